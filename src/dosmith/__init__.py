@@ -1,0 +1,70 @@
+"""dosmith: from a density of states to the materials that have it.
+
+>>> import dosmith
+>>> answer = dosmith.design("Pt3Ni")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from dosmith.designer import Design, Designer, Neighbour, design, open_dos_set, similar
+    from dosmith.errors import DosmithError
+    from dosmith.library import MemoryLibrary, ParquetLibrary, write_library
+    from dosmith.model.checkpoint import Checkpoint
+    from dosmith.model.paper import train_paper
+    from dosmith.records import Candidate, Material, Spectrum
+    from dosmith.report.output import write_design
+    from dosmith.search.kbest import k_best
+    from dosmith.settings import Settings, load_settings
+    from dosmith.sources.files import load_dos
+    from dosmith.spectra.grid import EnergyGrid, Window
+    from dosmith.spectra.similarity import similarity
+    from dosmith.spectra.standard import Recipe, standardise
+
+_HOMES = {
+    "Candidate": "records",
+    "Checkpoint": "model.checkpoint",
+    "Design": "designer",
+    "Designer": "designer",
+    "DosmithError": "errors",
+    "EnergyGrid": "spectra.grid",
+    "Material": "records",
+    "MemoryLibrary": "library",
+    "Neighbour": "designer",
+    "ParquetLibrary": "library",
+    "Recipe": "spectra.standard",
+    "Settings": "settings",
+    "Spectrum": "records",
+    "Window": "spectra.grid",
+    "design": "designer",
+    "k_best": "search.kbest",
+    "load_dos": "sources.files",
+    "load_settings": "settings",
+    "open_dos_set": "designer",
+    "similar": "designer",
+    "similarity": "spectra.similarity",
+    "standardise": "spectra.standard",
+    "train_paper": "model.paper",
+    "write_design": "report.output",
+    "write_library": "library",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    # Public names are imported on first use, so that `import dosmith` and `dosmith --help` stay instant.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dosmith' has no attribute '{name}'")
+    value = getattr(import_module(f"dosmith.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

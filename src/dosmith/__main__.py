@@ -1,0 +1,5 @@
+"""`python -m dosmith`."""
+
+from dosmith.cli import main
+
+main()

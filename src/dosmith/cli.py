@@ -1,0 +1,344 @@
+"""The command line: argument parsing only. What a command does is in the modules it imports when it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dosmith import __version__
+from dosmith.errors import DosmithError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dosmith.designer import Designer
+    from dosmith.library import ParquetLibrary
+    from dosmith.settings import Settings
+
+app = typer.Typer(
+    name="dosmith",
+    help="From an electronic density of states (DOS) to the materials that have it.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(name="data", help="Densities of states at hand.", no_args_is_help=True)
+model_app = typer.Typer(name="model", help="Trained models.", no_args_is_help=True)
+app.add_typer(data_app)
+app.add_typer(model_app)
+
+
+class Format(str, Enum):
+    """How an answer is printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+class Metric(str, Enum):
+    """How alike two DOS are."""
+
+    cosine = "cosine"
+    tanimoto = "tanimoto"
+    wasserstein = "wasserstein"
+
+
+TargetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="A formula (Pt3Ni) or id (Pt-A1) in the library, or a file: vasprun.xml, DOSCAR, pymatgen JSON, CSV; plain or .gz.",
+    ),
+]
+FermiOption = Annotated[float | None, typer.Option("--fermi", metavar="EV", help="Fermi level on the file's energy axis.")]
+BroadeningOption = Annotated[
+    float | None, typer.Option("--broadening", metavar="EV", help="Gaussian sigma that the curve already carries.")
+]
+WindowOption = Annotated[
+    str | None, typer.Option("--window", metavar="A:B", help="Energies (eV from the energy zero) that count in the similarity.")
+]
+MetricOption = Annotated[Metric | None, typer.Option("--metric", help="Similarity of known DOS to the target.  [default: cosine]")]
+FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is printed.")]
+SystemOption = Annotated[
+    str | None, typer.Option("--crystal-system", metavar="S", help="Crystal system of the candidates: cubic, hexagonal.")
+]
+ModelOption = Annotated[str | None, typer.Option("--model", metavar="NAME|DIR", help="Shipped model or checkpoint folder.")]
+LibraryOption = Annotated[
+    Path | None, typer.Option("--library", metavar="DIR", help="Folder of a library in place of the open DOS set.")
+]
+ELEMENTS_HELP = "symbols with commas or blanks: Pt,Ni,Co"
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    settings: Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="TOML file with settings.")] = None,
+) -> None:
+    context.obj = settings
+    if version:
+        typer.echo(f"dosmith {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def design(
+    context: typer.Context,
+    target: TargetArgument,
+    top: Annotated[int | None, typer.Option("--top", metavar="N", help="How many candidates.  [default: 5]")] = None,
+    crystal_system: SystemOption = None,
+    elements: Annotated[str | None, typer.Option("--elements", help=f"Only these may take part: {ELEMENTS_HELP}.")] = None,
+    require: Annotated[str | None, typer.Option("--require", help="Each of these must take part.")] = None,
+    exclude: Annotated[str | None, typer.Option("--exclude", help="None of these may take part.")] = None,
+    n_elements: Annotated[int | None, typer.Option("--n-elements", metavar="N", help="Elements in a candidate.")] = None,
+    ratio: Annotated[str | None, typer.Option("--ratio", metavar="M:N", help="Its counts in any order, as in 3:1.")] = None,
+    window: WindowOption = None,
+    metric: MetricOption = None,
+    fermi: FermiOption = None,
+    broadening: BroadeningOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write report.html, candidates.json/.csv and CIFs to this folder.")
+    ] = None,
+    output: FormatOption = Format.table,
+    model: ModelOption = None,
+    library: LibraryOption = None,
+) -> None:
+    """Rank compositions whose DOS should be like the target's."""
+    answer = _designer(context, model, library).design(
+        target,
+        top=top,
+        crystal_system=crystal_system,
+        elements=None if elements is None else _symbols(elements),
+        require=_symbols(require),
+        exclude=_symbols(exclude),
+        n_elements=n_elements,
+        ratio=ratio,
+        window=window,
+        metric=None if metric is None else metric.value,
+        fermi=fermi,
+        broadening=broadening,
+    )
+    files: list[Path] = []
+    if out is not None:
+        from dosmith.report.output import write_design
+
+        files = write_design(answer, out, shlex.join(["dosmith", *sys.argv[1:]]))
+    if output is Format.json:
+        typer.echo(answer.to_json())
+    elif output is Format.csv:
+        typer.echo(answer.to_csv(), nl=False)
+    else:
+        from dosmith.report.console import print_design
+
+        console = _console()
+        print_design(console, answer)
+        if files:
+            console.print(f"\nWritten: {files[0]} and {len(files) - 1} more in {out}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def similar(
+    context: typer.Context,
+    target: TargetArgument,
+    top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="How many materials.")] = 10,
+    crystal_system: SystemOption = None,
+    window: WindowOption = None,
+    metric: MetricOption = None,
+    fermi: FermiOption = None,
+    broadening: BroadeningOption = None,
+    output: FormatOption = Format.table,
+    model: ModelOption = None,
+    library: LibraryOption = None,
+) -> None:
+    """List the known materials whose DOS is most like the target's: the honest baseline beside every design."""
+    designer = _designer(context, model, library)
+    found = designer.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)
+    neighbours = designer.similar(
+        found, top=top, crystal_system=crystal_system, window=window, metric=None if metric is None else metric.value
+    )
+    rows = [neighbour.as_dict() for neighbour in neighbours]
+    if output is Format.json:
+        typer.echo(json.dumps({"target": found.as_dict(), "similar": rows}, indent=2, ensure_ascii=False))
+    elif output is Format.csv:
+        from dosmith.designer import csv_text
+
+        typer.echo(csv_text(rows), nl=False)
+    else:
+        from dosmith.report.console import print_similar, print_target
+
+        console = _console()
+        print_target(console, found)
+        print_similar(console, neighbours)
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    target: TargetArgument,
+    crystal_system: SystemOption = None,
+    fermi: FermiOption = None,
+    broadening: BroadeningOption = None,
+    output: FormatOption = Format.table,
+    model: ModelOption = None,
+    library: LibraryOption = None,
+) -> None:
+    """Summarise a DOS and draw it as the model sees it."""
+    designer = _designer(context, model, library)
+    found = designer.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)
+    energies, values = found.standard.recipe.grid.energies, found.standard.values
+    if output is Format.json:
+        curve = {"energies_ev": energies.round(6).tolist(), "dos_per_ev": values.tolist()}
+        typer.echo(json.dumps(found.as_dict() | curve, ensure_ascii=False))
+    elif output is Format.csv:
+        typer.echo("energy_ev,dos_per_ev")
+        typer.echo("\n".join(f"{energy:.6g},{value:.8g}" for energy, value in zip(energies, values, strict=True)))
+    else:
+        from dosmith.report.console import print_curve, print_target
+
+        console = _console()
+        print_target(console, found)
+        print_curve(console, energies, values, found.name)
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    model: Annotated[str, typer.Option("--model", help="What to train: paper.")] = "paper",
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the checkpoint.")] = Path("models/paper"),
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of weights and batches.  [default: 0]")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of the inverse networks.  [default: 300]")] = None,
+    library: LibraryOption = None,
+) -> None:
+    """Train a model on the library and save it as one folder. Needs dosmith[train]."""
+    from dosmith.errors import ModelError
+
+    if model != "paper":
+        raise ModelError(f"there is no model '{model}' to train; choose paper")
+    from dosmith.model.card import accuracy_rows
+    from dosmith.model.paper import train_paper
+    from dosmith.report.console import print_model, training_progress
+
+    settings = _settings(context)
+    changes = {name: value for name, value in (("seed", seed), ("epochs", epochs)) if value is not None}
+    settings = settings.model_copy(update={"paper": settings.paper.model_copy(update=changes)})
+    console = _console()
+    with training_progress(console) as progress:
+        checkpoint = train_paper(_library(library), out, settings, progress, name=out.name)
+    print_model(console, checkpoint.spec, accuracy_rows(checkpoint.spec))
+    console.print(f"Saved in {out}", highlight=False)
+
+
+@data_app.command("info")
+def data_info(library: LibraryOption = None, output: FormatOption = Format.table) -> None:
+    """Tell what the open DOS set, or another library, holds."""
+    opened = _library(library)
+    if output is Format.table:
+        from dosmith.report.console import print_library
+
+        print_library(_console(), opened)
+        return
+    summary = opened.summary() | {"damaged": list(opened.damaged)}
+    if output is Format.json:
+        typer.echo(json.dumps(summary, indent=2))
+        return
+    typer.echo("group,key,count")
+    for group in (name for name in summary if name.startswith("by_")):
+        typer.echo("\n".join(f"{group},{key},{count}" for key, count in summary[group].items()))
+
+
+@data_app.command("build-open-set")
+def data_build_open_set(
+    batches: Annotated[list[Path], typer.Argument(metavar="BATCH...", help="Batch files of computed DOS (JSON lines, .gz).")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the set.")] = Path("data/open-dos"),
+) -> None:
+    """Convert computed batches to the Parquet shards, card and checksums of the open DOS set."""
+    from dosmith.library.card import build_open_set
+
+    built = build_open_set(batches, out)
+    _console().print(f"{len(built):,} materials in {len(built.manifest['shards'])} shards, written to {out}", highlight=False)
+
+
+@model_app.command("info")
+def model_info(
+    model: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model or checkpoint folder.")] = "paper",
+    output: FormatOption = Format.table,
+) -> None:
+    """Tell what a model is and how good it is."""
+    from dosmith.designer import model_facts
+    from dosmith.model.card import accuracy_rows
+    from dosmith.model.checkpoint import Checkpoint
+
+    checkpoint = Checkpoint.open(model)
+    rows = accuracy_rows(checkpoint.spec)
+    if output is Format.json:
+        typer.echo(json.dumps(model_facts(checkpoint), indent=2))
+    elif output is Format.csv:
+        typer.echo("network,spectra,top_1,top_5,top_5_by_chance")
+        typer.echo("\n".join(",".join(str(cell) for cell in row) for row in rows))
+    else:
+        from dosmith.report.console import print_model
+
+        print_model(_console(), checkpoint.spec, rows)
+
+
+def main() -> None:
+    """Run the command line; what a person can put right is one line on stderr and exit code 2."""
+    try:
+        code: Any = app(standalone_mode=False)
+    except DosmithError as error:
+        code = _complain(str(error))
+    except KeyboardInterrupt:
+        code = _complain("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; nobody to tell
+        code = 0
+    except typer.Abort:
+        code = _complain("stopped", 130)
+    except Exception as error:  # Typer's usage errors have no public base class; anything else is a bug and shows its trace
+        if not hasattr(error, "format_message"):
+            raise
+        code = _complain(f"{error.format_message()} See 'dosmith --help'.")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str, code: int = 2) -> int:
+    print(f"dosmith: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(soft_wrap=False)
+
+
+def _settings(context: typer.Context) -> Settings:
+    from dosmith.settings import load_settings
+
+    return load_settings(context.obj)
+
+
+def _library(folder: Path | None) -> ParquetLibrary:
+    from dosmith.designer import open_dos_set
+    from dosmith.library import ParquetLibrary
+
+    return open_dos_set() if folder is None else ParquetLibrary(folder)
+
+
+def _designer(context: typer.Context, model: str | None, library: Path | None) -> Designer:
+    from dosmith.designer import Designer
+
+    return Designer(_library(library), model, _settings(context))
+
+
+def _symbols(text: str | None) -> list[str]:
+    return [] if text is None else text.replace(",", " ").split()

@@ -1,0 +1,411 @@
+"""The one call that everything else serves: a target DOS in, ranked candidates out."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith import formulas
+from dosmith.errors import ModelError
+from dosmith.formulas import Composition
+from dosmith.library import Library, ParquetLibrary
+from dosmith.model.checkpoint import ANY, Checkpoint
+from dosmith.records import Candidate
+from dosmith.search.constraints import Constraints
+from dosmith.search.kbest import k_best
+from dosmith.settings import Settings, load_settings
+from dosmith.shipped import shipped_folder
+from dosmith.spectra.grid import Window
+from dosmith.spectra.similarity import similarity
+from dosmith.spectra.standard import standardise_library
+from dosmith.targets import Target, TargetLike, resolve_target
+
+FloatArray = NDArray[np.float64]
+
+CRYSTAL_SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A material of the library whose DOS is like the target's.
+
+    Attributes:
+        rank: from 1.
+        id: in the library.
+        formula: reduced.
+        similarity: to the target.
+        metric: name of the similarity.
+        prototype: Strukturbericht symbol, or None.
+        crystal_system: or None.
+        is_target: whether it is the very material that is the target.
+    """
+
+    rank: int
+    id: str
+    formula: str
+    similarity: float
+    metric: str
+    prototype: str | None
+    crystal_system: str | None
+    is_target: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """The neighbour as it stands in the JSON answer."""
+        return dict(self.__dict__)
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """The answer to a target.
+
+    Attributes:
+        target: what was asked for, with what was done to it.
+        candidates: ranked compositions.
+        similar: known materials with the most similar DOS: the honest baseline beside every design.
+        settings: the options that led here, plain values.
+        model: which model answered, plain values.
+        caveats: what to bear in mind, one sentence each.
+        energies: levels of the curves, eV from the energy zero, shape (levels,).
+        curves: standard DOS by id of every material named in `candidates` and `similar`, 1/eV, shape (levels,).
+        library: where ids are looked up.
+    """
+
+    target: Target
+    candidates: tuple[Candidate, ...]
+    similar: tuple[Neighbour, ...]
+    settings: Mapping[str, Any]
+    model: Mapping[str, Any]
+    caveats: tuple[str, ...]
+    energies: FloatArray
+    curves: Mapping[str, FloatArray] = field(repr=False)
+    library: Library = field(repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as plain values; the layout is documented in docs/json.md and stable."""
+        return {
+            "target": self.target.as_dict(),
+            "settings": dict(self.settings),
+            "model": dict(self.model),
+            "candidates": [candidate.as_dict() for candidate in self.candidates],
+            "similar": [neighbour.as_dict() for neighbour in self.similar],
+            "caveats": list(self.caveats),
+        }
+
+    def to_json(self) -> str:
+        """`as_dict` as JSON text."""
+        return json.dumps(self.as_dict(), indent=2, ensure_ascii=False)
+
+    def to_csv(self) -> str:
+        """The candidates as CSV text with a header."""
+        return csv_text([candidate.as_dict() for candidate in self.candidates])
+
+    def _repr_html_(self) -> str:
+        head = ("rank", "formula", "similarity", "distance", "known DOS", "in training", "structure")
+        rows = [
+            (
+                str(c.rank),
+                c.formula,
+                "" if c.similarity is None else f"{c.similarity:.3f}",
+                f"{c.distance:.3f}",
+                "yes" if c.known_dos else "no",
+                "yes" if c.in_training else "no",
+                c.structure_id or "",
+            )
+            for c in self.candidates
+        ]
+        cells = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        header = "".join(f"<th>{name}</th>" for name in head)
+        caption = f"Candidates with the DOS of {html.escape(self.target.name)}"
+        return f"<table><caption>{caption}</caption><thead><tr>{header}</tr></thead><tbody>{cells}</tbody></table>"
+
+
+class Designer:
+    """A library and a model, held ready for many targets.
+
+    Args:
+        library: where known DOS come from; the open DOS set when None.
+        model: a checkpoint, its folder, or the name of a shipped one; `settings.design.model` when None.
+        settings: from file and environment when None.
+    """
+
+    def __init__(
+        self, library: Library | None = None, model: Checkpoint | str | None = None, settings: Settings | None = None
+    ) -> None:
+        self.settings = settings or load_settings()
+        self.library = library or open_dos_set()
+        self.checkpoint = model if isinstance(model, Checkpoint) else Checkpoint.open(model or self.settings.design.model)
+
+    @cached_property
+    def _standard(self) -> tuple[NDArray[np.intp], FloatArray]:
+        return standardise_library(self.library, self.checkpoint.recipe)
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        """Row of the library -> place among the standard vectors."""
+        return {int(row): place for place, row in enumerate(self._standard[0])}
+
+    def target(
+        self, target: TargetLike, *, crystal_system: str | None = None, fermi: float | None = None, broadening: float | None = None
+    ) -> Target:
+        """The target that someone means; see `resolve_target`."""
+        if isinstance(target, Target):
+            return target
+        return resolve_target(
+            target,
+            self.library,
+            self.checkpoint.recipe,
+            crystal_system=crystal_system,
+            fermi=fermi,
+            broadening=broadening,
+            files=self.settings.files,
+        )
+
+    def design(
+        self,
+        target: TargetLike | Target,
+        *,
+        top: int | None = None,
+        crystal_system: str | None = None,
+        elements: Iterable[str] | None = None,
+        require: Iterable[str] = (),
+        exclude: Iterable[str] = (),
+        n_elements: int | None = None,
+        ratio: str | tuple[int, ...] | None = None,
+        window: Window | str | None = None,
+        weights: FloatArray | None = None,
+        metric: str | None = None,
+        fermi: float | None = None,
+        broadening: float | None = None,
+    ) -> Design:
+        """Ranked compositions whose DOS should be like the target's.
+
+        Args:
+            target: formula, id, file, Spectrum, Material, pymatgen Dos, or (energies, densities).
+            top: how many candidates.
+            crystal_system: of the candidates: selects the network trained on it and the known DOS that count.
+            elements: only these may take part.
+            require: each of these must take part.
+            exclude: none of these may.
+            n_elements: how many elements a candidate has.
+            ratio: its counts in any order, as in "3:1".
+            window: energies that count in the similarity, "LOWER:UPPER" in eV. The model sees the whole curve.
+            weights: of each level in the similarity, shape (levels,).
+            metric: cosine, tanimoto or wasserstein.
+            fermi: Fermi level on the curve's own axis, eV, when the stated one is wrong or missing.
+            broadening: Gaussian sigma the curve already carries, eV.
+
+        Returns:
+            the answer.
+
+        Raises:
+            DosmithError: something given cannot be used; the message is one line and says what to do.
+        """
+        network = self._network(crystal_system)
+        constraints = Constraints.of(
+            elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio
+        )
+        found = self.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)  # type: ignore[arg-type]
+        top = self.settings.design.top if top is None else top
+        if top < 1:
+            raise ModelError(f"--top is {top}; ask for one candidate or more")
+        metric = metric or self.settings.design.metric
+        window = Window.parse(window) if isinstance(window, str) else window
+        scores = self._scores(found, metric, window, weights)
+        best = k_best(self.checkpoint.costs(found.standard.values, network), self.checkpoint.element_vectors.symbols, top, constraints)
+        candidates = tuple(
+            self._candidate(rank, cost, composition, scores, metric, crystal_system, network)
+            for rank, (cost, composition) in enumerate(best, 1)
+        )
+        similar = self._neighbours(found, scores, metric, 5)
+        ids = {c.structure_id for c in candidates if c.structure_id} | {n.id for n in similar}
+        return Design(
+            target=found,
+            candidates=candidates,
+            similar=similar,
+            settings=constraints.as_dict()
+            | {
+                "top": top,
+                "crystal_system": crystal_system,
+                "window": None if window is None else [window.lower, window.upper],
+                "metric": metric,
+                "grid": self.checkpoint.recipe.grid.key,
+                "broadening_ev": self.checkpoint.recipe.broadening,
+                "zero": self.checkpoint.recipe.zero,
+            },
+            model=model_facts(self.checkpoint) | {"network": network},
+            caveats=_caveats(found, self.checkpoint, network, similar, self.library),
+            energies=self.checkpoint.recipe.grid.energies,
+            curves={identifier: self._curve(identifier) for identifier in sorted(ids)},
+            library=self.library,
+        )
+
+    def similar(
+        self,
+        target: TargetLike | Target,
+        *,
+        top: int = 5,
+        crystal_system: str | None = None,
+        window: Window | str | None = None,
+        weights: FloatArray | None = None,
+        metric: str | None = None,
+        fermi: float | None = None,
+        broadening: float | None = None,
+    ) -> tuple[Neighbour, ...]:
+        """The known materials with the most similar DOS, best first. Arguments and errors as in `design`."""
+        found = self.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)  # type: ignore[arg-type]
+        metric = metric or self.settings.design.metric
+        window = Window.parse(window) if isinstance(window, str) else window
+        return self._neighbours(found, self._scores(found, metric, window, weights), metric, top, crystal_system)
+
+    def _network(self, crystal_system: str | None) -> str:
+        if crystal_system is None:
+            return ANY
+        if crystal_system not in CRYSTAL_SYSTEMS:
+            raise ModelError(f"'{crystal_system}' is not a crystal system; they are {', '.join(CRYSTAL_SYSTEMS)}")
+        return crystal_system
+
+    def _scores(self, target: Target, metric: str, window: Window | None, weights: FloatArray | None) -> FloatArray:
+        grid = self.checkpoint.recipe.grid
+        return similarity(target.standard.values, self._standard[1], metric, grid=grid, window=window, weights=weights)
+
+    def _curve(self, identifier: str) -> FloatArray:
+        return self._standard[1][self._places[self.library.row_of(identifier)]]
+
+    def _candidate(
+        self,
+        rank: int,
+        cost: float,
+        composition: Composition,
+        scores: FloatArray,
+        metric: str,
+        crystal_system: str | None,
+        network: str,
+    ) -> Candidate:
+        rows = [row for row in self.library.rows_of(composition, crystal_system) if row in self._places]
+        rows.sort(key=lambda row: -scores[self._places[row]])
+        return Candidate(
+            rank=rank,
+            composition=composition,
+            distance=float(np.sqrt(max(cost, 0.0))),
+            in_training=composition in self.checkpoint.trained_on(network),
+            known_dos=bool(rows),
+            similarity=float(scores[self._places[rows[0]]]) if rows else None,
+            similarity_kind="computed" if rows else None,
+            metric=metric,
+            structure_id=self.library.ids[rows[0]] if rows else None,
+            structure_ids=tuple(self.library.ids[row] for row in rows),
+            prototype=self.library.prototypes[rows[0]] if rows else None,
+            crystal_system=self.library.crystal_systems[rows[0]] if rows else None,
+        )
+
+    def _neighbours(
+        self, target: Target, scores: FloatArray, metric: str, top: int, crystal_system: str | None = None
+    ) -> tuple[Neighbour, ...]:
+        library, rows = self.library, self._standard[0]
+        order = [int(place) for place in np.argsort(-scores, kind="stable")]
+        if crystal_system is not None:
+            order = [place for place in order if library.crystal_systems[rows[place]] == crystal_system]
+        return tuple(
+            Neighbour(
+                rank,
+                library.ids[rows[place]],
+                library.formulas[rows[place]],
+                float(scores[place]),
+                metric,
+                library.prototypes[rows[place]],
+                library.crystal_systems[rows[place]],
+                library.ids[rows[place]] == target.material_id,
+            )
+            for rank, place in enumerate(order[:top], 1)
+        )
+
+
+def open_dos_set() -> ParquetLibrary:
+    """The open DOS set that comes with dosmith."""
+    return ParquetLibrary(shipped_folder("open-dos"))
+
+
+@lru_cache(maxsize=1)
+def default_designer() -> Designer:
+    """The open DOS set and the model of the settings, opened once."""
+    return Designer()
+
+
+def design(target: TargetLike, *, model: Checkpoint | str | None = None, library: Library | None = None, **options: Any) -> Design:
+    """Ranked compositions whose DOS should be like the target's; options as in `Designer.design`.
+
+    >>> design("Pt3Ni", top=3, exclude=["Rh"])  # doctest: +SKIP
+
+    Raises:
+        DosmithError: something given cannot be used; the message is one line and says what to do.
+    """
+    return _designer(model, library).design(target, **options)
+
+
+def similar(
+    target: TargetLike, *, model: Checkpoint | str | None = None, library: Library | None = None, **options: Any
+) -> tuple[Neighbour, ...]:
+    """The known materials with the most similar DOS; options as in `Designer.similar`."""
+    return _designer(model, library).similar(target, **options)
+
+
+def _designer(model: Checkpoint | str | None, library: Library | None) -> Designer:
+    return default_designer() if model is None and library is None else Designer(library, model)
+
+
+def model_facts(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What tells a model apart, as plain values."""
+    spec = checkpoint.spec
+    return {
+        "name": checkpoint.name,
+        "kind": spec["kind"],
+        "dosmith_version": spec["dosmith_version"],
+        "trained_on": spec["library"],
+        "networks": {
+            name: {"spectra": facts["spectra"], "in_sample": facts["in_sample"]} for name, facts in spec["networks"].items()
+        },
+        "elements": list(spec["elements"]),
+        "n_elements": checkpoint.n_elements,
+        "max_ratio": checkpoint.max_ratio,
+    }
+
+
+def csv_text(rows: list[dict[str, Any]]) -> str:
+    """Dictionaries with the same keys as CSV text; lists are joined by blanks, compositions left to the formula."""
+    text = io.StringIO()
+    names = [name for name in rows[0] if name != "composition"] if rows else []
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        values = (row[name] for name in names)
+        writer.writerow(" ".join(value) if isinstance(value, list) else "" if value is None else value for value in values)
+    return text.getvalue()
+
+
+def _caveats(
+    target: Target, checkpoint: Checkpoint, network: str, similar: tuple[Neighbour, ...], library: Library
+) -> tuple[str, ...]:
+    caveats = []
+    if target.composition is not None:
+        count, formula = len(target.composition), formulas.write(target.composition)
+        if target.composition in checkpoint.trained_on(network):
+            caveats.append(f"The model was trained on the DOS of {formula}: finding it again is in-sample.")
+        elif count != checkpoint.n_elements:
+            caveats.append(f"The model proposes {checkpoint.n_elements} elements only, so {formula} itself cannot be among its candidates.")
+    best = next((n.similarity for n in similar if not n.is_target), 0.0)
+    if best < 0.8:
+        caveats.append(f"No other known DOS is much like this target (best {similar[0].metric} {best:.2f}): the model is guessing.")
+    if target.standard.coverage < 0.999:
+        caveats.append(f"The target covers {target.standard.coverage:.0%} of the model's window; the rest counts as empty.")
+    caveats.append("A similar DOS is a hint, not a proof: stability, structure and the DOS of unknown candidates are still to be computed.")
+    caveats.extend(f"Damaged part of {library.name} left out: {shard}." for shard in library.damaged)
+    return tuple(caveats)

@@ -1,0 +1,59 @@
+"""Everything dosmith raises on purpose.
+
+DosmithError                something the user can put right; the message is one line and says how
+├── FormulaError            text that is not a chemical formula, or an element that does not exist
+├── SpectrumError           a curve that cannot be used as a density of states
+├── FileFormatError         a file that cannot be read as one
+├── NotFoundError           a formula, id, model or file that is not there
+├── LibraryError            a store of materials that is damaged, locked or of another version
+├── ModelError              a checkpoint that is damaged, of another version, or asked for what it cannot do
+├── ConstraintError         a set of constraints that no composition satisfies
+├── SettingsError           an unknown or impossible setting
+└── MissingExtraError       an optional dependency that is not installed
+"""
+
+from __future__ import annotations
+
+
+class DosmithError(Exception):
+    """Base of all errors a person can put right. `str(error)` is one helpful line."""
+
+
+class FormulaError(DosmithError):
+    """The text is not a chemical formula dosmith knows."""
+
+
+class SpectrumError(DosmithError):
+    """The curve cannot be used as a density of states."""
+
+
+class FileFormatError(DosmithError):
+    """The file cannot be read as a density of states."""
+
+
+class NotFoundError(DosmithError):
+    """What was asked for is not there."""
+
+
+class LibraryError(DosmithError):
+    """A store of materials is damaged, locked or from another version."""
+
+
+class ModelError(DosmithError):
+    """A checkpoint is damaged, from another version, or asked for what it cannot do."""
+
+
+class ConstraintError(DosmithError):
+    """No composition satisfies the constraints."""
+
+
+class SettingsError(DosmithError):
+    """A setting is unknown or has an impossible value."""
+
+
+class MissingExtraError(DosmithError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        super().__init__(f"{purpose} needs an extra: pip install 'dosmith[{extra}]'")
+        self.extra = extra

@@ -1,0 +1,99 @@
+"""Chemical formulas: read in any order, reduced, and written in one way.
+
+A composition is a tuple of (symbol, count) pairs in order of atomic number, reduced by the greatest common divisor,
+so A2B2 is AB and every composition has one form.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from dosmith.errors import FormulaError
+
+Composition = tuple[tuple[str, int], ...]
+"""Reduced: ((symbol, count), ...) sorted by atomic number."""
+
+_TOKEN = re.compile(r"([A-Z][a-z]?)(\d*)")
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+
+
+@lru_cache(maxsize=256)
+def atomic_number(symbol: str) -> int:
+    """Atomic number of an element symbol.
+
+    Raises:
+        FormulaError: the symbol names no element.
+    """
+    from pymatgen.core.periodic_table import Element
+
+    if not Element.is_valid_symbol(symbol) or symbol in ("D", "T"):
+        raise FormulaError(f"'{symbol}' is not an element; write symbols like Pt or Ni")
+    return int(Element(symbol).Z)
+
+
+@lru_cache(maxsize=256)
+def symbol_of(number: int) -> str:
+    """Element symbol of an atomic number (1 ... 118)."""
+    from pymatgen.core.periodic_table import Element
+
+    return str(Element.from_Z(number).symbol)
+
+
+def reduce(counts: Mapping[str, int] | Iterable[tuple[str, int]]) -> Composition:
+    """The reduced composition of element counts.
+
+    Raises:
+        FormulaError: nothing is left, a count is below one, or a symbol names no element.
+    """
+    total: dict[str, int] = {}
+    for symbol, count in counts.items() if isinstance(counts, Mapping) else counts:
+        if count < 1:
+            raise FormulaError(f"{symbol} has count {count}; counts are whole numbers from 1")
+        total[symbol] = total.get(symbol, 0) + count
+    if not total:
+        raise FormulaError("empty formula; write one like Pt3Ni")
+    divisor = math.gcd(*total.values())
+    return tuple((symbol, total[symbol] // divisor) for symbol in sorted(total, key=atomic_number))
+
+
+def parse(text: str) -> Composition:
+    """The reduced composition of a formula such as ``Pt3Ni``, ``NiPt3``, ``Al₃Zr`` or ``Ba Ti O3``.
+
+    Raises:
+        FormulaError: the text is not a formula with whole-number counts, or an element does not exist.
+    """
+    compact = re.sub(r"[\s_]+", "", text).translate(_SUBSCRIPTS)
+    tokens = list(_TOKEN.finditer(compact))
+    if not tokens or "".join(t.group(0) for t in tokens) != compact or len(compact) > 200:
+        raise FormulaError(f"'{text[:60]}' is not a formula; write one like Pt3Ni (whole-number counts, no brackets)")
+    return reduce((t.group(1), int(t.group(2) or 1)) for t in tokens)
+
+
+def looks_like_formula(text: str) -> bool:
+    """Whether `parse` accepts the text."""
+    try:
+        parse(text)
+    except FormulaError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=65536)
+def write(composition: Composition) -> str:
+    """The reduced formula as dosmith prints it: alloys with the majority first (Pt3Ni), compounds that hold a
+    nonmetal or metalloid in IUPAC order (BaTiO3, PtSb)."""
+    from pymatgen.core.periodic_table import Element
+
+    elements = {symbol: Element(symbol) for symbol, _ in composition}
+    iupac = {symbol: float(e.iupac_ordering) for symbol, e in elements.items()}
+    alloy = all(e.is_metal for e in elements.values())
+    ordered = sorted(composition, key=lambda pair: (-pair[1] if alloy else 0, iupac[pair[0]]))
+    return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in ordered)
+
+
+def chemical_system(composition: Composition) -> str:
+    """The elements in alphabetical order, joined by dashes: ``Ni-Pt``."""
+    return "-".join(sorted(symbol for symbol, _ in composition))

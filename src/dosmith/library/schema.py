@@ -1,0 +1,118 @@
+"""One row of a store: a Material as Arrow columns, and back.
+
+Version 1. A curve on an even grid is stored by first energy and step; an uneven one keeps its energies.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from dosmith import formulas
+from dosmith.records import Material, Spectrum
+
+VERSION = 1
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("formula", pa.string()),  # reduced, as dosmith writes it
+        ("elements", pa.list_(pa.string())),  # by atomic number
+        ("n_elements", pa.int8()),
+        ("crystal_system", pa.string()),
+        ("prototype", pa.string()),  # Strukturbericht
+        ("space_group", pa.string()),  # Hermann-Mauguin
+        ("species", pa.list_(pa.string())),
+        ("lattice", pa.list_(pa.float64())),  # Angstrom, rows, 9 numbers
+        ("frac_coords", pa.list_(pa.float64())),  # 3 numbers for each site
+        ("energy_first", pa.float64()),  # eV
+        ("energy_step", pa.float64()),  # eV
+        ("energies", pa.list_(pa.float64())),  # eV; null on an even grid
+        ("fermi", pa.float64()),  # eV, on the axis of the energies
+        ("broadening", pa.float64()),  # eV, Gaussian sigma already in the curve
+        ("gap", pa.float64()),  # eV, as the source states it
+        ("dos_up", pa.list_(pa.float32())),  # states/eV/cell; both spins when dos_down is null
+        ("dos_down", pa.list_(pa.float32())),
+        ("energy_per_atom", pa.float64()),  # eV; orders the polymorphs of one composition
+        ("source", pa.string()),
+        ("code", pa.string()),
+        ("functional", pa.string()),
+        ("provenance", pa.string()),  # JSON: everything else that is known
+    ],
+    metadata={"dosmith_schema": str(VERSION)},
+)
+
+CURVE_COLUMNS = ("energy_first", "energy_step", "energies", "fermi", "broadening", "dos_up", "dos_down")
+_OWN_COLUMNS = ("energy_per_atom", "source", "code", "functional")
+
+
+def to_table(materials: Sequence[Material]) -> pa.Table:
+    """Materials as rows."""
+    return pa.Table.from_pylist([_to_row(material) for material in materials], schema=SCHEMA)
+
+
+def _to_row(material: Material) -> dict[str, Any]:
+    spectrum = material.spectrum
+    energies = spectrum.energies
+    step = (energies[-1] - energies[0]) / (len(energies) - 1)
+    even = bool(np.allclose(np.diff(energies), step, rtol=0, atol=1e-6 * step))
+    provenance = dict(material.provenance)
+    return {
+        "id": material.id,
+        "formula": material.formula,
+        "elements": [symbol for symbol, _ in material.composition],
+        "n_elements": len(material.composition),
+        "crystal_system": material.crystal_system,
+        "prototype": material.prototype,
+        "space_group": material.space_group,
+        "species": list(material.species),
+        "lattice": None if material.lattice is None else np.asarray(material.lattice).ravel().tolist(),
+        "frac_coords": None if material.frac_coords is None else np.asarray(material.frac_coords).ravel().tolist(),
+        "energy_first": float(energies[0]),
+        "energy_step": float(step),
+        "energies": None if even else energies.tolist(),
+        "fermi": spectrum.fermi,
+        "broadening": spectrum.broadening,
+        "gap": spectrum.gap,
+        "dos_up": spectrum.densities[0],
+        "dos_down": spectrum.densities[1] if spectrum.spin_polarized else None,
+        **{name: provenance.pop(name, None) for name in _OWN_COLUMNS},
+        "provenance": json.dumps(provenance, sort_keys=True),
+    }
+
+
+def from_row(row: dict[str, Any]) -> Material:
+    """The Material of one row."""
+    densities = [row["dos_up"]] if row["dos_down"] is None else [row["dos_up"], row["dos_down"]]
+    spectrum = Spectrum(
+        energies_of(row["energy_first"], row["energy_step"], len(row["dos_up"]), row["energies"]),
+        np.array(densities, dtype=np.float64),
+        row["fermi"],
+        broadening=row["broadening"],
+        gap=row["gap"],
+    )
+    frac_coords = None if row["frac_coords"] is None else np.array(row["frac_coords"]).reshape(-1, 3)
+    own = {name: row[name] for name in _OWN_COLUMNS if row[name] is not None}
+    return Material(
+        id=row["id"],
+        composition=formulas.parse(row["formula"]),
+        spectrum=spectrum,
+        crystal_system=row["crystal_system"],
+        prototype=row["prototype"],
+        space_group=row["space_group"],
+        lattice=None if row["lattice"] is None else np.array(row["lattice"]).reshape(3, 3),
+        species=tuple(row["species"]),
+        frac_coords=frac_coords,
+        provenance=own | json.loads(row["provenance"]),
+    )
+
+
+def energies_of(first: float, step: float, count: int, energies: Sequence[float] | None) -> Any:
+    """The energies of a stored curve, eV, shape (count,)."""
+    if energies is not None:
+        return np.array(energies, dtype=np.float64)
+    return first + step * np.arange(count)

@@ -1,0 +1,47 @@
+"""How often a model's candidates hold the true composition, and how sure that number is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.formulas import Composition
+from dosmith.model.checkpoint import ANY, Checkpoint
+from dosmith.search.kbest import k_best
+from dosmith.vectors.compositions import slot_costs
+
+FloatArray = NDArray[np.float64]
+
+
+def true_ranks(
+    checkpoint: Checkpoint, vectors: FloatArray, compositions: Sequence[Composition], top: int, network: str = ANY
+) -> NDArray[np.intp]:
+    """The rank of each spectrum's own composition among the model's candidates.
+
+    Args:
+        checkpoint: the model.
+        vectors: standard vectors, shape (M, levels).
+        compositions: the true ones, M of them.
+        top: how many candidates to look through.
+        network: which of the model's networks.
+
+    Returns:
+        shape (M,), from 1; top + 1 when it is not among them.
+    """
+    elements = checkpoint.element_vectors
+    ranks = np.full(len(vectors), top + 1, dtype=np.intp)
+    for row, (point, truth) in enumerate(zip(checkpoint.predict(vectors, network), compositions, strict=True)):
+        for rank, (_, composition) in enumerate(k_best(slot_costs(point, elements, checkpoint.max_ratio), elements.symbols, top), 1):
+            if composition == truth:
+                ranks[row] = rank
+    return ranks
+
+
+def share_with_interval(hits: NDArray[np.bool_], seed: int = 0, resamples: int = 2000) -> tuple[float, float, float]:
+    """The share of hits with its 95 % bootstrap interval over the items: (mean, low, high)."""
+    generator = np.random.default_rng(seed)
+    means = generator.binomial(len(hits), hits.mean(), size=resamples) / len(hits)  # resampling a 0/1 list, exactly
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(hits.mean()), float(low), float(high)

@@ -1,0 +1,240 @@
+"""The model of Bang et al. (J. Mater. Chem. A 2024, 12, 6004), trained from a library.
+
+Centroid DOS of each element -> autoencoder -> element vectors -> composition vectors; a convolutional network from DOS to
+composition vector, trained on the binaries of the library with counts up to three. The paper trains on cubic and
+hexagonal crystals; here one network sees all crystal systems and one more is trained for each system with enough spectra.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith import formulas
+from dosmith.errors import MissingExtraError, ModelError
+from dosmith.formulas import Composition
+from dosmith.library import Library
+from dosmith.model import card
+from dosmith.model.accuracy import share_with_interval, true_ranks
+from dosmith.model.checkpoint import ANY, CARD, FORMAT_VERSION, SPEC, WEIGHTS, Checkpoint
+from dosmith.settings import PaperSettings, Settings
+from dosmith.spectra.standard import Recipe, standardise_library
+from dosmith.vectors.compositions import composition_vector
+from dosmith.vectors.elements import ElementVectors, centroid_dos
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dosmith.model.training import Progress
+
+FloatArray = NDArray[np.float64]
+
+FEWEST = 100
+"""A crystal system gets a network of its own from this many spectra."""
+
+
+def train_paper(
+    library: Library, folder: str | Path, settings: Settings | None = None, progress: Progress | None = None, name: str = "paper"
+) -> Checkpoint:
+    """Train the paper's model on a library and save it.
+
+    Args:
+        library: unaries and binaries shape the element vectors; compositions of `n_elements` train the network.
+        folder: of the checkpoint; replaced whole when training has ended, untouched before.
+        settings: spectra and paper sections are used.
+        progress: told of each epoch.
+        name: of the model.
+
+    Returns:
+        the checkpoint, with its in-sample accuracy.
+
+    Raises:
+        MissingExtraError: PyTorch is not installed.
+        ModelError: the library holds too few spectra to train on.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise MissingExtraError("training", "train") from None
+    settings = settings or Settings()
+    paper, recipe = settings.paper, Recipe.from_settings(settings.spectra)
+    rows, vectors = standardise_library(library, recipe)
+    compositions = [formulas.parse(library.formulas[row]) for row in rows]
+    systems = np.array([library.crystal_systems[row] for row in rows], dtype=object)
+    fits = np.array(
+        [len(c) == paper.n_elements and max((n for _, n in c), default=0) <= paper.max_ratio for c in compositions], dtype=bool
+    )
+    if np.count_nonzero(fits) < 20:
+        raise ModelError(
+            f"{library.name} holds {np.count_nonzero(fits)} spectra of {paper.n_elements}-element compositions with counts up to"
+            f" {paper.max_ratio}; training needs 20 or more"
+        )
+    chosen = {ANY: np.flatnonzero(fits)}
+    for system in sorted({s for s in systems[fits] if s}):
+        members = np.flatnonzero(fits & (systems == system))
+        if FEWEST <= len(members):
+            chosen[system] = members
+
+    torch.manual_seed(paper.seed)
+    tensors, elements = _train_element_vectors(compositions, vectors, paper, recipe, progress)
+    networks = {}
+    for network, members in chosen.items():
+        targets = np.array([composition_vector(compositions[i], elements) for i in members])
+        networks[network] = _train_inverse(vectors[members], targets, paper, recipe, f"network for {network} crystals", progress)
+        tensors |= {f"inverse-{network}.{key}": value.numpy() for key, value in networks[network].state_dict().items()}
+
+    spec = _spec(name, library, settings, recipe, elements, {k: [compositions[i] for i in v] for k, v in chosen.items()})
+    final = Path(folder).resolve()
+    final.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
+    try:
+        checkpoint = _save(aside, spec, tensors, networks, recipe)
+        for network, members in chosen.items():
+            ranks = true_ranks(checkpoint, vectors[members], [compositions[i] for i in members], 5, network)
+            spec["networks"][network]["in_sample"] = {
+                f"top_{k}": dict(zip(("mean", "low", "high"), share_with_interval(ranks <= k, paper.seed), strict=True)) for k in (1, 5)
+            } | {"n": len(members), "seeds": [paper.seed]}
+        (aside / SPEC).write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
+        (aside / CARD).write_text(card.text(spec), encoding="utf-8")
+        os.chmod(aside, 0o755)
+        _replace(aside, final)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return Checkpoint.open(final)
+
+
+def _train_element_vectors(
+    compositions: list[Composition], vectors: FloatArray, paper: PaperSettings, recipe: Recipe, progress: Progress | None
+) -> tuple[dict[str, NDArray[Any]], ElementVectors]:
+    """The arrays to save, and the element vectors: the autoencoder's latent values of the centroid DOS."""
+    import torch
+
+    from dosmith.model.network import Autoencoder
+    from dosmith.model.training import fit
+
+    centroids = centroid_dos(compositions, vectors)
+    mean = centroids.values.mean(axis=0)
+    spread = float(centroids.values.std())
+    inputs = torch.tensor((centroids.values - mean) / spread, dtype=torch.float32)
+    network = Autoencoder(recipe.grid.levels, paper.hidden, paper.latent)
+    fit(
+        network,
+        inputs,
+        inputs,
+        epochs=paper.autoencoder_epochs,
+        rate=paper.autoencoder_rate,
+        name="element vectors",
+        progress=progress,
+    )
+    with torch.no_grad():
+        values = network.encoder(inputs).numpy()
+    tensors = {f"autoencoder.{key}": value.numpy() for key, value in network.state_dict().items()}
+    tensors |= {"element_vectors": values, "centroids": centroids.values}
+    return tensors, ElementVectors(centroids.symbols, values.astype(np.float64))
+
+
+def _train_inverse(
+    vectors: FloatArray, targets: FloatArray, paper: PaperSettings, recipe: Recipe, name: str, progress: Progress | None
+) -> nn.Module:
+    import torch
+
+    from dosmith.model.network import InverseNetwork
+    from dosmith.model.training import fit
+
+    network = InverseNetwork(recipe.grid.levels, recipe.grid.step, targets.shape[1], paper.kernels, paper.kernel_size)
+    fit(
+        network,
+        torch.tensor(vectors, dtype=torch.float32),
+        torch.tensor(targets, dtype=torch.float32),
+        epochs=paper.epochs,
+        rate=paper.rate,
+        batch=paper.batch,
+        seed=paper.seed,
+        name=name,
+        progress=progress,
+    )
+    return network
+
+
+def _spec(
+    name: str, library: Library, settings: Settings, recipe: Recipe, elements: ElementVectors, chosen: dict[str, list[Composition]]
+) -> dict[str, Any]:
+    from dosmith import __version__
+
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "kind": "paper",
+        "dosmith_version": __version__,
+        "library": {"name": library.name, "count": len(library)},
+        "recipe": {
+            "grid": recipe.grid.key,
+            "broadening": recipe.broadening,
+            "zero": recipe.zero,
+            "min_coverage": recipe.min_coverage,
+        },
+        "settings": settings.paper.model_dump(),
+        "n_elements": settings.paper.n_elements,
+        "max_ratio": settings.paper.max_ratio,
+        "elements": list(elements.symbols),
+        "networks": {
+            network: {
+                "file": f"inverse-{network}.onnx",
+                "spectra": len(compositions),
+                "formulas": sorted({formulas.write(c) for c in compositions}),
+            }
+            for network, compositions in chosen.items()
+        },
+    }
+
+
+def _save(
+    folder: Path, spec: dict[str, Any], tensors: dict[str, NDArray[Any]], networks: dict[str, nn.Module], recipe: Recipe
+) -> Checkpoint:
+    from safetensors.numpy import save_file
+
+    save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, folder / WEIGHTS)
+    for network, module in networks.items():
+        _export(module, folder / spec["networks"][network]["file"], recipe.grid.levels)
+    files = [WEIGHTS, *(facts["file"] for facts in spec["networks"].values())]
+    spec["sha256"] = {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files}
+    (folder / SPEC).write_text(json.dumps(spec), encoding="utf-8")
+    return Checkpoint.open(folder)
+
+
+def _export(network: nn.Module, path: Path, levels: int) -> None:
+    """ONNX with a free batch size; input `vectors`, output `composition_vectors`."""
+    import logging
+
+    import torch
+
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    torch.onnx.export(
+        network,
+        (torch.zeros(2, levels),),
+        path,
+        input_names=["vectors"],
+        output_names=["composition_vectors"],
+        dynamic_shapes={"vectors": {0: torch.export.Dim("batch")}},
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+
+
+def _replace(new: Path, old: Path) -> None:
+    """Put a finished folder in the place of an old one, which stays whole until then."""
+    retired = old.with_name(f".{old.name}-retired")
+    shutil.rmtree(retired, ignore_errors=True)
+    if old.exists():
+        os.replace(old, retired)
+    os.replace(new, old)
+    shutil.rmtree(retired, ignore_errors=True)

@@ -1,0 +1,200 @@
+"""What flows through dosmith: Spectrum, Material, Candidate. Frozen, with units and provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dosmith import formulas
+from dosmith.errors import SpectrumError
+from dosmith.formulas import Composition
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """An electronic density of states as its source gave it, checked.
+
+    Attributes:
+        energies: eV, shape (N,), strictly increasing, on any axis.
+        densities: states/eV, shape (spins, N): one row when spins are summed, two for up and down.
+        fermi: Fermi level on the same axis, eV.
+        broadening: Gaussian sigma that the curve already carries, eV; 0 when none or unknown.
+        gap: band gap from eigenvalues, eV; None when the source has none (it is then read off the curve).
+        notes: what a reader decided or assumed, one short sentence each.
+
+    Raises:
+        SpectrumError: on construction, when the curve is not a density of states; the message says why.
+    """
+
+    energies: FloatArray
+    densities: FloatArray
+    fermi: float
+    broadening: float = 0.0
+    gap: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        energies = np.asarray(self.energies, dtype=np.float64)
+        densities = np.atleast_2d(np.asarray(self.densities, dtype=np.float64))
+        _check_curve(energies, densities)
+        if not np.isfinite(self.fermi):
+            raise SpectrumError("the Fermi level is not a number; give it with --fermi")
+        if not energies[0] <= self.fermi <= energies[-1]:
+            raise SpectrumError(
+                f"the Fermi level {self.fermi:g} eV lies outside the energies {energies[0]:g} ... {energies[-1]:g} eV;"
+                " check it, or give it with --fermi"
+            )
+        if not (np.isfinite(self.broadening) and self.broadening >= 0):
+            raise SpectrumError(f"a broadening of {self.broadening:g} eV is impossible; it is a Gaussian sigma of 0 or more")
+        densities = np.maximum(densities, 0.0)  # what _check_curve let pass is numerical noise
+        energies.setflags(write=False)
+        densities.setflags(write=False)
+        object.__setattr__(self, "energies", energies)
+        object.__setattr__(self, "densities", densities)
+
+    @classmethod
+    def from_arrays(cls, energies: ArrayLike, densities: ArrayLike, fermi: float = 0.0, **options: Any) -> Spectrum:
+        """A spectrum from anything array-like; unsorted energies are an error, not a surprise."""
+        return cls(np.array(energies, dtype=np.float64), np.array(densities, dtype=np.float64), fermi, **options)
+
+    @property
+    def total(self) -> FloatArray:
+        """Density summed over spins, states/eV, shape (N,)."""
+        return np.asarray(self.densities.sum(axis=0))
+
+    @property
+    def spin_polarized(self) -> bool:
+        """Whether up and down are kept apart."""
+        return len(self.densities) == 2
+
+
+def _check_curve(energies: FloatArray, densities: FloatArray) -> None:
+    if energies.ndim != 1 or densities.ndim != 2 or densities.shape[1] != len(energies):
+        raise SpectrumError(f"energies {energies.shape} and densities {densities.shape} do not belong together")
+    if len(densities) not in (1, 2):
+        raise SpectrumError(f"a DOS has one spin channel or two, not {len(densities)}")
+    if len(energies) < 20:
+        raise SpectrumError(f"only {len(energies)} energies; a DOS needs at least 20")
+    if not (np.isfinite(energies).all() and np.isfinite(densities).all()):
+        raise SpectrumError("the DOS holds values that are not numbers (NaN or infinite); remove or recompute them")
+    steps = np.diff(energies)
+    if not (steps > 0).all():
+        where = int(np.argmax(steps <= 0)) + 1
+        raise SpectrumError(f"energies must increase, but entry {where + 1} ({energies[where]:g} eV) does not; sort the curve by energy")
+    peak = float(np.abs(densities).max())
+    if peak == 0.0:
+        raise SpectrumError("the DOS is zero everywhere")
+    if float(densities.min()) < -0.01 * peak:
+        raise SpectrumError(
+            f"the DOS is negative ({densities.min():.3g} states/eV at its lowest); a density of states cannot be"
+            " (for a plot with spin down drawn below zero, change its sign)"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """A crystal with its density of states.
+
+    Attributes:
+        id: unique within a library.
+        composition: reduced.
+        crystal_system: cubic, hexagonal, ...; None when the structure is unknown.
+        prototype: Strukturbericht symbol such as L1_2, or None.
+        space_group: Hermann-Mauguin symbol such as Pm-3m, or None.
+        spectrum: the density of states, states/eV per cell.
+        lattice: lattice vectors as rows, Angstrom, shape (3, 3), or None.
+        species: element of each site; empty when the structure is unknown.
+        frac_coords: fractional coordinates, shape (sites, 3), or None.
+        provenance: where the data come from: source, code, functional, basis, k-points, settings, ...
+    """
+
+    id: str
+    composition: Composition
+    spectrum: Spectrum
+    crystal_system: str | None = None
+    prototype: str | None = None
+    space_group: str | None = None
+    lattice: FloatArray | None = None
+    species: tuple[str, ...] = ()
+    frac_coords: FloatArray | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def formula(self) -> str:
+        """Reduced formula."""
+        return formulas.write(self.composition)
+
+    @property
+    def structure(self) -> Structure | None:
+        """The crystal as a pymatgen Structure, or None when it is unknown."""
+        if self.lattice is None or self.frac_coords is None:
+            return None
+        from pymatgen.core import Structure
+
+        return Structure(self.lattice, list(self.species), self.frac_coords)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One proposed composition.
+
+    Attributes:
+        rank: from 1.
+        composition: reduced.
+        distance: Euclidean distance of the predicted composition vector to this composition's, no unit.
+        in_training: whether the network saw a spectrum of this composition.
+        known_dos: whether the library holds a spectrum of it.
+        similarity: to the target, by `metric`, of the most similar known spectrum; None when none is known.
+        similarity_kind: "computed" when it comes from a spectrum in the library; None when there is none.
+        metric: name of the similarity.
+        structure_id: id of the library's material that `similarity` belongs to, or None.
+        structure_ids: ids of all its materials that fit the crystal system, most similar first.
+        prototype: of `structure_id`, or None.
+        crystal_system: of `structure_id`, or None.
+    """
+
+    rank: int
+    composition: Composition
+    distance: float
+    in_training: bool
+    known_dos: bool
+    similarity: float | None
+    similarity_kind: str | None
+    metric: str
+    structure_id: str | None = None
+    structure_ids: tuple[str, ...] = ()
+    prototype: str | None = None
+    crystal_system: str | None = None
+
+    @property
+    def formula(self) -> str:
+        """Reduced formula."""
+        return formulas.write(self.composition)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The candidate as it stands in the JSON answer."""
+        return {
+            "rank": self.rank,
+            "formula": self.formula,
+            "composition": dict(self.composition),
+            "chemical_system": formulas.chemical_system(self.composition),
+            "distance": self.distance,
+            "in_training": self.in_training,
+            "known_dos": self.known_dos,
+            "similarity": self.similarity,
+            "similarity_kind": self.similarity_kind,
+            "metric": self.metric,
+            "structure_id": self.structure_id,
+            "structure_ids": list(self.structure_ids),
+            "prototype": self.prototype,
+            "crystal_system": self.crystal_system,
+        }

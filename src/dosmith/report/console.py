@@ -1,0 +1,143 @@
+"""Answers as people read them in a terminal: Rich tables, and a DOS drawn in characters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from dosmith.designer import Design, Neighbour
+    from dosmith.library import Library
+    from dosmith.model.training import Progress
+    from dosmith.targets import Target
+
+FloatArray = NDArray[np.float64]
+
+
+def print_design(console: Console, design: Design) -> None:
+    """Target, candidates, the materials that already have this DOS, and what to bear in mind."""
+    print_target(console, design.target)
+    table = _table(f"Candidates with the DOS of {design.target.name}")
+    for name, justify in (("", "right"), ("formula", "left"), (design.settings["metric"], "right"), ("CV distance", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for name in ("DOS", "composition", "structure"):
+        table.add_column(name)
+    for c in design.candidates:
+        table.add_row(
+            str(c.rank),
+            f"[bold]{c.formula}[/bold]",
+            "-" if c.similarity is None else f"{c.similarity:.3f}",
+            f"{c.distance:.3f}",
+            "known" if c.known_dos else "unknown",
+            "in training" if c.in_training else "new to the model",
+            c.structure_id or "-",
+        )
+    console.print(table)
+    print_similar(console, design.similar[:3])
+    for caveat in design.caveats:
+        console.print(f"- {caveat}", style="dim", highlight=False, markup=False)
+
+
+def print_target(console: Console, target: Target) -> None:
+    """Where the target came from and what was done to it."""
+    console.print(f"[bold]{_escape(target.name)}[/bold]: {_escape(target.source)}", highlight=False)
+    for step in target.standard.steps:
+        console.print(f"  {step}", style="dim", highlight=False, markup=False)
+
+
+def print_similar(console: Console, neighbours: Sequence[Neighbour]) -> None:
+    """The known materials with the most similar DOS."""
+    table = _table("Materials that already have this DOS (the baseline: nearest known spectra)")
+    table.add_column("", justify="right")
+    table.add_column("formula")
+    table.add_column(neighbours[0].metric if neighbours else "similarity", justify="right")
+    table.add_column("crystal system")
+    table.add_column("id")
+    for n in neighbours:
+        remark = " (the target itself)" if n.is_target else ""
+        table.add_row(str(n.rank), n.formula, f"{n.similarity:.3f}", n.crystal_system or "-", n.id + remark)
+    console.print(table)
+
+
+def print_curve(console: Console, energies: FloatArray, values: FloatArray, title: str) -> None:
+    """A standard DOS drawn in characters, as wide as the terminal (at most 100 columns)."""
+    import plotext
+
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.plot_size(min(console.width, 100), 20)
+    plotext.plot(energies.tolist(), values.tolist(), marker="braille")
+    plotext.vline(0)
+    plotext.title(title)
+    plotext.xlabel("energy from the energy zero (eV)")
+    plotext.ylabel("DOS (1/eV)")
+    console.print(plotext.build(), highlight=False, markup=False)
+
+
+def print_library(console: Console, library: Library) -> None:
+    """What a library holds."""
+    summary = library.summary()
+    console.print(f"[bold]{_escape(library.name)}[/bold]: {summary['count']:,} materials, {summary['spin_polarized']} of them spin-polarised")
+    for name, label in (
+        ("by_n_elements", "elements in the formula"),
+        ("by_crystal_system", "crystal system"),
+        ("by_prototype", "prototype"),
+        ("by_element", "element"),
+    ):
+        counts = "  ".join(f"{key} {count:,}" for key, count in summary[name].items())
+        console.print(f"  [dim]{label}[/dim]  {counts}", highlight=False)
+    for shard in library.damaged:
+        console.print(f"  damaged and left out: {shard}", style="bold", markup=False)
+
+
+def print_model(console: Console, spec: Mapping[str, Any], rows: Sequence[tuple[Any, ...]]) -> None:
+    """What a model is and how good it is."""
+    console.print(
+        f"[bold]{spec['name']}[/bold] ({spec['kind']}): trained on {spec['library']['name']} ({spec['library']['count']:,} spectra),"
+        f" {len(spec['elements'])} elements, {spec['n_elements']}-element compositions with counts up to {spec['max_ratio']}",
+        highlight=False,
+    )
+    table = _table("Composition accuracy, in-sample: share of training spectra whose own composition is found (95 % interval)")
+    for name in ("network", "spectra", "top 1", "top 5", "top 5 by chance"):
+        table.add_column(name, justify="left" if name == "network" else "right")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console.print(table)
+
+
+@contextmanager
+def training_progress(console: Console) -> Iterator[Progress]:
+    """A progress display that `train_paper` can report to."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.4f}"))
+    with Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(name: str, done: int, total: int, loss: float) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=total, loss=loss)
+            bars.update(tasks[name], completed=done, loss=loss)
+
+        yield report
+
+
+def _table(title: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="", pad_edge=False)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,121 @@
+"""Every tunable number, once: its name, unit, default and meaning.
+
+Order of precedence: the environment (``DOSMITH_SPECTRA__BROADENING=0.2``), a TOML file (``--settings FILE``,
+else ``$DOSMITH_SETTINGS``, else ``settings.toml`` in the user's configuration folder), the defaults below.
+Unknown names are refused.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dosmith.errors import NotFoundError, SettingsError
+
+PREFIX = "DOSMITH_"
+_NOT_SETTINGS = ("DOSMITH_SETTINGS", "DOSMITH_HOME")
+
+ZeroRule = Literal["auto", "fermi"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SpectraSettings(_Section):
+    """The recipe that turns a DOS into the model's vector. The paper gives window and levels; the rest is ours."""
+
+    lower: float = Field(-7.5, description="first energy level, eV")
+    upper: float = Field(7.5, description="last energy level, eV")
+    levels: int = Field(151, ge=2, description="number of levels")
+    broadening: float = Field(0.15, gt=0, le=2, description="Gaussian sigma of every standard vector, eV, that of the source included")
+    zero: ZeroRule = Field("auto", description="energy zero: auto (valence-band top if gapped, else Fermi level) or fermi")
+    min_coverage: float = Field(0.8, gt=0, le=1, description="share of the window that a curve must cover")
+
+
+class FileSettings(_Section):
+    """Limits for files that people hand in."""
+
+    max_mebibytes: int = Field(256, ge=1, description="largest file read, unpacked size, MiB")
+
+
+class PaperSettings(_Section):
+    """Training of the paper's model. Latent size, activation, optimizer, learning rates, kernels: the paper's; the rest is ours."""
+
+    seed: int = Field(0, description="seed of weights and batches")
+    latent: int = Field(30, ge=1, description="length of an element vector")
+    hidden: int = Field(64, ge=1, description="width of the autoencoder's outer layers")
+    autoencoder_epochs: int = Field(1000, ge=1, description="full-batch epochs of the autoencoder")
+    autoencoder_rate: float = Field(1e-3, gt=0, description="learning rate of the autoencoder (Adam)")
+    kernels: int = Field(32, ge=1, description="kernels of each convolution")
+    kernel_size: int = Field(13, ge=1, description="levels a kernel spans; odd")
+    epochs: int = Field(300, ge=1, description="epochs of the inverse network")
+    batch: int = Field(32, ge=1, description="spectra a batch")
+    rate: float = Field(1e-3, gt=0, description="learning rate of the inverse network (Adam)")
+    max_ratio: int = Field(3, ge=1, le=9, description="largest count of an element in a composition")
+    n_elements: int = Field(2, ge=1, le=4, description="elements of a composition")
+
+
+class DesignSettings(_Section):
+    """What `design` does unless told otherwise."""
+
+    top: int = Field(5, ge=1, le=100_000, description="candidates returned")
+    metric: Literal["cosine", "tanimoto", "wasserstein"] = Field("cosine", description="similarity of known spectra to the target")
+    model: str = Field("paper", description="name or folder of the model")
+
+
+class Settings(_Section):
+    """All sections."""
+
+    spectra: SpectraSettings = SpectraSettings()
+    files: FileSettings = FileSettings()
+    paper: PaperSettings = PaperSettings()
+    design: DesignSettings = DesignSettings()
+
+
+def load_settings(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from file and environment over the defaults.
+
+    Raises:
+        NotFoundError: the named file does not exist.
+        SettingsError: the file is not TOML, or a name or value is not a setting's.
+    """
+    environ = os.environ if environ is None else environ
+    values = _read_toml(path, environ)
+    for name, text in environ.items():
+        if name.startswith(PREFIX) and name not in _NOT_SETTINGS:
+            section, _, key = name.removeprefix(PREFIX).lower().partition("__")
+            table = values.setdefault(section, {})
+            if not key or not isinstance(table, dict):
+                raise SettingsError(f"{name} is not a setting; names look like {PREFIX}SPECTRA__BROADENING")
+            table[key] = text
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        why = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+        raise SettingsError(f"setting {name}: {why}") from None
+
+
+def _read_toml(path: str | Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    named = path or environ.get("DOSMITH_SETTINGS")
+    if named is None:
+        from platformdirs import user_config_path
+
+        file = user_config_path("dosmith") / "settings.toml"
+        if not file.is_file():
+            return {}
+    else:
+        file = Path(named)
+        if not file.is_file():
+            raise NotFoundError(f"settings file {file} does not exist")
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {file} is not TOML: {error}") from None

@@ -1,0 +1,90 @@
+"""What every file reader hands over, and the one way it becomes a checked Spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dosmith.errors import SpectrumError
+from dosmith.formulas import Composition
+from dosmith.records import Spectrum
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass
+class Curve:
+    """A density of states as it stands in a file, not checked yet.
+
+    Attributes:
+        format: what the file is: 'vasprun.xml', 'DOSCAR', 'pymatgen JSON' or 'table'.
+        energies: eV, shape (N,).
+        densities: states/eV, shape (spins, N).
+        fermi: Fermi level the source states, eV; None when it states none.
+        assumed_fermi: Fermi level to take when neither the source nor the user states one, eV; None when there is none.
+        broadening: Gaussian sigma the source says the curve carries, eV.
+        composition: reduced, None when the source names no atoms.
+        notes: what the reader decided or assumed.
+    """
+
+    format: str
+    energies: FloatArray
+    densities: FloatArray
+    fermi: float | None = None
+    assumed_fermi: float | None = None
+    broadening: float = 0.0
+    composition: Composition | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def spectrum(self, fermi: float | None = None, broadening: float = 0.0) -> Spectrum:
+        """The checked spectrum; what the user gives (eV) goes before what the source says.
+
+        Raises:
+            SpectrumError: no Fermi level is known, or the curve is not a density of states.
+        """
+        notes = list(self.notes)
+        if fermi is not None and self.fermi is not None and fermi != self.fermi:
+            notes.append(f"the Fermi level given, {fermi:g} eV, replaces the file's {self.fermi:g} eV")
+        level = self.fermi if fermi is None else fermi
+        if level is None and self.assumed_fermi is not None:
+            level = self.assumed_fermi
+            notes.append(f"no Fermi level is stated; it is taken to be at {level:g} eV")
+        if level is None:
+            raise SpectrumError("no Fermi level is stated; give it with --fermi")
+        energies = _undo_rounding(self.energies, notes)
+        return Spectrum(energies, self.densities, level, broadening=broadening or self.broadening, notes=tuple(notes))
+
+
+def spin_rows(densities: Mapping[int, ArrayLike]) -> FloatArray:
+    """Densities keyed by spin (1 up, -1 down) as rows, up first, shape (spins, N).
+
+    Raises:
+        SpectrumError: a spin is missing, or the two are not equally long.
+    """
+    if set(densities) not in ({1}, {1, -1}):
+        raise SpectrumError("the densities are not keyed by spin, 1 and -1")
+    rows = [np.array(densities[spin], dtype=np.float64) for spin in sorted(densities, reverse=True)]
+    if any(row.shape != rows[0].shape for row in rows):
+        raise SpectrumError("spin up and spin down differ in length")
+    return np.stack(rows)
+
+
+def _undo_rounding(energies: FloatArray, notes: list[str]) -> FloatArray:
+    """The even grid behind energies that were rounded until neighbours coincide (VASP prints 3 or 4 decimals)."""
+    if energies.ndim != 1 or len(energies) < 3 or not np.isfinite(energies).all():
+        return energies
+    steps = np.diff(energies)
+    if (steps < 0).any() or (steps > 0).all():
+        return energies
+    for decimals in (2, 3, 4, 5):
+        if np.allclose(energies, np.round(energies, decimals), rtol=0.0, atol=1e-9):
+            even = np.linspace(energies[0], energies[-1], len(energies))
+            # half a unit of rounding in the value itself, and up to half a unit in the two ends
+            if energies[-1] > energies[0] and np.abs(even - energies).max() <= 10.0**-decimals * 1.001:
+                notes.append(f"energies rounded to {decimals} decimals repeat; the even grid between first and last is used")
+                return even
+            break
+    return energies

@@ -1,0 +1,85 @@
+"""pymatgen's Dos and CompleteDos as JSON. Only the plain data are read; no object of pymatgen is built from a file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from dosmith import formulas
+from dosmith.errors import FileFormatError, FormulaError, SpectrumError
+from dosmith.formulas import Composition
+from dosmith.sources.curve import Curve, spin_rows
+
+FORMAT = "pymatgen JSON"
+_CLASSES = ("Dos", "CompleteDos", "FermiDos", "LobsterCompleteDos")
+_MAX_PARTS = 1_000_000  # bounds the memory that a small gzipped file can ask for
+
+
+def read_json(text: str) -> Curve:
+    """The total DOS of a Dos or CompleteDos that pymatgen wrote as JSON.
+
+    Raises:
+        FileFormatError: the text is not JSON, or not a DOS of pymatgen.
+        SpectrumError: spins are missing or differ in length.
+    """
+    if text.count("[") + text.count("{") > _MAX_PARTS:
+        raise FileFormatError(f"has over {_MAX_PARTS:,} lists and objects; write only the total DOS, as Dos.as_dict() does")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"is not JSON, or is truncated ({error}); write it again with dos.as_dict()") from None
+    name = document.get("@class") if isinstance(document, dict) else None
+    if name not in _CLASSES:
+        raise FileFormatError("is JSON, but not a pymatgen Dos or CompleteDos; write it with dos.as_dict()")
+    try:
+        energies = np.array(_plain(document["energies"]), dtype=np.float64)
+        densities = spin_rows({int(spin): _plain(row) for spin, row in document["densities"].items()})
+        fermi = None if document.get("efermi") is None else float(document["efermi"])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+        raise FileFormatError(
+            f"is a pymatgen {name} without usable energies, densities and efermi; write it again with dos.as_dict()"
+        ) from None
+    notes: list[str] = []
+    composition = _composition(document.get("structure"), notes)
+    return Curve(FORMAT, energies, densities, fermi, composition=composition, notes=notes)
+
+
+def curve_of(dos: Any) -> Curve:
+    """The total DOS of a pymatgen Dos, CompleteDos or Vasprun.tdos object.
+
+    Raises:
+        SpectrumError: the object is not one, or its spins are missing or differ in length.
+    """
+    try:
+        energies = np.array(dos.energies, dtype=np.float64)
+        densities = spin_rows({int(spin): row for spin, row in dos.densities.items()})
+        fermi = float(dos.efermi)
+    except (AttributeError, TypeError, ValueError):
+        raise SpectrumError(f"a {type(dos).__name__} is not a pymatgen Dos with energies, densities by spin and efermi") from None
+    return Curve(FORMAT, energies, densities, fermi if math.isfinite(fermi) else None)
+
+
+def _plain(value: Any) -> Any:
+    """A list; monty's encoder wraps arrays as {"@class": "array", "data": [...]}."""
+    return value["data"] if isinstance(value, dict) else value
+
+
+def _composition(structure: Any, notes: list[str]) -> Composition | None:
+    """The reduced composition of a Structure as JSON; None (with a note) when it is damaged or sites are shared."""
+    if structure is None:
+        return None
+    counts: Counter[str] = Counter()
+    try:
+        for site in structure["sites"]:
+            (species,) = site["species"]
+            if species["occu"] != 1:
+                raise ValueError("partial occupancy")
+            counts[str(species["element"])] += 1
+        return formulas.reduce(counts)
+    except (KeyError, TypeError, ValueError, FormulaError):
+        notes.append("the structure has no whole-number composition; it is not read")
+        return None

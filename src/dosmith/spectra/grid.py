@@ -1,0 +1,105 @@
+"""An energy grid is a value with an identity: every standard vector and every checkpoint carries one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.errors import SpectrumError
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyGrid:
+    """Evenly spaced energy levels, relative to the energy zero.
+
+    Attributes:
+        lower: first level, eV.
+        upper: last level, eV.
+        levels: number of levels, both ends included.
+    """
+
+    lower: float = -7.5
+    upper: float = 7.5
+    levels: int = 151
+
+    def __post_init__(self) -> None:
+        if self.levels < 2 or not self.lower < self.upper:
+            raise SpectrumError(f"an energy grid needs lower < upper and two levels or more, got {self.key}")
+
+    @property
+    def step(self) -> float:
+        """Distance of neighbouring levels, eV."""
+        return (self.upper - self.lower) / (self.levels - 1)
+
+    @property
+    def energies(self) -> FloatArray:
+        """The levels, eV, shape (levels,)."""
+        return np.linspace(self.lower, self.upper, self.levels)
+
+    @property
+    def edges(self) -> FloatArray:
+        """Borders of the bins centred on the levels, eV, shape (levels + 1,)."""
+        half = self.step / 2
+        return np.linspace(self.lower - half, self.upper + half, self.levels + 1)
+
+    @property
+    def key(self) -> str:
+        """The identity of the grid as text: ``-7.5:7.5:151``."""
+        return f"{self.lower:g}:{self.upper:g}:{self.levels}"
+
+    @classmethod
+    def from_key(cls, key: str) -> EnergyGrid:
+        """The grid that `key` names.
+
+        Raises:
+            SpectrumError: the text is not such a key.
+        """
+        try:
+            lower, upper, levels = key.split(":")
+            return cls(float(lower), float(upper), int(levels))
+        except ValueError:
+            raise SpectrumError(f"'{key}' is not an energy grid; write LOWER:UPPER:LEVELS, as in -7.5:7.5:151") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """An energy interval relative to the energy zero, eV, both ends included."""
+
+    lower: float
+    upper: float
+
+    def __post_init__(self) -> None:
+        if not self.lower < self.upper:
+            raise SpectrumError(f"the window {self} is empty; write it as LOWER:UPPER, as in -6:2")
+
+    def __str__(self) -> str:
+        return f"{self.lower:g}:{self.upper:g}"
+
+    @classmethod
+    def parse(cls, text: str) -> Window:
+        """The window written as ``LOWER:UPPER``.
+
+        Raises:
+            SpectrumError: the text is not a window.
+        """
+        try:
+            lower, upper = (float(part) for part in text.split(":"))
+        except ValueError:
+            raise SpectrumError(f"'{text}' is not a window; write it as LOWER:UPPER in eV, as in -6:2") from None
+        return cls(lower, upper)
+
+    def mask(self, grid: EnergyGrid) -> NDArray[np.bool_]:
+        """Which levels of the grid lie inside, shape (levels,).
+
+        Raises:
+            SpectrumError: fewer than two do.
+        """
+        energies = grid.energies
+        inside = (energies >= self.lower - 1e-9) & (energies <= self.upper + 1e-9)
+        if np.count_nonzero(inside) < 2:
+            raise SpectrumError(f"the window {self} holds fewer than two levels of the grid {grid.lower:g} ... {grid.upper:g} eV")
+        return np.asarray(inside)

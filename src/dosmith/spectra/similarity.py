@@ -1,0 +1,93 @@
+"""How alike two standard vectors are: cosine, Tanimoto, Wasserstein; within a window, with weights.
+
+All take one target of shape (levels,) and many others of shape (M, levels), and return shape (M,), 1 for identical
+curves. Weights multiply both curves level by level (cosine, Tanimoto: inside the inner product, so a weight counts once).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.errors import SettingsError, SpectrumError
+from dosmith.spectra.grid import EnergyGrid, Window
+
+FloatArray = NDArray[np.float64]
+
+
+def similarity(
+    target: FloatArray,
+    others: FloatArray,
+    metric: str = "cosine",
+    *,
+    grid: EnergyGrid | None = None,
+    window: Window | None = None,
+    weights: FloatArray | None = None,
+) -> FloatArray:
+    """Similarity of the target to each of the others.
+
+    Args:
+        target: shape (levels,).
+        others: shape (M, levels), or (levels,) for one.
+        metric: a name in `METRICS`.
+        grid: the levels' energies.
+        window: levels outside do not count.
+        weights: not negative, one for each level, shape (levels,).
+
+    Returns:
+        shape (M,).
+
+    Raises:
+        SettingsError: there is no such metric.
+        SpectrumError: shapes or weights do not fit, or the target is empty where it counts.
+    """
+    if metric not in METRICS:
+        raise SettingsError(f"there is no similarity '{metric}'; choose from {', '.join(METRICS)}")
+    grid = grid or EnergyGrid()
+    others = np.atleast_2d(others)
+    if target.shape != (grid.levels,) or others.shape[1] != grid.levels:
+        raise SpectrumError(f"vectors of {target.shape[-1]} and {others.shape[1]} levels do not fit the grid {grid.key}")
+    weight = np.ones(grid.levels) if weights is None else np.asarray(weights, dtype=np.float64)
+    if weight.shape != (grid.levels,) or not np.isfinite(weight).all() or weight.min() < 0:
+        raise SpectrumError(f"weights must be {grid.levels} finite numbers of 0 or more, one for each level")
+    if window is not None:
+        weight = weight * window.mask(grid)
+    if not (target * weight).any():
+        raise SpectrumError("the target is zero wherever the window and weights let it count")
+    return METRICS[metric](target, others, weight, grid.step)
+
+
+def _inner_products(target: FloatArray, others: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    product = others @ (weight * target)
+    norms = np.einsum("ij,ij,j->i", others, others, weight)
+    return product, norms, float(target @ (weight * target))
+
+
+def _cosine(target: FloatArray, others: FloatArray, weight: FloatArray, step: float) -> FloatArray:
+    """Bang et al. 2024, equation 2."""
+    product, norms, norm = _inner_products(target, others, weight)
+    return np.asarray(product / np.sqrt(np.where(norms > 0, norms, np.inf) * norm))
+
+
+def _tanimoto(target: FloatArray, others: FloatArray, weight: FloatArray, step: float) -> FloatArray:
+    """Kuban et al., Sci. Data 9, 646 (2022), on the curve as pymatgen's DOS fingerprint does: a.b / (a.a + b.b - a.b)."""
+    product, norms, norm = _inner_products(target, others, weight)
+    return np.asarray(product / (norms + norm - product))
+
+
+def _wasserstein(target: FloatArray, others: FloatArray, weight: FloatArray, step: float) -> FloatArray:
+    """1 / (1 + W), W the first Wasserstein distance in eV: the mean energy by which states must move."""
+    areas = others @ weight
+    mine = np.cumsum(target * weight) / float(target @ weight)
+    theirs = np.cumsum(others * weight, axis=1) / np.where(areas > 0, areas, np.inf)[:, None]
+    return np.asarray(1.0 / (1.0 + np.abs(theirs - mine).sum(axis=1) * step))
+
+
+METRICS: dict[str, Callable[[FloatArray, FloatArray, FloatArray, float], FloatArray]] = {
+    "cosine": _cosine,
+    "tanimoto": _tanimoto,
+    "wasserstein": _wasserstein,
+}
+"""The similarities by name."""

@@ -1,0 +1,238 @@
+"""Any density of states -> the model's vector, by one fixed recipe.
+
+Spins are summed; the energy zero is found (`zero.py`); the curve is brought to one Gaussian broadening, the part it
+already carries counted in; its integral over the bin of each level becomes the level's value, so area is conserved;
+what lies outside the window is cut; the rest is scaled to unit area (1/eV).
+
+The work for a batch: the cumulative integral of each piecewise-linear curve is read at the borders of fine bins that
+move with the curve's own zero, and one matrix product spreads the fine bins over the levels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.errors import SpectrumError
+from dosmith.library import Library
+from dosmith.records import Spectrum
+from dosmith.settings import SpectraSettings, ZeroRule
+from dosmith.spectra.grid import EnergyGrid
+from dosmith.spectra.zero import energy_zeros
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+_BLOCK = 1 << 17
+"""Values worked on at once: small enough to stay in the processor's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What makes two standard vectors comparable. Every checkpoint carries the one it was trained with.
+
+    Attributes:
+        grid: the energy levels.
+        broadening: Gaussian sigma of the vectors, eV, that of the source included.
+        zero: rule for the energy zero.
+        min_coverage: share of the window that a curve must cover; the rest counts as empty.
+    """
+
+    grid: EnergyGrid = EnergyGrid()
+    broadening: float = 0.15
+    zero: ZeroRule = "auto"
+    min_coverage: float = 0.8
+
+    @classmethod
+    def from_settings(cls, settings: SpectraSettings) -> Recipe:
+        """The recipe that the settings describe."""
+        grid = EnergyGrid(settings.lower, settings.upper, settings.levels)
+        return cls(grid, settings.broadening, settings.zero, settings.min_coverage)
+
+
+@dataclass(frozen=True, eq=False)
+class StandardSpectrum:
+    """A standard vector and what was done to get it.
+
+    Attributes:
+        values: 1/eV, unit area over the grid, shape (levels,).
+        recipe: how it was made.
+        zero: the energy zero on the source's axis, eV.
+        gap: read off the curve, eV; 0 for a metal.
+        coverage: share of the window that the source covers.
+        steps: what was done, one short sentence each.
+    """
+
+    values: FloatArray
+    recipe: Recipe
+    zero: float
+    gap: float
+    coverage: float
+    steps: tuple[str, ...]
+
+
+def standardise(spectrum: Spectrum, recipe: Recipe | None = None) -> StandardSpectrum:
+    """One DOS as the model's vector.
+
+    Raises:
+        SpectrumError: the curve covers too little of the window, or is empty there.
+    """
+    recipe = recipe or Recipe()
+    energies, fermi = spectrum.energies, np.array([spectrum.fermi])
+    densities, broadening = spectrum.total[None, :], np.array([spectrum.broadening])
+    zeros, gaps = energy_zeros(energies, densities, fermi, broadening, recipe.zero)
+    values = standardise_batch(energies, densities, zeros, broadening, recipe)[0]
+    zero, gap = float(zeros[0]), float(gaps[0])
+    coverage = float(_coverage(energies, zeros, recipe.grid)[0])
+    return StandardSpectrum(values, recipe, zero, gap, coverage, _steps(spectrum, recipe, zero, gap, coverage))
+
+
+def standardise_all(spectra: Sequence[Spectrum], recipe: Recipe | None = None) -> FloatArray:
+    """Many DOS as vectors, shape (len(spectra), levels); those on one common grid go through in one batch.
+
+    Raises:
+        SpectrumError: one of them cannot be standardised.
+    """
+    recipe = recipe or Recipe()
+    values = np.empty((len(spectra), recipe.grid.levels))
+    groups: dict[bytes, list[int]] = {}
+    for index, spectrum in enumerate(spectra):
+        groups.setdefault(spectrum.energies.tobytes(), []).append(index)
+    for members in groups.values():
+        energies = spectra[members[0]].energies
+        densities = np.stack([spectra[i].total for i in members])
+        fermi = np.array([spectra[i].fermi for i in members])
+        broadening = np.array([spectra[i].broadening for i in members])
+        zeros, _ = energy_zeros(energies, densities, fermi, broadening, recipe.zero)
+        values[members] = standardise_batch(energies, densities, zeros, broadening, recipe)
+    return values
+
+
+def standardise_batch(
+    energies: FloatArray, densities: FloatArray, zeros: FloatArray, broadening: FloatArray | float, recipe: Recipe | None = None
+) -> FloatArray:
+    """Many curves on one source grid as vectors.
+
+    Args:
+        energies: eV, shape (N,), increasing, not necessarily even.
+        densities: spin-summed, any unit, shape (B, N).
+        zeros: energy zero of each on the axis of `energies`, eV, shape (B,).
+        broadening: Gaussian sigma already in the curves, eV, scalar or shape (B,).
+        recipe: what to make of them.
+
+    Returns:
+        1/eV, unit area, shape (B, levels).
+
+    Raises:
+        SpectrumError: a curve covers less than `recipe.min_coverage` of the window, or is zero in it.
+    """
+    recipe = recipe or Recipe()
+    covered = _coverage(energies, zeros, recipe.grid)
+    if len(covered) and covered.min() < recipe.min_coverage - 1e-9:
+        worst = int(np.argmin(covered))
+        start, stop = energies[0] - zeros[worst], energies[-1] - zeros[worst]
+        raise SpectrumError(
+            f"the DOS reaches from {start:.2f} to {stop:.2f} eV around its energy zero; the model needs {recipe.grid.lower:g} to"
+            f" {recipe.grid.upper:g} eV (at least {recipe.min_coverage:.0%} of it): compute or export a wider window"
+        )
+    values = np.empty((len(densities), recipe.grid.levels))
+    sigmas = np.broadcast_to(np.asarray(broadening, dtype=np.float64), (len(densities),))
+    for sigma in np.unique(sigmas):
+        members = np.flatnonzero(sigmas == sigma)
+        edges, spread = _spreading(recipe.grid, max(recipe.broadening**2 - float(sigma) ** 2, 0.0) ** 0.5)
+        for start in range(0, len(members), rows := max(1, _BLOCK // len(energies))):
+            block = members[start : start + rows]
+            values[block] = _bin_integrals(energies, densities[block], zeros[block], edges) @ spread
+    area = values.sum(axis=1, keepdims=True) * recipe.grid.step
+    if len(area) and area.min() <= 0:
+        raise SpectrumError(f"the DOS is zero in the window {recipe.grid.lower:g} ... {recipe.grid.upper:g} eV around its energy zero")
+    values /= area
+    return values
+
+
+def standardise_library(library: Library, recipe: Recipe | None = None) -> tuple[IntArray, FloatArray]:
+    """All of a library's DOS as vectors, those too narrow for the window left out.
+
+    Returns:
+        rows of the library, shape (M,), in order; vectors, 1/eV, unit area, shape (M, levels).
+    """
+    recipe = recipe or Recipe()
+    rows, values = [np.empty(0, dtype=np.intp)], [np.empty((0, recipe.grid.levels))]
+    for block in library.spectra():
+        zeros, _ = energy_zeros(block.energies, block.densities, block.fermi, block.broadening, recipe.zero)
+        fits = _coverage(block.energies, zeros, recipe.grid) >= recipe.min_coverage
+        rows.append(block.rows[fits])
+        values.append(standardise_batch(block.energies, block.densities[fits], zeros[fits], block.broadening[fits], recipe))
+    order = np.argsort(np.concatenate(rows), kind="stable")
+    return np.concatenate(rows)[order], np.concatenate(values)[order]
+
+
+def _coverage(energies: FloatArray, zeros: FloatArray, grid: EnergyGrid) -> FloatArray:
+    """Share of the grid's window that the source covers, shape (B,)."""
+    start = np.maximum(energies[0] - zeros, grid.lower)
+    stop = np.minimum(energies[-1] - zeros, grid.upper)
+    return np.asarray(np.maximum(stop - start, 0.0) / (grid.upper - grid.lower))
+
+
+@lru_cache(maxsize=32)
+def _spreading(grid: EnergyGrid, sigma: float) -> tuple[FloatArray, FloatArray]:
+    """Edges of the fine bins, eV, shape (F + 1,), and the share of each bin's content that a Gaussian of `sigma`
+    puts on each level, per eV, shape (F, levels). Without a sigma to add the fine bins are the levels' own."""
+    if sigma == 0.0:
+        return grid.edges, np.eye(grid.levels) / grid.step
+    fine = min(grid.step, sigma) / 2
+    fine = grid.step / math.ceil(grid.step / fine)  # an even division of the level spacing
+    margin = math.ceil(5 * sigma / fine) * fine
+    count = round((grid.edges[-1] - grid.edges[0] + 2 * margin) / fine)
+    edges = np.linspace(grid.edges[0] - margin, grid.edges[-1] + margin, count + 1)
+    centres = (edges[:-1] + edges[1:]) / 2
+    width = math.sqrt(max(sigma**2 - fine**2 / 12, 0.0))  # a bin is itself a smoothing, of variance fine^2 / 12
+    erf = np.frompyfunc(math.erf, 1, 1)
+    cumulative = erf((grid.edges[None, :] - centres[:, None]) / (width * math.sqrt(2))).astype(np.float64) / 2
+    spread = np.diff(cumulative, axis=1) / grid.step
+    return edges, np.ascontiguousarray(spread)
+
+
+def _bin_integrals(energies: FloatArray, densities: FloatArray, zeros: FloatArray, edges: FloatArray) -> FloatArray:
+    """Integral of each piecewise-linear curve over bins that start from its zero, shape (B, len(edges) - 1)."""
+    steps = np.diff(energies)
+    cumulative = np.zeros_like(densities)
+    np.cumsum((densities[:, 1:] + densities[:, :-1]) * (steps / 2), axis=1, out=cumulative[:, 1:])
+    place = np.clip(edges + zeros[:, None], energies[0], energies[-1])
+    if np.ptp(steps) < 1e-6 * steps[0]:
+        cell = ((place - energies[0]) * ((len(steps)) / (energies[-1] - energies[0]))).astype(np.intp)
+    else:
+        cell = np.searchsorted(energies, place, side="right") - 1
+    cell = np.clip(cell, 0, len(steps) - 1)
+    offset = np.clip(place - energies[cell], 0.0, steps[cell])
+    curvature = offset**2 / (2 * steps[cell])
+    flat = cell + np.arange(len(densities))[:, None] * len(energies)
+    left, right = densities.ravel()[flat], densities.ravel()[flat + 1]
+    return np.diff(cumulative.ravel()[flat] + left * (offset - curvature) + right * curvature, axis=1)
+
+
+def _steps(spectrum: Spectrum, recipe: Recipe, zero: float, gap: float, coverage: float) -> tuple[str, ...]:
+    steps = list(spectrum.notes)
+    if spectrum.spin_polarized:
+        steps.append("spin up and down summed")
+    shift = zero - spectrum.fermi
+    if recipe.zero == "fermi" or gap == 0:
+        kind = "metal (no gap above 0.3 eV at the Fermi level)" if gap == 0 else f"gap of about {gap:.2f} eV"
+        steps.append(f"{kind}: energy zero at the Fermi level, {zero:.3f} eV in the source")
+    else:
+        steps.append(f"gap of about {gap:.2f} eV: energy zero at the valence-band top, {shift:+.2f} eV from the source's Fermi level")
+    if spectrum.broadening >= recipe.broadening:
+        steps.append(f"already broadened by {spectrum.broadening:g} eV (the model's is {recipe.broadening:g} eV): left as it is")
+    else:
+        carried = f", {spectrum.broadening:.3g} eV of it in the source" if spectrum.broadening else ""
+        steps.append(f"Gaussian broadening to sigma = {recipe.broadening:g} eV{carried}")
+    grid = recipe.grid
+    steps.append(f"resampled to {grid.levels} levels in {grid.lower:g} ... {grid.upper:g} eV, area conserved, then scaled to unit area")
+    if coverage < 0.999:
+        steps.append(f"the source covers {coverage:.0%} of this window; the rest is taken as empty")
+    return tuple(steps)

@@ -1,0 +1,178 @@
+"""A target is any density of states a person can point at: a formula, an id, a file, an object, arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from dosmith import formulas
+from dosmith.errors import DosmithError, NotFoundError
+from dosmith.formulas import Composition
+from dosmith.library import Library
+from dosmith.records import Material, Spectrum
+from dosmith.settings import FileSettings
+from dosmith.spectra.standard import Recipe, StandardSpectrum, standardise
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+    from pymatgen.electronic_structure.dos import Dos
+
+TargetLike: TypeAlias = "str | os.PathLike[str] | Spectrum | Material | Dos | tuple[ArrayLike, ArrayLike]"
+"""Formula, id or file; Spectrum or Material; a pymatgen Dos or CompleteDos; (energies in eV from the Fermi level, densities)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A density of states that more is wanted of.
+
+    Attributes:
+        name: how to call it.
+        source: where it came from, in words.
+        standard: its vector, with what was done to get it.
+        composition: when known.
+        material_id: when it is a material of the library.
+    """
+
+    name: str
+    source: str
+    standard: StandardSpectrum
+    composition: Composition | None = None
+    material_id: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The target as it stands in the JSON answer."""
+        standard = self.standard
+        return {
+            "name": self.name,
+            "source": self.source,
+            "formula": None if self.composition is None else formulas.write(self.composition),
+            "material_id": self.material_id,
+            "energy_zero_ev": standard.zero,
+            "gap_ev": standard.gap,
+            "coverage": standard.coverage,
+            "steps": list(standard.steps),
+        }
+
+
+def resolve_target(
+    target: TargetLike,
+    library: Library,
+    recipe: Recipe,
+    *,
+    crystal_system: str | None = None,
+    fermi: float | None = None,
+    broadening: float | None = None,
+    files: FileSettings | None = None,
+) -> Target:
+    """The target that someone means.
+
+    Args:
+        target: what they gave. Of a text, an existing file comes first, then an id, then a formula.
+        library: where formulas and ids are looked up.
+        recipe: of the vector.
+        crystal_system: of a formula with several polymorphs; without it the one of lowest energy is taken.
+        fermi: Fermi level on the curve's own axis, eV, in place of the stated one.
+        broadening: Gaussian sigma that the curve carries, eV, in place of the stated one.
+        files: limits on files.
+
+    Raises:
+        NotFoundError: no such file, id, or no DOS of that formula.
+        FileFormatError, SpectrumError, FormulaError: what was given is not usable; the message says why.
+    """
+    name, source, spectrum, composition, material_id = _look_up(target, library, crystal_system, fermi, broadening, files)
+    if fermi is not None and spectrum.fermi != fermi:
+        spectrum = replace(spectrum, fermi=fermi, notes=(*spectrum.notes, f"Fermi level set to {fermi:g} eV by hand"))
+    if broadening is not None:
+        spectrum = replace(spectrum, broadening=broadening)
+    return Target(name, source, standardise(spectrum, recipe), composition, material_id)
+
+
+_Found: TypeAlias = "tuple[str, str, Spectrum, Composition | None, str | None]"
+
+
+def _look_up(
+    target: TargetLike,
+    library: Library,
+    crystal_system: str | None,
+    fermi: float | None,
+    broadening: float | None,
+    files: FileSettings | None,
+) -> _Found:
+    if isinstance(target, Spectrum):
+        return "target", "a Spectrum", target, None, None
+    if isinstance(target, Material):
+        return target.formula, f"the material {target.id}", target.spectrum, target.composition, target.id
+    if isinstance(target, (str, os.PathLike)):
+        text = os.fspath(target)
+        if os.path.exists(text):
+            return _from_file(Path(text), fermi, broadening, files)
+        if text in library:
+            return _from_library(text, library, "")
+        if isinstance(target, os.PathLike) or _looks_like_path(text):
+            raise NotFoundError(f"the file {text} does not exist")
+        return _from_formula(text, library, crystal_system)
+    if isinstance(target, tuple) and len(target) == 2:
+        return "target", "arrays", Spectrum.from_arrays(target[0], target[1], fermi or 0.0), None, None
+    if hasattr(target, "energies") and hasattr(target, "efermi"):
+        from dosmith.sources.files import from_pymatgen
+
+        structure = getattr(target, "structure", None)
+        composition = None if structure is None else _composition_of(structure.species)
+        name = "target" if composition is None else formulas.write(composition)
+        return name, f"a pymatgen {type(target).__name__}", from_pymatgen(target), composition, None
+    raise DosmithError(
+        f"a {type(target).__name__} is not a target; give a formula, an id, a file, a Spectrum, a pymatgen Dos or (energies, densities)"
+    )
+
+
+def _from_file(path: Path, fermi: float | None, broadening: float | None, files: FileSettings | None) -> _Found:
+    from dosmith.sources.files import read_dos
+
+    limit = (files or FileSettings()).max_mebibytes
+    found = read_dos(path, fermi=fermi, broadening=broadening or 0.0, max_mebibytes=limit)
+    name = path.name if found.composition is None else formulas.write(found.composition)
+    return name, f"the file {path.name} ({found.format})", found.spectrum, found.composition, None
+
+
+def _from_library(identifier: str, library: Library, remark: str) -> _Found:
+    material = library.material(identifier)
+    facts = [str(material.provenance[key]) for key in ("code", "functional") if key in material.provenance]
+    source = f"{identifier} in {library.name}{' (' + ', '.join(facts) + ')' if facts else ''}{remark}"
+    return material.formula, source, material.spectrum, material.composition, identifier
+
+
+def _from_formula(text: str, library: Library, crystal_system: str | None) -> _Found:
+    composition = formulas.parse(text)
+    rows = library.rows_of(composition, crystal_system) or library.rows_of(composition)
+    if not rows:
+        raise NotFoundError(_no_dos(composition, library))
+    others = ", ".join(library.ids[row] for row in rows[1:])
+    remark = f"; also there: {others}" if others else ""
+    if crystal_system is not None and library.crystal_systems[rows[0]] != crystal_system:
+        remark += f"; no {crystal_system} DOS of it is known, so this one is the target"
+    return _from_library(library.ids[rows[0]], library, remark)
+
+
+def _no_dos(composition: Composition, library: Library) -> str:
+    system = {symbol for symbol, _ in composition}
+    near = [library.ids[row] for row in range(len(library)) if _elements(library.formulas[row]) == system]
+    tip = f"; of the same elements it holds {', '.join(near[:5])}" if near else ""
+    return (
+        f"{library.name} has no DOS of {formulas.write(composition)}{tip}."
+        " Give a file instead (vasprun.xml, DOSCAR, pymatgen JSON, CSV), computed by you or fetched from a database"
+    )
+
+
+def _elements(formula: str) -> set[str]:
+    return {symbol for symbol, _ in formulas.parse(formula)}
+
+
+def _composition_of(species: Sequence[Any]) -> Composition:
+    return formulas.reduce((str(getattr(site, "symbol", site)), 1) for site in species)
+
+
+def _looks_like_path(text: str) -> bool:
+    return os.sep in text or "." in text or not formulas.looks_like_formula(text) and text.upper() in ("DOSCAR", "VASPRUN")

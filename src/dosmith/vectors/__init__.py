@@ -1,0 +1,1 @@
+"""Vectors of elements (EV) and of compositions (CV)."""
