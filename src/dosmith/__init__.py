@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from dosmith.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from dosmith.designer import Design, Designer, Neighbour, design, open_dos_set, similar
@@ -54,7 +54,33 @@ _HOMES = {
     "write_library": "library",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = [
+    "Candidate",
+    "Checkpoint",
+    "Design",
+    "Designer",
+    "DosmithError",
+    "EnergyGrid",
+    "Material",
+    "MemoryLibrary",
+    "Neighbour",
+    "ParquetLibrary",
+    "Recipe",
+    "Settings",
+    "Spectrum",
+    "Window",
+    "design",
+    "k_best",
+    "load_dos",
+    "load_settings",
+    "open_dos_set",
+    "similar",
+    "similarity",
+    "standardise",
+    "train_paper",
+    "write_design",
+    "write_library",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,14 +6,14 @@ import json
 import os
 import shlex
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dosmith import __version__
 from dosmith.errors import DosmithError
+from dosmith.version import __version__
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help needs no Rich, so it is instant
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 data_app = typer.Typer(name="data", help="Densities of states at hand.", no_args_is_help=True)
@@ -36,7 +37,7 @@ app.add_typer(data_app)
 app.add_typer(model_app)
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How an answer is printed."""
 
     table = "table"
@@ -44,7 +45,7 @@ class Format(str, Enum):
     csv = "csv"
 
 
-class Metric(str, Enum):
+class Metric(StrEnum):
     """How alike two DOS are."""
 
     cosine = "cosine"
@@ -66,7 +67,9 @@ BroadeningOption = Annotated[
 WindowOption = Annotated[
     str | None, typer.Option("--window", metavar="A:B", help="Energies (eV from the energy zero) that count in the similarity.")
 ]
-MetricOption = Annotated[Metric | None, typer.Option("--metric", help="Similarity of known DOS to the target.  [default: cosine]")]
+MetricOption = Annotated[
+    Metric | None, typer.Option("--metric", help="Similarity of known DOS to the target.  [default: cosine]")
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is printed.")]
 SystemOption = Annotated[
     str | None, typer.Option("--crystal-system", metavar="S", help="Crystal system of the candidates: cubic, hexagonal.")

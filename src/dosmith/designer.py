@@ -154,7 +154,12 @@ class Designer:
         return {int(row): place for place, row in enumerate(self._standard[0])}
 
     def target(
-        self, target: TargetLike, *, crystal_system: str | None = None, fermi: float | None = None, broadening: float | None = None
+        self,
+        target: TargetLike,
+        *,
+        crystal_system: str | None = None,
+        fermi: float | None = None,
+        broadening: float | None = None,
     ) -> Target:
         """The target that someone means; see `resolve_target`."""
         if isinstance(target, Target):
@@ -210,9 +215,7 @@ class Designer:
             DosmithError: something given cannot be used; the message is one line and says what to do.
         """
         network = self._network(crystal_system)
-        constraints = Constraints.of(
-            elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio
-        )
+        constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
         found = self.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)  # type: ignore[arg-type]
         top = self.settings.design.top if top is None else top
         if top < 1:
@@ -220,7 +223,9 @@ class Designer:
         metric = metric or self.settings.design.metric
         window = Window.parse(window) if isinstance(window, str) else window
         scores = self._scores(found, metric, window, weights)
-        best = k_best(self.checkpoint.costs(found.standard.values, network), self.checkpoint.element_vectors.symbols, top, constraints)
+        best = k_best(
+            self.checkpoint.costs(found.standard.values, network), self.checkpoint.element_vectors.symbols, top, constraints
+        )
         candidates = tuple(
             self._candidate(rank, cost, composition, scores, metric, crystal_system, network)
             for rank, (cost, composition) in enumerate(best, 1)
@@ -242,7 +247,7 @@ class Designer:
                 "zero": self.checkpoint.recipe.zero,
             },
             model=model_facts(self.checkpoint) | {"network": network},
-            caveats=_caveats(found, self.checkpoint, network, similar, self.library),
+            caveats=_caveats(found, self.checkpoint, network, candidates, similar, self.library),
             energies=self.checkpoint.recipe.grid.energies,
             curves={identifier: self._curve(identifier) for identifier in sorted(ids)},
             library=self.library,
@@ -278,7 +283,7 @@ class Designer:
         return similarity(target.standard.values, self._standard[1], metric, grid=grid, window=window, weights=weights)
 
     def _curve(self, identifier: str) -> FloatArray:
-        return self._standard[1][self._places[self.library.row_of(identifier)]]
+        return np.asarray(self._standard[1][self._places[self.library.row_of(identifier)]])
 
     def _candidate(
         self,
@@ -340,7 +345,9 @@ def default_designer() -> Designer:
     return Designer()
 
 
-def design(target: TargetLike, *, model: Checkpoint | str | None = None, library: Library | None = None, **options: Any) -> Design:
+def design(
+    target: TargetLike, *, model: Checkpoint | str | None = None, library: Library | None = None, **options: Any
+) -> Design:
     """Ranked compositions whose DOS should be like the target's; options as in `Designer.design`.
 
     >>> design("Pt3Ni", top=3, exclude=["Rh"])  # doctest: +SKIP
@@ -392,20 +399,36 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
 
 
 def _caveats(
-    target: Target, checkpoint: Checkpoint, network: str, similar: tuple[Neighbour, ...], library: Library
+    target: Target,
+    checkpoint: Checkpoint,
+    network: str,
+    candidates: tuple[Candidate, ...],
+    similar: tuple[Neighbour, ...],
+    library: Library,
 ) -> tuple[str, ...]:
     caveats = []
     if target.composition is not None:
-        count, formula = len(target.composition), formulas.write(target.composition)
-        if target.composition in checkpoint.trained_on(network):
-            caveats.append(f"The model was trained on the DOS of {formula}: finding it again is in-sample.")
-        elif count != checkpoint.n_elements:
-            caveats.append(f"The model proposes {checkpoint.n_elements} elements only, so {formula} itself cannot be among its candidates.")
+        formula = formulas.write(target.composition)
+        if len(target.composition) != checkpoint.n_elements:
+            caveats.append(
+                f"The model proposes compositions of {checkpoint.n_elements} elements, so {formula} itself cannot be a candidate."
+            )
+        elif target.composition in checkpoint.trained_on(network):
+            same = "this DOS" if target.material_id in library else "another DOS"
+            caveats.append(f"The model was trained on {same} of {formula}: finding {formula} is in-sample.")
+    usual = checkpoint.spec["networks"][network]["distance_95"]
+    if candidates[0].distance > usual:
+        caveats.append(
+            f"The target is unlike what the model was trained on: its first candidate is at distance {candidates[0].distance:.2f}, against"
+            f" at most {usual:.2f} for 95 % of the training spectra. Trust the known materials with this DOS more than the candidates."
+        )
     best = next((n.similarity for n in similar if not n.is_target), 0.0)
     if best < 0.8:
-        caveats.append(f"No other known DOS is much like this target (best {similar[0].metric} {best:.2f}): the model is guessing.")
+        caveats.append(f"No other known DOS is much like the target's (best {similar[0].metric} {best:.2f}).")
     if target.standard.coverage < 0.999:
         caveats.append(f"The target covers {target.standard.coverage:.0%} of the model's window; the rest counts as empty.")
-    caveats.append("A similar DOS is a hint, not a proof: stability, structure and the DOS of unknown candidates are still to be computed.")
+    caveats.append(
+        "A similar DOS is a hint, not a proof: the stability of every candidate, and the DOS of unknown ones, are still to be computed."
+    )
     caveats.extend(f"Damaged part of {library.name} left out: {shard}." for shard in library.damaged)
     return tuple(caveats)

@@ -14,7 +14,7 @@ from dosmith.errors import SpectrumError
 from dosmith.formulas import Composition
 
 if TYPE_CHECKING:
-    from pymatgen.core import Structure
+    from pymatgen.core.structure import Structure
 
 FloatArray = NDArray[np.float64]
 
@@ -89,7 +89,9 @@ def _check_curve(energies: FloatArray, densities: FloatArray) -> None:
     steps = np.diff(energies)
     if not (steps > 0).all():
         where = int(np.argmax(steps <= 0)) + 1
-        raise SpectrumError(f"energies must increase, but entry {where + 1} ({energies[where]:g} eV) does not; sort the curve by energy")
+        raise SpectrumError(
+            f"energies must increase, but entry {where + 1} ({energies[where]:g} eV) does not; sort the curve by energy"
+        )
     peak = float(np.abs(densities).max())
     if peak == 0.0:
         raise SpectrumError("the DOS is zero everywhere")
@@ -138,7 +140,7 @@ class Material:
         """The crystal as a pymatgen Structure, or None when it is unknown."""
         if self.lattice is None or self.frac_coords is None:
             return None
-        from pymatgen.core import Structure
+        from pymatgen.core.structure import Structure
 
         return Structure(self.lattice, list(self.species), self.frac_coords)
 

@@ -33,7 +33,9 @@ class SpectraSettings(_Section):
     lower: float = Field(-7.5, description="first energy level, eV")
     upper: float = Field(7.5, description="last energy level, eV")
     levels: int = Field(151, ge=2, description="number of levels")
-    broadening: float = Field(0.15, gt=0, le=2, description="Gaussian sigma of every standard vector, eV, that of the source included")
+    broadening: float = Field(
+        0.15, gt=0, le=2, description="Gaussian sigma of every standard vector, eV, that of the source included"
+    )
     zero: ZeroRule = Field("auto", description="energy zero: auto (valence-band top if gapped, else Fermi level) or fermi")
     min_coverage: float = Field(0.8, gt=0, le=1, description="share of the window that a curve must cover")
 
@@ -65,7 +67,9 @@ class DesignSettings(_Section):
     """What `design` does unless told otherwise."""
 
     top: int = Field(5, ge=1, le=100_000, description="candidates returned")
-    metric: Literal["cosine", "tanimoto", "wasserstein"] = Field("cosine", description="similarity of known spectra to the target")
+    metric: Literal["cosine", "tanimoto", "wasserstein"] = Field(
+        "cosine", description="similarity of known spectra to the target"
+    )
     model: str = Field("paper", description="name or folder of the model")
 
 

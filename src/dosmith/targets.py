@@ -175,4 +175,4 @@ def _composition_of(species: Sequence[Any]) -> Composition:
 
 
 def _looks_like_path(text: str) -> bool:
-    return os.sep in text or "." in text or not formulas.looks_like_formula(text) and text.upper() in ("DOSCAR", "VASPRUN")
+    return os.sep in text or "." in text or text.upper() == "DOSCAR"

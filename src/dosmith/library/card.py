@@ -35,7 +35,8 @@ def card(library: ParquetLibrary) -> str:
     tiers = {tier: sum(f'"settings": "{tier}"' in row["provenance"] for row in groups) for tier in SETTINGS}
     tier_rows = "\n".join(f"| {tier} | {count:,} | {SETTINGS[tier]} |" for tier, count in tiers.items())
     shards = "\n".join(
-        f"| {name} | {facts['rows']:,} | {facts['bytes']:,} | `{facts['sha256']}` |" for name, facts in library.manifest["shards"].items()
+        f"| {name} | {facts['rows']:,} | {facts['bytes']:,} | `{facts['sha256']}` |"
+        for name, facts in library.manifest["shards"].items()
     )
 
     def counted(name: str) -> str:

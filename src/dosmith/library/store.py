@@ -76,7 +76,7 @@ class Library:
 
     @cached_property
     def _index(self) -> dict[str, list[Any]]:
-        return {name: column for name, column in self._table(_INDEX_COLUMNS).to_pydict().items()}
+        return dict(self._table(_INDEX_COLUMNS).to_pydict())
 
     @property
     def ids(self) -> list[str]:
@@ -239,7 +239,11 @@ class ParquetLibrary(Library):
 
 
 def write_library(
-    materials: Iterable[Material], folder: str | Path, name: str, facts: Mapping[str, Any] | None = None, rows_per_shard: int = 512
+    materials: Iterable[Material],
+    folder: str | Path,
+    name: str,
+    facts: Mapping[str, Any] | None = None,
+    rows_per_shard: int = 512,
 ) -> ParquetLibrary:
     """A new Parquet library in `folder`; shards and then the manifest are written aside and renamed.
 
@@ -286,8 +290,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(version, int) or not isinstance(manifest.get("shards"), dict):
         raise LibraryError(f"the manifest of {folder} is damaged: it names no schema version and shards")
     if version > schema.VERSION:
-        raise LibraryError(f"{folder} was written by a newer dosmith (schema {version}, this one reads {schema.VERSION}): upgrade dosmith")
-    return manifest
+        raise LibraryError(
+            f"{folder} was written by a newer dosmith (schema {version}, this one reads {schema.VERSION}): upgrade dosmith"
+        )
+    return dict(manifest)
 
 
 def _blocks(table: pa.Table, first_row: int) -> Iterator[SpectraBlock]:
@@ -298,7 +304,8 @@ def _blocks(table: pa.Table, first_row: int) -> Iterator[SpectraBlock]:
     starts, steps = table["energy_first"].to_pylist(), table["energy_step"].to_pylist()
     uneven = table["energies"].to_pylist() if table["energies"].null_count < len(table) else [None] * len(table)
     for row, length in enumerate(lengths):
-        own = None if uneven[row] is None else tuple(uneven[row])
+        levels = uneven[row]
+        own = None if levels is None else tuple(levels)
         keys.setdefault((starts[row], steps[row], length, own), []).append(row)
     for (start, step, length, own), rows in keys.items():
         part = table.take(rows)

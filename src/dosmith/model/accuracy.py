@@ -15,10 +15,10 @@ from dosmith.vectors.compositions import slot_costs
 FloatArray = NDArray[np.float64]
 
 
-def true_ranks(
+def evaluate(
     checkpoint: Checkpoint, vectors: FloatArray, compositions: Sequence[Composition], top: int, network: str = ANY
-) -> NDArray[np.intp]:
-    """The rank of each spectrum's own composition among the model's candidates.
+) -> tuple[NDArray[np.intp], FloatArray]:
+    """Where each spectrum's own composition stands among the model's candidates, and how near the first candidate is.
 
     Args:
         checkpoint: the model.
@@ -28,15 +28,18 @@ def true_ranks(
         network: which of the model's networks.
 
     Returns:
-        shape (M,), from 1; top + 1 when it is not among them.
+        ranks from 1, top + 1 when it is not among them, shape (M,); distances of the first candidate, shape (M,).
     """
     elements = checkpoint.element_vectors
     ranks = np.full(len(vectors), top + 1, dtype=np.intp)
+    nearest = np.empty(len(vectors))
     for row, (point, truth) in enumerate(zip(checkpoint.predict(vectors, network), compositions, strict=True)):
-        for rank, (_, composition) in enumerate(k_best(slot_costs(point, elements, checkpoint.max_ratio), elements.symbols, top), 1):
-            if composition == truth:
-                ranks[row] = rank
-    return ranks
+        best = k_best(slot_costs(point, elements, checkpoint.max_ratio), elements.symbols, top)
+        nearest[row] = best[0][0] ** 0.5
+        found = [composition for _, composition in best]
+        if truth in found:
+            ranks[row] = found.index(truth) + 1
+    return ranks, nearest
 
 
 def share_with_interval(hits: NDArray[np.bool_], seed: int = 0, resamples: int = 2000) -> tuple[float, float, float]:

@@ -1,9 +1,9 @@
 """A trained model on disk and at work: one folder, run by ONNX Runtime, opened without executing anything in it.
 
-    checkpoint.json       format version, recipe, settings, elements, training formulas, accuracies, SHA-256 of the rest
-    weights.safetensors   element vectors, centroid DOS and the weights of every network
-    inverse-*.onnx        the inverse networks: one trained on all crystal systems, one for each common system
-    card.md               what it is, how it was made, how good it is
+checkpoint.json       format version, recipe, settings, elements, training formulas, accuracies, SHA-256 of the rest
+weights.safetensors   element vectors, centroid DOS and the weights of every network
+inverse-*.onnx        the inverse networks: one trained on all crystal systems, one for each common system
+card.md               what it is, how it was made, how good it is
 """
 
 from __future__ import annotations

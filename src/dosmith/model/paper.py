@@ -23,7 +23,7 @@ from dosmith.errors import MissingExtraError, ModelError
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.model import card
-from dosmith.model.accuracy import share_with_interval, true_ranks
+from dosmith.model.accuracy import evaluate, share_with_interval
 from dosmith.model.checkpoint import ANY, CARD, FORMAT_VERSION, SPEC, WEIGHTS, Checkpoint
 from dosmith.settings import PaperSettings, Settings
 from dosmith.spectra.standard import Recipe, standardise_library
@@ -80,11 +80,14 @@ def train_paper(
     chosen = {ANY: np.flatnonzero(fits)}
     for system in sorted({s for s in systems[fits] if s}):
         members = np.flatnonzero(fits & (systems == system))
-        if FEWEST <= len(members):
+        if len(members) >= FEWEST:
             chosen[system] = members
 
     torch.manual_seed(paper.seed)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the autoencoder is too small to share
     tensors, elements = _train_element_vectors(compositions, vectors, paper, recipe, progress)
+    torch.set_num_threads(threads)
     networks = {}
     for network, members in chosen.items():
         targets = np.array([composition_vector(compositions[i], elements) for i in members])
@@ -98,10 +101,9 @@ def train_paper(
     try:
         checkpoint = _save(aside, spec, tensors, networks, recipe)
         for network, members in chosen.items():
-            ranks = true_ranks(checkpoint, vectors[members], [compositions[i] for i in members], 5, network)
-            spec["networks"][network]["in_sample"] = {
-                f"top_{k}": dict(zip(("mean", "low", "high"), share_with_interval(ranks <= k, paper.seed), strict=True)) for k in (1, 5)
-            } | {"n": len(members), "seeds": [paper.seed]}
+            ranks, nearest = evaluate(checkpoint, vectors[members], [compositions[i] for i in members], 5, network)
+            spec["networks"][network]["in_sample"] = _accuracies(ranks, paper.seed)
+            spec["networks"][network]["distance_95"] = float(np.quantile(nearest, 0.95))
         (aside / SPEC).write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
         (aside / CARD).write_text(card.text(spec), encoding="utf-8")
         os.chmod(aside, 0o755)
@@ -109,6 +111,13 @@ def train_paper(
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return Checkpoint.open(final)
+
+
+def _accuracies(ranks: NDArray[np.intp], seed: int) -> dict[str, Any]:
+    shares = {f"top_{k}": share_with_interval(ranks <= k, seed) for k in (1, 5)}
+    return {"n": len(ranks), "seeds": [seed]} | {
+        name: {"mean": mean, "low": low, "high": high} for name, (mean, low, high) in shares.items()
+    }
 
 
 def _train_element_vectors(
@@ -165,9 +174,14 @@ def _train_inverse(
 
 
 def _spec(
-    name: str, library: Library, settings: Settings, recipe: Recipe, elements: ElementVectors, chosen: dict[str, list[Composition]]
+    name: str,
+    library: Library,
+    settings: Settings,
+    recipe: Recipe,
+    elements: ElementVectors,
+    chosen: dict[str, list[Composition]],
 ) -> dict[str, Any]:
-    from dosmith import __version__
+    from dosmith.version import __version__
 
     return {
         "format_version": FORMAT_VERSION,
@@ -213,21 +227,24 @@ def _save(
 def _export(network: nn.Module, path: Path, levels: int) -> None:
     """ONNX with a free batch size; input `vectors`, output `composition_vectors`."""
     import logging
+    import warnings
 
     import torch
 
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    torch.onnx.export(
-        network,
-        (torch.zeros(2, levels),),
-        path,
-        input_names=["vectors"],
-        output_names=["composition_vectors"],
-        dynamic_shapes={"vectors": {0: torch.export.Dim("batch")}},
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own internals
+        torch.onnx.export(
+            network,
+            (torch.zeros(2, levels),),
+            path,
+            input_names=["vectors"],
+            output_names=["composition_vectors"],
+            dynamic_shapes={"vectors": {0: torch.export.Dim("batch")}},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
 
 
 def _replace(new: Path, old: Path) -> None:

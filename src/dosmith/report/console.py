@@ -84,7 +84,9 @@ def print_curve(console: Console, energies: FloatArray, values: FloatArray, titl
 def print_library(console: Console, library: Library) -> None:
     """What a library holds."""
     summary = library.summary()
-    console.print(f"[bold]{_escape(library.name)}[/bold]: {summary['count']:,} materials, {summary['spin_polarized']} of them spin-polarised")
+    console.print(
+        f"[bold]{_escape(library.name)}[/bold]: {summary['count']:,} materials, {summary['spin_polarized']} of them spin-polarised"
+    )
     for name, label in (
         ("by_n_elements", "elements in the formula"),
         ("by_crystal_system", "crystal system"),

@@ -107,7 +107,9 @@ def render(data: ReportData) -> str:
         panels_hidden="" if data.candidates else " hidden",
         similar=_similar(data, len(known)),
         target_facts=_facts(data.target_facts, note=data.target.note),
-        caveats="<ul>" + "".join(f"<li>{escape(text)}</li>" for text in data.caveats) + "</ul>" if data.caveats else _empty("None."),
+        caveats="<ul>" + "".join(f"<li>{escape(text)}</li>" for text in data.caveats) + "</ul>"
+        if data.caveats
+        else _empty("None."),
         model=_facts(data.model),
         settings=_facts(data.settings),
         command=escape(data.command),
@@ -165,7 +167,9 @@ def _summary(data: ReportData) -> str:
         parts = ["No composition fits the constraints."]
     else:
         count = len(data.candidates)
-        parts = [f"<b>{count} composition{'s' if count > 1 else ''}</b> proposed, {formula_html(str(data.candidates[0][0]['formula']))} first."]
+        parts = [
+            f"<b>{count} composition{'s' if count > 1 else ''}</b> proposed, {formula_html(str(data.candidates[0][0]['formula']))} first."
+        ]
         compared = [c for c, _ in data.candidates if c.get("similarity") is not None]
         if compared:
             best = max(compared, key=lambda c: float(c["similarity"]))
@@ -178,7 +182,9 @@ def _summary(data: ReportData) -> str:
             parts.append(f"For {unknown} of them no DOS is known yet." if count > 1 else "No DOS of it is known yet.")
     if data.similar:
         nearest = data.similar[0][0]
-        parts.append(f"The nearest curve in the library is {formula_html(str(nearest['formula']))}, {_number(nearest['similarity'])}.")
+        parts.append(
+            f"The nearest curve in the library is {formula_html(str(nearest['formula']))}, {_number(nearest['similarity'])}."
+        )
     return " ".join(parts)
 
 

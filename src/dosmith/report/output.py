@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dosmith import __version__
 from dosmith.designer import Design
 from dosmith.errors import DosmithError
 from dosmith.report.html import Curve, ReportData, render
+from dosmith.version import __version__
 
 
 def write_design(design: Design, folder: str | Path, command: str = "") -> list[Path]:
@@ -54,7 +54,10 @@ def report_data(design: Design, command: str = "") -> ReportData:
     target, standard = design.target, design.target.standard
     window = design.settings.get("window")
     known = [
-        (c.as_dict(), None if c.structure_id is None else Curve(c.formula, "candidate", design.curves[c.structure_id], c.structure_id))
+        (
+            c.as_dict(),
+            None if c.structure_id is None else Curve(c.formula, "candidate", design.curves[c.structure_id], c.structure_id),
+        )
         for c in design.candidates
     ]
     similar = [(n.as_dict(), Curve(n.formula, "similar", design.curves[n.id], n.id)) for n in design.similar]

@@ -55,7 +55,9 @@ class Constraints:
         if both:
             raise ConstraintError(f"{' and '.join(sorted(both))} cannot be both required and excluded")
         if self.allowed is not None and not self.required <= self.allowed:
-            raise ConstraintError(f"{' '.join(sorted(self.required - self.allowed))} is required but not among the allowed elements")
+            raise ConstraintError(
+                f"{' '.join(sorted(self.required - self.allowed))} is required but not among the allowed elements"
+            )
         if self.ratio is not None and self.n_elements is not None and len(self.ratio) != self.n_elements:
             raise ConstraintError(f"the ratio {self.ratio_text} is for {len(self.ratio)} elements, not {self.n_elements}")
 
@@ -70,11 +72,10 @@ class Constraints:
 
     def as_dict(self) -> dict[str, object]:
         """The constraints that were set, as plain values."""
-        by_number = {"key": atomic_number}
         return {
-            "elements": None if self.allowed is None else sorted(self.allowed, **by_number),
-            "require": sorted(self.required, **by_number),
-            "exclude": sorted(self.forbidden, **by_number),
+            "elements": None if self.allowed is None else sorted(self.allowed, key=atomic_number),
+            "require": sorted(self.required, key=atomic_number),
+            "exclude": sorted(self.forbidden, key=atomic_number),
             "ratio": None if self.ratio is None else self.ratio_text,
             "n_elements": self.n_elements,
         }

@@ -67,7 +67,9 @@ def iterate_best(
 class _Paths:
     """Paths of elements for every ratio, in order of cost: iterates over (cost, ratio index, element indices)."""
 
-    def __init__(self, costs: FloatArray, ratios: NDArray[np.intp], permitted: NDArray[np.bool_], required: Sequence[int]) -> None:
+    def __init__(
+        self, costs: FloatArray, ratios: NDArray[np.intp], permitted: NDArray[np.bool_], required: Sequence[int]
+    ) -> None:
         self.slots = ratios.shape[1]
         count = len(permitted)
         # A path may not jump over a required element: from e it reaches up to the next required one.
@@ -154,4 +156,6 @@ def _why_none(shape: tuple[int, ...], symbols: Sequence[str], constraints: Const
     if not _ratios(slots, max_ratio, constraints):
         return f"no composition has the ratio {constraints.ratio_text}: the model's have {slots} coprime counts from 1 to {max_ratio}"
     left = [symbol for symbol in symbols if constraints.permits(symbol)]
-    return f"the constraints leave {len(left)} of the model's elements ({' '.join(left) or 'none'}), too few for {slots}; allow more"
+    return (
+        f"the constraints leave {len(left)} of the model's elements ({' '.join(left) or 'none'}), too few for {slots}; allow more"
+    )

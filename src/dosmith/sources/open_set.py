@@ -59,7 +59,7 @@ def read_batch(path: str | Path) -> Iterator[Material]:
     number = 0
     try:
         with opener(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
+            for number, line in enumerate(lines, start=1):  # noqa: B007  (named in the error)
                 yield _material(json.loads(line))
     except (KeyError, ValueError, TypeError, EOFError, OSError, zlib.error) as error:
         raise FileFormatError(f"{path}, line {number}: not an entry of the open DOS set ({error})") from None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -43,7 +43,7 @@ class Recipe:
         min_coverage: share of the window that a curve must cover; the rest counts as empty.
     """
 
-    grid: EnergyGrid = EnergyGrid()
+    grid: EnergyGrid = field(default_factory=EnergyGrid)
     broadening: float = 0.15
     zero: ZeroRule = "auto"
     min_coverage: float = 0.8
@@ -150,7 +150,9 @@ def standardise_batch(
             values[block] = _bin_integrals(energies, densities[block], zeros[block], edges) @ spread
     area = values.sum(axis=1, keepdims=True) * recipe.grid.step
     if len(area) and area.min() <= 0:
-        raise SpectrumError(f"the DOS is zero in the window {recipe.grid.lower:g} ... {recipe.grid.upper:g} eV around its energy zero")
+        raise SpectrumError(
+            f"the DOS is zero in the window {recipe.grid.lower:g} ... {recipe.grid.upper:g} eV around its energy zero"
+        )
     values /= area
     return values
 
@@ -193,7 +195,8 @@ def _spreading(grid: EnergyGrid, sigma: float) -> tuple[FloatArray, FloatArray]:
     centres = (edges[:-1] + edges[1:]) / 2
     width = math.sqrt(max(sigma**2 - fine**2 / 12, 0.0))  # a bin is itself a smoothing, of variance fine^2 / 12
     erf = np.frompyfunc(math.erf, 1, 1)
-    cumulative = erf((grid.edges[None, :] - centres[:, None]) / (width * math.sqrt(2))).astype(np.float64) / 2
+    distances = (grid.edges[None, :] - centres[:, None]) / (width * math.sqrt(2))
+    cumulative = np.asarray(erf(distances), dtype=np.float64) / 2
     spread = np.diff(cumulative, axis=1) / grid.step
     return edges, np.ascontiguousarray(spread)
 
@@ -225,14 +228,18 @@ def _steps(spectrum: Spectrum, recipe: Recipe, zero: float, gap: float, coverage
         kind = "metal (no gap above 0.3 eV at the Fermi level)" if gap == 0 else f"gap of about {gap:.2f} eV"
         steps.append(f"{kind}: energy zero at the Fermi level, {zero:.3f} eV in the source")
     else:
-        steps.append(f"gap of about {gap:.2f} eV: energy zero at the valence-band top, {shift:+.2f} eV from the source's Fermi level")
+        steps.append(
+            f"gap of about {gap:.2f} eV: energy zero at the valence-band top, {shift:+.2f} eV from the source's Fermi level"
+        )
     if spectrum.broadening >= recipe.broadening:
         steps.append(f"already broadened by {spectrum.broadening:g} eV (the model's is {recipe.broadening:g} eV): left as it is")
     else:
         carried = f", {spectrum.broadening:.3g} eV of it in the source" if spectrum.broadening else ""
         steps.append(f"Gaussian broadening to sigma = {recipe.broadening:g} eV{carried}")
     grid = recipe.grid
-    steps.append(f"resampled to {grid.levels} levels in {grid.lower:g} ... {grid.upper:g} eV, area conserved, then scaled to unit area")
+    steps.append(
+        f"resampled to {grid.levels} levels in {grid.lower:g} ... {grid.upper:g} eV, area conserved, then scaled to unit area"
+    )
     if coverage < 0.999:
         steps.append(f"the source covers {coverage:.0%} of this window; the rest is taken as empty")
     return tuple(steps)

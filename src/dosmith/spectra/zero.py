@@ -80,7 +80,12 @@ def _band_tops(
 
 
 def _crossing(
-    energies: FloatArray, densities: FloatArray, threshold: FloatArray, rows: NDArray[np.intp], level: NDArray[np.intp], towards: int
+    energies: FloatArray,
+    densities: FloatArray,
+    threshold: FloatArray,
+    rows: NDArray[np.intp],
+    level: NDArray[np.intp],
+    towards: int,
 ) -> FloatArray:
     """Where each curve falls through its threshold between a filled level and the empty neighbour, eV, shape (B,)."""
     neighbour = np.clip(level + towards, 0, len(energies) - 1)

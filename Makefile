@@ -1,0 +1,48 @@
+# Two commands do everything: `make design` and `make test`. Each sets up what it needs in .venv.
+
+TARGET ?= Pt3Ni
+OUT    ?= design-output
+PYTHON ?= python3
+BIN    := .venv/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help design test check data model bench clean
+
+help:            ## list these commands
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/'
+
+design: .venv/core            ## answer TARGET (formula, id or DOS file) and write the report to OUT
+	$(BIN)/dosmith design "$(TARGET)" --out "$(OUT)"
+
+test: .venv/dev            ## all tests
+	$(BIN)/python -m pytest
+
+check: .venv/dev            ## style, types, import layers
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+data: .venv/core            ## rebuild the open DOS set from BATCHES
+	$(BIN)/dosmith data build-open-set $(BATCHES)
+
+model: .venv/dev            ## train the shipped model again
+	$(BIN)/dosmith train --out models/paper
+
+bench: .venv/dev            ## timings, into benchmarks/results.json
+	$(BIN)/python benchmarks/run.py
+
+clean:            ## remove what was built
+	rm -rf .venv dist build design-output
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dosmith needs Python 3.11 or newer; set PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+
+.venv/core: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) -e .
+	@touch $@
+
+.venv/dev: .venv/core
+	$(PIP) -e '.[train,dev]'
+	@touch $@
