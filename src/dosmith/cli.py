@@ -218,7 +218,7 @@ def train(
     model: Annotated[str, typer.Option("--model", help="What to train: paper.")] = "paper",
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the checkpoint.")] = Path("models/paper"),
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of weights and batches.  [default: 0]")] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of the inverse networks.  [default: 300]")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of the inverse networks.  [default: 450]")] = None,
     library: LibraryOption = None,
 ) -> None:
     """Train a model on the library and save it as one folder. Needs dosmith[train]."""
@@ -277,7 +277,7 @@ def model_info(
 ) -> None:
     """Tell what a model is and how good it is."""
     from dosmith.designer import model_facts
-    from dosmith.model.card import accuracy_rows
+    from dosmith.model.card import COLUMNS, accuracy_rows
     from dosmith.model.checkpoint import Checkpoint
 
     checkpoint = Checkpoint.open(model)
@@ -285,7 +285,7 @@ def model_info(
     if output is Format.json:
         typer.echo(json.dumps(model_facts(checkpoint), indent=2))
     elif output is Format.csv:
-        typer.echo("network,spectra,top_1,top_5,top_5_by_chance")
+        typer.echo(",".join(name.replace(",", "").replace(" ", "_") for name in COLUMNS))
         typer.echo("\n".join(",".join(str(cell) for cell in row) for row in rows))
     else:
         from dosmith.report.console import print_model

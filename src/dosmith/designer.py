@@ -378,7 +378,8 @@ def model_facts(checkpoint: Checkpoint) -> dict[str, Any]:
         "dosmith_version": spec["dosmith_version"],
         "trained_on": spec["library"],
         "networks": {
-            name: {"spectra": facts["spectra"], "in_sample": facts["in_sample"]} for name, facts in spec["networks"].items()
+            name: {key: facts[key] for key in ("spectra", "in_sample", "in_sample_varied")}
+            for name, facts in spec["networks"].items()
         },
         "elements": list(spec["elements"]),
         "n_elements": checkpoint.n_elements,

@@ -16,6 +16,9 @@ from dosmith.errors import FormulaError
 Composition = tuple[tuple[str, int], ...]
 """Reduced: ((symbol, count), ...) sorted by atomic number."""
 
+HEAVIEST = 103
+"""Atomic number of the last element with a place in IUPAC order (Lr)."""
+
 _TOKEN = re.compile(r"([A-Z][a-z]?)(\d*)")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
@@ -29,14 +32,14 @@ def atomic_number(symbol: str) -> int:
     """
     from pymatgen.core.periodic_table import Element
 
-    if not Element.is_valid_symbol(symbol) or symbol in ("D", "T"):
-        raise FormulaError(f"'{symbol}' is not an element; write symbols like Pt or Ni")
+    if not Element.is_valid_symbol(symbol) or symbol in ("D", "T") or Element(symbol).Z > HEAVIEST:
+        raise FormulaError(f"'{symbol}' is not an element up to Lr; write symbols like Pt or Ni")
     return int(Element(symbol).Z)
 
 
 @lru_cache(maxsize=256)
 def symbol_of(number: int) -> str:
-    """Element symbol of an atomic number (1 ... 118)."""
+    """Element symbol of an atomic number (1 ... 103)."""
     from pymatgen.core.periodic_table import Element
 
     return str(Element.from_Z(number).symbol)
@@ -68,7 +71,9 @@ def parse(text: str) -> Composition:
     compact = re.sub(r"[\s_]+", "", text).translate(_SUBSCRIPTS)
     tokens = list(_TOKEN.finditer(compact))
     if not tokens or "".join(t.group(0) for t in tokens) != compact or len(compact) > 200:
-        raise FormulaError(f"'{text[:60]}' is not a formula; write one like Pt3Ni (whole-number counts, no brackets)")
+        raise FormulaError(
+            f"'{' '.join(text.split())[:60]}' is not a formula; write one like Pt3Ni (whole-number counts, no brackets)"
+        )
     return reduce((t.group(1), int(t.group(2) or 1)) for t in tokens)
 
 

@@ -43,8 +43,8 @@ class Spectrum:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        energies = np.asarray(self.energies, dtype=np.float64)
-        densities = np.atleast_2d(np.asarray(self.densities, dtype=np.float64))
+        energies = np.array(self.energies, dtype=np.float64)
+        densities = np.atleast_2d(np.array(self.densities, dtype=np.float64))
         _check_curve(energies, densities)
         if not np.isfinite(self.fermi):
             raise SpectrumError("the Fermi level is not a number; give it with --fermi")
@@ -55,6 +55,8 @@ class Spectrum:
             )
         if not (np.isfinite(self.broadening) and self.broadening >= 0):
             raise SpectrumError(f"a broadening of {self.broadening:g} eV is impossible; it is a Gaussian sigma of 0 or more")
+        if self.gap is not None and not (np.isfinite(self.gap) and self.gap >= 0):
+            raise SpectrumError(f"a gap of {self.gap:g} eV is impossible; it is 0 or more, or left out")
         densities = np.maximum(densities, 0.0)  # what _check_curve let pass is numerical noise
         energies.setflags(write=False)
         densities.setflags(write=False)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dosmith.errors import NotFoundError, SettingsError
 
@@ -24,7 +24,7 @@ ZeroRule = Literal["auto", "fermi"]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SpectraSettings(_Section):
@@ -38,6 +38,12 @@ class SpectraSettings(_Section):
     )
     zero: ZeroRule = Field("auto", description="energy zero: auto (valence-band top if gapped, else Fermi level) or fermi")
     min_coverage: float = Field(0.8, gt=0, le=1, description="share of the window that a curve must cover")
+
+    @model_validator(mode="after")
+    def _window_is_not_empty(self) -> SpectraSettings:
+        if not self.lower < self.upper:
+            raise ValueError(f"the window {self.lower:g} ... {self.upper:g} eV is empty")
+        return self
 
 
 class FileSettings(_Section):
@@ -56,11 +62,24 @@ class PaperSettings(_Section):
     autoencoder_rate: float = Field(1e-3, gt=0, description="learning rate of the autoencoder (Adam)")
     kernels: int = Field(32, ge=1, description="kernels of each convolution")
     kernel_size: int = Field(13, ge=1, description="levels a kernel spans; odd")
-    epochs: int = Field(300, ge=1, description="epochs of the inverse network")
+    epochs: int = Field(520, ge=1, description="epochs of the inverse network for all crystals")
+    system_epochs: int = Field(
+        120, ge=1, description="further epochs of the network of one crystal system, which starts from that one"
+    )
     batch: int = Field(32, ge=1, description="spectra a batch")
     rate: float = Field(1e-3, gt=0, description="learning rate of the inverse network (Adam)")
+    shift: float = Field(0.03, ge=0, description="training spectra are shifted by this standard deviation, eV")
+    stretch: float = Field(0.008, ge=0, description="their band widths are changed by this relative standard deviation")
+    modulation: float = Field(0.1, ge=0, description="the logarithm of their density is changed by this standard deviation")
+    plain_share: float = Field(0.3, ge=0, le=1, description="share of the epochs, the last, that see them as they are")
     max_ratio: int = Field(3, ge=1, le=9, description="largest count of an element in a composition")
     n_elements: int = Field(2, ge=1, le=4, description="elements of a composition")
+
+    @model_validator(mode="after")
+    def _kernel_has_a_middle(self) -> PaperSettings:
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"a kernel of {self.kernel_size} levels has no middle; take an odd number")
+        return self
 
 
 class DesignSettings(_Section):

@@ -60,7 +60,7 @@ def _to_row(material: Material) -> dict[str, Any]:
     energies = spectrum.energies
     step = (energies[-1] - energies[0]) / (len(energies) - 1)
     even = bool(np.allclose(np.diff(energies), step, rtol=0, atol=1e-6 * step))
-    provenance = dict(material.provenance)
+    provenance = dict(material.provenance) | ({"notes": list(spectrum.notes)} if spectrum.notes else {})
     return {
         "id": material.id,
         "formula": material.formula,
@@ -87,6 +87,7 @@ def _to_row(material: Material) -> dict[str, Any]:
 
 def from_row(row: dict[str, Any]) -> Material:
     """The Material of one row."""
+    provenance = json.loads(row["provenance"])
     densities = [row["dos_up"]] if row["dos_down"] is None else [row["dos_up"], row["dos_down"]]
     spectrum = Spectrum(
         energies_of(row["energy_first"], row["energy_step"], len(row["dos_up"]), row["energies"]),
@@ -94,6 +95,7 @@ def from_row(row: dict[str, Any]) -> Material:
         row["fermi"],
         broadening=row["broadening"],
         gap=row["gap"],
+        notes=tuple(provenance.pop("notes", ())),
     )
     frac_coords = None if row["frac_coords"] is None else np.array(row["frac_coords"]).reshape(-1, 3)
     own = {name: row[name] for name in _OWN_COLUMNS if row[name] is not None}
@@ -107,7 +109,7 @@ def from_row(row: dict[str, Any]) -> Material:
         lattice=None if row["lattice"] is None else np.array(row["lattice"]).reshape(3, 3),
         species=tuple(row["species"]),
         frac_coords=frac_coords,
-        provenance=own | json.loads(row["provenance"]),
+        provenance=own | provenance,
     )
 
 

@@ -56,8 +56,11 @@ class Library:
     """What every store of materials can do. Rows are numbered from 0 and stay in order."""
 
     name: str
-    damaged: tuple[str, ...] = ()
-    """Shards that could not be read, with the reason."""
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """Parts that could not be read, with the reason."""
+        return ()
 
     def _table(self, columns: Sequence[str]) -> pa.Table:
         """The given columns of all rows."""
@@ -195,25 +198,36 @@ class ParquetLibrary(Library):
         self.manifest = _read_manifest(self.folder)
         self.name = name or self.manifest.get("name", str(self.folder))
 
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """Shards that are gone or are not what was written, with the reason."""
+        return self._opened[1]
+
     @cached_property
-    def _shards(self) -> list[tuple[pq.ParquetFile, int]]:
-        """The readable shards with the row each begins at."""
+    def _opened(self) -> tuple[list[tuple[pq.ParquetFile, int]], tuple[str, ...]]:
+        """The sound shards with the row each begins at; the damaged ones with the reason."""
         shards: list[tuple[pq.ParquetFile, int]] = []
         damaged: list[str] = []
         first = 0
-        for name in self.manifest["shards"]:
+        for name, facts in self.manifest["shards"].items():
             try:
-                file = pq.ParquetFile(self.folder / name)
-                file.read(["id"])
-            except (OSError, pa.ArrowException) as error:
-                damaged.append(f"{name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+                content = (self.folder / name).read_bytes()
+            except OSError as error:
+                damaged.append(f"{name}: {error.strerror}")
                 continue
+            if hashlib.sha256(content).hexdigest() != facts["sha256"]:
+                damaged.append(f"{name}: its content is not what was written")
+                continue
+            file = pq.ParquetFile(pa.BufferReader(content))
             shards.append((file, first))
             first += file.metadata.num_rows
-        self.damaged = tuple(damaged)
-        if not shards and self.manifest["shards"]:
+        if damaged and not shards:
             raise LibraryError(f"no shard of {self.name} can be read ({damaged[0]}); restore the folder {self.folder}")
-        return shards
+        return shards, tuple(damaged)
+
+    @property
+    def _shards(self) -> list[tuple[pq.ParquetFile, int]]:
+        return self._opened[0]
 
     def _table(self, columns: Sequence[str]) -> pa.Table:
         if not self._shards:
@@ -229,14 +243,6 @@ class ParquetLibrary(Library):
         for file, first in self._shards:
             yield from _blocks(file.read(list(schema.CURVE_COLUMNS)), first)
 
-    def verify(self) -> list[str]:
-        """Shards whose SHA-256 is not the manifest's (or that are gone); empty when all is well."""
-        return [
-            name
-            for name, facts in self.manifest["shards"].items()
-            if not (self.folder / name).is_file() or _sha256(self.folder / name) != facts["sha256"]
-        ]
-
 
 def write_library(
     materials: Iterable[Material],
@@ -245,7 +251,8 @@ def write_library(
     facts: Mapping[str, Any] | None = None,
     rows_per_shard: int = 512,
 ) -> ParquetLibrary:
-    """A new Parquet library in `folder`; shards and then the manifest are written aside and renamed.
+    """A new Parquet library in `folder`. Shards are named by content and the manifest is renamed into place last, so that
+    a library already there stays whole until the new one is.
 
     Args:
         materials: with unique ids.
@@ -264,10 +271,12 @@ def write_library(
     shards: dict[str, dict[str, Any]] = {}
     for first in range(0, len(materials), rows_per_shard):
         part = materials[first : first + rows_per_shard]
-        shard = f"part-{first // rows_per_shard:04d}.parquet"
-        aside = folder / f"{shard}.writing"
-        pq.write_table(schema.to_table(part), aside, compression="zstd", compression_level=9)
-        shards[shard] = {"rows": len(part), "bytes": aside.stat().st_size, "sha256": _sha256(aside)}
+        table = schema.to_table(part)
+        aside = folder / "part.parquet.writing"
+        pq.write_table(table, aside, compression="zstd", compression_level=9)
+        digest = hashlib.sha256(aside.read_bytes()).hexdigest()
+        shard = f"part-{first // rows_per_shard:04d}-{digest[:8]}.parquet"
+        shards[shard] = {"rows": len(part), "bytes": aside.stat().st_size, "sha256": digest}
         os.replace(aside, folder / shard)
     manifest = {"schema_version": schema.VERSION, "name": name, **(facts or {}), "rows": len(materials), "shards": shards}
     aside = folder / f"{MANIFEST}.writing"
@@ -335,7 +344,3 @@ def _refuse_doubles(ids: Sequence[str]) -> None:
     if len(set(ids)) < len(ids):
         double = next(identifier for identifier in ids if ids.count(identifier) > 1)
         raise LibraryError(f"the id '{double}' occurs twice; ids must be unique within a library")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -6,15 +6,24 @@ from collections.abc import Mapping
 from math import comb
 from typing import Any
 
+COLUMNS = ("network", "spectra", "top 1", "top 5", "top 5, varied", "top 5 by chance")
+"""Of `accuracy_rows`."""
 
-def accuracy_rows(spec: Mapping[str, Any]) -> list[tuple[str, int, str, str, str]]:
-    """For each network: crystal systems, spectra, top-1 and top-5 in-sample composition accuracy, and chance of a top-5 hit."""
-    rows = []
-    for network, facts in spec["networks"].items():
-        scores = facts["in_sample"]
-        chance = 5 / candidates_in_all(len(spec["elements"]), spec["n_elements"], spec["max_ratio"])
-        rows.append((network, scores["n"], interval(scores["top_1"]), interval(scores["top_5"]), f"{chance:.5f}"))
-    return rows
+
+def accuracy_rows(spec: Mapping[str, Any]) -> list[tuple[str, int, str, str, str, str]]:
+    """In-sample composition accuracy of each network, in `COLUMNS`."""
+    chance = 5 / candidates_in_all(len(spec["elements"]), spec["n_elements"], spec["max_ratio"])
+    return [
+        (
+            network,
+            facts["in_sample"]["n"],
+            interval(facts["in_sample"]["top_1"]),
+            interval(facts["in_sample"]["top_5"]),
+            interval(facts["in_sample_varied"]["top_5"]),
+            f"{chance:.5f}",
+        )
+        for network, facts in spec["networks"].items()
+    ]
 
 
 def interval(score: Mapping[str, float]) -> str:
@@ -52,9 +61,12 @@ at the {zero}. Output: a composition vector of {spec["n_elements"]} element vect
 Split: **in-sample** (the spectra it was trained on, all of them, as the paper tests). Share of spectra whose own composition is
 the first, or among the first five; 95 % bootstrap interval over spectra; one seed ({settings["seed"]}).
 
-| network (crystal systems) | spectra | top 1 | top 5 | top 5 by chance |
-|---|---|---|---|---|
+| {" | ".join(COLUMNS)} |
+|---|---|---|---|---|---|
 {table}
+
+Varied: the same spectra, each stretched, shifted and modulated at random (seed {settings["seed"] + 1}; median cosine to the original
+{spec["networks"]["any"]["in_sample_varied"]["median_cosine"]:.3f}), as if another program had computed them; the variations are of the kind used in training.
 
 A lookup of the same spectra in the same set finds every composition (1.000), so this number says that the network has learned its
 training set, not that it finds new materials. For a composition it has not seen, compare with `dosmith similar`.
@@ -63,7 +75,8 @@ training set, not that it finds new materials. For a composition it has not seen
 
 `dosmith train --model {spec["kind"]}`. Given by the paper: window, levels, latent size, tanh, Adam, learning rates, the convolutional network, counts
 up to 3. Chosen here, since the paper is silent: mean squared error; hidden width and epochs; batches; the learning rate falls along
-a cosine; centroid DOS are centred and scaled before the autoencoder.
+a cosine; centroid DOS are centred and scaled before the autoencoder; training spectra are varied (`shift`, `stretch`, `modulation`) in
+all but the last epochs, so that another program's curve of a known crystal is still recognised.
 
 | setting | value |
 |---|---|

@@ -2,7 +2,8 @@
 
 Centroid DOS of each element -> autoencoder -> element vectors -> composition vectors; a convolutional network from DOS to
 composition vector, trained on the binaries of the library with counts up to three. The paper trains on cubic and
-hexagonal crystals; here one network sees all crystal systems and one more is trained for each system with enough spectra.
+hexagonal crystals; here one network sees all crystal systems, and for each system with enough spectra a copy of it is
+trained further on that system alone.
 """
 
 from __future__ import annotations
@@ -88,10 +89,12 @@ def train_paper(
     torch.set_num_threads(1)  # the autoencoder is too small to share
     tensors, elements = _train_element_vectors(compositions, vectors, paper, recipe, progress)
     torch.set_num_threads(threads)
-    networks = {}
+    networks: dict[str, nn.Module] = {}
     for network, members in chosen.items():
         targets = np.array([composition_vector(compositions[i], elements) for i in members])
-        networks[network] = _train_inverse(vectors[members], targets, paper, recipe, f"network for {network} crystals", progress)
+        networks[network] = _train_inverse(
+            vectors[members], targets, paper, recipe, f"network for {network} crystals", progress, networks.get(ANY)
+        )
         tensors |= {f"inverse-{network}.{key}": value.numpy() for key, value in networks[network].state_dict().items()}
 
     spec = _spec(name, library, settings, recipe, elements, {k: [compositions[i] for i in v] for k, v in chosen.items()})
@@ -103,6 +106,9 @@ def train_paper(
         for network, members in chosen.items():
             ranks, nearest = evaluate(checkpoint, vectors[members], [compositions[i] for i in members], 5, network)
             spec["networks"][network]["in_sample"] = _accuracies(ranks, paper.seed)
+            varied, cosine = _varied(vectors[members], paper, recipe)
+            ranks, _ = evaluate(checkpoint, varied, [compositions[i] for i in members], 5, network)
+            spec["networks"][network]["in_sample_varied"] = _accuracies(ranks, paper.seed) | {"median_cosine": cosine}
             spec["networks"][network]["distance_95"] = float(np.quantile(nearest, 0.95))
         (aside / SPEC).write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
         (aside / CARD).write_text(card.text(spec), encoding="utf-8")
@@ -118,6 +124,19 @@ def _accuracies(ranks: NDArray[np.intp], seed: int) -> dict[str, Any]:
     return {"n": len(ranks), "seeds": [seed]} | {
         name: {"mean": mean, "low": low, "high": high} for name, (mean, low, high) in shares.items()
     }
+
+
+def _varied(vectors: FloatArray, paper: PaperSettings, recipe: Recipe) -> tuple[FloatArray, float]:
+    """The vectors as another program might have computed them, and their median cosine to the originals."""
+    import torch
+
+    from dosmith.model.augmentation import Variation
+
+    # As in training, but with noise it has not seen.
+    vary = Variation(recipe.grid.step, paper.shift, paper.stretch, paper.modulation)
+    varied = vary(torch.tensor(vectors, dtype=torch.float32), torch.Generator().manual_seed(paper.seed + 1)).double().numpy()
+    cosines = (varied * vectors).sum(axis=1) / np.linalg.norm(varied, axis=1) / np.linalg.norm(vectors, axis=1)
+    return varied, float(np.median(cosines))
 
 
 def _train_element_vectors(
@@ -151,22 +170,34 @@ def _train_element_vectors(
 
 
 def _train_inverse(
-    vectors: FloatArray, targets: FloatArray, paper: PaperSettings, recipe: Recipe, name: str, progress: Progress | None
+    vectors: FloatArray,
+    targets: FloatArray,
+    paper: PaperSettings,
+    recipe: Recipe,
+    name: str,
+    progress: Progress | None,
+    start: nn.Module | None,
 ) -> nn.Module:
+    """An inverse network, from scratch or, in fewer epochs, from the one for all crystals."""
     import torch
 
+    from dosmith.model.augmentation import Variation
     from dosmith.model.network import InverseNetwork
     from dosmith.model.training import fit
 
     network = InverseNetwork(recipe.grid.levels, recipe.grid.step, targets.shape[1], paper.kernels, paper.kernel_size)
+    if start is not None:
+        network.load_state_dict(start.state_dict())
     fit(
         network,
         torch.tensor(vectors, dtype=torch.float32),
         torch.tensor(targets, dtype=torch.float32),
-        epochs=paper.epochs,
+        epochs=paper.epochs if start is None else paper.system_epochs,
         rate=paper.rate,
         batch=paper.batch,
         seed=paper.seed,
+        vary=Variation(recipe.grid.step, paper.shift, paper.stretch, paper.modulation),
+        plain_share=paper.plain_share,
         name=name,
         progress=progress,
     )

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 Progress = Callable[[str, int, int, float], None]
 """Called after each epoch: what is trained, epochs done, epochs in all, mean loss."""
 
+Vary = Callable[[Tensor, torch.Generator], Tensor]
+"""Inputs in, changed inputs of the same shape out."""
+
 
 def fit(
     network: nn.Module,
@@ -20,6 +23,8 @@ def fit(
     rate: float,
     batch: int | None = None,
     seed: int = 0,
+    vary: Vary | None = None,
+    plain_share: float = 0.0,
     name: str = "",
     progress: Progress | None = None,
 ) -> float:
@@ -33,6 +38,8 @@ def fit(
         rate: first learning rate.
         batch: samples a step; None for all at once.
         seed: of the order of samples.
+        vary: makes other inputs of the inputs, anew for each epoch.
+        plain_share: share of the epochs, the last ones, that see the inputs as they are.
         name: for `progress`.
         progress: told of each epoch.
 
@@ -47,11 +54,13 @@ def fit(
     network.train()
     mean = float("nan")
     for epoch in range(1, epochs + 1):
+        varied = vary is not None and epoch <= epochs * (1 - plain_share)
+        seen = vary(inputs, generator) if vary is not None and varied else inputs
         order = torch.randperm(count, generator=generator) if size < count else torch.arange(count)
         total = 0.0
         for first in range(0, count, size):
             chosen = order[first : first + size]
-            loss = nn.functional.mse_loss(network(inputs[chosen]), targets[chosen])
+            loss = nn.functional.mse_loss(network(seen[chosen]), targets[chosen])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -106,8 +106,10 @@ def print_model(console: Console, spec: Mapping[str, Any], rows: Sequence[tuple[
         f" {len(spec['elements'])} elements, {spec['n_elements']}-element compositions with counts up to {spec['max_ratio']}",
         highlight=False,
     )
+    from dosmith.model.card import COLUMNS
+
     table = _table("Composition accuracy, in-sample: share of training spectra whose own composition is found (95 % interval)")
-    for name in ("network", "spectra", "top 1", "top 5", "top 5 by chance"):
+    for name in COLUMNS:
         table.add_column(name, justify="left" if name == "network" else "right")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))

@@ -65,7 +65,7 @@ def report_data(design: Design, command: str = "") -> ReportData:
     return ReportData(
         title=target.name,
         energies=design.energies,
-        target=Curve(target.name, "target", standard.values, target.source),
+        target=Curve(target.name, "target", standard.values),
         candidates=known,
         similar=similar,
         target_facts=facts,

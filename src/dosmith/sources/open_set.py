@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dosmith import formulas
-from dosmith.errors import FileFormatError, NotFoundError
+from dosmith.errors import DosmithError, FileFormatError, NotFoundError
 from dosmith.records import Material, Spectrum
 
 NAME = "the open DOS set"
@@ -56,30 +56,28 @@ def read_batch(path: str | Path) -> Iterator[Material]:
     if not path.is_file():
         raise NotFoundError(f"{path} does not exist")
     opener = gzip.open if path.suffix == ".gz" else open
-    number = 0
+    number = 1
     try:
         with opener(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):  # noqa: B007  (named in the error)
+            for line in lines:
                 yield _material(json.loads(line))
-    except (KeyError, ValueError, TypeError, EOFError, OSError, zlib.error) as error:
-        raise FileFormatError(f"{path}, line {number}: not an entry of the open DOS set ({error})") from None
+                number += 1
+    except (DosmithError, KeyError, ValueError, TypeError, EOFError, OSError, zlib.error) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise FileFormatError(f"{path}, line {number}: not an entry of the open DOS set ({reason})") from None
 
 
 def _material(entry: dict[str, Any]) -> Material:
-    import spglib
-
     composition = formulas.parse(entry["formula"])
+    if formulas.reduce((symbol, 1) for symbol in entry["species"]) != composition:
+        raise ValueError(f"the atoms {' '.join(entry['species'])} are not {entry['formula']}")
     prototype, aflow = PROTOTYPES[entry["prototype"]]
-    numbers = [formulas.atomic_number(symbol) for symbol in entry["species"]]
-    symmetry = spglib.get_symmetry_dataset((entry["lattice"], entry["frac"], numbers), symprec=1e-3)
-    if symmetry is None:
-        raise ValueError(f"no symmetry found for {entry['formula']}")
     spectrum = Spectrum(
         np.linspace(_FIRST, _LAST, _POINTS),
         np.array(entry["dos"]),
         fermi=0.0,  # the stored axis starts from the Fermi level
         broadening=_SIGMA,
-        gap=entry["gap_ev"],
+        gap=float(entry["gap_ev"]),
     )
     return Material(
         id=f"{formulas.write(composition)}-{prototype}",
@@ -87,7 +85,7 @@ def _material(entry: dict[str, Any]) -> Material:
         spectrum=spectrum,
         crystal_system=entry["crystal_system"],
         prototype=prototype,
-        space_group=symmetry.international,
+        space_group=_space_group(entry),
         lattice=np.array(entry["lattice"]),
         species=tuple(entry["species"]),
         frac_coords=np.array(entry["frac"]),
@@ -114,3 +112,11 @@ def _material(entry: dict[str, Any]) -> Material:
             "seconds": entry["seconds"],
         },
     )
+
+
+def _space_group(entry: dict[str, Any]) -> str:
+    """Hermann-Mauguin symbol of an entry's crystal."""
+    from pymatgen.core.structure import Structure
+
+    structure = Structure(entry["lattice"], entry["species"], entry["frac"])
+    return str(structure.get_space_group_info(symprec=1e-3)[0])

@@ -27,7 +27,7 @@ class EnergyGrid:
     levels: int = 151
 
     def __post_init__(self) -> None:
-        if self.levels < 2 or not self.lower < self.upper:
+        if self.levels < 2 or not -np.inf < self.lower < self.upper < np.inf:
             raise SpectrumError(f"an energy grid needs lower < upper and two levels or more, got {self.key}")
 
     @property
@@ -49,7 +49,7 @@ class EnergyGrid:
     @property
     def key(self) -> str:
         """The identity of the grid as text: ``-7.5:7.5:151``."""
-        return f"{self.lower:g}:{self.upper:g}:{self.levels}"
+        return f"{self.lower!r}:{self.upper!r}:{self.levels}"
 
     @classmethod
     def from_key(cls, key: str) -> EnergyGrid:

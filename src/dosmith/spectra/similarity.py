@@ -82,7 +82,7 @@ def _wasserstein(target: FloatArray, others: FloatArray, weight: FloatArray, ste
     areas = others @ weight
     mine = np.cumsum(target * weight) / float(target @ weight)
     theirs = np.cumsum(others * weight, axis=1) / np.where(areas > 0, areas, np.inf)[:, None]
-    return np.asarray(1.0 / (1.0 + np.abs(theirs - mine).sum(axis=1) * step))
+    return np.where(areas > 0, 1.0 / (1.0 + np.abs(theirs - mine).sum(axis=1) * step), 0.0)
 
 
 METRICS: dict[str, Callable[[FloatArray, FloatArray, FloatArray, float], FloatArray]] = {

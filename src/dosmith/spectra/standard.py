@@ -140,25 +140,17 @@ def standardise_batch(
             f"the DOS reaches from {start:.2f} to {stop:.2f} eV around its energy zero; the model needs {recipe.grid.lower:g} to"
             f" {recipe.grid.upper:g} eV (at least {recipe.min_coverage:.0%} of it): compute or export a wider window"
         )
-    values = np.empty((len(densities), recipe.grid.levels))
-    sigmas = np.broadcast_to(np.asarray(broadening, dtype=np.float64), (len(densities),))
-    for sigma in np.unique(sigmas):
-        members = np.flatnonzero(sigmas == sigma)
-        edges, spread = _spreading(recipe.grid, max(recipe.broadening**2 - float(sigma) ** 2, 0.0) ** 0.5)
-        for start in range(0, len(members), rows := max(1, _BLOCK // len(energies))):
-            block = members[start : start + rows]
-            values[block] = _bin_integrals(energies, densities[block], zeros[block], edges) @ spread
+    values = _binned(energies, densities, zeros, broadening, recipe)
     area = values.sum(axis=1, keepdims=True) * recipe.grid.step
     if len(area) and area.min() <= 0:
         raise SpectrumError(
             f"the DOS is zero in the window {recipe.grid.lower:g} ... {recipe.grid.upper:g} eV around its energy zero"
         )
-    values /= area
-    return values
+    return np.asarray(values / area)
 
 
 def standardise_library(library: Library, recipe: Recipe | None = None) -> tuple[IntArray, FloatArray]:
-    """All of a library's DOS as vectors, those too narrow for the window left out.
+    """All of a library's DOS as vectors; those too narrow for the window, or empty in it, are left out.
 
     Returns:
         rows of the library, shape (M,), in order; vectors, 1/eV, unit area, shape (M, levels).
@@ -168,10 +160,27 @@ def standardise_library(library: Library, recipe: Recipe | None = None) -> tuple
     for block in library.spectra():
         zeros, _ = energy_zeros(block.energies, block.densities, block.fermi, block.broadening, recipe.zero)
         fits = _coverage(block.energies, zeros, recipe.grid) >= recipe.min_coverage
-        rows.append(block.rows[fits])
-        values.append(standardise_batch(block.energies, block.densities[fits], zeros[fits], block.broadening[fits], recipe))
+        binned = _binned(block.energies, block.densities[fits], zeros[fits], block.broadening[fits], recipe)
+        area = binned.sum(axis=1) * recipe.grid.step
+        rows.append(block.rows[fits][area > 0])
+        values.append(binned[area > 0] / area[area > 0, None])
     order = np.argsort(np.concatenate(rows), kind="stable")
     return np.concatenate(rows)[order], np.concatenate(values)[order]
+
+
+def _binned(
+    energies: FloatArray, densities: FloatArray, zeros: FloatArray, broadening: FloatArray | float, recipe: Recipe
+) -> FloatArray:
+    """Broadened mean densities over the bins of the levels, in the unit of `densities`, shape (B, levels)."""
+    values = np.empty((len(densities), recipe.grid.levels))
+    sigmas = np.broadcast_to(np.asarray(broadening, dtype=np.float64), (len(densities),))
+    for sigma in np.unique(sigmas):
+        members = np.flatnonzero(sigmas == sigma)
+        edges, spread = _spreading(recipe.grid, max(recipe.broadening**2 - float(sigma) ** 2, 0.0) ** 0.5)
+        for start in range(0, len(members), rows := max(1, _BLOCK // len(energies))):
+            block = members[start : start + rows]
+            values[block] = _bin_integrals(energies, densities[block], zeros[block], edges) @ spread
+    return values
 
 
 def _coverage(energies: FloatArray, zeros: FloatArray, grid: EnergyGrid) -> FloatArray:
@@ -185,7 +194,7 @@ def _coverage(energies: FloatArray, zeros: FloatArray, grid: EnergyGrid) -> Floa
 def _spreading(grid: EnergyGrid, sigma: float) -> tuple[FloatArray, FloatArray]:
     """Edges of the fine bins, eV, shape (F + 1,), and the share of each bin's content that a Gaussian of `sigma`
     puts on each level, per eV, shape (F, levels). Without a sigma to add the fine bins are the levels' own."""
-    if sigma == 0.0:
+    if sigma < grid.step / 8:  # less than the levels can show
         return grid.edges, np.eye(grid.levels) / grid.step
     fine = min(grid.step, sigma) / 2
     fine = grid.step / math.ceil(grid.step / fine)  # an even division of the level spacing

@@ -70,11 +70,11 @@ def _band_tops(
     index = np.arange(count)
     below = np.maximum.accumulate(np.where(filled, index, -1), axis=1)[rows, start]
     above = np.minimum.accumulate(np.where(filled, index, count)[:, ::-1], axis=1)[:, ::-1][rows, start]
-    bounded = (below >= 0) & (above < count) & ~filled[rows, start]
+    gapped = (below >= 0) & ~filled[rows, start]  # a curve may end before the conduction band begins
     valence = _crossing(energies, densities, threshold, rows, np.maximum(below, 0), 1)
     conduction = _crossing(energies, densities, threshold, rows, np.minimum(above, count - 1), -1)
     tail = TAIL * broadening
-    gaps = np.where(bounded, conduction - valence + 2 * tail, 0.0)
+    gaps = np.where(gapped, conduction - valence + 2 * tail, 0.0)
     gaps[gaps < SMALLEST_GAP] = 0.0
     return np.where(gaps > 0, valence - tail, fermi), gaps
 

@@ -66,13 +66,13 @@
     const u = new uPlot({
       width: box.clientWidth, height: box.clientHeight, legend: { show: false },
       padding: [6, 10, 0, large ? 0 : 10],
-      scales: { x: { time: false }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * (large ? 1.1 : 1.06)] } },
+      scales: { x: { time: false }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * (large ? 1.14 : 1.06)] } },
       cursor: large ? { y: false, points: { size: 7 }, drag: { x: true, y: false } } : { show: false },
       focus: { alpha: 0.2 },
       axes: large
         ? [axis("energy relative to the energy zero (eV)", { size: 34, labelSize: 24 }),
            axis("DOS (1/eV, unit area)", { size: 44, labelSize: 24, space: 50, grid: { show: true, stroke: () => colour("--rule"), width: 1 } })]
-        : [axis(undefined, { size: 26, space: 44 }), { show: false }],
+        : [axis(undefined, { size: 26, space: 40, incrs: [1, 2, 5, 10, 20, 50] }), { show: false }],
       series: [{}, ...curves.map((curve, i) => series(curve, shown(i)))],
       hooks: { drawClear: [shadeOutsideWindow], draw: [(u) => markZero(u, large)], setCursor: [onCursor] },
     }, [data.energies, ...curves.map((curve) => curve.values)], box);
@@ -86,16 +86,19 @@
   const toggles = [...document.querySelectorAll("[data-toggle]")];
   const pressed = (i) => toggles.some((t) => Number(t.dataset.toggle) === i && t.getAttribute("aria-pressed") === "true");
   const readout = document.getElementById("readout");
+  const note = readout.textContent;
 
   function showValues(u) {
-    readout.textContent = "";
     const at = u.cursor.idx;
-    if (at == null || u.cursor.left < 0) return;
+    if (at == null || u.cursor.left < 0) {
+      readout.textContent = note;
+      return;
+    }
     const lines = [`${number(data.energies[at], 2)} eV`];
     u.series.forEach((s, i) => {
       if (i > 0 && s.show && u.data[i][at] != null) lines.push(`${s.label} ${number(u.data[i][at], 3)}`);
     });
-    readout.append(...lines.map((line) => Object.assign(document.createElement("span"), { textContent: line })));
+    readout.replaceChildren(...lines.map((line) => Object.assign(document.createElement("span"), { textContent: line })));
   }
 
   const main = draw(document.getElementById("main-plot"), [data.target, ...candidates], {

@@ -1,0 +1,133 @@
+"""The open DOS set as a folder: its card is counted from the set itself and comes out the same every time."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dosmith.errors import FileFormatError, LibraryError, NotFoundError
+from dosmith.library import ParquetLibrary
+from dosmith.library.card import build_open_set, card
+
+FCC = [[0.0, 2.0, 2.0], [2.0, 0.0, 2.0], [2.0, 2.0, 0.0]]
+CUBE = [[4.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 4.0]]
+CORNER, CENTRE = [0.0, 0.0, 0.0], [0.5, 0.5, 0.5]
+FACES = [[0.5, 0.5, 0.0], [0.5, 0.0, 0.5], [0.0, 0.5, 0.5]]
+
+
+def entry(
+    formula: str, prototype: str, species: list[str], lattice: list, frac: list, seed: int, spins: int = 1, **more: Any
+) -> dict:
+    dos = np.random.default_rng(seed).random((spins, 401)).round(4)
+    return {
+        "formula": formula,
+        "prototype": prototype,
+        "crystal_system": "cubic",
+        "species": species,
+        "lattice": lattice,
+        "frac": frac,
+        "volume_per_atom": 16.0,
+        "chgnet_e": -5.0 - seed / 10,
+        "chgnet_ef": None if len(set(species)) == 1 else -0.1,
+        "dos": dos.tolist(),
+        "fermi_ev": 7.0,
+        "gap_ev": 0.0,
+        "n_electrons": 11,
+        "spin_polarized": spins == 2,
+        "moment_window": 0.6 * (spins - 1),
+        "kscf": [5, 5, 5],
+        "kdos": [14, 14, 14],
+        "settings": "fast",
+        "energy_ev": -1000.0,
+        "seconds": 12.5,
+    } | more
+
+
+def entries() -> list[dict]:
+    return [
+        entry("Pt3Ni", "L12", ["Ni", "Pt", "Pt", "Pt"], CUBE, [CORNER, *FACES], 1),
+        entry("Al3Zr", "L12", ["Zr", "Al", "Al", "Al"], CUBE, [CORNER, *FACES], 2),
+        entry("Cu", "A1", ["Cu"], FCC, [CORNER], 3, settings="fine"),
+        entry("Ni", "A1", ["Ni"], FCC, [CORNER], 4, spins=2),
+        entry("AlNi", "B2", ["Ni", "Al"], CUBE, [CORNER, CENTRE], 5),
+        entry("GaAs", "B3", ["Ga", "As"], FCC, [CORNER, [0.25, 0.25, 0.25]], 6, gap_ev=0.6),
+        entry("NaCl", "B1", ["Na", "Cl"], FCC, [CORNER, CENTRE], 7, gap_ev=5.0),
+        entry("Pt", "A1", ["Pt"], FCC, [CORNER], 8, settings="fine"),
+    ]
+
+
+def batch(file: Path, content: list[dict]) -> Path:
+    text = "".join(json.dumps(line) + "\n" for line in content)
+    file.write_bytes(gzip.compress(text.encode(), mtime=0) if file.suffix == ".gz" else text.encode())
+    return file
+
+
+@pytest.fixture
+def batches(tmp_path: Path) -> list[Path]:
+    return [batch(tmp_path / "one.jsonl", entries()[:5]), batch(tmp_path / "two.jsonl.gz", entries()[5:])]
+
+
+def test_the_set_is_sorted_elements_first_whatever_the_order_of_batches(batches: list[Path], tmp_path: Path) -> None:
+    library = build_open_set(batches, tmp_path / "set")
+    assert library.ids == ["Cu-A1", "Ni-A1", "Pt-A1", "Al3Zr-L1_2", "GaAs-B3", "NaCl-B1", "NiAl-B2", "Pt3Ni-L1_2"]
+    assert library.manifest["licence"] == "CC-BY-4.0"
+    assert library.damaged == ()
+    again = build_open_set(batches[::-1], tmp_path / "again")
+    assert again.ids == library.ids
+
+
+def test_the_card_holds_counts_and_checksums(batches: list[Path], tmp_path: Path) -> None:
+    library = build_open_set(batches, tmp_path / "set")
+    text = (tmp_path / "set" / "README.md").read_text(encoding="utf-8")
+    assert text == card(library) == card(ParquetLibrary(tmp_path / "set"))
+    for line in (
+        "states of 8 crystals",
+        "| by number of elements | 2 5, 1 3 |",
+        "| by crystal system | cubic 8 |",
+        "| by prototype | A1 3, L1_2 2, B1 1, B2 1, B3 1 |",
+        "| spin-polarised | 1 |",
+        "| by element (9) | Ni 3, Al 2, Pt 2, As 1, Cl 1, Cu 1, Ga 1, Na 1, Zr 1 |",
+        "| fine | 2 |",
+        "| fast | 6 |",
+        "CC-BY-4.0",
+    ):
+        assert line in text, line
+    for name, facts in library.manifest["shards"].items():
+        assert f"| {name} | {facts['rows']:,} | {facts['bytes']:,} | `{facts['sha256']}` |" in text
+
+
+def test_building_twice_gives_the_same_bytes(batches: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    build_open_set(batches, folder)
+    first = {file.name: file.read_bytes() for file in folder.iterdir()}
+    build_open_set(batches, folder)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == first
+    assert [name[:9] for name in sorted(first)] == ["README.md", "manifest.", "part-0000"]
+
+
+def test_the_shipped_card_is_that_of_the_shipped_set(open_set: ParquetLibrary) -> None:
+    assert (open_set.folder / "README.md").read_text(encoding="utf-8") == card(open_set)
+
+
+def test_the_same_crystal_twice_is_refused(batches: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="'Pt3Ni-L1_2' occurs twice"):
+        build_open_set([*batches, batch(tmp_path / "three.jsonl", entries()[:1])], tmp_path / "set")
+    assert not (tmp_path / "set" / "manifest.json").exists()
+
+
+def test_a_bad_batch_leaves_the_old_set_alone(batches: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    build_open_set(batches, folder)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    for bad, error in (
+        (tmp_path / "gone.jsonl", NotFoundError),
+        (batch(tmp_path / "bad.jsonl", [{"formula": "Pd"}]), FileFormatError),
+    ):
+        with pytest.raises(error):
+            build_open_set([*batches, bad], folder)
+        assert {file.name: file.read_bytes() for file in folder.iterdir()} == before

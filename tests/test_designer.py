@@ -1,0 +1,200 @@
+"""The one call: right answers on real data, constraints obeyed, the answer complete and stable."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dosmith
+from dosmith.designer import Designer
+from dosmith.errors import ConstraintError, DosmithError, ModelError
+from dosmith.spectra.grid import Window
+
+FIXTURE = Path(__file__).parent / "fixtures" / "vasprun-AlN.xml.gz"
+
+CANDIDATE_KEYS = [
+    "rank",
+    "formula",
+    "composition",
+    "chemical_system",
+    "distance",
+    "in_training",
+    "known_dos",
+    "similarity",
+    "similarity_kind",
+    "metric",
+    "structure_id",
+    "structure_ids",
+    "prototype",
+    "crystal_system",
+]
+
+
+@pytest.fixture(scope="module")
+def designer(open_set):
+    return Designer(open_set, "paper", dosmith.Settings())
+
+
+@pytest.mark.parametrize("formula", ["Pt3Ni", "Al3Zr", "Sn3Bi"])
+def test_the_papers_examples_find_themselves(designer, formula):
+    answer = designer.design(formula)
+    assert formula in [candidate.formula for candidate in answer.candidates]
+    own = next(c for c in answer.candidates if c.formula == formula)
+    assert own.similarity == pytest.approx(1.0)
+    assert own.in_training
+    assert own.known_dos
+    assert answer.similar[0].is_target
+
+
+def test_a_unary_target_gets_binaries_like_it(designer):
+    answer = designer.design("Pd")
+    assert [len(candidate.composition) for candidate in answer.candidates] == [2] * 5
+    assert max(c.similarity or 0 for c in answer.candidates) > 0.9
+    assert any("Pd itself cannot be a candidate" in caveat for caveat in answer.caveats)
+
+
+def test_a_file_of_another_code_finds_its_material_among_the_known(designer):
+    # VASP, wurtzite, another functional: the nearest known DOS is CP2K's zincblende AlN.
+    answer = designer.design(FIXTURE)
+    assert answer.similar[0].id == "AlN-B3"
+    assert answer.similar[0].similarity > 0.95
+
+
+def test_similarity_of_a_candidate_is_that_of_its_best_structure(designer, open_set):
+    answer = designer.design("Pt3Ni", top=200)
+    known = [candidate for candidate in answer.candidates if candidate.known_dos]
+    assert 5 < len(known) < 200
+    for candidate in known:
+        curve = answer.curves[candidate.structure_id]
+        target = answer.target.standard.values
+        assert candidate.similarity == pytest.approx(target @ curve / np.linalg.norm(target) / np.linalg.norm(curve))
+        assert open_set.material(candidate.structure_id).composition == candidate.composition
+        assert candidate.structure_id == candidate.structure_ids[0]
+        assert candidate.similarity_kind == "computed"
+    for candidate in answer.candidates:
+        if not candidate.known_dos:
+            assert candidate.similarity is candidate.similarity_kind is candidate.structure_id is None
+    distances = [candidate.distance for candidate in answer.candidates]
+    assert distances == sorted(distances)
+    assert [candidate.rank for candidate in answer.candidates] == list(range(1, 201))
+
+
+def test_constraints_are_obeyed_and_fill_the_answer(designer):
+    answer = designer.design(
+        "Pt3Ni", top=25, elements=["Pt", "Ni", "Co", "Fe", "Pd", "Rh", "Cu"], require=["Co"], exclude=["Pt"], ratio="3:1"
+    )
+    formulas = {candidate.formula for candidate in answer.candidates}
+    assert formulas == {f"{a}3{b}" for x in ("Ni", "Fe", "Pd", "Rh", "Cu") for a, b in (("Co", x), (x, "Co"))}
+    assert answer.settings["ratio"] == "3:1"
+
+
+def test_crystal_system_selects_network_and_structures(designer):
+    answer = designer.design("Pt3Ni", top=100, crystal_system="hexagonal")
+    assert answer.model["network"] == "hexagonal"
+    systems = {candidate.crystal_system for candidate in answer.candidates if candidate.known_dos}
+    assert systems == {"hexagonal"}
+    cubic = designer.design("Pt3Ni", crystal_system="cubic")
+    assert [c.formula for c in cubic.candidates] != [c.formula for c in answer.candidates[:5]]
+
+
+def test_window_and_metric_change_the_similarity_only(designer):
+    plain = designer.design("Pt3Ni", top=50)
+    windowed = designer.design("Pt3Ni", top=50, window="-2:2")
+    other = designer.design("Pt3Ni", top=50, metric="wasserstein")
+    for answer in (windowed, other):
+        assert [c.formula for c in answer.candidates] == [c.formula for c in plain.candidates]
+        assert [c.similarity for c in answer.candidates] != [c.similarity for c in plain.candidates]
+    assert windowed.settings["window"] == [-2.0, 2.0]
+    weights = Window(-2, 2).mask(designer.checkpoint.recipe.grid).astype(float)
+    weighted = designer.design("Pt3Ni", top=50, weights=weights)
+    assert [c.similarity for c in weighted.candidates] == pytest.approx([c.similarity for c in windowed.candidates])
+
+
+def test_similar_is_sorted_and_filtered(designer):
+    neighbours = designer.similar("Pt3Ni", top=30, crystal_system="hexagonal")
+    assert [n.rank for n in neighbours] == list(range(1, 31))
+    assert {n.crystal_system for n in neighbours} == {"hexagonal"}
+    values = [n.similarity for n in neighbours]
+    assert values == sorted(values, reverse=True)
+    everything = designer.similar("Pt3Ni", top=10_000)
+    assert len(everything) == 1204
+    assert everything[0].id == "Pt3Ni-L1_2"
+
+
+def test_a_strange_target_is_called_strange(designer):
+    energies = np.linspace(-9, 9, 721)
+    strange = sum(np.exp(-((energies - centre) ** 2) / 0.02) for centre in (-6.0, 0.0, 6.0)) + 1e-3
+    caveats = " ".join(designer.design((energies, strange)).caveats)
+    assert "unlike what the model was trained on" in caveats
+    assert "unlike" not in " ".join(designer.design("Pt3Ni").caveats)
+
+
+def test_json_is_the_documented_layout(designer):
+    answer = json.loads(designer.design("Pt3Ni").to_json())
+    assert list(answer) == ["target", "settings", "model", "candidates", "similar", "caveats"]
+    assert [list(candidate) for candidate in answer["candidates"]] == [CANDIDATE_KEYS] * 5
+    assert answer["target"]["formula"] == "Pt3Ni"
+    assert answer["model"]["name"] == "paper"
+    assert answer["candidates"][0]["composition"] == {"Ni": 1, "Pt": 3}
+    documented = (Path(__file__).parents[1] / "docs" / "json.md").read_text(encoding="utf-8")
+    for key in {*answer, *CANDIDATE_KEYS, *answer["target"], *answer["settings"], *answer["similar"][0], *answer["model"]}:
+        assert f"`{key}`" in documented, f"docs/json.md does not explain {key}"
+
+
+def test_csv_has_one_row_a_candidate(designer):
+    rows = list(csv.DictReader(io.StringIO(designer.design("Pt3Ni", top=7).to_csv())))
+    assert [int(row["rank"]) for row in rows] == list(range(1, 8))
+    assert rows[0]["formula"] == "Pt3Ni"
+
+
+def test_notebook_table_escapes(designer):
+    spectrum = designer.target("Pt3Ni").standard
+    from dosmith.targets import Target
+
+    page = designer.design(Target("<b>x</b>", "test", spectrum))._repr_html_()
+    assert "<b>x</b>" not in page
+    assert "Pt3Ni" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"n_elements": 3}, ConstraintError),
+        ({"elements": ["Pt"]}, ConstraintError),
+        ({"require": ["U"]}, ConstraintError),
+        ({"crystal_system": "squarish"}, ModelError),
+        ({"crystal_system": "tetragonal"}, ModelError),
+        ({"metric": "euclid"}, DosmithError),
+        ({"window": "2:-2"}, DosmithError),
+        ({"window": "20:30"}, DosmithError),
+        ({"weights": np.ones(3)}, DosmithError),
+        ({"top": 0}, DosmithError),
+        ({"broadening": -1.0}, DosmithError),
+    ],
+)
+def test_impossible_options_are_one_line(designer, options, error):
+    with pytest.raises(error) as caught:
+        designer.design("Pt3Ni", **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_public_names_are_there_and_documented():
+    assert dosmith.design is dosmith.designer.design  # the function, not a module
+    for name in dosmith.__all__:
+        assert getattr(dosmith, name).__doc__, name
+    assert set(dosmith.__all__) == set(dosmith._HOMES) | {"__version__"} - {"__version__"}
+    with pytest.raises(AttributeError):
+        _ = dosmith.nothing_of_this_name
+
+
+def test_module_level_functions_answer():
+    answer = dosmith.design("Pt3Ni", top=3, exclude=["Rh"])
+    assert answer.candidates[0].formula == "Pt3Ni"
+    assert all("Rh" not in candidate.formula for candidate in answer.candidates)
+    assert dosmith.similar("Pt3Ni", top=1)[0].id == "Pt3Ni-L1_2"
+    assert dosmith.load_dos(FIXTURE).fermi == pytest.approx(5.8757, abs=1e-3)

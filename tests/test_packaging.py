@@ -1,0 +1,59 @@
+"""The built wheel in a fresh virtual environment: everything is in it, and it runs without PyTorch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.packaging
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (built,) = folder.glob("dosmith-*.whl")
+    return built
+
+
+def test_wheel_holds_data_models_and_licences_and_nothing_else(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    for expected in (
+        "dosmith/shipped/open-dos/manifest.json",
+        "dosmith/shipped/open-dos/README.md",
+        "dosmith/shipped/models/paper/checkpoint.json",
+        "dosmith/shipped/models/paper/card.md",
+        "dosmith/report/assets/vendor/uPlot.iife.min.js",
+        "dosmith/py.typed",
+    ):
+        assert expected in names
+    assert any(name.endswith("LICENSE") for name in names)
+    assert any(name.endswith("LICENSE-DATA") for name in names)
+    assert not [name for name in names if name.startswith(("tests", "docs")) or name.endswith((".pkl", ".pt"))]
+    assert wheel.stat().st_size < 20 * 2**20
+
+
+def test_core_runs_in_a_fresh_environment_without_pytorch(wheel, tmp_path):
+    home = tmp_path / "environment"
+    venv.create(home, with_pip=True)
+    python = home / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", str(ROOT / "constraints.txt")]
+    subprocess.run([*install, str(wheel)], check=True)
+    assert subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode != 0
+    command = [str(python.with_name("dosmith")), "design", "Pt3Ni", "--format", "json", "--out", str(tmp_path / "out")]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert "Pt3Ni" in [candidate["formula"] for candidate in json.loads(result.stdout)["candidates"]]
+    assert (tmp_path / "out" / "report.html").stat().st_size > 50_000
+    training = subprocess.run(
+        [str(python.with_name("dosmith")), "train"], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert training.returncode == 2
+    assert "pip install 'dosmith[train]'" in training.stderr
