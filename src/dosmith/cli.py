@@ -218,7 +218,7 @@ def train(
     model: Annotated[str, typer.Option("--model", help="What to train: paper.")] = "paper",
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the checkpoint.")] = Path("models/paper"),
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of weights and batches.  [default: 0]")] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of the inverse networks.  [default: 450]")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of the inverse networks.  [default: 440]")] = None,
     library: LibraryOption = None,
 ) -> None:
     """Train a model on the library and save it as one folder. Needs dosmith[train]."""

@@ -62,10 +62,8 @@ class PaperSettings(_Section):
     autoencoder_rate: float = Field(1e-3, gt=0, description="learning rate of the autoencoder (Adam)")
     kernels: int = Field(32, ge=1, description="kernels of each convolution")
     kernel_size: int = Field(13, ge=1, description="levels a kernel spans; odd")
-    epochs: int = Field(520, ge=1, description="epochs of the inverse network for all crystals")
-    system_epochs: int = Field(
-        120, ge=1, description="further epochs of the network of one crystal system, which starts from that one"
-    )
+    epochs: int = Field(440, ge=1, description="epochs of the inverse network for all crystals")
+    system_epochs: int = Field(60, ge=1, description="further epochs of the network for one crystal system")
     batch: int = Field(32, ge=1, description="spectra a batch")
     rate: float = Field(1e-3, gt=0, description="learning rate of the inverse network (Adam)")
     shift: float = Field(0.03, ge=0, description="training spectra are shifted by this standard deviation, eV")

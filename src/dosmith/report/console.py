@@ -123,7 +123,7 @@ def training_progress(console: Console) -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.4f}"))
-    with Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bars:
+    with Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, refresh_per_second=4) as bars:
         tasks: dict[str, Any] = {}
 
         def report(name: str, done: int, total: int, loss: float) -> None:
