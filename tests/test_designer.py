@@ -94,7 +94,7 @@ def test_constraints_are_obeyed_and_fill_the_answer(designer):
 
 
 def test_crystal_system_selects_network_and_structures(designer):
-    answer = designer.design("Pt3Ni", top=100, crystal_system="hexagonal")
+    answer = designer.design("Pt3Ni", top=2000, crystal_system="hexagonal")
     assert answer.model["network"] == "hexagonal"
     systems = {candidate.crystal_system for candidate in answer.candidates if candidate.known_dos}
     assert systems == {"hexagonal"}

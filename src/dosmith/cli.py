@@ -209,7 +209,7 @@ def show(
 
         console = _console()
         print_target(console, found)
-        print_curve(console, energies, values, found.name)
+        print_curve(console, energies, values)
 
 
 @app.command()

@@ -66,19 +66,24 @@ def print_similar(console: Console, neighbours: Sequence[Neighbour]) -> None:
     console.print(table)
 
 
-def print_curve(console: Console, energies: FloatArray, values: FloatArray, title: str) -> None:
-    """A standard DOS drawn in characters, as wide as the terminal (at most 100 columns)."""
-    import plotext
-
-    plotext.clear_figure()
-    plotext.theme("clear")
-    plotext.plot_size(min(console.width, 100), 20)
-    plotext.plot(energies.tolist(), values.tolist(), marker="braille")
-    plotext.vline(0)
-    plotext.title(title)
-    plotext.xlabel("energy from the energy zero (eV)")
-    plotext.ylabel("DOS (1/eV)")
-    console.print(plotext.build(), highlight=False, markup=False)
+def print_curve(console: Console, energies: FloatArray, values: FloatArray, rows: int = 14) -> None:
+    """A standard DOS as a filled area of block characters, as wide as the terminal (at most 100 columns)."""
+    columns = max(20, min(console.width - 8, 100))
+    places = np.linspace(energies[0], energies[-1], columns)
+    eighths = np.rint(np.interp(places, energies, values) / values.max() * rows * 8).astype(int)
+    zero = int(np.argmin(np.abs(places)))
+    for row in reversed(range(rows)):
+        blocks = [" ▁▂▃▄▅▆▇█"[level] for level in np.clip(eighths - 8 * row, 0, 8)]
+        blocks[zero] = "┊" if blocks[zero] == " " else blocks[zero]
+        label = f"{values.max():.3f}" if row == rows - 1 else ""
+        console.print(f"{label:>6} │{''.join(blocks)}", highlight=False, markup=False, no_wrap=True)
+    ticks = [" "] * (columns + 8)
+    for energy in range(int(np.ceil(energies[0])), int(energies[-1]) + 1, 2):
+        place = int(np.argmin(np.abs(places - energy)))
+        ticks[place + 8 : place + 8 + len(str(energy))] = str(energy)
+    console.print(f"{0:>6} └{'─' * columns}", highlight=False, no_wrap=True)
+    console.print("".join(ticks).rstrip(), highlight=False, no_wrap=True)
+    console.print("        energy from the energy zero (eV); DOS in 1/eV, unit area", style="dim", highlight=False)
 
 
 def print_library(console: Console, library: Library) -> None:
