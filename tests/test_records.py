@@ -177,3 +177,16 @@ def test_a_candidate_answers_with_the_documented_keys() -> None:
         "crystal_system": "cubic",
     }
     assert json.loads(json.dumps(answer)) == answer
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_spectrum_goes_to_pymatgen_and_back(channels: int) -> None:
+    from dosmith.sources.files import from_pymatgen
+
+    energies = np.linspace(-10, 10, 101)
+    densities = np.random.default_rng(0).random((channels, 101))
+    spectrum = Spectrum(energies, densities, 1.5)
+    back = from_pymatgen(spectrum.to_pymatgen())
+    np.testing.assert_allclose(back.energies, energies)
+    np.testing.assert_allclose(back.densities, densities)
+    assert back.fermi == 1.5

@@ -416,7 +416,9 @@ def _caveats(
             )
         elif target.composition in checkpoint.trained_on(network):
             same = "this DOS" if target.material_id in library else "another DOS"
-            caveats.append(f"The model was trained on {same} of {formula}: finding {formula} is in-sample.")
+            caveats.append(
+                f"The model was trained on {same} of {formula}: {formula} among the candidates is in-sample, no discovery."
+            )
     usual = checkpoint.spec["networks"][network]["distance_95"]
     if candidates[0].distance > usual:
         caveats.append(

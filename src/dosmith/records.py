@@ -15,6 +15,7 @@ from dosmith.formulas import Composition
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
+    from pymatgen.electronic_structure.dos import Dos
 
 FloatArray = NDArray[np.float64]
 
@@ -77,6 +78,13 @@ class Spectrum:
     def spin_polarized(self) -> bool:
         """Whether up and down are kept apart."""
         return len(self.densities) == 2
+
+    def to_pymatgen(self) -> Dos:
+        """The spectrum as a pymatgen Dos, spins apart when they are here."""
+        from pymatgen.electronic_structure.core import Spin
+        from pymatgen.electronic_structure.dos import Dos
+
+        return Dos(self.fermi, self.energies, dict(zip((Spin.up, Spin.down), self.densities, strict=False)))
 
 
 def _check_curve(energies: FloatArray, densities: FloatArray) -> None:

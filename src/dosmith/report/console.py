@@ -41,15 +41,13 @@ def print_design(console: Console, design: Design) -> None:
         )
     console.print(table)
     print_similar(console, design.similar[:3])
-    for caveat in design.caveats:
-        console.print(f"- {caveat}", style="dim", highlight=False, markup=False)
+    _print_list(console, design.caveats)
 
 
 def print_target(console: Console, target: Target) -> None:
     """Where the target came from and what was done to it."""
     console.print(f"[bold]{_escape(target.name)}[/bold]: {_escape(target.source)}", highlight=False)
-    for step in target.standard.steps:
-        console.print(f"  {step}", style="dim", highlight=False, markup=False)
+    _print_list(console, target.standard.steps)
 
 
 def print_similar(console: Console, neighbours: Sequence[Neighbour]) -> None:
@@ -137,6 +135,17 @@ def training_progress(console: Console) -> Iterator[Progress]:
             bars.update(tasks[name], completed=done, loss=loss)
 
         yield report
+
+
+def _print_list(console: Console, sentences: Sequence[str]) -> None:
+    """Sentences one below the other, their further lines indented."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 1))
+    for sentence in sentences:
+        grid.add_row("-", Text(sentence), style="dim")
+    console.print(grid)
 
 
 def _table(title: str) -> Table:
