@@ -1,4 +1,4 @@
-"""Timings, each as a ratio to a named alternative in the same run; written to benchmarks/results.json.
+"""Timings, each as a ratio to a named alternative in the same run; written to benchmarks/results.json and docs/speed.md.
 
     make bench          (or: python benchmarks/run.py)
 
@@ -169,6 +169,26 @@ def calls() -> dict[str, Any]:
     return {"unit": "seconds, best", "alternative": "none", "rows": rows}
 
 
+def page(results: dict[str, Any]) -> str:
+    """The results in Markdown."""
+    text = f"""# Speed
+
+Written by `make bench` (dosmith {results["dosmith"]}, Python {results["python"]}, {results["machine"]}); the ratios compare within one run.
+"""
+    titles = {"processes": "Whole processes", "search": "Exact search", "spectra": "Spectra", "calls": "Within a running process"}
+    for name, title in titles.items():
+        part = results[name]
+        text += f"\n## {title}\n\n{part['unit']}; alternative: {part['alternative']}.\n\n| what | figures |\n|---|---|\n"
+        for row, figures in part["rows"].items():
+            text += f"| {row} | {'; '.join(f'{key}: {plain(value)}' for key, value in figures.items())} |\n"
+    return text
+
+
+def plain(value: float) -> str:
+    """Three digits, no exponent."""
+    return f"{value:,.0f}" if value >= 1000 else f"{float(f'{value:.3g}'):.6g}".replace("e-05", " x 10^-5")
+
+
 def main() -> None:
     results: dict[str, Any] = {
         "dosmith": __version__,
@@ -180,6 +200,7 @@ def main() -> None:
         print(json.dumps({part.__name__: results[part.__name__]}, indent=1), flush=True)
     output = Path(__file__).with_name("results.json")
     output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (Path(__file__).parents[1] / "docs" / "speed.md").write_text(page(results), encoding="utf-8")
 
 
 if __name__ == "__main__":
