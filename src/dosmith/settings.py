@@ -80,6 +80,24 @@ class PaperSettings(_Section):
         return self
 
 
+class DftSettings(_Section):
+    """Density-functional calculations by CP2K; the defaults are those of the `fine` entries of the open DOS set."""
+
+    cutoff: float = Field(300, gt=0, description="plane-wave cutoff of the density, Ry")
+    rel_cutoff: float = Field(40, gt=0, description="cutoff of the Gaussians' grid, Ry")
+    eps_scf: float = Field(1e-4, gt=0, description="change of the density matrix at which the self-consistent run ends")
+    eps_default: float = Field(1e-9, gt=0, description="numerical threshold of everything else")
+    max_scf: int = Field(60, ge=1, description="self-consistent steps at most")
+    smearing: float = Field(1000, gt=0, description="electronic temperature, K")
+    mixing: float = Field(0.3, gt=0, le=1, description="share of the new density in Broyden mixing")
+    broyden: int = Field(8, ge=1, description="steps that Broyden mixing remembers")
+    scf_spacing: float = Field(0.55, gt=0, description="k-points of the self-consistent run are at most this apart, 1/Angstrom")
+    dos_spacing: float = Field(0.19, gt=0, description="k-points of the density of states, likewise, 1/Angstrom")
+    window: float = Field(10, gt=0, description="the density of states reaches this far to either side of the Fermi level, eV")
+    step: float = Field(0.05, gt=0, description="distance of its energies, eV")
+    sigma: float = Field(0.1, gt=0, description="Gaussian broadening, eV")
+
+
 class DesignSettings(_Section):
     """What `design` does unless told otherwise."""
 
@@ -96,6 +114,7 @@ class Settings(_Section):
     spectra: SpectraSettings = SpectraSettings()
     files: FileSettings = FileSettings()
     paper: PaperSettings = PaperSettings()
+    dft: DftSettings = DftSettings()
     design: DesignSettings = DesignSettings()
 
 

@@ -1,0 +1,1 @@
+"""Density-functional theory: from a crystal to its energy and density of states."""

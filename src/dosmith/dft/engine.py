@@ -1,0 +1,74 @@
+"""What every density-functional program looks like from outside: a crystal in, energy and density of states out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dosmith.dft.kpoints import Mesh
+from dosmith.records import Spectrum
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+Report = Callable[[str], None]
+"""Told in a few words what a running calculation is doing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Calculation:
+    """The outcome of one calculation.
+
+    Attributes:
+        energy: total energy of the cell, eV.
+        spectrum: density of states, states/eV/cell, energies from the Fermi level.
+        fermi: Fermi level on the program's own axis, eV.
+        gap: from the eigenvalues on the mesh, eV; 0 for a metal.
+        moment: spin moment of the cell, Bohr magnetons.
+        electrons: in the cell.
+        seconds: wall time.
+        provenance: program, functional, basis, k-points, spin treatment, settings, version.
+    """
+
+    energy: float
+    spectrum: Spectrum
+    fermi: float
+    gap: float
+    moment: float
+    electrons: int
+    seconds: float
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """A density-functional program.
+
+    Attributes:
+        name: of the program.
+    """
+
+    name: str
+
+    def compute(
+        self,
+        structure: Structure,
+        *,
+        spin: bool = False,
+        scf_mesh: Mesh | None = None,
+        dos_mesh: Mesh | None = None,
+        report: Report | None = None,
+    ) -> Calculation:
+        """Energy and density of states of a crystal as it is.
+
+        Args:
+            structure: ordered crystal, primitive for speed.
+            spin: spin-polarised, from a ferromagnetic start.
+            scf_mesh: k-mesh of the self-consistent run; by the settings' spacing when None.
+            dos_mesh: Gamma-centred k-mesh of the density of states; likewise.
+            report: told of the progress.
+
+        Raises:
+            EngineError: the program is not installed, does not know an element, or did not converge; the message says which.
+        """
+        ...
