@@ -63,8 +63,10 @@ def test_out_writes_everything(tmp_path):
     structure = Structure.from_file(folder / "structures" / "Pt3Ni-L1_2.cif")
     assert structure.composition.reduced_formula in ("Pt3Ni", "NiPt3")
     assert structure.get_space_group_info()[0] == "Pm-3m"
+    (folder / "structures" / "mine.cif").write_text("mine")
     answer("design", "Sn3Bi", "--out", folder)  # a second answer leaves nothing of the first
     assert not (folder / "structures" / "Pt3Ni-L1_2.cif").exists()
+    assert (folder / "structures" / "mine.cif").read_text() == "mine"  # but leaves what is not its own
     assert [path for path in folder.rglob("*") if "writing" in path.name] == []
 
 
@@ -115,6 +117,7 @@ def broken_files(folder):
         "negative.csv": (table(lambda i: -1.0 if i > 50 else 1.0), "negative"),
         "unsorted.csv": ("\n".join(f"{e},{1.0}" for e in [*grid[100:], *grid[:100]]), "increase"),
         "narrow.csv": ("\n".join(f"{e / 4},{1.0}" for e in grid), "needs -7.5 to 7.5"),
+        "huge.csv": (table(lambda i: 1e307), "impossible"),
         "nofermi.csv": ("\n".join(f"{e + 20},{1.0}" for e in grid), "--fermi"),
         "bomb.xml": (BOMB, "entit"),
         "cut.xml": ('<?xml version="1.0"?><modeling><calculation><dos><i name="efermi">5.0</i><total><array><set>', ""),
@@ -170,6 +173,11 @@ def test_too_large_a_file_is_refused(tmp_path):
         (("design", "Pt3Ni", "--frobnicate"), "frobnicate"),
         (("--settings", "nope.toml", "design", "Pt3Ni"), "nope.toml"),
         (("train", "--model", "nope"), "no model 'nope'"),
+        (("train", "--seed", "-1"), "--seed"),
+        (("similar", "Pt3Ni", "--crystal-system", "round"), "not a crystal system"),
+        (("show", "Pt3Ni", "--crystal-system", "round"), "not a crystal system"),
+        (("--settings", "nope.toml", "data", "info"), "nope.toml"),
+        (("design", "Pt3Ni", "--fermi", "nan"), "Fermi level"),
         (("data", "build-open-set", "nope.gz"), "does not exist"),
     ],
 )
@@ -184,6 +192,30 @@ def test_unknown_setting_is_refused(tmp_path):
 def test_an_unwritable_folder_is_one_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
     assert "cannot write" in complaint("design", "Pt3Ni", "--out", tmp_path / "file" / "run")
+
+
+def test_training_never_replaces_what_is_no_model(tmp_path):
+    pytest.importorskip("torch")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").write_text("years of work")
+    assert "left alone" in complaint("train", "--out", tmp_path / "home")
+    assert "left alone" in complaint("train", "--out", tmp_path / "home" / "thesis.tex")
+    assert (tmp_path / "home" / "thesis.tex").read_text() == "years of work"
+
+
+def test_names_with_markup_and_folders_named_as_formulas(tmp_path):
+    energies = [-10 + 0.1 * i for i in range(201)]
+    (tmp_path / "x[red].csv").write_text("\n".join(f"{e},{2 + e / 10}" for e in energies))
+    text = answer("design", "x[red].csv", "--out", "o[/b]", cwd=tmp_path)
+    assert "Candidates with the DOS of x[red].csv" in text
+    assert "o[/b]" in text
+    for _ in range(2):  # the second run meets a folder named Pt3Ni
+        assert "Pt3Ni-L1_2" in answer("design", "Pt3Ni", "--out", "Pt3Ni", cwd=tmp_path)
+
+
+def test_without_arguments_there_is_help():
+    assert "Commands:" in answer()
+    assert "Commands:" in answer("data")
 
 
 def test_a_damaged_shard_is_named_and_the_rest_served(tmp_path, open_set):

@@ -63,6 +63,10 @@ def test_a_file_of_another_code_finds_its_material_among_the_known(designer):
     answer = designer.design(FIXTURE)
     assert answer.similar[0].id == "AlN-B3"
     assert answer.similar[0].similarity > 0.95
+    formulas = [candidate.formula for candidate in answer.candidates]
+    words = " ".join(answer.caveats)
+    assert ("is in-sample" in words) == ("AlN" in formulas)
+    assert ("yet it is not among the candidates" in words) == ("AlN" not in formulas)
 
 
 def test_similarity_of_a_candidate_is_that_of_its_best_structure(designer, open_set):
@@ -98,7 +102,8 @@ def test_crystal_system_selects_network_and_structures(designer):
     assert answer.model["network"] == "hexagonal"
     systems = {candidate.crystal_system for candidate in answer.candidates if candidate.known_dos}
     assert systems == {"hexagonal"}
-    cubic = designer.design("Pt3Ni", crystal_system="cubic")
+    assert {neighbour.crystal_system for neighbour in answer.similar} == {"hexagonal"}
+    cubic = designer.design("Pt3Ni", crystal_system="Cubic")
     assert [c.formula for c in cubic.candidates] != [c.formula for c in answer.candidates[:5]]
 
 
@@ -110,6 +115,7 @@ def test_window_and_metric_change_the_similarity_only(designer):
         assert [c.formula for c in answer.candidates] == [c.formula for c in plain.candidates]
         assert [c.similarity for c in answer.candidates] != [c.similarity for c in plain.candidates]
     assert windowed.settings["window"] == [-2.0, 2.0]
+    assert designer.design("Pt3Ni", top=50, window=(-2, 2)).candidates == windowed.candidates
     weights = Window(-2, 2).mask(designer.checkpoint.recipe.grid).astype(float)
     weighted = designer.design("Pt3Ni", top=50, weights=weights)
     assert [c.similarity for c in weighted.candidates] == pytest.approx([c.similarity for c in windowed.candidates])
@@ -174,6 +180,11 @@ def test_notebook_table_escapes(designer):
         ({"window": "20:30"}, DosmithError),
         ({"weights": np.ones(3)}, DosmithError),
         ({"top": 0}, DosmithError),
+        ({"top": "5"}, DosmithError),
+        ({"ratio": 3}, DosmithError),
+        ({"weights": "heavy"}, DosmithError),
+        ({"window": (2, -2)}, DosmithError),
+        ({"window": "nan:1"}, DosmithError),
         ({"broadening": -1.0}, DosmithError),
     ],
 )
@@ -198,3 +209,20 @@ def test_module_level_functions_answer():
     assert all("Rh" not in candidate.formula for candidate in answer.candidates)
     assert dosmith.similar("Pt3Ni", top=1)[0].id == "Pt3Ni-L1_2"
     assert dosmith.load_dos(FIXTURE).fermi == pytest.approx(5.8757, abs=1e-3)
+
+
+def test_a_library_of_ones_own_is_used_even_when_it_holds_nothing_fitting():
+    empty = Designer(dosmith.MemoryLibrary([]), "paper", dosmith.Settings())
+    energies = np.linspace(-10, 10, 401)
+    answer = empty.design((energies, np.exp(-(energies**2))))
+    assert answer.similar == ()
+    assert not any(candidate.known_dos for candidate in answer.candidates)
+    narrow = dosmith.Spectrum(np.linspace(-3, 3, 100), np.ones(100), 0.0)
+    library = dosmith.MemoryLibrary([dosmith.Material("x", (("Ni", 1), ("Pt", 3)), narrow)])
+    assert Designer(library, "paper", dosmith.Settings()).design((energies, np.exp(-(energies**2)))).similar == ()
+
+
+def test_the_report_of_a_python_answer_says_how_to_ask_again(designer, tmp_path):
+    answer = designer.design("Pt3Ni", top=3, exclude="Rh", crystal_system="cubic")
+    page = (dosmith.write_design(answer, tmp_path)[0]).read_text(encoding="utf-8")
+    assert "dosmith.design(target, top=3, crystal_system=&#x27;cubic&#x27;, exclude=[&#x27;Rh&#x27;]" in page

@@ -75,8 +75,9 @@ def test_the_users_own_file_is_found(tmp_path: Path) -> None:
     assert load_settings(environ={}).design.top == 6
 
 
-def test_other_dosmith_variables_are_no_settings() -> None:
-    assert load_settings(environ={"DOSMITH_HOME": "/nowhere"}) == Settings()
+def test_a_variable_without_a_section_is_refused() -> None:
+    with pytest.raises(SettingsError, match="DOSMITH_HOME is not a setting"):
+        load_settings(environ={"DOSMITH_HOME": "/nowhere"})
 
 
 @pytest.mark.parametrize(

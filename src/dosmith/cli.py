@@ -88,6 +88,8 @@ def _root(
     settings: Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="TOML file with settings.")] = None,
 ) -> None:
     context.obj = settings
+    if settings is not None:
+        _settings(context)  # a bad file is told whatever the command
     if version:
         typer.echo(f"dosmith {__version__}")
         raise typer.Exit
@@ -120,9 +122,9 @@ def design(
         target,
         top=top,
         crystal_system=crystal_system,
-        elements=None if elements is None else _symbols(elements),
-        require=_symbols(require),
-        exclude=_symbols(exclude),
+        elements=elements,
+        require=require,
+        exclude=exclude,
         n_elements=n_elements,
         ratio=ratio,
         window=window,
@@ -145,7 +147,9 @@ def design(
         console = _console()
         print_design(console, answer)
         if files:
-            console.print(f"\nWritten: {files[0]} and {len(files) - 1} more in {out}", highlight=False, soft_wrap=True)
+            console.print(
+                f"\nWritten: {files[0]} and {len(files) - 1} more in {out}", highlight=False, markup=False, soft_wrap=True
+            )
 
 
 @app.command()
@@ -170,17 +174,24 @@ def similar(
     )
     rows = [neighbour.as_dict() for neighbour in neighbours]
     if output is Format.json:
-        typer.echo(json.dumps({"target": found.as_dict(), "similar": rows}, indent=2, ensure_ascii=False))
+        typer.echo(
+            json.dumps(
+                {"target": found.as_dict(), "similar": rows, "damaged": list(designer.library.damaged)},
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
     elif output is Format.csv:
         from dosmith.designer import csv_text
 
         typer.echo(csv_text(rows), nl=False)
     else:
-        from dosmith.report.console import print_similar, print_target
+        from dosmith.report.console import print_damage, print_similar, print_target
 
         console = _console()
         print_target(console, found)
         print_similar(console, neighbours)
+        print_damage(console, designer.library)
 
 
 @app.command()
@@ -216,8 +227,10 @@ def show(
 def train(
     context: typer.Context,
     model: Annotated[str, typer.Option("--model", help="What to train: paper.")] = "paper",
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the checkpoint.")] = Path("models/paper"),
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of weights and batches.  [default: 0]")] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the checkpoint, replaced whole.")] = Path(
+        "trained-paper"
+    ),
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of weights and batches.  [default: 0]")] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of the inverse networks.  [default: 440]")] = None,
     library: LibraryOption = None,
 ) -> None:
@@ -237,7 +250,7 @@ def train(
     with training_progress(console) as progress:
         checkpoint = train_paper(_library(library), out, settings, progress, name=out.name)
     print_model(console, checkpoint.spec, accuracy_rows(checkpoint.spec))
-    console.print(f"Saved in {out}", highlight=False)
+    console.print(f"Saved in {out}", highlight=False, markup=False)
 
 
 @data_app.command("info")
@@ -267,7 +280,9 @@ def data_build_open_set(
     from dosmith.library.card import build_open_set
 
     built = build_open_set(batches, out)
-    _console().print(f"{len(built):,} materials in {len(built.manifest['shards'])} shards, written to {out}", highlight=False)
+    _console().print(
+        f"{len(built):,} materials in {len(built.manifest['shards'])} shards, written to {out}", highlight=False, markup=False
+    )
 
 
 @model_app.command("info")
@@ -309,7 +324,11 @@ def main() -> None:
     except Exception as error:  # Typer's usage errors have no public base class; anything else is a bug and shows its trace
         if not hasattr(error, "format_message"):
             raise
-        code = _complain(f"{error.format_message()} See 'dosmith --help'.")
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            code = 0
+        else:
+            code = _complain(f"{error.format_message().rstrip('.')}. See 'dosmith --help'.")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -341,7 +360,3 @@ def _designer(context: typer.Context, model: str | None, library: Path | None) -
     from dosmith.designer import Designer
 
     return Designer(_library(library), model, _settings(context))
-
-
-def _symbols(text: str | None) -> list[str]:
-    return [] if text is None else text.replace(",", " ").split()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.errors import ModelError
+from dosmith.errors import ConstraintError, ModelError
 from dosmith.formulas import Composition
 from dosmith.library import Library, ParquetLibrary
 from dosmith.model.checkpoint import ANY, Checkpoint
@@ -141,7 +141,7 @@ class Designer:
         self, library: Library | None = None, model: Checkpoint | str | None = None, settings: Settings | None = None
     ) -> None:
         self.settings = settings or load_settings()
-        self.library = library or open_dos_set()
+        self.library = open_dos_set() if library is None else library
         self.checkpoint = model if isinstance(model, Checkpoint) else Checkpoint.open(model or self.settings.design.model)
 
     @cached_property
@@ -155,7 +155,7 @@ class Designer:
 
     def target(
         self,
-        target: TargetLike,
+        target: TargetLike | Target,
         *,
         crystal_system: str | None = None,
         fermi: float | None = None,
@@ -168,7 +168,7 @@ class Designer:
             target,
             self.library,
             self.checkpoint.recipe,
-            crystal_system=crystal_system,
+            crystal_system=_known_system(crystal_system),
             fermi=fermi,
             broadening=broadening,
             files=self.settings.files,
@@ -180,12 +180,12 @@ class Designer:
         *,
         top: int | None = None,
         crystal_system: str | None = None,
-        elements: Iterable[str] | None = None,
-        require: Iterable[str] = (),
-        exclude: Iterable[str] = (),
+        elements: str | Iterable[str] | None = None,
+        require: str | Iterable[str] | None = None,
+        exclude: str | Iterable[str] | None = None,
         n_elements: int | None = None,
         ratio: str | tuple[int, ...] | None = None,
-        window: Window | str | None = None,
+        window: Window | str | tuple[float, float] | None = None,
         weights: FloatArray | None = None,
         metric: str | None = None,
         fermi: float | None = None,
@@ -214,14 +214,13 @@ class Designer:
         Raises:
             DosmithError: something given cannot be used; the message is one line and says what to do.
         """
-        network = self._network(crystal_system)
+        crystal_system = _known_system(crystal_system)
+        network = crystal_system or ANY
         constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
-        found = self.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)  # type: ignore[arg-type]
-        top = self.settings.design.top if top is None else top
-        if top < 1:
-            raise ModelError(f"--top is {top}; ask for one candidate or more")
+        found = self.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)
+        top = _whole(self.settings.design.top if top is None else top)
         metric = metric or self.settings.design.metric
-        window = Window.parse(window) if isinstance(window, str) else window
+        window = _window(window)
         scores = self._scores(found, metric, window, weights)
         best = k_best(
             self.checkpoint.costs(found.standard.values, network), self.checkpoint.element_vectors.symbols, top, constraints
@@ -230,7 +229,7 @@ class Designer:
             self._candidate(rank, cost, composition, scores, metric, crystal_system, network)
             for rank, (cost, composition) in enumerate(best, 1)
         )
-        similar = self._neighbours(found, scores, metric, 5)
+        similar = self._neighbours(found, scores, metric, 5, crystal_system)
         ids = {c.structure_id for c in candidates if c.structure_id} | {n.id for n in similar}
         return Design(
             target=found,
@@ -257,26 +256,20 @@ class Designer:
         self,
         target: TargetLike | Target,
         *,
-        top: int = 5,
+        top: int = 10,
         crystal_system: str | None = None,
-        window: Window | str | None = None,
+        window: Window | str | tuple[float, float] | None = None,
         weights: FloatArray | None = None,
         metric: str | None = None,
         fermi: float | None = None,
         broadening: float | None = None,
     ) -> tuple[Neighbour, ...]:
         """The known materials with the most similar DOS, best first. Arguments and errors as in `design`."""
-        found = self.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)  # type: ignore[arg-type]
+        crystal_system = _known_system(crystal_system)
+        found = self.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)
         metric = metric or self.settings.design.metric
-        window = Window.parse(window) if isinstance(window, str) else window
-        return self._neighbours(found, self._scores(found, metric, window, weights), metric, top, crystal_system)
-
-    def _network(self, crystal_system: str | None) -> str:
-        if crystal_system is None:
-            return ANY
-        if crystal_system not in CRYSTAL_SYSTEMS:
-            raise ModelError(f"'{crystal_system}' is not a crystal system; they are {', '.join(CRYSTAL_SYSTEMS)}")
-        return crystal_system
+        scores = self._scores(found, metric, _window(window), weights)
+        return self._neighbours(found, scores, metric, _whole(top), crystal_system)
 
     def _scores(self, target: Target, metric: str, window: Window | None, weights: FloatArray | None) -> FloatArray:
         grid = self.checkpoint.recipe.grid
@@ -387,6 +380,27 @@ def model_facts(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
+def _known_system(crystal_system: str | None) -> str | None:
+    if crystal_system is None:
+        return None
+    system = str(crystal_system).lower()
+    if system not in CRYSTAL_SYSTEMS:
+        raise ModelError(f"'{crystal_system}' is not a crystal system; they are {', '.join(CRYSTAL_SYSTEMS)}")
+    return system
+
+
+def _window(window: Window | str | tuple[float, float] | None) -> Window | None:
+    if window is None or isinstance(window, Window):
+        return window
+    return Window.parse(window if isinstance(window, str) else ":".join(str(energy) for energy in window))
+
+
+def _whole(top: int) -> int:
+    if not isinstance(top, int) or top < 1:
+        raise ConstraintError(f"top is {top!r}; ask for a whole number of candidates, one or more")
+    return top
+
+
 def csv_text(rows: list[dict[str, Any]]) -> str:
     """Dictionaries with the same keys as CSV text; lists are joined by blanks, compositions left to the formula."""
     text = io.StringIO()
@@ -415,10 +429,10 @@ def _caveats(
                 f"The model proposes compositions of {checkpoint.n_elements} elements, so {formula} itself cannot be a candidate."
             )
         elif target.composition in checkpoint.trained_on(network):
-            same = "this DOS" if target.material_id in library else "another DOS"
-            caveats.append(
-                f"The model was trained on {same} of {formula}: {formula} among the candidates is in-sample, no discovery."
-            )
+            same = "this DOS" if target.material_id and library.name == checkpoint.spec["library"]["name"] else "another DOS"
+            found = target.composition in [candidate.composition for candidate in candidates]
+            verdict = "finding it again is in-sample, no discovery" if found else "yet it is not among the candidates"
+            caveats.append(f"The model was trained on {same} of {formula}; {verdict}.")
     usual = checkpoint.spec["networks"][network]["distance_95"]
     if candidates[0].distance > usual:
         caveats.append(
@@ -427,7 +441,7 @@ def _caveats(
         )
     best = next((n.similarity for n in similar if not n.is_target), 0.0)
     if best < 0.8:
-        caveats.append(f"No other known DOS is much like the target's (best {similar[0].metric} {best:.2f}).")
+        caveats.append(f"No other known DOS is much like the target's (best similarity {best:.2f}).")
     if target.standard.coverage < 0.999:
         caveats.append(f"The target covers {target.standard.coverage:.0%} of the model's window; the rest counts as empty.")
     caveats.append(

@@ -48,7 +48,7 @@ class Spectrum:
         densities = np.atleast_2d(np.array(self.densities, dtype=np.float64))
         _check_curve(energies, densities)
         if not np.isfinite(self.fermi):
-            raise SpectrumError("the Fermi level is not a number; give it with --fermi")
+            raise SpectrumError("the Fermi level is not a number; give one in eV with --fermi")
         if not energies[0] <= self.fermi <= energies[-1]:
             raise SpectrumError(
                 f"the Fermi level {self.fermi:g} eV lies outside the energies {energies[0]:g} ... {energies[-1]:g} eV;"
@@ -67,7 +67,10 @@ class Spectrum:
     @classmethod
     def from_arrays(cls, energies: ArrayLike, densities: ArrayLike, fermi: float = 0.0, **options: Any) -> Spectrum:
         """A spectrum from anything array-like; unsorted energies are an error, not a surprise."""
-        return cls(np.array(energies, dtype=np.float64), np.array(densities, dtype=np.float64), fermi, **options)
+        try:
+            return cls(np.array(energies, dtype=np.float64), np.array(densities, dtype=np.float64), float(fermi), **options)
+        except (TypeError, ValueError):
+            raise SpectrumError("energies and densities must be arrays of numbers, the Fermi level a number") from None
 
     @property
     def total(self) -> FloatArray:
@@ -103,6 +106,8 @@ def _check_curve(energies: FloatArray, densities: FloatArray) -> None:
             f"energies must increase, but entry {where + 1} ({energies[where]:g} eV) does not; sort the curve by energy"
         )
     peak = float(np.abs(densities).max())
+    if peak > 1e100:
+        raise SpectrumError(f"a density of {peak:.1g} states/eV is impossible; check the file")
     if peak == 0.0:
         raise SpectrumError("the DOS is zero everywhere")
     if float(densities.min()) < -0.01 * peak:

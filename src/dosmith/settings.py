@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from dosmith.errors import NotFoundError, SettingsError
 
 PREFIX = "DOSMITH_"
-_NOT_SETTINGS = ("DOSMITH_SETTINGS", "DOSMITH_HOME")
+FILE_VARIABLE = "DOSMITH_SETTINGS"
 
 ZeroRule = Literal["auto", "fermi"]
 
@@ -28,11 +28,11 @@ class _Section(BaseModel):
 
 
 class SpectraSettings(_Section):
-    """The recipe that turns a DOS into the model's vector. The paper gives window and levels; the rest is ours."""
+    """The recipe for the vectors of a model that is trained; it then travels with the model. The paper gives window and levels."""
 
     lower: float = Field(-7.5, description="first energy level, eV")
     upper: float = Field(7.5, description="last energy level, eV")
-    levels: int = Field(151, ge=2, description="number of levels")
+    levels: int = Field(151, ge=16, description="number of levels; the networks halve them four times")
     broadening: float = Field(
         0.15, gt=0, le=2, description="Gaussian sigma of every standard vector, eV, that of the source included"
     )
@@ -55,7 +55,7 @@ class FileSettings(_Section):
 class PaperSettings(_Section):
     """Training of the paper's model. Latent size, activation, optimizer, learning rates, kernels: the paper's; the rest is ours."""
 
-    seed: int = Field(0, description="seed of weights and batches")
+    seed: int = Field(0, ge=0, description="seed of weights and batches")
     latent: int = Field(30, ge=1, description="length of an element vector")
     hidden: int = Field(64, ge=1, description="width of the autoencoder's outer layers")
     autoencoder_epochs: int = Field(1000, ge=1, description="full-batch epochs of the autoencoder")
@@ -128,7 +128,7 @@ def load_settings(path: str | Path | None = None, environ: Mapping[str, str] | N
     environ = os.environ if environ is None else environ
     values = _read_toml(path, environ)
     for name, text in environ.items():
-        if name.startswith(PREFIX) and name not in _NOT_SETTINGS:
+        if name.startswith(PREFIX) and name != FILE_VARIABLE:
             section, _, key = name.removeprefix(PREFIX).lower().partition("__")
             table = values.setdefault(section, {})
             if not key or not isinstance(table, dict):
@@ -144,7 +144,7 @@ def load_settings(path: str | Path | None = None, environ: Mapping[str, str] | N
 
 
 def _read_toml(path: str | Path | None, environ: Mapping[str, str]) -> dict[str, Any]:
-    named = path or environ.get("DOSMITH_SETTINGS")
+    named = path or environ.get(FILE_VARIABLE)
     if named is None:
         from platformdirs import user_config_path
 

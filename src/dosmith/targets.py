@@ -107,7 +107,8 @@ def _look_up(
         return target.formula, f"the material {target.id}", target.spectrum, target.composition, target.id
     if isinstance(target, (str, os.PathLike)):
         text = os.fspath(target)
-        if os.path.exists(text):
+        named = text in library or formulas.looks_like_formula(text)
+        if os.path.exists(text) and not (named and os.path.isdir(text)):  # an output folder may bear the name of its formula
             return _from_file(Path(text), fermi, broadening, files)
         if text in library:
             return _from_library(text, library, "")
@@ -131,10 +132,11 @@ def _look_up(
 def _from_file(path: Path, fermi: float | None, broadening: float | None, files: FileSettings | None) -> _Found:
     from dosmith.sources.files import read_dos
 
+    shown = "".join(c if c.isprintable() else "?" for c in path.name)
     limit = (files or FileSettings()).max_mebibytes
     found = read_dos(path, fermi=fermi, broadening=broadening or 0.0, max_mebibytes=limit)
-    name = path.name if found.composition is None else formulas.write(found.composition)
-    return name, f"the file {path.name} ({found.format})", found.spectrum, found.composition, None
+    name = shown if found.composition is None else formulas.write(found.composition)
+    return name, f"the file {shown} ({found.format})", found.spectrum, found.composition, None
 
 
 def _from_library(identifier: str, library: Library, remark: str) -> _Found:
@@ -160,8 +162,9 @@ def _no_dos(composition: Composition, library: Library) -> str:
     system = {symbol for symbol, _ in composition}
     near = [library.ids[row] for row in range(len(library)) if _elements(library.formulas[row]) == system]
     tip = f"; of the same elements it holds {', '.join(near[:5])}" if near else ""
+    damage = f" (parts of it are damaged and left out: {'; '.join(library.damaged)})" if library.damaged else ""
     return (
-        f"{library.name} has no DOS of {formulas.write(composition)}{tip}."
+        f"{library.name} has no DOS of {formulas.write(composition)}{tip}{damage}."
         " Give a file instead (vasprun.xml, DOSCAR, pymatgen JSON, CSV), computed by you or fetched from a database"
     )
 

@@ -107,7 +107,7 @@ def test_results_do_not_depend_on_run():
         (Constraints(allowed=frozenset({"H"})), "too few"),
         (Constraints(required=frozenset({"U"})), "does not know the required U"),
         (Constraints(required=frozenset({"H", "He", "Li"})), "3 elements are required"),
-        (Constraints(ratio=(2, 2)), "no composition has the ratio 2:2"),
+        (Constraints(ratio=(1, 4)), "no composition has the ratio 4:1"),
         (Constraints(ratio=(1, 9)), "no composition has the ratio 9:1"),
         (Constraints(n_elements=3), "proposes compositions of 2 elements, not 3"),
     ],
@@ -126,6 +126,7 @@ def test_what_cannot_be_is_said_in_one_line(constraints, words):
         ({"elements": ["Ni"], "require": ["Pt"]}, ConstraintError),
         ({"ratio": "3-1"}, ConstraintError),
         ({"ratio": "3:0"}, ConstraintError),
+        ({"ratio": 3}, ConstraintError),
         ({"ratio": "3:1", "n_elements": 3}, ConstraintError),
     ],
 )
@@ -145,3 +146,8 @@ def test_constraints_tell_what_was_set():
         "ratio": "3:1",
         "n_elements": 2,
     }
+
+
+def test_symbols_may_be_written_as_on_the_command_line_and_ratios_unreduced():
+    written = Constraints.of(elements="Pt, Ni Co", exclude="Co", require=None, ratio="6:2")
+    assert written == Constraints.of(elements=["Pt", "Ni", "Co"], exclude=["Co"], ratio=(1, 3))

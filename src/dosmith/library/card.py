@@ -82,7 +82,7 @@ basis, k-points, spin treatment, moment, absolute Fermi level, number of electro
 - The Fermi level of a gapped entry lies anywhere in its gap; dosmith moves the energy zero to the valence-band top.
 - `gap` is the smallest difference on the mesh: up to about 0.3 eV it may be an artefact of a metal's coarse mesh.
 - Total energies compare only within one `settings`, and are rough with `fast`.
-- No lanthanides, actinides or noble gases. Strongly bound molecular crystals (H2, N2, halogens) are in metal-like prototypes.
+- No lanthanides, actinides or noble gases, no Tc. Strongly bound molecular crystals (H2, N2, halogens) are in metal-like prototypes.
 
 ## Files
 

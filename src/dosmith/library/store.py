@@ -218,7 +218,7 @@ class ParquetLibrary(Library):
             if hashlib.sha256(content).hexdigest() != facts["sha256"]:
                 damaged.append(f"{name}: its content is not what was written")
                 continue
-            file = pq.ParquetFile(pa.BufferReader(content))
+            file = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False)
             shards.append((file, first))
             first += file.metadata.num_rows
         if damaged and not shards:
@@ -232,16 +232,16 @@ class ParquetLibrary(Library):
     def _table(self, columns: Sequence[str]) -> pa.Table:
         if not self._shards:
             return schema.SCHEMA.empty_table().select(columns)
-        return pa.concat_tables([file.read(columns) for file, _ in self._shards])
+        return pa.concat_tables([file.read(columns, use_threads=False) for file, _ in self._shards])
 
     def _row(self, row: int) -> dict[str, Any]:
         file, first = next(shard for shard in reversed(self._shards) if shard[1] <= row)
-        return dict(file.read().slice(row - first, 1).to_pylist()[0])
+        return dict(file.read(use_threads=False).slice(row - first, 1).to_pylist()[0])
 
     def spectra(self) -> Iterator[SpectraBlock]:
         """All curves, shard by shard, in blocks that share a grid."""
         for file, first in self._shards:
-            yield from _blocks(file.read(list(schema.CURVE_COLUMNS)), first)
+            yield from _blocks(file.read(list(schema.CURVE_COLUMNS), use_threads=False), first)
 
 
 def write_library(

@@ -42,9 +42,9 @@ def evaluate(
     return ranks, nearest
 
 
-def share_with_interval(hits: NDArray[np.bool_], seed: int = 0, resamples: int = 2000) -> tuple[float, float, float]:
-    """The share of hits with its 95 % bootstrap interval over the items: (mean, low, high)."""
-    generator = np.random.default_rng(seed)
-    means = generator.binomial(len(hits), hits.mean(), size=resamples) / len(hits)  # resampling a 0/1 list, exactly
-    low, high = np.quantile(means, (0.025, 0.975))
-    return float(hits.mean()), float(low), float(high)
+def share_with_interval(hits: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """The share of hits with its 95 % Wilson interval: (mean, low, high). Unlike a bootstrap it keeps a width at 0 and 1."""
+    count, mean, z = len(hits), float(hits.mean()), 1.959964
+    centre = (mean + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * (mean * (1 - mean) / count + z**2 / (4 * count**2)) ** 0.5
+    return mean, max(centre - half, 0.0), min(centre + half, 1.0)

@@ -1,7 +1,7 @@
 """Training spectra varied as one crystal's DOS varies between codes, functionals and lattice constants. Needs PyTorch.
 
 Bands stretch a little, the energy zero is a little off, peaks differ in height. A network trained on the bare spectra
-forgets its training set as soon as another program has computed the curve; see docs/model.md for the figures.
+recognises them less well as soon as they differ this little; the model card has the share that survives.
 """
 
 from __future__ import annotations

@@ -33,6 +33,19 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 SPEC, WEIGHTS, CARD = "checkpoint.json", "weights.safetensors", "card.md"
+_KEYS = {
+    "name",
+    "kind",
+    "dosmith_version",
+    "library",
+    "recipe",
+    "settings",
+    "networks",
+    "elements",
+    "max_ratio",
+    "n_elements",
+    "sha256",
+}
 ANY = "any"
 """The network trained on all crystal systems together."""
 
@@ -71,10 +84,15 @@ class Checkpoint:
             raise ModelError(
                 f"the model in {folder} was written by a newer dosmith (format {version}, this one reads {FORMAT_VERSION}): upgrade dosmith"
             )
-        missing = {"name", "recipe", "networks", "max_ratio", "n_elements", "sha256"} - set(spec)
-        if missing:
-            raise ModelError(f"the model in {folder} is damaged: {SPEC} lacks {', '.join(sorted(missing))}")
-        return cls(folder, spec)
+        missing = _KEYS - set(spec)
+        if missing or ANY not in spec["networks"]:
+            raise ModelError(f"the model in {folder} is damaged: {SPEC} lacks {', '.join(sorted(missing)) or ANY}")
+        checkpoint = cls(folder, spec)
+        try:
+            _ = checkpoint.recipe
+        except (KeyError, TypeError, AttributeError):
+            raise ModelError(f"the model in {folder} is damaged: the recipe in {SPEC} is incomplete") from None
+        return checkpoint
 
     @property
     def name(self) -> str:

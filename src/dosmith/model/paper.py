@@ -65,6 +65,8 @@ def train_paper(
         import torch
     except ImportError:
         raise MissingExtraError("training", "train") from None
+    final = Path(folder).resolve()
+    _refuse_foreign(final)
     settings = settings or Settings()
     paper, recipe = settings.paper, Recipe.from_settings(settings.spectra)
     rows, vectors = standardise_library(library, recipe)
@@ -98,7 +100,6 @@ def train_paper(
         tensors |= {f"inverse-{network}.{key}": value.numpy() for key, value in networks[network].state_dict().items()}
 
     spec = _spec(name, library, settings, recipe, elements, {k: [compositions[i] for i in v] for k, v in chosen.items()})
-    final = Path(folder).resolve()
     final.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
     try:
@@ -120,7 +121,7 @@ def train_paper(
 
 
 def _accuracies(ranks: NDArray[np.intp], seed: int) -> dict[str, Any]:
-    shares = {f"top_{k}": share_with_interval(ranks <= k, seed) for k in (1, 5)}
+    shares = {f"top_{k}": share_with_interval(ranks <= k) for k in (1, 5)}
     return {"n": len(ranks), "seeds": [seed]} | {
         name: {"mean": mean, "low": low, "high": high} for name, (mean, low, high) in shares.items()
     }
@@ -244,9 +245,9 @@ def _spec(
 def _save(
     folder: Path, spec: dict[str, Any], tensors: dict[str, NDArray[Any]], networks: dict[str, nn.Module], recipe: Recipe
 ) -> Checkpoint:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
-    save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, folder / WEIGHTS)
+    (folder / WEIGHTS).write_bytes(save({key: np.ascontiguousarray(value) for key, value in tensors.items()}))
     for network, module in networks.items():
         _export(module, folder / spec["networks"][network]["file"], recipe.grid.levels)
     files = [WEIGHTS, *(facts["file"] for facts in spec["networks"].values())]
@@ -276,6 +277,14 @@ def _export(network: nn.Module, path: Path, levels: int) -> None:
             external_data=False,
             verbose=False,
         )
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise ModelError unless the folder is new, empty or a checkpoint, since it is going to be replaced whole."""
+    if folder.is_dir() and ((folder / SPEC).is_file() or not any(folder.iterdir())):
+        return
+    if folder.exists():
+        raise ModelError(f"{folder} holds something other than a model and is left alone; name a new folder with --out")
 
 
 def _replace(new: Path, old: Path) -> None:

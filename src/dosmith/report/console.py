@@ -98,8 +98,13 @@ def print_library(console: Console, library: Library) -> None:
     ):
         counts = "  ".join(f"{key} {count:,}" for key, count in summary[name].items())
         console.print(f"  [dim]{label}[/dim]  {counts}", highlight=False)
+    print_damage(console, library)
+
+
+def print_damage(console: Console, library: Library) -> None:
+    """The parts of a library that could not be read, if any."""
     for shard in library.damaged:
-        console.print(f"  damaged and left out: {shard}", style="bold", markup=False)
+        console.print(f"damaged and left out: {shard}", style="bold", markup=False)
 
 
 def print_model(console: Console, spec: Mapping[str, Any], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -126,15 +131,21 @@ def training_progress(console: Console) -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.4f}"))
-    with Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, refresh_per_second=4) as bars:
-        tasks: dict[str, Any] = {}
+    bars = Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, refresh_per_second=4)
+    tasks: dict[str, Any] = {}
 
-        def report(name: str, done: int, total: int, loss: float) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total, loss=loss)
-            bars.update(tasks[name], completed=done, loss=loss)
+    def report(name: str, done: int, total: int, loss: float) -> None:
+        if not tasks:
+            bars.start()  # only now: what fails before training shows no bars
+        if name not in tasks:
+            tasks[name] = bars.add_task(name, total=total, loss=loss)
+        bars.update(tasks[name], completed=done, loss=loss)
 
+    try:
         yield report
+    finally:
+        if tasks:
+            bars.stop()
 
 
 def _print_list(console: Console, sentences: Sequence[str]) -> None:
@@ -152,7 +163,7 @@ def _table(title: str) -> Table:
     from rich import box
     from rich.table import Table
 
-    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="", pad_edge=False)
+    return Table(title=_escape(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="", pad_edge=False)
 
 
 def _escape(text: str) -> str:

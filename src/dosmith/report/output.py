@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,17 +38,32 @@ def write_design(design: Design, folder: str | Path, command: str = "") -> list[
     for identifier in sorted({i for candidate in design.candidates for i in candidate.structure_ids}):
         structure = design.library.material(identifier).structure
         if structure is not None:
-            contents[f"structures/{identifier}.cif"] = structure.to(fmt="cif", symprec=1e-3)
+            contents[f"structures/{_file_name(identifier)}.cif"] = structure.to(fmt="cif", symprec=1e-3)
     try:
         (folder / "structures").mkdir(parents=True, exist_ok=True)
-        for stale in (folder / "structures").glob("*.cif"):
-            if f"structures/{stale.name}" not in contents:
-                stale.unlink()
+        for stale in _earlier_structures(folder) - set(contents):
+            (folder / stale).unlink(missing_ok=True)
         for name, text in contents.items():
             _write(folder / name, text)
     except OSError as error:
         raise DosmithError(f"cannot write to {folder}: {error.strerror or error}; choose another folder with --out") from None
     return [folder / name for name in contents]
+
+
+def _earlier_structures(folder: Path) -> set[str]:
+    """The CIFs that an earlier answer wrote to the folder; files of anybody else are not touched."""
+    try:
+        earlier = json.loads((folder / "candidates.json").read_text(encoding="utf-8"))
+        return {
+            f"structures/{identifier}.cif" for c in earlier["candidates"] for identifier in map(_file_name, c["structure_ids"])
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _file_name(identifier: str) -> str:
+    """An id as a file name that stays in its folder."""
+    return re.sub(r"[^\w.+-]", "_", identifier).lstrip(".") or "_"
 
 
 def report_data(design: Design, command: str = "") -> ReportData:
@@ -74,7 +91,7 @@ def report_data(design: Design, command: str = "") -> ReportData:
         caveats=design.caveats,
         window=None if window is None else (window[0], window[1]),
         version=__version__,
-        command=command or f'dosmith.design("{target.name}")',
+        command=command or _python_call(design),
     )
 
 
@@ -93,6 +110,12 @@ def _model_rows(model: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Elements", " ".join(model["elements"])),
         ("Compositions", f"{model['n_elements']} elements, counts up to {model['max_ratio']}"),
     ]
+
+
+def _python_call(design: Design) -> str:
+    names = ("top", "crystal_system", "elements", "require", "exclude", "ratio", "n_elements", "window", "metric")
+    chosen = {name: design.settings[name] for name in names if design.settings[name] not in (None, [])}
+    return f"dosmith.design({', '.join(['target', *(f'{name}={value!r}' for name, value in chosen.items())])})"
 
 
 def _plain(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -31,20 +32,20 @@ class Constraints:
     def of(
         cls,
         *,
-        elements: Iterable[str] | None = None,
-        require: Iterable[str] = (),
-        exclude: Iterable[str] = (),
+        elements: str | Iterable[str] | None = None,
+        require: str | Iterable[str] | None = None,
+        exclude: str | Iterable[str] | None = None,
         ratio: str | tuple[int, ...] | None = None,
         n_elements: int | None = None,
     ) -> Constraints:
-        """Constraints from what people write: element symbols, and a ratio such as ``3:1``.
+        """Constraints from what people write: element symbols, as a list or as in ``Pt,Ni``, and a ratio such as ``3:1``.
 
         Raises:
             FormulaError: a symbol names no element.
             ConstraintError: the ratio is not one, or the constraints contradict each other.
         """
-        allowed = None if elements is None else frozenset(elements)
-        made = cls(allowed, frozenset(require), frozenset(exclude), _parse_ratio(ratio), n_elements)
+        allowed = None if elements is None else _symbols(elements)
+        made = cls(allowed, _symbols(require), _symbols(exclude), _parse_ratio(ratio), n_elements)
         made._check()
         return made
 
@@ -81,13 +82,20 @@ class Constraints:
         }
 
 
+def _symbols(written: str | Iterable[str] | None) -> frozenset[str]:
+    if isinstance(written, str):
+        written = written.replace(",", " ").split()
+    return frozenset(written or ())
+
+
 def _parse_ratio(ratio: str | tuple[int, ...] | None) -> tuple[int, ...] | None:
     if ratio is None:
         return None
     try:
         counts = tuple(int(part) for part in ratio.split(":")) if isinstance(ratio, str) else tuple(ratio)
-    except ValueError:
+    except (TypeError, ValueError):
         counts = ()
     if not counts or min(counts) < 1:
         raise ConstraintError(f"'{ratio}' is not a ratio; write whole numbers with colons, as in 3:1")
-    return tuple(sorted(counts))
+    divisor = math.gcd(*counts)
+    return tuple(sorted(count // divisor for count in counts))

@@ -73,7 +73,7 @@ class Window:
     upper: float
 
     def __post_init__(self) -> None:
-        if not self.lower < self.upper:
+        if not -np.inf < self.lower < self.upper < np.inf:
             raise SpectrumError(f"the window {self} is empty; write it as LOWER:UPPER, as in -6:2")
 
     def __str__(self) -> str:

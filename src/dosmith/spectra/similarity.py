@@ -49,7 +49,10 @@ def similarity(
     others = np.atleast_2d(others)
     if target.shape != (grid.levels,) or others.shape[1] != grid.levels:
         raise SpectrumError(f"vectors of {target.shape[-1]} and {others.shape[1]} levels do not fit the grid {grid.key}")
-    weight = np.ones(grid.levels) if weights is None else np.asarray(weights, dtype=np.float64)
+    try:
+        weight = np.ones(grid.levels) if weights is None else np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        weight = np.empty(0)
     if weight.shape != (grid.levels,) or not np.isfinite(weight).all() or weight.min() < 0:
         raise SpectrumError(f"weights must be {grid.levels} finite numbers of 0 or more, one for each level")
     if window is not None:
