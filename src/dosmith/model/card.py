@@ -87,6 +87,6 @@ the first {1 - settings["plain_share"]:.0%} of the epochs, against small differe
 - It knows {len(spec["elements"])} elements: {" ".join(spec["elements"])}.
 - It proposes exactly {spec["n_elements"]} elements with counts up to {spec["max_ratio"]}, whatever the target.
 - The variation is mild (see the median cosine above). A curve of another program, functional or polymorph can be farther away and is then not
-  recognised: VASP's wurtzite AlN (OptB88vdW; cosine 0.967 to the AlN of the training set) does not have AlN among its five candidates.
+  recognised.
 - It always answers; a target unlike its training set gets an answer all the same. Look at the similarity of the candidates and at `dosmith similar`.
 """
