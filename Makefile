@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help design test check data model bench clean
+.PHONY: help design test check data model bench picture clean
 
 help:            ## list these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/'
@@ -31,6 +31,11 @@ model: .venv/dev            ## train the shipped model again
 
 bench: .venv/dev            ## timings, into benchmarks/results.json
 	$(BIN)/python benchmarks/run.py
+
+picture: .venv/core            ## the picture of a report in docs/ (needs chromium)
+	$(BIN)/dosmith design Pt3Ni --top 6 --out "$(OUT)" >/dev/null
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --virtual-time-budget=3000 --window-size=1100,1000 \
+		--screenshot=docs/report.png "file://$(abspath $(OUT))/report.html"
 
 clean:            ## remove what was built
 	rm -rf .venv dist build design-output
