@@ -143,7 +143,7 @@ def test_bad_files_get_one_line_and_write_nothing(tmp_path):
     for name, words in broken_files(tmp_path).items():
         line = complaint("design", tmp_path / name, "--out", tmp_path / "out")
         assert words in line, (name, line)
-        assert name in line or words, (name, line)
+        assert name in line or name == "narrow.csv", (name, line)  # that one is found too narrow after reading
     assert not (tmp_path / "out").exists()
 
 

@@ -198,7 +198,7 @@ def test_public_names_are_there_and_documented():
     assert dosmith.design is dosmith.designer.design  # the function, not a module
     for name in dosmith.__all__:
         assert getattr(dosmith, name).__doc__, name
-    assert set(dosmith.__all__) == set(dosmith._HOMES) | {"__version__"} - {"__version__"}
+    assert set(dosmith.__all__) == set(dosmith._HOMES)
     with pytest.raises(AttributeError):
         _ = dosmith.nothing_of_this_name
 

@@ -45,14 +45,6 @@ class Format(StrEnum):
     csv = "csv"
 
 
-class Metric(StrEnum):
-    """How alike two DOS are."""
-
-    cosine = "cosine"
-    tanimoto = "tanimoto"
-    wasserstein = "wasserstein"
-
-
 TargetArgument = Annotated[
     str,
     typer.Argument(
@@ -68,7 +60,7 @@ WindowOption = Annotated[
     str | None, typer.Option("--window", metavar="A:B", help="Energies (eV from the energy zero) that count in the similarity.")
 ]
 MetricOption = Annotated[
-    Metric | None, typer.Option("--metric", help="Similarity of known DOS to the target.  [default: cosine]")
+    str | None, typer.Option("--metric", help="Similarity to the target: cosine, tanimoto or wasserstein.  [default: cosine]")
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is printed.")]
 SystemOption = Annotated[
@@ -87,9 +79,10 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
     settings: Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="TOML file with settings.")] = None,
 ) -> None:
-    context.obj = settings
-    if settings is not None:
-        _settings(context)  # a bad file is told whatever the command
+    if settings is not None:  # a bad file is told whatever the command
+        from dosmith.settings import load_settings
+
+        context.obj = load_settings(settings)
     if version:
         typer.echo(f"dosmith {__version__}")
         raise typer.Exit
@@ -128,7 +121,7 @@ def design(
         n_elements=n_elements,
         ratio=ratio,
         window=window,
-        metric=None if metric is None else metric.value,
+        metric=metric,
         fermi=fermi,
         broadening=broadening,
     )
@@ -169,9 +162,7 @@ def similar(
     """List the known materials whose DOS is most like the target's: the honest baseline beside every design."""
     designer = _designer(context, model, library)
     found = designer.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)
-    neighbours = designer.similar(
-        found, top=top, crystal_system=crystal_system, window=window, metric=None if metric is None else metric.value
-    )
+    neighbours = designer.similar(found, top=top, crystal_system=crystal_system, window=window, metric=metric)
     rows = [neighbour.as_dict() for neighbour in neighbours]
     if output is Format.json:
         typer.echo(
@@ -239,7 +230,6 @@ def train(
 
     if model != "paper":
         raise ModelError(f"there is no model '{model}' to train; choose paper")
-    from dosmith.model.card import accuracy_rows
     from dosmith.model.paper import train_paper
     from dosmith.report.console import print_model, training_progress
 
@@ -249,7 +239,7 @@ def train(
     console = _console()
     with training_progress(console) as progress:
         checkpoint = train_paper(_library(library), out, settings, progress, name=out.name)
-    print_model(console, checkpoint.spec, accuracy_rows(checkpoint.spec))
+    print_model(console, checkpoint.spec)
     console.print(f"Saved in {out}", highlight=False, markup=False)
 
 
@@ -292,20 +282,20 @@ def model_info(
 ) -> None:
     """Tell what a model is and how good it is."""
     from dosmith.designer import model_facts
-    from dosmith.model.card import COLUMNS, accuracy_rows
     from dosmith.model.checkpoint import Checkpoint
 
     checkpoint = Checkpoint.open(model)
-    rows = accuracy_rows(checkpoint.spec)
     if output is Format.json:
         typer.echo(json.dumps(model_facts(checkpoint), indent=2))
     elif output is Format.csv:
+        from dosmith.model.card import COLUMNS, accuracy_rows
+
         typer.echo(",".join(name.replace(",", "").replace(" ", "_") for name in COLUMNS))
-        typer.echo("\n".join(",".join(str(cell) for cell in row) for row in rows))
+        typer.echo("\n".join(",".join(str(cell) for cell in row) for row in accuracy_rows(checkpoint.spec)))
     else:
         from dosmith.report.console import print_model
 
-        print_model(_console(), checkpoint.spec, rows)
+        print_model(_console(), checkpoint.spec)
 
 
 def main() -> None:
@@ -346,7 +336,7 @@ def _console() -> Console:
 def _settings(context: typer.Context) -> Settings:
     from dosmith.settings import load_settings
 
-    return load_settings(context.obj)
+    return context.obj or load_settings()
 
 
 def _library(folder: Path | None) -> ParquetLibrary:

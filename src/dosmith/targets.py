@@ -82,7 +82,7 @@ def resolve_target(
         NotFoundError: no such file, id, or no DOS of that formula.
         FileFormatError, SpectrumError, FormulaError: what was given is not usable; the message says why.
     """
-    name, source, spectrum, composition, material_id = _look_up(target, library, crystal_system, fermi, broadening, files)
+    name, source, spectrum, composition, material_id = _look_up(target, library, crystal_system, fermi, files)
     if fermi is not None and spectrum.fermi != fermi:
         spectrum = replace(spectrum, fermi=fermi, notes=(*spectrum.notes, f"Fermi level set to {fermi:g} eV by hand"))
     if broadening is not None:
@@ -98,7 +98,6 @@ def _look_up(
     library: Library,
     crystal_system: str | None,
     fermi: float | None,
-    broadening: float | None,
     files: FileSettings | None,
 ) -> _Found:
     if isinstance(target, Spectrum):
@@ -109,7 +108,7 @@ def _look_up(
         text = os.fspath(target)
         named = text in library or formulas.looks_like_formula(text)
         if os.path.exists(text) and not (named and os.path.isdir(text)):  # an output folder may bear the name of its formula
-            return _from_file(Path(text), fermi, broadening, files)
+            return _from_file(Path(text), fermi, files)
         if text in library:
             return _from_library(text, library, "")
         if isinstance(target, os.PathLike) or _looks_like_path(text):
@@ -129,12 +128,11 @@ def _look_up(
     )
 
 
-def _from_file(path: Path, fermi: float | None, broadening: float | None, files: FileSettings | None) -> _Found:
-    from dosmith.sources.files import read_dos
+def _from_file(path: Path, fermi: float | None, files: FileSettings | None) -> _Found:
+    from dosmith.sources.files import printable, read_dos
 
-    shown = "".join(c if c.isprintable() else "?" for c in path.name)
-    limit = (files or FileSettings()).max_mebibytes
-    found = read_dos(path, fermi=fermi, broadening=broadening or 0.0, max_mebibytes=limit)
+    shown = printable(path.name)
+    found = read_dos(path, fermi=fermi, max_mebibytes=(files or FileSettings()).max_mebibytes)
     name = shown if found.composition is None else formulas.write(found.composition)
     return name, f"the file {shown} ({found.format})", found.spectrum, found.composition, None
 

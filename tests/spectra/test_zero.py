@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dosmith.library import ParquetLibrary
-from dosmith.spectra.zero import energy_zeros
+from dosmith.spectra.zero import TAIL, energy_zeros
 
 E = np.linspace(-15.0, 15.0, 1501)
 STEP = E[1] - E[0]
@@ -135,3 +135,11 @@ def test_a_curve_that_ends_before_the_conduction_band_still_shows_an_insulator(b
     zeros, gaps = energy_zeros(energies, density[None], np.array([1.0]), np.zeros(1))
     assert zeros[0] == pytest.approx(0.0, abs=2 * STEP)
     assert gaps[0] > 2.5
+
+
+def test_the_tail_of_a_smeared_band_edge_is_what_the_open_set_shows(open_set: ParquetLibrary) -> None:
+    stated, found = gaps_of(open_set)
+    gapped = (stated > 0.3) & (found > 0)
+    sigma = 0.1  # of the set
+    empty_width = found[gapped] - 2 * TAIL * sigma
+    assert np.median((stated[gapped] - empty_width) / (2 * sigma)) == pytest.approx(TAIL, abs=0.1)

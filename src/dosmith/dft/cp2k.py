@@ -95,7 +95,6 @@ class Cp2k:
             energy=float(re.findall(r"Total energy:\s+(-?\d+\.\d+)", output)[-1]) * HARTREE,
             spectrum=spectrum,
             fermi=fermi,
-            gap=levels.gap(),
             moment=levels.moment(),
             electrons=electrons,
             seconds=time.monotonic() - started,

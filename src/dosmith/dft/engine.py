@@ -24,7 +24,6 @@ class Calculation:
         energy: total energy of the cell, eV.
         spectrum: density of states, states/eV/cell, energies from the Fermi level.
         fermi: Fermi level on the program's own axis, eV.
-        gap: from the eigenvalues on the mesh, eV; 0 for a metal.
         moment: spin moment of the cell, Bohr magnetons.
         electrons: in the cell.
         seconds: wall time.
@@ -34,11 +33,15 @@ class Calculation:
     energy: float
     spectrum: Spectrum
     fermi: float
-    gap: float
     moment: float
     electrons: int
     seconds: float
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def gap(self) -> float:
+        """From the eigenvalues on the mesh, eV; 0 for a metal."""
+        return self.spectrum.gap or 0.0
 
 
 class Engine(Protocol):

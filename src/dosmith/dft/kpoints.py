@@ -20,7 +20,7 @@ def mesh(structure: Structure, spacing: float) -> Mesh:
 
     Args:
         structure: the crystal.
-        spacing: 2 pi / Angstrom.
+        spacing: 1/Angstrom, the factor 2 pi included.
     """
     lengths = structure.lattice.reciprocal_lattice.abc
     first, second, third = (max(1, math.ceil(length / spacing - 1e-9)) for length in lengths)

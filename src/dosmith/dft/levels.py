@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,10 @@ class Levels:
         Raises:
             ValueError: there are too few bands for the electrons.
         """
+        return self._fermi
+
+    @cached_property
+    def _fermi(self) -> float:
         from scipy.optimize import brentq
 
         low, high = float(self.energies.min()) - 1.0, float(self.energies.max()) + 1.0

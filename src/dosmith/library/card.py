@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from dosmith.atomic import write_text
 from dosmith.library.store import ParquetLibrary, write_library
 from dosmith.sources.open_set import NAME, SETTINGS, read_batch
 
@@ -22,18 +24,15 @@ def build_open_set(batches: Iterable[str | Path], folder: str | Path) -> Parquet
     materials = [material for batch in batches for material in read_batch(batch)]
     materials.sort(key=lambda material: (len(material.composition), material.id))
     library = write_library(materials, folder, NAME, {"licence": LICENCE})
-    aside = Path(folder) / "README.md.writing"
-    aside.write_text(card(library), encoding="utf-8")
-    os.replace(aside, Path(folder) / "README.md")
+    write_text(Path(folder) / "README.md", card(library))
     return library
 
 
 def card(library: ParquetLibrary) -> str:
     """The data card of the open DOS set in Markdown, counted from the set itself."""
     summary = library.summary()
-    groups = library._table(("provenance", "gap")).to_pylist()
-    tiers = {tier: sum(f'"settings": "{tier}"' in row["provenance"] for row in groups) for tier in SETTINGS}
-    tier_rows = "\n".join(f"| {tier} | {count:,} | {SETTINGS[tier]} |" for tier, count in tiers.items())
+    tiers = Counter(json.loads(text)["settings"] for text in library._table(("provenance",))["provenance"].to_pylist())
+    tier_rows = "\n".join(f"| {tier} | {tiers[tier]:,} | {meaning} |" for tier, meaning in SETTINGS.items())
     shards = "\n".join(
         f"| {name} | {facts['rows']:,} | {facts['bytes']:,} | `{facts['sha256']}` |"
         for name, facts in library.manifest["shards"].items()

@@ -17,17 +17,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.atomic import write_text
 from dosmith.errors import LibraryError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import schema
 from dosmith.records import Material
 
 MANIFEST = "manifest.json"
-_INDEX_COLUMNS = ("id", "formula", "n_elements", "crystal_system", "prototype", "gap", "energy_per_atom", "source")
+_INDEX_COLUMNS = ("id", "formula", "n_elements", "crystal_system", "prototype", "energy_per_atom")
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -154,14 +156,13 @@ class Library:
 
     def summary(self) -> dict[str, Any]:
         """Counts: how many materials, by number of elements, crystal system, prototype and element."""
-        table = self._table(("n_elements", "crystal_system", "prototype", "elements", "gap", "dos_down"))
-        elements = pa.chunked_array([pa.concat_arrays([c.flatten() for c in table["elements"].chunks])]) if len(table) else None
+        table = self._table(("n_elements", "crystal_system", "prototype", "elements", "dos_down"))
         return {
             "count": len(table),
             "by_n_elements": _counts(table["n_elements"]),
             "by_crystal_system": _counts(table["crystal_system"]),
             "by_prototype": _counts(table["prototype"]),
-            "by_element": {} if elements is None else _counts(elements),
+            "by_element": _counts(pc.list_flatten(table["elements"])),
             "spin_polarized": len(table) - table["dos_down"].null_count,
         }
 
@@ -279,9 +280,7 @@ def write_library(
         shards[shard] = {"rows": len(part), "bytes": aside.stat().st_size, "sha256": digest}
         os.replace(aside, folder / shard)
     manifest = {"schema_version": schema.VERSION, "name": name, **(facts or {}), "rows": len(materials), "shards": shards}
-    aside = folder / f"{MANIFEST}.writing"
-    aside.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-    os.replace(aside, folder / MANIFEST)
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     for stale in folder.glob("part-*.parquet"):
         if stale.name not in shards:
             stale.unlink()

@@ -34,6 +34,7 @@ from dosmith.vectors.elements import ElementVectors, centroid_dos
 if TYPE_CHECKING:
     from torch import nn
 
+    from dosmith.model.augmentation import Variation
     from dosmith.model.training import Progress
 
 FloatArray = NDArray[np.float64]
@@ -127,15 +128,22 @@ def _accuracies(ranks: NDArray[np.intp], seed: int) -> dict[str, Any]:
     }
 
 
+def _variation(paper: PaperSettings, recipe: Recipe) -> Variation:
+    from dosmith.model.augmentation import Variation
+
+    return Variation(recipe.grid.step, paper.shift, paper.stretch, paper.modulation)
+
+
 def _varied(vectors: FloatArray, paper: PaperSettings, recipe: Recipe) -> tuple[FloatArray, float]:
     """The vectors as another program might have computed them, and their median cosine to the originals."""
     import torch
 
-    from dosmith.model.augmentation import Variation
-
     # As in training, but with noise it has not seen.
-    vary = Variation(recipe.grid.step, paper.shift, paper.stretch, paper.modulation)
-    varied = vary(torch.tensor(vectors, dtype=torch.float32), torch.Generator().manual_seed(paper.seed + 1)).double().numpy()
+    varied = (
+        _variation(paper, recipe)(torch.tensor(vectors, dtype=torch.float32), torch.Generator().manual_seed(paper.seed + 1))
+        .double()
+        .numpy()
+    )
     cosines = (varied * vectors).sum(axis=1) / np.linalg.norm(varied, axis=1) / np.linalg.norm(vectors, axis=1)
     return varied, float(np.median(cosines))
 
@@ -182,7 +190,6 @@ def _train_inverse(
     """An inverse network, from scratch or, in fewer epochs, from the one for all crystals."""
     import torch
 
-    from dosmith.model.augmentation import Variation
     from dosmith.model.network import InverseNetwork
     from dosmith.model.training import fit
 
@@ -197,7 +204,7 @@ def _train_inverse(
         rate=paper.rate,
         batch=paper.batch,
         seed=paper.seed,
-        vary=Variation(recipe.grid.step, paper.shift, paper.stretch, paper.modulation),
+        vary=_variation(paper, recipe),
         plain_share=paper.plain_share,
         name=name,
         progress=progress,

@@ -107,19 +107,19 @@ def print_damage(console: Console, library: Library) -> None:
         console.print(f"damaged and left out: {shard}", style="bold", markup=False)
 
 
-def print_model(console: Console, spec: Mapping[str, Any], rows: Sequence[tuple[Any, ...]]) -> None:
+def print_model(console: Console, spec: Mapping[str, Any]) -> None:
     """What a model is and how good it is."""
+    from dosmith.model.card import COLUMNS, accuracy_rows
+
     console.print(
         f"[bold]{spec['name']}[/bold] ({spec['kind']}): trained on {spec['library']['name']} ({spec['library']['count']:,} spectra),"
         f" {len(spec['elements'])} elements, {spec['n_elements']}-element compositions with counts up to {spec['max_ratio']}",
         highlight=False,
     )
-    from dosmith.model.card import COLUMNS
-
     table = _table("Composition accuracy, in-sample: share of training spectra whose own composition is found (95 % interval)")
     for name in COLUMNS:
         table.add_column(name, justify="left" if name == "network" else "right")
-    for row in rows:
+    for row in accuracy_rows(spec):
         table.add_row(*(str(cell) for cell in row))
     console.print(table)
 

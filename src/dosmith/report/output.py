@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dosmith.atomic import write_text
 from dosmith.designer import Design
 from dosmith.errors import DosmithError
 from dosmith.report.html import Curve, ReportData, render
@@ -44,7 +44,7 @@ def write_design(design: Design, folder: str | Path, command: str = "") -> list[
         for stale in _earlier_structures(folder) - set(contents):
             (folder / stale).unlink(missing_ok=True)
         for name, text in contents.items():
-            _write(folder / name, text)
+            write_text(folder / name, text)
     except OSError as error:
         raise DosmithError(f"cannot write to {folder}: {error.strerror or error}; choose another folder with --out") from None
     return [folder / name for name in contents]
@@ -69,7 +69,7 @@ def _file_name(identifier: str) -> str:
 def report_data(design: Design, command: str = "") -> ReportData:
     """What the HTML report shows of a design."""
     target, standard = design.target, design.target.standard
-    window = design.settings.get("window")
+    window = design.settings["window"]
     known = [
         (
             c.as_dict(),
@@ -122,15 +122,3 @@ def _plain(value: Any) -> str:
     if value is None or value == []:
         return "any"
     return " ".join(str(part) for part in value) if isinstance(value, (list, tuple)) else str(value)
-
-
-def _write(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}.writing")
-    try:
-        with open(aside, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -60,7 +60,7 @@ def read_dos(
         FileFormatError: the file is too large, damaged, or of a format dosmith does not read.
         SpectrumError: it holds no usable DOS, or no Fermi level.
     """
-    name = _one_line(path)
+    name = printable(path)
     file = Path(path)
     try:
         if file.is_dir():
@@ -84,7 +84,7 @@ def read_dos_stream(
     file: BinaryIO, name: str, *, fermi: float | None = None, broadening: float = 0.0, max_mebibytes: int = _DEFAULT_LIMIT
 ) -> FileDos:
     """The total DOS in an open binary file, such as an upload; `name` stands in messages. Otherwise as `read_dos`."""
-    name = _one_line(name)
+    name = printable(name)
     try:
         with np.errstate(all="ignore"):  # what overflows or is not a number is refused when the Spectrum is checked
             curve = _parse(_unpack(file, max_mebibytes))
@@ -163,5 +163,6 @@ def _encoding(content: bytes) -> str:
     return encoding
 
 
-def _one_line(name: str | Path) -> str:
+def printable(name: str | Path) -> str:
+    """A name on one line, whatever characters it holds."""
     return "".join(c if c.isprintable() else "?" for c in str(name))
