@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help design test check data model bench picture clean
+.PHONY: help design test check data campaign convergence model bench picture clean
 
 help:            ## list these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/'
@@ -23,8 +23,14 @@ check: .venv/dev            ## style, types, import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-data: .venv/core            ## rebuild the open DOS set from BATCHES
-	$(BIN)/dosmith data build-open-set $(BATCHES)
+data: .venv/core            ## rebuild the open DOS set from the campaign's ledger and BATCHES
+	$(BIN)/dosmith data build-open-set $(BATCHES) --ledger data/campaign/ledger
+
+campaign: .venv/dev            ## compute what the ledger lacks of the open DOS set's plan (needs CP2K); stop with Ctrl-C
+	nice -n 19 $(BIN)/dosmith compute --plan data/campaign/plan.parquet --ledger data/campaign/ledger
+
+convergence: .venv/dev            ## the convergence study, into docs/convergence.md (needs CP2K)
+	$(BIN)/python benchmarks/convergence.py
 
 model: .venv/dev            ## train the shipped model again
 	$(BIN)/dosmith train --out models/paper
@@ -49,5 +55,5 @@ clean:            ## remove what was built
 	@touch $@
 
 .venv/dev: .venv/core
-	$(PIP) -e '.[train,dev]'
+	$(PIP) -e '.[cluster,dev,relax,train]'
 	@touch $@

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dosmith.errors import DosmithError
+from dosmith.errors import DosmithError, NotFoundError
 from dosmith.version import __version__
 
 if TYPE_CHECKING:
@@ -263,16 +263,85 @@ def data_info(library: LibraryOption = None, output: FormatOption = Format.table
 
 @data_app.command("build-open-set")
 def data_build_open_set(
-    batches: Annotated[list[Path], typer.Argument(metavar="BATCH...", help="Batch files of computed DOS (JSON lines, .gz).")],
+    batches: Annotated[
+        list[Path] | None, typer.Argument(metavar="[BATCH]...", help="Batch files of computed DOS (JSON lines, .gz).")
+    ] = None,
+    ledger: Annotated[
+        list[Path] | None, typer.Option("--ledger", metavar="DIR", help="Ledger of a campaign; repeatable.")
+    ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the set.")] = Path("data/open-dos"),
 ) -> None:
-    """Convert computed batches to the Parquet shards, card and checksums of the open DOS set."""
+    """Write the open DOS set (Parquet shards, card, checksums) from what was computed."""
     from dosmith.library.card import build_open_set
 
-    built = build_open_set(batches, out)
+    built = build_open_set(batches or [], out, ledger or [])
     _console().print(
         f"{len(built):,} materials in {len(built.manifest['shards'])} shards, written to {out}", highlight=False, markup=False
     )
+
+
+@data_app.command("plan")
+def data_plan(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The plan; one that is there is extended.")] = Path(
+        "data/campaign/plan.parquet"
+    ),
+    pairs: Annotated[int | None, typer.Option("--pairs", min=1, help="Pairs of elements to add; all when not given.")] = None,
+) -> None:
+    """Make or extend the plan of the open DOS set: crystals that CHGNet finds near the hull, most useful first."""
+    from dosmith.dft.planning import extend
+
+    console = _console()
+    with console.status("elements") as status:
+        entries = extend(out, pairs, progress=lambda step, count: status.update(f"{step}: {count:,} crystals"))
+    console.print(f"{len(entries):,} crystals in {out}", highlight=False, markup=False)
+
+
+@app.command()
+def compute(
+    context: typer.Context,
+    what: Annotated[
+        str | None, typer.Argument(metavar="[FORMULA|ID|FILE]", help="A formula, an id in the library, or a structure file.")
+    ] = None,
+    prototype: Annotated[
+        str | None, typer.Option("--prototype", metavar="P", help="Crystal of a formula: L1_2, B2, E2_1, ...")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.")] = None,
+    spin: Annotated[bool | None, typer.Option("--spin/--no-spin", help="Spin-polarised; by the elements when not given.")] = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the calculation.")] = 1,
+    library: LibraryOption = None,
+    plan: Annotated[Path | None, typer.Option("--plan", metavar="FILE", help="Compute a plan of many crystals.")] = None,
+    ledger: Annotated[Path | None, typer.Option("--ledger", metavar="DIR", help="Where the plan's outcomes go.")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Crystals of a plan side by side.")] = 1,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", metavar="ADDRESS|slurm", help="Dask scheduler for the plan (tcp://...), or slurm.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Crystals of the plan at most.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also compute again what failed before.")] = False,
+) -> None:
+    """Compute a DOS by density-functional theory (CP2K): one crystal, or a plan of many."""
+    settings = _settings(context).dft
+    if (what is None) == (plan is None):
+        raise NotFoundError("name one crystal (dosmith compute Pt3Ni --prototype L1_2) or a plan (--plan FILE --ledger DIR)")
+    if plan is not None:
+        from dosmith.dft.campaign import run_plan
+        from dosmith.report.console import campaign_progress
+
+        with campaign_progress(_console()) as progress:
+            run_plan(plan, ledger or plan.parent / "ledger", settings, workers, cluster, limit, retry_failed, progress)
+        return
+    assert what is not None
+    from dosmith.dft.compute import compute as compute_one
+    from dosmith.dft.compute import find_structure
+    from dosmith.dft.cp2k import Cp2k
+    from dosmith.report.console import print_calculation
+
+    engine = Cp2k(settings, threads=threads)
+    console = _console()
+    structure = find_structure(what, _library(library), prototype)
+    folder = out or Path(f"{structure.composition.reduced_formula}-computed")
+    with console.status("reading") as status:
+        result = compute_one(structure, engine, folder, spin, lambda text: status.update(text))
+    print_calculation(console, structure, result, folder)
 
 
 @model_app.command("info")

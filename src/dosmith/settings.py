@@ -81,18 +81,16 @@ class PaperSettings(_Section):
 
 
 class DftSettings(_Section):
-    """Density-functional calculations by CP2K; the defaults are those of the `fine` entries of the open DOS set."""
+    """Density-functional calculations by CP2K; the defaults come from docs/convergence.md."""
 
-    cutoff: float = Field(300, gt=0, description="plane-wave cutoff of the density, Ry")
-    rel_cutoff: float = Field(40, gt=0, description="cutoff of the Gaussians' grid, Ry")
-    eps_scf: float = Field(1e-4, gt=0, description="change of the density matrix at which the self-consistent run ends")
-    eps_default: float = Field(1e-9, gt=0, description="numerical threshold of everything else")
-    max_scf: int = Field(60, ge=1, description="self-consistent steps at most")
-    smearing: float = Field(1000, gt=0, description="electronic temperature, K")
-    mixing: float = Field(0.3, gt=0, le=1, description="share of the new density in Broyden mixing")
-    broyden: int = Field(8, ge=1, description="steps that Broyden mixing remembers")
-    scf_spacing: float = Field(0.55, gt=0, description="k-points of the self-consistent run are at most this apart, 1/Angstrom")
-    dos_spacing: float = Field(0.19, gt=0, description="k-points of the density of states, likewise, 1/Angstrom")
+    cutoff: float = Field(400, gt=0, description="plane-wave cutoff of the density, Ry")
+    hard_cutoff: float = Field(600, gt=0, description="the same for crystals with Be, F, Na, Mg, Cr, Mn, Fe, Co or Ni, Ry")
+    rel_cutoff: float = Field(30, gt=0, description="cutoff of the Gaussians' grid, Ry")
+    eps_default: float = Field(1e-8, gt=0, description="numerical threshold of overlaps and of the density on the grid")
+    smearing: float = Field(1000, gt=0, description="electronic temperature of the self-consistent run, K")
+    scf_spacing: float = Field(0.4, gt=0, description="k-points of the self-consistent run are at most this apart, 1/Angstrom")
+    dos_refinement: int = Field(3, ge=1, description="eigenvalues are computed on a mesh this many times finer")
+    interpolation: int = Field(4, ge=1, description="and interpolated to one this many times finer still")
     window: float = Field(10, gt=0, description="the density of states reaches this far to either side of the Fermi level, eV")
     step: float = Field(0.05, gt=0, description="distance of its energies, eV")
     sigma: float = Field(0.1, gt=0, description="Gaussian broadening, eV")

@@ -1,7 +1,10 @@
 """CP2K: Gaussian basis DZVP-MOLOPT-SR-GTH, GTH pseudopotentials, PBE; two steps in one run.
 
-A self-consistent run on a coarse Monkhorst-Pack mesh with Fermi-Dirac smearing, then eigenvalues on the irreducible
-points of a fine Gamma-centred mesh through the band-structure print key.
+A self-consistent run on a coarse Gamma-centred mesh with Fermi-Dirac smearing, then eigenvalues on the irreducible points
+of a finer mesh that holds the coarse one (the band-structure print key), and splines between those. The energy is that of
+the self-consistent run with its band energy replaced by that of the finest mesh at room temperature, extrapolated to zero:
+the Harris functional (Phys. Rev. B 31, 1770 (1985)), whose error is of second order in what the coarse mesh and the
+smearing do to the density.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +25,7 @@ from numpy.typing import NDArray
 
 from dosmith.dft import kpoints
 from dosmith.dft.engine import Calculation, Report
-from dosmith.dft.kpoints import Mesh
+from dosmith.dft.kpoints import IrreducibleMesh, Mesh
 from dosmith.dft.levels import Levels
 from dosmith.errors import EngineError
 from dosmith.records import Spectrum
@@ -35,11 +39,63 @@ FloatArray = NDArray[np.float64]
 HARTREE = 27.211386245988
 """eV (CODATA 2018)."""
 
-STARTING_MOMENTS = {"Cr": 3, "Mn": 4, "Fe": 3, "Co": 2, "Ni": 2}
-"""Unpaired electrons of an atom at the start of a spin-polarised run; 1 for all others. The run may lose the moment all
-the same (fcc Ni does at the default mixing): look at the moment of the result."""
+HARD = frozenset({"Be", "F", "Na", "Mg", "Cr", "Mn", "Fe", "Co", "Ni"})
+"""Elements whose pseudopotentials need the higher cutoff: below it their energy depends on where on the grid they stand."""
 
-_STEP = re.compile(r"^\s+(\d+)\s+\S+/\S+\s+\S+\s+\S+\s+(\d+\.\d+)\s+-?\d+\.\d+\s+\S+\s*$")
+STARTING_MOMENTS = {"Cr": 3, "Mn": 4, "Fe": 3, "Co": 2, "Ni": 1}
+"""Unpaired electrons of an atom at the start of a spin-polarised run; 0 for all others."""
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """How a self-consistent run goes from density to density.
+
+    Attributes:
+        method: CP2K's name.
+        share: of the new density.
+        history: steps remembered.
+        threshold: change of the density at which the run ends.
+        steps: at most.
+    """
+
+    method: str
+    share: float
+    history: int
+    threshold: float
+    steps: int
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.share:g}/{self.history}"
+
+
+MIXING = (Mixing("PULAY", 0.3, 8, 1e-5, 30), Mixing("BROYDEN", 0.1, 8, 1e-5, 60))
+"""Ways tried in turn."""
+
+SPIN_MIXING = (Mixing("BROYDEN", 0.2, 30, 3e-4, 40), Mixing("BROYDEN", 0.1, 30, 5e-4, 60), Mixing("BROYDEN", 0.05, 60, 1e-3, 100))
+"""The same for spin-polarised runs. CP2K mixes the charge and the magnetisation each for itself, so they never settle
+to better than some 1e-4; what they reach is good for the density of states, and `FINISH` makes it good for the energy."""
+
+TIGHT_EPS = 1e-10
+"""Numerical threshold of the ways that follow one in which CP2K stopped."""
+
+FINISH = Mixing("DIRECT_P", 0.2, 1, 1e-9, 3)
+"""Last steps of a spin-polarised run: the energy is then that of one density matrix, wrong only in second order."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What a converged run gave: bands (eV, shape (spins, irreducible points, bands)), free energy (eV) and more."""
+
+    bands: FloatArray
+    free_energy: float
+    electrons: int
+    steps: int
+    mixing: str
+    eps_default: float
+    version: str
+
+
+_STEP = re.compile(r"^\s+(\d+)\s+\S+/\S+\s+\S+\s+\S+\s+(\d+\.\d+)\s+-?\d+\.\d+\s+\S+\s*$", re.MULTILINE)
 """A self-consistent step: number, method, mixing, seconds, convergence, energy, change."""
 
 
@@ -59,60 +115,95 @@ class Cp2k:
         self.command = command or find_command()
         self.threads = threads
 
-    def compute(
-        self,
-        structure: Structure,
-        *,
-        spin: bool = False,
-        scf_mesh: Mesh | None = None,
-        dos_mesh: Mesh | None = None,
-        report: Report | None = None,
-    ) -> Calculation:
+    def compute(self, structure: Structure, *, spin: bool = False, report: Report | None = None) -> Calculation:
         """See `Engine.compute`."""
         started = time.monotonic()
         settings = self.settings
-        scf_mesh = scf_mesh or kpoints.mesh(structure, settings.scf_spacing)
-        dos_mesh = dos_mesh or kpoints.mesh(structure, settings.dos_spacing)
-        points, weights = kpoints.irreducible(structure, dos_mesh)
-        with tempfile.TemporaryDirectory(prefix="dosmith-cp2k-") as name:
-            folder = Path(name)
-            (folder / "run.inp").write_text(input_text(structure, settings, spin, scf_mesh, points), encoding="utf-8")
-            output = self._run(folder, report or (lambda text: None))
-            if "SCF run converged" not in output:
-                raise EngineError(
-                    f"CP2K did not converge {structure.composition.reduced_formula} in {settings.max_scf} steps;"
-                    " raise dft.max_scf or dft.smearing, or lower dft.mixing"
-                )
-            bands = (folder / "run.bs").read_text(encoding="utf-8")
-        electrons = sum(map(int, re.findall(r"Number of electrons:\s+(\d+)", output)[: 2 if spin else 1]))
-        levels = Levels(read_bands(bands, len(points)), weights, electrons)
-        fermi = levels.fermi()
+        report = report or (lambda text: None)
+        scf_mesh = kpoints.mesh(structure, settings.scf_spacing)
+        first, second, third = (settings.dos_refinement * divisions for divisions in scf_mesh)
+        fine = kpoints.IrreducibleMesh.of(structure, (first, second, third))
+        run = self._converge(structure, spin, scf_mesh, fine, report)
+        report("density of states")
+        coarse = Levels(fine.every(run.bands, settings.dos_refinement), run.electrons, settings.smearing)
+        reached = run.bands.min(axis=(0, 1)) < coarse.fermi + coarse.gap / 2 + settings.window + 3.0
+        levels = Levels(fine.interpolate(run.bands[:, :, reached], settings.interpolation), run.electrons)
+        energy = run.free_energy - coarse.band_energy + coarse.entropy_energy + levels.band_energy - levels.entropy_energy / 2
         energies = np.linspace(-settings.window, settings.window, round(2 * settings.window / settings.step) + 1)
         spectrum = Spectrum(
-            energies, levels.density(energies + fermi, settings.sigma), 0.0, broadening=settings.sigma, gap=levels.gap()
+            energies,
+            levels.density(energies + levels.fermi, settings.sigma),
+            0.0,
+            broadening=settings.sigma,
+            gap=levels.gap,
         )
         return Calculation(
-            energy=float(re.findall(r"Total energy:\s+(-?\d+\.\d+)", output)[-1]) * HARTREE,
+            energy=energy,
             spectrum=spectrum,
-            fermi=fermi,
-            moment=levels.moment(),
-            electrons=electrons,
+            fermi=levels.fermi,
+            moment=levels.moment,
+            electrons=run.electrons,
             seconds=time.monotonic() - started,
             provenance={
                 "source": "computed",
-                "code": _version(output),
+                "code": run.version,
                 "functional": "PBE",
                 "basis": "DZVP-MOLOPT-SR-GTH",
                 "pseudopotentials": "GTH-PBE",
                 "spin_treatment": "collinear" if spin else "non-magnetic",
                 "k_points_scf": list(scf_mesh),
-                "k_points_dos": list(dos_mesh),
-                "settings": settings.model_dump(),
+                "k_points_dos": list(fine.divisions),
+                "scf_steps": run.steps,
+                "mixing": run.mixing,
+                "settings": settings.model_dump() | {"eps_default": run.eps_default},
             },
         )
 
-    def _run(self, folder: Path, report: Report) -> str:
-        """The program's output; each step of the self-consistent run is reported."""
+    def _converge(self, structure: Structure, spin: bool, scf_mesh: Mesh, fine: IrreducibleMesh, report: Report) -> _Run:
+        """The first way of mixing that converges."""
+        settings, failure = self.settings, None
+        ways = SPIN_MIXING if spin else MIXING
+        for mixing in ways:
+            with tempfile.TemporaryDirectory(prefix="dosmith-cp2k-") as name:
+                folder = Path(name)
+                text = input_text(structure, settings, spin, mixing, scf_mesh, None if spin else fine.points)
+                try:
+                    output = self._run(folder, text, report)
+                except EngineError as error:  # mostly overlaps that are not positive definite after truncation
+                    settings, failure = settings.model_copy(update={"eps_default": TIGHT_EPS}), error
+                    continue
+                if "SCF run converged" not in output:
+                    report(f"no convergence by {mixing}")
+                    continue
+                steps = len(_STEP.findall(output))
+                if spin:
+                    text = input_text(structure, settings, spin, FINISH, scf_mesh, fine.points, restart=True)
+                    if _version(output) >= "CP2K 2024":  # it would take the few steps for a failure
+                        text = text.replace("&SCF\n", "&SCF\n      IGNORE_CONVERGENCE_FAILURE\n", 1)
+                    output = self._run(folder, text, report)
+                file = folder / "run.bs"
+                bands = read_bands(file.read_text(encoding="utf-8") if file.is_file() else "", len(fine.points))
+            return _Run(
+                bands=bands,
+                free_energy=float(re.findall(r"Total energy:\s+(-?\d+\.\d+)", output)[-1]) * HARTREE,
+                electrons=sum(map(int, re.findall(r"Number of electrons:\s+(\d+)", output)[: 2 if spin else 1])),
+                steps=steps,
+                mixing=str(mixing),
+                eps_default=settings.eps_default,
+                version=_version(output),
+            )
+        raise failure or EngineError(
+            f"CP2K did not converge {structure.composition.reduced_formula} in {len(ways)} ways of mixing the density"
+            f" ({'; '.join(map(str, ways))}); another volume or dft.smearing may help"
+        )
+
+    def _run(self, folder: Path, text: str, report: Report) -> str:
+        """The program's output on an input; each step of the self-consistent run is reported.
+
+        Raises:
+            EngineError: it stopped with an error.
+        """
+        (folder / "run.inp").write_text(text, encoding="utf-8")
         environment = os.environ | {"OMP_NUM_THREADS": str(self.threads)}
         lines: list[str] = []
         command = [self.command, "-i", "run.inp"]
@@ -132,7 +223,7 @@ class Cp2k:
                 process.kill()
                 raise
         output = "".join(lines)
-        if process.returncode != 0:
+        if process.returncode != 0 and "SCF run NOT converged" not in output:
             raise EngineError(f"CP2K stopped: {_complaint(output)}")
         return output
 
@@ -150,8 +241,26 @@ def find_command() -> str:
     raise EngineError("CP2K is not on PATH; install it (Debian: apt install cp2k; conda: conda install cp2k)")
 
 
-def input_text(structure: Structure, settings: DftSettings, spin: bool, scf_mesh: Mesh, points: FloatArray) -> str:
-    """The input file of one run."""
+def input_text(
+    structure: Structure,
+    settings: DftSettings,
+    spin: bool,
+    mixing: Mixing,
+    scf_mesh: Mesh,
+    points: FloatArray | None,
+    restart: bool = False,
+) -> str:
+    """The input file of one run.
+
+    Args:
+        structure: the crystal.
+        settings: of the calculation.
+        spin: spin-polarised, from a ferromagnetic start.
+        mixing: how densities are mixed, and when to stop.
+        scf_mesh: of the self-consistent run.
+        points: where eigenvalues are wanted, fractional coordinates, shape (P, 3); None keeps the density for a restart.
+        restart: go on from the density that a run before this one left in the folder.
+    """
     rows = [f"{axis} {' '.join(f'{x:.10f}' for x in row)}" for axis, row in zip("ABC", structure.lattice.matrix, strict=True)]
     atoms = [f"{site.specie.symbol} {' '.join(f'{x:.10f}' for x in site.frac_coords)}" for site in structure]
     symbols = sorted({site.specie.symbol for site in structure})
@@ -160,43 +269,52 @@ def input_text(structure: Structure, settings: DftSettings, spin: bool, scf_mesh
             f"KIND {symbol}",
             "BASIS_SET DZVP-MOLOPT-SR-GTH",
             "POTENTIAL GTH-PBE",
-            *([f"MAGNETIZATION {STARTING_MOMENTS.get(symbol, 1)}"] if spin else []),
+            *([f"MAGNETIZATION {STARTING_MOMENTS.get(symbol, 0)}"] if spin else []),
         )
         for symbol in symbols
     ]
-    path = [f"SPECIAL_POINT {x:.10f} {y:.10f} {z:.10f}" for x, y, z in points]
+    cutoff = settings.hard_cutoff if HARD & set(symbols) else settings.cutoff
+    scf_points = [
+        f"KPOINT {x:.10f} {y:.10f} {z:.10f} {weight:.10f}" for (x, y, z), weight in zip(*kpoints.half(scf_mesh), strict=True)
+    ]
     scf = _section(
         "SCF",
-        f"MAX_SCF {settings.max_scf}",
-        f"EPS_SCF {settings.eps_scf:g}",
+        f"MAX_SCF {mixing.steps}",
+        f"EPS_SCF {mixing.threshold:g}",
         "ADDED_MOS 1000",  # all that the basis gives
         _section("SMEAR ON", "METHOD FERMI_DIRAC", f"ELECTRONIC_TEMPERATURE [K] {settings.smearing:g}"),
-        _section("MIXING", "METHOD BROYDEN_MIXING", f"ALPHA {settings.mixing:g}", f"NBROYDEN {settings.broyden}"),
-        _section("PRINT", _section("RESTART OFF"), _section("RESTART_HISTORY OFF")),
+        _section("MIXING", f"METHOD {mixing.method}_MIXING", f"ALPHA {mixing.share:g}", f"NBUFFER {mixing.history}"),
+        *(["SCF_GUESS RESTART"] if restart else []),
+        _section("PRINT", _section("RESTART OFF" if points is not None else "RESTART ON"), _section("RESTART_HISTORY OFF")),
     )
     dft = _section(
         "DFT",
         "BASIS_SET_FILE_NAME BASIS_MOLOPT",
         "POTENTIAL_FILE_NAME GTH_POTENTIALS",
-        *(["LSD"] if spin else []),
-        _section("MGRID", f"CUTOFF [Ry] {settings.cutoff:g}", f"REL_CUTOFF [Ry] {settings.rel_cutoff:g}"),
+        *(["WFN_RESTART_FILE_NAME run-RESTART.kp"] if restart else []),
+        *(["LSD", f"MULTIPLICITY {multiplicity(structure)}"] if spin else []),
+        _section("MGRID", f"CUTOFF [Ry] {cutoff:g}", f"REL_CUTOFF [Ry] {settings.rel_cutoff:g}"),
         _section("QS", f"EPS_DEFAULT {settings.eps_default:g}"),
         scf,
-        _section("KPOINTS", f"SCHEME MONKHORST-PACK {' '.join(map(str, scf_mesh))}"),
+        _section("KPOINTS", "SCHEME GENERAL", "UNITS B_VECTOR", *scf_points),
         _section("XC", _section("XC_FUNCTIONAL PBE")),
-        _section(
-            "PRINT",
-            _section(
-                "BAND_STRUCTURE",
-                "FILE_NAME run.bs",
-                "ADDED_MOS 1000",
-                _section("KPOINT_SET", "UNITS B_VECTOR", *path, "NPOINTS 1"),
-            ),
-        ),
+        *([] if points is None else [_section("PRINT", _bands_section(points))]),
     )
     subsystem = _section("SUBSYS", _section("CELL", *rows), _section("COORD", "SCALED", *atoms), *kinds)
     head = _section("GLOBAL", "PROJECT run", "RUN_TYPE ENERGY", "PRINT_LEVEL MEDIUM")
     return head + "\n" + _section("FORCE_EVAL", "METHOD QS", dft, subsystem) + "\n"
+
+
+def _bands_section(points: FloatArray) -> str:
+    path = [f"SPECIAL_POINT {x:.10f} {y:.10f} {z:.10f}" for x, y, z in points]
+    wanted = _section("KPOINT_SET", "UNITS B_VECTOR", *path, "NPOINTS 1")
+    return _section("BAND_STRUCTURE", "FILE_NAME run.bs", "ADDED_MOS 1000", wanted)
+
+
+def multiplicity(structure: Structure) -> int:
+    """Unpaired electrons at the start of a spin-polarised run, plus one, as the number of electrons allows."""
+    moment = sum(STARTING_MOMENTS.get(site.specie.symbol, 0) for site in structure)
+    return moment + (sum(structure.atomic_numbers) - moment) % 2 + 1  # the pseudopotentials' cores are even
 
 
 def read_bands(text: str, points: int) -> FloatArray:

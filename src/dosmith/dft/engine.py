@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dosmith.dft.kpoints import Mesh
 from dosmith.records import Spectrum
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ class Calculation:
     """The outcome of one calculation.
 
     Attributes:
-        energy: total energy of the cell, eV.
+        energy: total energy of the cell without smearing, eV.
         spectrum: density of states, states/eV/cell, energies from the Fermi level.
         fermi: Fermi level on the program's own axis, eV.
         moment: spin moment of the cell, Bohr magnetons.
@@ -53,22 +52,12 @@ class Engine(Protocol):
 
     name: str
 
-    def compute(
-        self,
-        structure: Structure,
-        *,
-        spin: bool = False,
-        scf_mesh: Mesh | None = None,
-        dos_mesh: Mesh | None = None,
-        report: Report | None = None,
-    ) -> Calculation:
+    def compute(self, structure: Structure, *, spin: bool = False, report: Report | None = None) -> Calculation:
         """Energy and density of states of a crystal as it is.
 
         Args:
             structure: ordered crystal, primitive for speed.
             spin: spin-polarised, from a ferromagnetic start.
-            scf_mesh: k-mesh of the self-consistent run; by the settings' spacing when None.
-            dos_mesh: Gamma-centred k-mesh of the density of states; likewise.
             report: told of the progress.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Eigenvalues on a k-mesh -> Fermi level, gap and density of states. Plain arrays; knows no program."""
+"""Eigenvalues on a k-mesh -> Fermi level, band energy, gap and density of states. Plain arrays; knows no program."""
 
 from __future__ import annotations
 
@@ -10,69 +10,95 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-SMEARING = 0.02585
-"""Temperature at which levels are filled to find the Fermi level (Fermi-Dirac, 300 K), eV."""
+BOLTZMANN = 8.617333262e-5
+"""eV/K."""
+
+ROOM = 300.0
+"""Temperature at which levels are filled to find the Fermi level (Fermi-Dirac), K."""
 
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """Eigenvalues on the irreducible points of a mesh.
+    """Eigenvalues on the points of a mesh, all points of the same weight.
 
     Attributes:
         energies: eV, shape (spins, k-points, bands), ascending along the bands.
-        weights: of the k-points, summing to 1, shape (k-points,).
         electrons: in the cell, those of the pseudopotentials' cores not counted.
+        temperature: of the Fermi-Dirac filling, K.
+
+    Raises:
+        ValueError: on construction, when there are too few bands for the electrons.
     """
 
     energies: FloatArray
-    weights: FloatArray
     electrons: int
+    temperature: float = ROOM
+
+    def __post_init__(self) -> None:
+        if 2 * self.energies.shape[2] < self.electrons:
+            raise ValueError("too few bands for the electrons")
 
     @property
-    def _capacity(self) -> float:
-        """Electrons in one level of one spin channel."""
-        return 2.0 / len(self.energies)
+    def _share(self) -> float:
+        """Electrons that one level holds, of the whole cell's."""
+        return float(2.0 / (len(self.energies) * self.energies.shape[1]))
 
-    def electrons_below(self, energy: float) -> float:
-        """Electrons in the cell with the Fermi level at `energy` (eV)."""
-        return float(self._capacity * (self._filled(energy).sum(axis=(0, 2)) @ self.weights))
-
-    def fermi(self) -> float:
-        """The Fermi level, eV: where the electrons are all placed; the middle of the gap when there is one.
-
-        Raises:
-            ValueError: there are too few bands for the electrons.
-        """
-        return self._fermi
+    @property
+    def _width(self) -> float:
+        return BOLTZMANN * self.temperature
 
     @cached_property
-    def _fermi(self) -> float:
+    def fermi(self) -> float:
+        """The Fermi level, eV: where the electrons are all placed; the middle of the gap when there is one."""
+        valence, conduction = self._edges
+        return float((valence + conduction) / 2 if self.gap > 0 else self._chemical_potential)
+
+    @cached_property
+    def _chemical_potential(self) -> float:
         from scipy.optimize import brentq
-
-        low, high = float(self.energies.min()) - 1.0, float(self.energies.max()) + 1.0
-        if self.electrons_below(high) < self.electrons - 1e-6:
-            raise ValueError("too few bands for the electrons")
-        level = float(brentq(lambda energy: self.electrons_below(energy) - self.electrons, low, high, xtol=1e-8))
-        valence, conduction = self._edges(level)
-        return (valence + conduction) / 2 if conduction - valence > 10 * SMEARING else level
-
-    def gap(self) -> float:
-        """Distance of the lowest empty to the highest filled level, eV; 0 where bands cross the Fermi level."""
-        level = self.fermi()
-        valence, conduction = self._edges(level)
-        filled = (self.energies <= level).sum(axis=2)
-        crossing = bool((np.ptp(filled, axis=1) > 0).any())
-        return 0.0 if crossing else max(conduction - valence, 0.0)
-
-    def _filled(self, energy: float) -> FloatArray:
-        """Occupations between 0 and 1, shape as `energies`."""
         from scipy.special import expit
 
-        return np.asarray(expit((energy - self.energies) / SMEARING))
+        highest = self._pairs / 2  # levels to fill
+        levels = self.energies.ravel()
+        guess = self._edges[0]
+        reach = 40 * self._width + 2.0
+        near = levels[np.abs(levels - guess) < 2 * reach]
+        full = int((levels <= guess - 2 * reach).sum())
 
-    def _edges(self, level: float) -> tuple[float, float]:
-        below, above = self.energies[self.energies <= level], self.energies[self.energies > level]
-        return float(below.max()), float(above.min()) if above.size else float("inf")
+        def excess(energy: float) -> float:
+            return float(full + expit((energy - near) / self._width).sum() - highest)
+
+        if excess(guess + reach) <= 0:  # no empty level in reach: anywhere above the filled ones will do
+            return guess + reach
+        return float(brentq(excess, guess - reach, guess + reach, xtol=1e-9))
+
+    @cached_property
+    def gap(self) -> float:
+        """Distance of the lowest empty to the highest filled level, eV; 0 where bands cross the Fermi level."""
+        valence, conduction = self._edges
+        filled = (self.energies <= valence).sum(axis=2)
+        return 0.0 if (np.ptp(filled, axis=1) > 0).any() else float(conduction - valence)
+
+    @property
+    def band_energy(self) -> float:
+        """Sum of the filled levels, eV per cell."""
+        return float((self._filled * self.energies).sum() * self._share)
+
+    @property
+    def entropy_energy(self) -> float:
+        """Temperature times the entropy of the filling, eV per cell."""
+        from scipy.special import entr
+
+        filled = self._filled
+        return float((entr(filled) + entr(1 - filled)).sum() * self._share * self._width)
+
+    @property
+    def moment(self) -> float:
+        """Spin moment of the cell, Bohr magnetons; 0 without spin polarisation."""
+        if len(self.energies) == 1:
+            return 0.0
+        up, down = self._filled.sum(axis=(1, 2)) * self._share
+        return float(up - down)
 
     def density(self, energies: FloatArray, sigma: float) -> FloatArray:
         """Density of states, every level a Gaussian.
@@ -84,20 +110,38 @@ class Levels:
         Returns:
             states/eV/cell of each spin channel (of both together when there is one), shape (spins, N).
         """
-        total = np.zeros((len(self.energies), len(energies)))
-        norm = self._capacity / (sigma * (2 * np.pi) ** 0.5)
-        near = (self.energies > energies[0] - 6 * sigma) & (self.energies < energies[-1] + 6 * sigma)
-        for spin, (channel, chosen) in enumerate(zip(self.energies, near, strict=True)):
-            points, bands = np.nonzero(chosen)
-            for first in range(0, len(points), 2048):
-                part = slice(first, first + 2048)
-                offset = energies[None, :] - channel[points[part], bands[part]][:, None]
-                total[spin] += norm * (self.weights[points[part]] @ np.exp(-0.5 * (offset / sigma) ** 2))
+        from scipy.ndimage import gaussian_filter1d
+
+        step = (energies[-1] - energies[0]) / (len(energies) - 1)
+        fineness = max(1, int(np.ceil(20 * step / sigma)))  # bins of at most sigma / 20, each level shared by two
+        bin_width, margin = step / fineness, int(np.ceil(8 * sigma / step))
+        first, count = energies[0] - margin * step, (len(energies) - 1 + 2 * margin) * fineness + 1
+        total = np.empty((len(self.energies), len(energies)))
+        for spin, channel in enumerate(self.energies):
+            place = (channel.ravel() - first) / bin_width
+            place = place[(place >= 0) & (place < count - 1)]
+            lower = place.astype(np.intp)
+            part = place - lower
+            counts = np.bincount(lower, 1 - part, count) + np.bincount(lower + 1, part, count)
+            smooth = gaussian_filter1d(counts, sigma / bin_width, mode="constant", truncate=8)
+            total[spin] = smooth[margin * fineness : count - margin * fineness : fineness] * self._share / bin_width
         return total
 
-    def moment(self) -> float:
-        """Spin moment of the cell, Bohr magnetons; 0 without spin polarisation."""
-        if len(self.energies) == 1:
-            return 0.0
-        up, down = self._filled(self.fermi()).sum(axis=2) @ self.weights
-        return float(up - down)
+    @cached_property
+    def _filled(self) -> FloatArray:
+        """Occupations between 0 and 1, shape as `energies`."""
+        from scipy.special import expit
+
+        return np.asarray(expit((self._chemical_potential - self.energies) / self._width))
+
+    @property
+    def _pairs(self) -> int:
+        """Twice the number of levels to fill."""
+        return int(self.electrons * len(self.energies) * self.energies.shape[1])
+
+    @cached_property
+    def _edges(self) -> tuple[float, float]:
+        """The highest filled and the lowest empty level at zero temperature, eV; the same one when it is half filled."""
+        last, next_ = (self._pairs + 1) // 2 - 1, min(self._pairs // 2, self.energies.size - 1)
+        ordered = np.partition(self.energies, (last, next_), axis=None)
+        return float(ordered[last]), float(ordered[next_])

@@ -5,23 +5,43 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from dosmith.atomic import write_text
+from dosmith.library.ledger import Ledger
+from dosmith.library.stability import stabilities
 from dosmith.library.store import ParquetLibrary, write_library
 from dosmith.sources.open_set import NAME, SETTINGS, read_batch
 
 LICENCE = "CC-BY-4.0"
 
 
-def build_open_set(batches: Iterable[str | Path], folder: str | Path) -> ParquetLibrary:
-    """Write the open DOS set from computed batches: Parquet shards, manifest with SHA-256, README.md.
+def build_open_set(batches: Iterable[str | Path], folder: str | Path, ledgers: Iterable[str | Path] = ()) -> ParquetLibrary:
+    """Write the open DOS set: Parquet shards, manifest with SHA-256, README.md.
+
+    Args:
+        batches: files of the first computations, JSON lines.
+        folder: of the set.
+        ledgers: folders that campaigns wrote; what they hold stands in place of a batch's entry of the same id.
 
     Raises:
         NotFoundError, FileFormatError: a batch cannot be read.
-        LibraryError: two entries are of the same formula and prototype.
+        LibraryError: two entries of the batches are of the same formula and prototype, or a ledger is damaged.
     """
-    materials = [material for batch in batches for material in read_batch(batch)]
+    first = [material for batch in batches for material in read_batch(batch)]
+    computed = {
+        outcome.entry: outcome.material
+        for ledger in ledgers
+        for outcome in Ledger(ledger).outcomes()
+        if outcome.material is not None
+    }
+    converged = [material for material in computed.values() if material.provenance["settings"] == "converged"]
+    stable = stabilities(converged)
+    for identifier, stability in stable.items():
+        facts = {"formation_energy": stability.formation_energy, "energy_above_hull": stability.above_hull}
+        computed[identifier] = replace(computed[identifier], provenance=dict(computed[identifier].provenance) | facts)
+    materials = [material for material in first if material.id not in computed] + list(computed.values())
     materials.sort(key=lambda material: (len(material.composition), material.id))
     library = write_library(materials, folder, NAME, {"licence": LICENCE})
     write_text(Path(folder) / "README.md", card(library))
@@ -56,32 +76,42 @@ Licence: {LICENCE}; please cite dosmith (CITATION.cff). Written by `dosmith data
 
 ## How it was computed
 
-CP2K 2023.1, PBE, Gaussian basis DZVP-MOLOPT-SR-GTH, GTH-PBE pseudopotentials. A self-consistent run on a Monkhorst-Pack mesh with
-Fermi-Dirac smearing, then eigenvalues on the irreducible points of a finer Gamma-centred mesh; Fermi level solved on the fine mesh;
-Gaussian broadening sigma = 0.1 eV. Meshes and settings stand with each entry.
+CP2K 2023.1, PBE, Gaussian basis DZVP-MOLOPT-SR-GTH, GTH-PBE pseudopotentials; Gaussian broadening sigma = 0.1 eV. Meshes and settings
+stand with each entry.
 
 | settings | entries | meaning |
 |---|---|---|
 {tier_rows}
 
+`converged`: a self-consistent run on a Gamma-centred mesh, eigenvalues on the irreducible points of one three times finer, splines
+between those, energy by the Harris functional (docs/convergence.md). `fine` and `fast`, the first batch: a self-consistent run on a
+Monkhorst-Pack mesh, eigenvalues on a finer Gamma-centred one, no splines. Anyone can go on: `dosmith compute --plan
+data/campaign/plan.parquet --ledger data/campaign/ledger` computes what the ledger does not hold, and `dosmith data build-open-set`
+writes this folder from it.
+
 Crystals: for random element pairs and stoichiometries AB, A2B, A3B, the prototype of lowest CHGNet 0.3.0 energy, kept when its formation
 energy in that potential is below 0.10 eV/atom; volume from a CHGNet equation of state. Elements in A1, A2, A3, A4.
+
+Energy above the hull of this set's own `converged` entries, eV/atom: {counted("energy_above_hull")}.
 
 ## Columns
 
 `id`, `formula` (reduced), `elements`, `n_elements`, `crystal_system`, `prototype` (Strukturbericht), `space_group`, `species`,
 `lattice` (Angstrom, three rows), `frac_coords`; the curve: `dos_up`, `dos_down` (states/eV/cell; `dos_down` is null when spins are summed
 in `dos_up`) at `energy_first` + i `energy_step` (eV; -10 ... 10 in steps of 0.05), `fermi` (eV on that axis), `broadening` (eV, already in the
-curve), `gap` (eV); `energy_per_atom` (eV, CHGNet: orders polymorphs, nothing else), `source`, `code`, `functional`; `provenance` (JSON: AFLOW label,
-basis, k-points, spin treatment, moment, absolute Fermi level, number of electrons, total energy, volume, seconds).
+curve), `gap` (eV); `energy_per_atom` (eV; DFT where `converged`, else CHGNet, which orders polymorphs and nothing else), `source`, `code`, `functional`; `provenance` (JSON: AFLOW label,
+basis, k-points, spin treatment, moment, absolute Fermi level, number of electrons, volume, seconds; where `converged` also `formation_energy` and
+`energy_above_hull`, eV/atom).
 
 ## Known limits
 
-- Non-magnetic, but for Cr, Mn, Fe, Co and Ni as elements, which are spin-polarised from a ferromagnetic start. Their compounds are not.
-- The Fermi level of a gapped entry lies anywhere in its gap; dosmith moves the energy zero to the valence-band top.
-- `gap` is the smallest difference on the mesh: up to about 0.3 eV it may be an artefact of a metal's coarse mesh.
-- Total energies compare only within one `settings`, and are rough with `fast`.
-- No lanthanides, actinides or noble gases, no Tc. Strongly bound molecular crystals (H2, N2, halogens) are in metal-like prototypes.
+- Crystals with Cr, Mn, Fe, Co or Ni are spin-polarised from a ferromagnetic start where `converged`; of the first batch only the elements are.
+  Antiferromagnets are not looked for.
+- `gap` of `fine` and `fast` is the smallest difference on the mesh: up to about 0.3 eV it may be an artefact of a metal's coarse mesh. Their
+  Fermi level lies anywhere in a gap; dosmith moves the energy zero to the valence-band top.
+- Hull and formation energies know the crystals of this set only: H, N, O and the halogens are in metal-like prototypes here, not molecules, so what
+  holds them comes out too stable.
+- No lanthanides (the packages' potentials for them come with other basis sets), actinides or noble gases.
 
 ## Files
 

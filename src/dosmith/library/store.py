@@ -155,8 +155,9 @@ class Library:
         ]
 
     def summary(self) -> dict[str, Any]:
-        """Counts: how many materials, by number of elements, crystal system, prototype and element."""
-        table = self._table(("n_elements", "crystal_system", "prototype", "elements", "dos_down"))
+        """Counts: how many materials, by number of elements, crystal system, prototype, element and energy above the hull."""
+        table = self._table(("n_elements", "crystal_system", "prototype", "elements", "dos_down", "provenance"))
+        above = [json.loads(text).get("energy_above_hull") for text in table["provenance"].to_pylist()]
         return {
             "count": len(table),
             "by_n_elements": _counts(table["n_elements"]),
@@ -164,6 +165,12 @@ class Library:
             "by_prototype": _counts(table["prototype"]),
             "by_element": _counts(pc.list_flatten(table["elements"])),
             "spin_polarized": len(table) - table["dos_down"].null_count,
+            "energy_above_hull": {
+                "on the hull": sum(value is not None and value < 1e-6 for value in above),
+                "up to 0.1 eV/atom": sum(value is not None and 1e-6 <= value <= 0.1 for value in above),
+                "above 0.1 eV/atom": sum(value is not None and value > 0.1 for value in above),
+                "unknown": above.count(None),
+            },
         }
 
 

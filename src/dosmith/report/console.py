@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
     from rich.console import Console
     from rich.table import Table
 
     from dosmith.designer import Design, Neighbour
+    from dosmith.dft.engine import Calculation
     from dosmith.library import Library
+    from dosmith.library.ledger import Outcome
     from dosmith.model.training import Progress
     from dosmith.targets import Target
 
@@ -95,6 +99,7 @@ def print_library(console: Console, library: Library) -> None:
         ("by_crystal_system", "crystal system"),
         ("by_prototype", "prototype"),
         ("by_element", "element"),
+        ("energy_above_hull", "energy above the hull of its own entries"),
     ):
         counts = "  ".join(f"{key} {count:,}" for key, count in summary[name].items())
         console.print(f"  [dim]{label}[/dim]  {counts}", highlight=False)
@@ -170,3 +175,39 @@ def _escape(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
+
+
+@contextmanager
+def campaign_progress(console: Console) -> Iterator[Callable[[Outcome, int, int], None]]:
+    """A bar over the entries of a plan with the one just finished; failures stay on the screen, with their reason."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("computing", total=None)
+
+        def advance(outcome: Outcome, done: int, total: int) -> None:
+            bar.update(task, description=f"{outcome.entry} ({outcome.seconds:.0f} s)", completed=done, total=total)
+            if outcome.reason:
+                bar.console.print(f"{outcome.entry} failed: {outcome.reason}", markup=False, highlight=False)
+
+        yield advance
+
+
+def print_calculation(console: Console, structure: Structure, result: Calculation, folder: Path) -> None:
+    """What a calculation of one crystal gave."""
+    console.print(
+        f"[bold]{structure.composition.reduced_formula}[/bold], {len(structure)} atoms,"
+        f" {result.provenance['code']}, {result.provenance['functional']}, {result.provenance['spin_treatment']}, {result.seconds:.0f} s",
+        highlight=False,
+    )
+    facts = {
+        "energy": f"{result.energy / len(structure):.4f} eV/atom",
+        "band gap": f"{result.gap:.2f} eV" if result.gap else "none, a metal",
+        "moment": f"{result.moment:.2f} Bohr magnetons",
+        "k-points": f"{'x'.join(map(str, result.provenance['k_points_dos']))}, interpolated",
+    }
+    for name, value in facts.items():
+        console.print(f"  [dim]{name:<9}[/dim] {value}", highlight=False)
+    console.print(f"Written to {folder}: dos.csv, structure.cif, calculation.json", markup=False, highlight=False)
+    console.print(f"Next: dosmith design {folder / 'dos.csv'}", markup=False, highlight=False)

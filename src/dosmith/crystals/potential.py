@@ -1,0 +1,221 @@
+"""CHGNet: volumes and energies of crystals without a density-functional run. Offline; its weights are in its package.
+
+B. Deng et al., Nature Machine Intelligence 5, 1031 (2023).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dosmith.crystals.prototypes import PROTOTYPES, Prototype
+from dosmith.errors import MissingExtraError, NotFoundError
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+NAME = "CHGNet 0.3.0, equation of state"
+ELEMENTAL = ("A1", "A2", "A3", "A4", "A_h")
+"""Prototypes among which an element's reference is the lowest."""
+INTERCHANGEABLE = {"B1": "AB", "B2": "AB", "B3": "AB", "B4": "AB", "B_h": "AB", "C1_b": "AC", "L2_1": "BC", "P4/mmm AB2C": "BC"}
+"""Sites of a prototype whose elements may change places: it stays the same crystal."""
+MOLECULES = {"H": 0.75, "N": 1.10, "O": 1.22, "F": 1.43, "Cl": 1.99, "Br": 2.29, "I": 2.68}
+"""Elements made of molecules of two atoms, and the bond length in Angstrom."""
+_BOX = 6.0  # Angstrom; a molecule's distance to the next, within the potential's reach
+_SIZE_STEP = 0.06  # of the logarithm of the volume
+_STRETCH_STEP = 0.04  # of the logarithm of c/a
+
+
+@dataclass(frozen=True, eq=False)
+class Relaxed:
+    """A crystal at its lowest energy in the potential.
+
+    Attributes:
+        structure: the crystal.
+        energy: eV/atom.
+    """
+
+    structure: Structure
+    energy: float
+
+    @property
+    def volume(self) -> float:
+        """Angstrom^3/atom."""
+        return float(self.structure.volume / len(self.structure))
+
+
+class Potential:
+    """The CHGNet potential. References of elements are kept, so one object for many crystals is fastest.
+
+    Raises:
+        MissingExtraError: CHGNet is not installed; raised when the first energy is asked for.
+    """
+
+    def __init__(self) -> None:
+        self._references: dict[str, Relaxed] = {}
+        self._elemental: dict[str, float] = {}
+
+    @cached_property
+    def _model(self) -> Any:
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                from chgnet.model.model import CHGNet
+            except ImportError:
+                raise MissingExtraError("finding a volume (CHGNet)", "relax") from None
+            return CHGNet.load(use_device="cpu", verbose=False).eval()
+
+    def energy(self, structure: Structure) -> float:
+        """eV/atom of a crystal as it is.
+
+        Raises:
+            NotFoundError: its atoms are too far apart for the potential.
+        """
+        model = self._model
+        import torch
+
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                graph = model.graph_converter(structure)
+            except ValueError:  # isolated atoms
+                raise NotFoundError(f"the atoms of {structure.reduced_formula} are too far apart for CHGNet") from None
+            return float(model([graph], task="e")["e"].item())  # what predict_structure does, faster
+
+    def relaxed(self, prototype: Prototype, elements: Sequence[str]) -> Relaxed:
+        """A prototype with these elements at the volume (and c/a, where it is free) of lowest energy.
+
+        Raises:
+            NotFoundError: there is no such volume near those of its elements.
+        """
+        volumes = [self.elemental_volume(symbol) for symbol in elements]
+        return self._relaxed(prototype, elements, float(np.average(volumes, weights=prototype.counts)))
+
+    def elemental_volume(self, symbol: str) -> float:
+        """Angstrom^3/atom of an element: in the potential, or measured where that is less, as of molecular crystals.
+
+        Raises:
+            NotFoundError: the potential knows no volume for it.
+        """
+        return min(self.reference(symbol).volume, _measured_volume(symbol))
+
+    def reference(self, symbol: str) -> Relaxed:
+        """An element in the lowest of the simple metals' structures; molecules are not among them (`elemental_energy`).
+
+        Raises:
+            NotFoundError: the potential knows no volume for it.
+        """
+        if symbol not in self._references:
+            found = []
+            for name in ELEMENTAL:
+                with contextlib.suppress(NotFoundError):
+                    found.append(self._relaxed(PROTOTYPES[name], [symbol], _measured_volume(symbol)))
+            if not found:
+                raise NotFoundError(f"CHGNet finds no volume for {symbol}; give a structure file")
+            self._references[symbol] = min(found, key=lambda relaxed: relaxed.energy)
+        return self._references[symbol]
+
+    def best(self, prototype: Prototype, assignments: Iterable[Sequence[str]]) -> Relaxed:
+        """The lowest of several ways to put elements on a prototype's sites.
+
+        Raises:
+            NotFoundError: none of them has a volume of lowest energy near those of its elements.
+        """
+        found = []
+        for elements in _distinct(prototype, assignments):
+            with contextlib.suppress(NotFoundError):
+                found.append(self.relaxed(prototype, elements))
+        if not found:
+            raise NotFoundError(f"CHGNet finds no volume for {prototype.name}; give a structure file")
+        return min(found, key=lambda relaxed: relaxed.energy)
+
+    def formation_energy(self, relaxed: Relaxed) -> float:
+        """Against its elements, eV/atom."""
+        return relaxed.energy - float(np.mean([self.elemental_energy(site.specie.symbol) for site in relaxed.structure]))
+
+    def elemental_energy(self, symbol: str) -> float:
+        """eV/atom of an element in the lowest of the simple metals' structures, or as a molecule of two atoms.
+
+        Raises:
+            NotFoundError: the potential knows no volume for it.
+        """
+        if symbol not in self._elemental:
+            energies = [self.reference(symbol).energy]
+            if symbol in MOLECULES:
+                energies.append(self.energy(_molecule(symbol)))
+            self._elemental[symbol] = min(energies)
+        return self._elemental[symbol]
+
+    def _relaxed(self, prototype: Prototype, elements: Sequence[str], volume: float) -> Relaxed:
+        known: dict[tuple[float, float], float] = {}
+
+        def shaped(size: float, stretch: float) -> Structure:
+            return prototype.stretched(float(np.exp(stretch))).structure(elements, volume * float(np.exp(size)))
+
+        def energy(size: float, stretch: float) -> float:
+            if (size, stretch) not in known:
+                known[size, stretch] = self.energy(shaped(size, stretch))
+            return known[size, stretch]
+
+        size, lowest = _minimum(lambda x: energy(x, 0.0), 0.0, _SIZE_STEP)
+        stretch = 0.0
+        if prototype.crystal_system != "cubic":
+            stretch, lowest = _minimum(lambda x: energy(size, x), 0.0, _STRETCH_STEP)
+            if abs(stretch) > _STRETCH_STEP / 2:  # far enough to change the volume too
+                fixed = stretch
+                size, _ = _minimum(lambda x: energy(x, fixed), size, _SIZE_STEP)
+                stretch, lowest = _minimum(lambda x: energy(size, x), fixed, _STRETCH_STEP)
+        return Relaxed(shaped(size, stretch), lowest)
+
+
+def _measured_volume(symbol: str) -> float:
+    """Angstrom^3/atom of an element."""
+    from pymatgen.core.periodic_table import Element
+
+    return float(Element(symbol).molar_volume) / 0.6022  # from cm^3/mol
+
+
+def _molecule(symbol: str) -> Structure:
+    from pymatgen.core.lattice import Lattice
+    from pymatgen.core.structure import Structure
+
+    return Structure(Lattice.cubic(_BOX), [symbol, symbol], np.array([[0, 0, 0], [MOLECULES[symbol] / _BOX, 0, 0]]))
+
+
+def _distinct(prototype: Prototype, assignments: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """Assignments less those that give the crystal of one before."""
+    same = ["ABC".index(name) for name in INTERCHANGEABLE.get(prototype.name, "")]
+    seen = set()
+    for elements in assignments:
+        fixed = tuple(symbol for place, symbol in enumerate(elements) if place not in same)
+        crystal = (fixed, frozenset(elements[place] for place in same))
+        if crystal not in seen:
+            seen.add(crystal)
+            yield elements
+
+
+def _minimum(function: Callable[[float], float], start: float, step: float) -> tuple[float, float]:
+    """The place and value of the minimum next to `start`: walk downhill, then a parabola through the lowest three.
+
+    Raises:
+        NotFoundError: none within 20 steps.
+    """
+    places = [start - step, start, start + step]
+    values = [function(place) for place in places]
+    while (lowest := int(np.argmin(values))) in (0, len(places) - 1):
+        if len(places) > 20:
+            raise NotFoundError("the potential finds no volume of lowest energy")
+        side = 0 if lowest == 0 else len(places)
+        place = places[0] - step if lowest == 0 else places[-1] + step
+        places.insert(side, place)
+        values.insert(side, function(place))
+    below, here, above = values[lowest - 1 : lowest + 2]
+    place = places[lowest] - 0.5 * step * (above - below) / (above - 2 * here + below)
+    return place, function(place)

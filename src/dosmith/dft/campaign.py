@@ -1,0 +1,190 @@
+"""A campaign: the entries of a plan, computed side by side, their outcomes written to a ledger as they come.
+
+Killed at any instant it loses what was running; started again it goes on with what the ledger does not hold.
+"""
+
+from __future__ import annotations
+
+import datetime
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dosmith.crystals.prototypes import PROTOTYPES
+from dosmith.dft.cp2k import Cp2k, find_command
+from dosmith.dft.engine import Calculation
+from dosmith.dft.plan import Entry, read_plan
+from dosmith.errors import DosmithError, EngineError, MissingExtraError
+from dosmith.library.ledger import Ledger, Outcome
+from dosmith.records import Material
+from dosmith.settings import DftSettings
+
+Progress = Callable[[Outcome, int, int], None]
+"""Told of each outcome, how many are in the ledger by now, and how many the plan has."""
+
+
+def remaining(entries: Sequence[Entry], ledger: Ledger, retry_failed: bool = False) -> list[Entry]:
+    """The entries that the ledger does not hold, in order; with `retry_failed` also those that failed."""
+    reasons = ledger.reasons()
+    return [entry for entry in entries if entry.id not in reasons or (retry_failed and reasons[entry.id] is not None)]
+
+
+def run(
+    entries: Sequence[Entry],
+    ledger: Ledger,
+    executor: Executor,
+    workers: int,
+    settings: DftSettings,
+    progress: Progress | None = None,
+    retry_failed: bool = False,
+) -> None:
+    """Compute what remains of a plan.
+
+    Args:
+        entries: the plan.
+        ledger: where outcomes go.
+        executor: runs `outcome_of`: local processes, or a Dask client's executor.
+        workers: entries computed side by side.
+        settings: of the calculations.
+        progress: told of each outcome.
+        retry_failed: also compute again what failed before.
+
+    Raises:
+        LibraryError: another program writes to the ledger.
+    """
+    with ledger.lock():
+        waiting = remaining(entries, ledger, retry_failed)
+        done = len(entries) - len(waiting)
+        waiting.reverse()
+        running: set[Future[Outcome]] = set()
+        try:
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    running.add(executor.submit(outcome_of, waiting.pop(), settings))
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    outcome = future.result()
+                    ledger.append(outcome)
+                    done += 1
+                    if progress:
+                        progress(outcome, done, len(entries))
+        finally:
+            for future in running:
+                future.cancel()
+            ledger.pack()
+
+
+def run_plan(
+    plan: Path,
+    ledger: Path,
+    settings: DftSettings,
+    workers: int = 1,
+    cluster: str | None = None,
+    limit: int | None = None,
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Compute a plan file, on this machine or on a cluster.
+
+    Args:
+        plan: file of the plan.
+        ledger: folder of the outcomes, made when missing.
+        settings: of the calculations.
+        workers: entries side by side; with Slurm, jobs.
+        cluster: address of a Dask scheduler, `slurm`, or None for local processes.
+        limit: entries computed at most.
+        retry_failed: also compute again what failed before.
+        progress: told of each outcome.
+
+    Raises:
+        NotFoundError, FileFormatError: the plan.
+        EngineError: no CP2K here (local processes only).
+        MissingExtraError: a cluster is named and Dask is not installed.
+        LibraryError: another program writes to the ledger.
+    """
+    entries = read_plan(plan)
+    book = Ledger(ledger)
+    if limit is not None:
+        chosen = {entry.id for entry in remaining(entries, book, retry_failed)[:limit]}
+        entries = [entry for entry in entries if entry.id in chosen]
+    if cluster is None:
+        find_command()
+        # Spawned, not forked: a forked worker would hold the ledger's lock after its parent is killed.
+        executor: Executor = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+        with executor:
+            run(entries, book, executor, workers, settings, progress, retry_failed)
+        return
+    with _dask(cluster, workers) as client:
+        run(entries, book, client.get_executor(), workers, settings, progress, retry_failed)
+
+
+@contextmanager
+def _dask(cluster: str, workers: int) -> Iterator[Any]:
+    """A Dask client of a scheduler, or of Slurm jobs of one core each."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise MissingExtraError("computing on a cluster", "cluster") from None
+    if cluster != "slurm":
+        try:
+            client = Client(cluster, timeout=30)
+        except (OSError, ValueError) as error:
+            raise EngineError(f"no Dask scheduler answers at {cluster} ({error})") from None
+        with client:
+            yield client
+        return
+    from dask_jobqueue.slurm import SLURMCluster
+
+    with SLURMCluster(cores=1, processes=1, memory="4GB") as jobs, Client(jobs) as client:
+        jobs.scale(workers)
+        yield client
+
+
+def outcome_of(entry: Entry, settings: DftSettings) -> Outcome:
+    """Compute one entry; a calculation that fails is an outcome too."""
+    started = time.monotonic()
+    material, reason = None, None
+    try:
+        result = Cp2k(settings).compute(entry.structure, spin=entry.spin)
+        material = material_of(entry, result, settings)
+    except DosmithError as error:
+        reason = str(error)
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")
+    return Outcome(entry.id, material, reason, time.monotonic() - started, now)
+
+
+def material_of(entry: Entry, result: Calculation, settings: DftSettings) -> Material:
+    """The computed crystal as it goes into the open DOS set."""
+    structure = entry.structure
+    return Material(
+        id=entry.id,
+        composition=entry.composition,
+        spectrum=result.spectrum,
+        crystal_system=entry.crystal_system,
+        prototype=entry.prototype,
+        space_group=str(structure.get_space_group_info(symprec=1e-3)[0]),
+        lattice=entry.lattice,
+        species=entry.species,
+        frac_coords=entry.frac_coords,
+        provenance=result.provenance
+        | {
+            "source": "open-dos",
+            "energy_per_atom": result.energy / len(structure),
+            "energy_per_atom_from": "DFT, extrapolated to zero smearing",
+            "settings": "converged" if settings == DftSettings() else "own",
+            "settings_values": result.provenance.get("settings", settings.model_dump()),
+            "aflow_label": PROTOTYPES[entry.prototype].aflow,
+            "magnetic_moment": result.moment,
+            "fermi_ev": result.fermi,
+            "n_electrons": result.electrons,
+            "volume_per_atom": structure.volume / len(structure),
+            "volume_from": entry.volume_from,
+            "potential_energy": entry.potential_energy,
+            "potential_formation_energy": entry.potential_formation_energy,
+            "seconds": round(result.seconds, 1),
+        },
+    )

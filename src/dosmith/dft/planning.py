@@ -1,0 +1,371 @@
+"""Making the plan of the open DOS set with the CHGNet potential: which crystals are worth computing, most useful first.
+
+The work is a fixed list of steps: crystals named by the paper, elements, then pairs of elements in random order with
+ternaries between them. Beside the plan a small file holds which steps are finished; killed at any instant, `extend`
+goes on where it stopped. One program at a time extends a plan.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dosmith import formulas
+from dosmith.atomic import write_text
+from dosmith.crystals.potential import ELEMENTAL, NAME, Potential, Relaxed
+from dosmith.crystals.prototypes import PROTOTYPES, Prototype
+from dosmith.dft.plan import Entry, read_plan, write_plan
+from dosmith.errors import FileFormatError, NotFoundError
+from dosmith.formulas import Composition
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+Progress = Callable[[str, int], None]
+"""Told of each finished step and how many entries the plan has by now."""
+
+ELEMENTS = _words(
+    "H Li Be B C N O F Na Mg Al Si P S Cl K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag "
+    "Cd In Sn Sb Te I Cs Ba Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi"
+)
+"""Those with the basis DZVP-MOLOPT-SR-GTH, less noble gases."""
+NAMED = _words(
+    "Pt3Ni Pd BaTiO3 Pt Pt3Co Pt3Rh Pt3Fe Pt3Mn SrTiO3 BaMnO3 BaZrO3 CoRh2Pd ZrRh2Ir ScRh2Ir AuCo2 PtMn2 PtFe2 Mo3Ni Mo3Co "
+    "Al3Zr Al3Hf Sn3Bi Sn3Sb PdH CaTiO3 PbTiO3 BaSnO3 BaHfO3 SrZrO3 KNbO3 KTaO3 NaTaO3"
+)
+"""Materials of the paper, then a hydride and perovskites like those it finds."""
+NEAR_HULL = 0.1  # eV/atom; crystals nearer to it are kept
+FAR_FROM_HULL = 0.5  # eV/atom; of the others up to here some are kept
+SHARE_OF_UNSTABLE = 0.1
+PER_KIND = 300
+"""Ternaries tried of each kind."""
+PAIRS_PER_ROUND = 3
+"""Pairs of elements between one ternary of each kind and the next."""
+LARGE = frozenset({"C14"})  # many atoms, much like C15: tried where C15 is near the hull, kept when lowest
+
+_CLOSE = 0.65  # of the sum of atomic radii
+_VOLUMES = (0.3, 2.0)  # of the sum of elemental volumes; alkali metals shrink threefold in their salts
+
+
+@dataclass(frozen=True)
+class Step:
+    """A piece of the work.
+
+    Attributes:
+        kind: named, element, pair, or for ternaries the name of their prototype.
+        what: formula, symbol, or two symbols joined by a dash.
+    """
+
+    kind: str
+    what: str
+
+    @property
+    def key(self) -> str:
+        """What it is called in the record of finished steps."""
+        return f"{self.kind} {self.what}"
+
+
+def extend(
+    path: str | Path,
+    pairs: int | None = None,
+    seed: int = 0,
+    potential: Potential | None = None,
+    progress: Progress | None = None,
+) -> list[Entry]:
+    """Make a plan, or go on with one, saving it after each step.
+
+    Args:
+        path: of the plan (Parquet); the record of finished steps is `record_path(path)`.
+        pairs: of elements to add at most, with the ternaries between them; None goes to the end.
+        seed: of the order, and of which unstable crystals are kept; a plan keeps the seed it began with.
+        potential: CHGNet when None.
+        progress: told of each finished step.
+
+    Returns:
+        All entries of the plan so far.
+
+    Raises:
+        FileFormatError: the plan or its record is damaged, or was begun with another seed.
+        MissingExtraError: CHGNet is not installed.
+    """
+    path = Path(path)
+    potential = potential or Potential()
+    entries = {entry.id: entry for entry in read_plan(path)} if path.is_file() else {}
+    finished = _finished(path, seed) if entries else []
+    past, done = set(finished), 0
+    for step in steps(seed):
+        if step.key in past:
+            continue
+        if step.kind == "pair":
+            if done == pairs:
+                break
+            done += 1
+        for entry in found(step, potential, random.Random(f"{seed} {step.key}")):
+            entries.setdefault(entry.id, entry)
+        finished.append(step.key)
+        _save(path, entries.values(), seed, finished)
+        if progress:
+            progress(step.key, len(entries))
+    return list(entries.values())
+
+
+def record_path(path: str | Path) -> Path:
+    """Where the finished steps of a plan are recorded."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}-steps.json")
+
+
+def steps(seed: int = 0) -> Iterator[Step]:
+    """All the work, most useful first; the same for the same seed."""
+    yield from (Step("named", formula) for formula in NAMED)
+    yield from (Step("element", symbol) for symbol in ELEMENTS)
+    chance = random.Random(seed)
+    pairs = ["-".join(pair) for pair in itertools.combinations(ELEMENTS, 2)]
+    chance.shuffle(pairs)
+    tried = {kind: _drawn(formulas_of(), chance) for kind, formulas_of in TERNARIES.items()}
+    rounds = iter([[Step(kind, drawn[i]) for kind, drawn in tried.items() if i < len(drawn)] for i in range(PER_KIND)])
+    for number, pair in enumerate(pairs, start=1):
+        yield Step("pair", pair)
+        if number % PAIRS_PER_ROUND == 0:
+            yield from next(rounds, [])
+    yield from itertools.chain.from_iterable(rounds)
+
+
+def found(step: Step, potential: Potential, chance: random.Random) -> list[Entry]:
+    """The crystals of a step that are worth computing, lowest first within it."""
+    if step.kind == "pair":
+        return pair_entries(step.what.split("-"), potential, chance)
+    if step.kind in TERNARIES:
+        entry = candidate(PROTOTYPES[step.kind], formulas.parse(step.what), potential)
+        return [entry] if entry and _worth(_formation(entry), 0.0, chance) else []
+    composition = formulas.parse(step.what)
+    names = ELEMENTAL if len(composition) == 1 else [name for name in PROTOTYPES if name not in ELEMENTAL]
+    return sorted(_candidates(composition, names, potential), key=_formation)
+
+
+def pair_entries(pair: Sequence[str], potential: Potential, chance: random.Random) -> list[Entry]:
+    """Of AB, A2B, AB2, A3B, AB3 the lowest cubic and the lowest hexagonal crystal.
+
+    Those within 0.1 eV/atom of the convex hull of all crystals tried and the elements are kept, and a tenth of those
+    within 0.5 eV/atom.
+    """
+    tried: dict[Composition, list[Entry]] = {}
+    for counts in ((1, 1), (2, 1), (1, 2), (3, 1), (1, 3)):
+        composition = formulas.reduce(zip(pair, counts, strict=True))
+        tried[composition] = _candidates(composition, [name for name in PROTOTYPES if name not in LARGE], potential)
+    lowest = _above_hull(itertools.chain.from_iterable(tried.values()))
+    for composition, entries in tried.items():
+        if any(entry.prototype == "C15" and lowest[entry.id] <= NEAR_HULL for entry in entries):
+            for large in _candidates(composition, LARGE, potential):
+                if _formation(large) < min(map(_formation, entries)):
+                    entries.append(large)
+    above = _above_hull(itertools.chain.from_iterable(tried.values()))
+    best = [
+        min(family, key=_formation)
+        for entries in tried.values()
+        for system in ("cubic", "hexagonal")
+        if (family := [entry for entry in entries if entry.crystal_system == system])
+    ]
+    kept = [entry for entry in best if _worth(above[entry.id], NEAR_HULL, chance)]
+    return sorted(kept, key=lambda entry: above[entry.id])
+
+
+def candidate(prototype: Prototype, composition: Composition, potential: Potential) -> Entry | None:
+    """A crystal at its lowest energy; None when there is none or it is not one that could be."""
+    try:
+        relaxed = potential.best(prototype, prototype.assignments(composition))
+        if not _sensible(relaxed, potential):
+            return None
+        formation = potential.formation_energy(relaxed)
+    except NotFoundError:
+        return None
+    structure = relaxed.structure
+    return Entry(
+        prototype.name,
+        tuple(site.specie.symbol for site in structure),
+        np.array(structure.lattice.matrix),
+        np.array(structure.frac_coords),
+        relaxed.energy,
+        formation,
+        NAME,
+    )
+
+
+def _candidates(composition: Composition, names: Iterable[str], potential: Potential) -> list[Entry]:
+    fitting = [PROTOTYPES[name] for name in names if PROTOTYPES[name].assignments(composition)]
+    return [entry for prototype in fitting if (entry := candidate(prototype, composition, potential))]
+
+
+def _formation(entry: Entry) -> float:
+    assert entry.potential_formation_energy is not None
+    return entry.potential_formation_energy
+
+
+def _worth(height: float, near: float, chance: random.Random) -> bool:
+    """Whether a crystal is computed whose energy is this high, eV/atom."""
+    drawn = chance.random() < SHARE_OF_UNSTABLE
+    return height <= near or (drawn and height <= FAR_FROM_HULL)
+
+
+def _sensible(relaxed: Relaxed, potential: Potential) -> bool:
+    """Whether volume and distances are those of a crystal that could be."""
+    elements = [site.specie for site in relaxed.structure]
+    volume = float(np.mean([potential.elemental_volume(element.symbol) for element in elements]))
+    if not _VOLUMES[0] <= relaxed.volume / volume <= _VOLUMES[1]:
+        return False
+    radii = np.array([float(element.atomic_radius or np.nan) for element in elements])
+    one, other, _, distance = relaxed.structure.get_neighbor_list(2 * _CLOSE * float(radii.max()), exclude_self=True)
+    return bool(np.all(distance >= _CLOSE * (radii[one] + radii[other])))
+
+
+def _above_hull(entries: Iterable[Entry]) -> dict[str, float]:
+    """Height of binary crystals of one pair above the convex hull of them and the elements, eV/atom, by id."""
+    entries = list(entries)
+    if not entries:
+        return {}
+    first = entries[0].species[0]
+    shares = {entry.id: entry.species.count(first) / len(entry.species) for entry in entries}
+    hull: list[tuple[float, float]] = []
+    for x, y in sorted([(0.0, 0.0), (1.0, 0.0), *((shares[entry.id], _formation(entry)) for entry in entries)]):
+        while len(hull) > 1 and _turns_up(hull[-1], hull[-2], (x, y)):
+            hull.pop()
+        if not hull or x > hull[-1][0]:
+            hull.append((x, y))
+    places, values = zip(*hull, strict=True)
+    return {entry.id: _formation(entry) - float(np.interp(shares[entry.id], places, values)) for entry in entries}
+
+
+def _turns_up(last: tuple[float, float], before: tuple[float, float], point: tuple[float, float]) -> bool:
+    """Whether `last` lies on or above the line from the one before to the point."""
+    (x0, y0), (x1, y1), (x2, y2) = before, last, point
+    return (y1 - y0) * (x2 - x0) >= (y2 - y0) * (x1 - x0)
+
+
+def _finished(path: Path, seed: int) -> list[str]:
+    record = record_path(path)
+    if not record.is_file():
+        return []
+    try:
+        values = json.loads(record.read_text(encoding="utf-8"))
+        begun, finished = int(values["seed"]), [str(key) for key in values["finished"]]
+    except (ValueError, KeyError, TypeError):
+        raise FileFormatError(f"{record} is not the record of a plan; remove it to go through all steps again") from None
+    if begun != seed:
+        raise FileFormatError(f"{path} was begun with seed {begun}, not {seed}; go on with that, or make another plan")
+    return finished
+
+
+def _save(path: Path, entries: Iterable[Entry], seed: int, finished: Sequence[str]) -> None:
+    """The plan first: a step that is not recorded is done again, and gives the same."""
+    aside = path.with_name(f".{path.name}.writing")
+    write_plan(entries, aside)
+    os.replace(aside, path)
+    write_text(record_path(path), json.dumps({"seed": seed, "finished": list(finished)}))
+
+
+# Ternaries: lists of formulas that chemistry lets one expect
+
+_ANIONS = {"O": 2, "F": 1, "Cl": 1, "Br": 1, "I": 1, "S": 2, "Se": 2, "N": 3, "H": 1}
+_LARGE_CATIONS = _words("Na K Rb Cs Ag Tl Mg Ca Sr Ba Cd Sn Pb Hg Sc Y In Bi")
+_RADII = {("H", -1): 1.40, ("Sn", 2): 1.18}  # Angstrom; not in pymatgen's table
+_TOLERANCE = (0.8, 1.1)  # Goldschmidt
+_OCTAHEDRAL = 0.41  # least ratio of the radii of B and X
+
+_HALF_FIRST = _words("Li Na K Mg Ca Sr Ba Sc Y Ti Zr Hf V Nb Ta")
+_HALF_SECOND = _words("Be Mg Al Ga In Mn Fe Co Ni Cu Zn Ru Rh Pd Ag Cd Os Ir Pt Au")
+_HALF_THIRD = _words("N P As Sb Bi C Si Ge Sn Pb Al Ga In")
+_HALF_ELECTRONS = (8, 18)
+
+_FULL_DOUBLE = _words("Li Mn Fe Co Ni Cu Ru Rh Pd Ag Ir Pt Au")
+_FULL_FIRST = _words("Li Mg Sc Y Ti Zr Hf V Nb Ta Cr Mn Fe Zn")
+_FULL_SECOND = _words("Al Ga In Si Ge Sn Pb As Sb Bi")
+
+_METALS = _words("Mg Al Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Y Zr Nb Mo Ru Rh Pd Ag Cd In Sn Hf Ta W Re Os Ir Pt Au")
+
+
+def perovskites() -> Iterator[str]:
+    """ABX3 whose charges balance and whose ionic radii fit a cubic perovskite."""
+    cations = [(symbol, charge) for symbol in ELEMENTS for charge in _charges(symbol)]
+    radii = {ion: _ionic_radius(*ion) for ion in [*cations, *((x, -charge) for x, charge in _ANIONS.items())]}
+    for x, charge in _ANIONS.items():
+        for a, b in itertools.permutations(cations, 2):
+            if a[0] not in _LARGE_CATIONS or a[0] == b[0] or a[1] + b[1] != 3 * charge:
+                continue
+            large, small, anion = radii[a], radii[b], radii[x, -charge]
+            tolerance = (large + anion) / (2**0.5 * (small + anion))
+            if _TOLERANCE[0] <= tolerance <= _TOLERANCE[1] and small >= _OCTAHEDRAL * anion:
+                yield _formula((a[0], 1), (b[0], 1), (x, 3))
+
+
+def half_heuslers() -> Iterator[str]:
+    """ABC with 8 or 18 valence electrons."""
+    for elements in itertools.product(_HALF_FIRST, _HALF_SECOND, _HALF_THIRD):
+        if len(set(elements)) == 3 and sum(_electrons(symbol) for symbol in elements) in _HALF_ELECTRONS:
+            yield _formula(*((symbol, 1) for symbol in elements))
+
+
+def full_heuslers() -> Iterator[str]:
+    """A2BC of a late, an early and a main-group metal."""
+    for a, b, c in itertools.product(_FULL_DOUBLE, _FULL_FIRST, _FULL_SECOND):
+        if a != b:
+            yield _formula((a, 2), (b, 1), (c, 1))
+
+
+def tetragonal_alloys() -> Iterator[str]:
+    """A2BC of any three metals."""
+    for a in _METALS:
+        for b, c in itertools.combinations([symbol for symbol in _METALS if symbol != a], 2):
+            yield _formula((a, 2), (b, 1), (c, 1))
+
+
+TERNARIES: dict[str, Callable[[], Iterator[str]]] = {
+    "E2_1": perovskites,
+    "C1_b": half_heuslers,
+    "L2_1": full_heuslers,
+    "P4/mmm AB2C": tetragonal_alloys,
+}
+"""Formulas to draw from, by prototype."""
+
+
+def _drawn(candidates: Iterable[str], chance: random.Random) -> list[str]:
+    unique = sorted(set(candidates))
+    return chance.sample(unique, min(PER_KIND, len(unique)))
+
+
+def _formula(*counts: tuple[str, int]) -> str:
+    return formulas.write(formulas.reduce(counts))
+
+
+def _electrons(symbol: str) -> int:
+    from pymatgen.core.periodic_table import Element
+
+    group = int(Element(symbol).group)
+    return group if group <= 12 else group - 10
+
+
+def _charges(symbol: str) -> list[int]:
+    from pymatgen.core.periodic_table import Element
+
+    element = Element(symbol)
+    return [charge for charge in element.common_oxidation_states if charge > 0] if element.is_metal or symbol == "Ge" else []
+
+
+def _ionic_radius(symbol: str, charge: int) -> float:
+    """Shannon's, six neighbours, Angstrom."""
+    if (symbol, charge) in _RADII:
+        return _RADII[symbol, charge]
+    from pymatgen.core.periodic_table import Species
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(Species(symbol, charge).ionic_radius or np.nan)
