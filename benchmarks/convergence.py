@@ -65,7 +65,7 @@ TIGHT: dict[str, float] = {
     "scf_spacing": 0.3,
     "smearing": 500,
     "cutoff": 600,
-    "hard_cutoff": 800,
+    "hard_cutoff": 1000,
     "rel_cutoff": 60,
     "eps_default": 1e-10,
 }
@@ -91,7 +91,7 @@ FREE = ("interpolation",)
 """Settings that CP2K does not see: the run of the defaults serves."""
 
 MORE: dict[str, dict[str, tuple[float, ...]]] = {
-    "Mg-A3": {"hard_cutoff": (300, 400, 800, 1000)},
+    "Mg-A3": {"hard_cutoff": (300, 400, 600, 1000)},
     "MoF-B1": {"hard_cutoff": (400,)},
     "ZnPd3-L1_2": {"scf_spacing": (0.3,)},
 }

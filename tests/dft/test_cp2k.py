@@ -231,8 +231,8 @@ def test_the_energy_of_a_metal_is_that_of_a_cold_crystal_on_a_fine_mesh(tmp_path
 def test_the_energy_of_an_insulator_is_that_of_its_full_bands(tmp_path: Path) -> None:
     result = Cp2k(DftSettings(), tight_binding(tmp_path, 4)).compute(FCC)
     assert result.energy == pytest.approx(100 + 2 * -9.0, abs=1e-4)  # the mean of the s band is zero
-    assert result.gap == pytest.approx(1.6, abs=1e-6)  # from X at 1.6 eV to Gamma at -4.8 + 8 eV
-    assert result.fermi == pytest.approx(2.4, abs=1e-6)
+    assert result.gap == pytest.approx(1.6, abs=1e-3)  # from X at 1.6 eV to Gamma at -4.8 + 8 eV
+    assert result.fermi == pytest.approx(2.4, abs=1e-3)
 
 
 @pytest.mark.parametrize("electrons", [3, 4])

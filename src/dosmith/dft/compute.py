@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,7 +126,9 @@ def _from_file(path: Path) -> Structure:
     from pymatgen.core.structure import Structure
 
     try:
-        structure = Structure.from_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            structure = Structure.from_file(path)
     except Exception as error:  # pymatgen's readers raise whatever their parsers do
         raise FileFormatError(
             f"{path} is not a structure file that pymatgen reads ({' '.join(str(error).split())[:120]})"
