@@ -356,7 +356,7 @@ def verdict(results: Results) -> str:
 
     def said(what: str, missing: list[tuple[str, float]], form: str, count: int = count) -> str:
         if not missing:
-            return f"{what}: met by all {count} crystals."
+            return f"{what}: met by {count} of {count} crystals."
         named = ", ".join(f"{name} ({value:{form}})" for name, value in missing)
         return f"{what}: met by {count - len(missing)} of {count} crystals, missed by {named}."
 
@@ -398,7 +398,7 @@ def misses(results: Results) -> str:
             else ""
         )
         text += f"""
-The narrow d bands of ZnPd3-L1_2 end at the Fermi level and move against it with the filling of the self-consistent run: the cosine is {others}.{moved}
+The curve of ZnPd3-L1_2 depends on the mesh and the smearing of the self-consistent run: its cosine is {others}.{moved}
 """
     runs = results.get("Mg-A3", {})
     energies = ", ".join(f"{row['meV/atom']:+.0f} with {run}" for run, row in runs.items() if run.startswith("hard"))
@@ -461,7 +461,7 @@ Targets:
 ## One setting changed
 
 Cosine and energy are against the reference; the change is against the default; time is the median ratio to the default. The column `crystals`
-says how many of them were computed with the change; all changes were computed for {", ".join(varied)}.
+says how many of them were computed with the change; all changes were computed for {", ".join(varied) or "none of them yet"}.
 
 {variation_table(results)}
 The energies one by one, against the reference, meV/atom:

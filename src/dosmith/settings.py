@@ -85,7 +85,7 @@ class DftSettings(_Section):
 
     cutoff: float = Field(400, gt=0, description="plane-wave cutoff of the density, Ry")
     hard_cutoff: float = Field(800, gt=0, description="the same for crystals with Be, F, Na, Mg, Cr, Mn, Fe, Co or Ni, Ry")
-    rel_cutoff: float = Field(30, gt=0, description="cutoff of the Gaussians' grid, Ry")
+    rel_cutoff: float = Field(40, gt=0, description="cutoff of the Gaussians' grid, Ry")
     eps_default: float = Field(1e-8, gt=0, description="numerical threshold of overlaps and of the density on the grid")
     smearing: float = Field(1000, gt=0, description="electronic temperature of the self-consistent run, K")
     scf_spacing: float = Field(0.4, gt=0, description="k-points of the self-consistent run are at most this apart, 1/Angstrom")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -179,6 +179,14 @@ def test_an_outcome_is_in_the_ledger_when_it_is_told(engine: Engine, ledger: Led
     assert missing == []
 
 
+def test_a_limit_counts_what_is_new(engine: Engine, ledger: Ledger, threads: ThreadPoolExecutor) -> None:
+    told: list[tuple[int, int]] = []
+    for _ in range(2):
+        campaign.run(PLAN, ledger, threads, 1, DftSettings(), lambda _, done, total: told.append((done, total)), limit=2)
+    assert told == [(1, 2), (2, 2)] * 2
+    assert set(ledger.reasons()) == {entry.id for entry in PLAN[:4]}
+
+
 def test_an_empty_plan_is_done(engine: Engine, ledger: Ledger, compute: Compute) -> None:
     assert compute(entries=[]) == []
     assert ledger.reasons() == {}
@@ -270,6 +278,23 @@ class TestInterrupt:
         with pytest.raises(KeyboardInterrupt):
             campaign.run(PLAN, ledger, threads, 1, DftSettings(), progress)
         assert engine.order == ["Al"]
+
+    def test_keeps_what_finished_beside_a_crash(self, engine: Engine, ledger: Ledger) -> None:
+        class AtOnce(Executor):
+            """Every second one crashes; all are finished when asked for."""
+
+            def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+                future: Future[Any] = Future()
+                if sum(engine.computed.values()) % 2:
+                    engine.computed["crash"] += 1
+                    future.set_exception(MemoryError())
+                else:
+                    future.set_result(fn(*args))
+                return future
+
+        with pytest.raises(MemoryError):
+            campaign.run(PLAN, ledger, AtOnce(), 4, DftSettings())
+        assert sorted(ledger.reasons()) == sorted([PLAN[0].id, PLAN[2].id])
 
     def test_takes_back_what_waits_for_the_executor(self, engine: Engine, ledger: Ledger) -> None:
         go_on = threading.Event()

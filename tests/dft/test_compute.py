@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pymatgen.core.structure import Structure
 
-from dosmith.dft.compute import compute, find_structure, wants_spin
+from dosmith.dft.compute import compute, find_structure
 from dosmith.dft.engine import Calculation, Report
 from dosmith.errors import DosmithError, EngineError, FileFormatError, FormulaError, NotFoundError
 from dosmith.library import ParquetLibrary
@@ -110,7 +110,6 @@ class TestCompute:
         crystal = Structure(ALUMINIUM.lattice, [symbol], [[0, 0, 0]])
         compute(crystal, engine, tmp_path, spin)
         assert engine.spins == [expected]
-        assert wants_spin(crystal) is (symbol == "Ni")
         header = next(csv.reader((tmp_path / "dos.csv").open()))
         assert header == (["energy_ev", "dos_up", "dos_down"] if expected else ["energy_ev", "dos"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -16,7 +17,6 @@ from pymatgen.core.structure import Structure
 from dosmith.dft.cp2k import (
     MIXING,
     SPIN_MIXING,
-    STARTING_MOMENTS,
     Cp2k,
     Mixing,
     find_command,
@@ -24,6 +24,7 @@ from dosmith.dft.cp2k import (
     multiplicity,
     read_bands,
 )
+from dosmith.dft.engine import STARTING_MOMENTS
 from dosmith.errors import EngineError
 from dosmith.library import ParquetLibrary
 from dosmith.settings import DftSettings
@@ -140,6 +141,15 @@ def test_bands_are_read_by_spin_and_point() -> None:
 def test_incomplete_bands_are_refused(text: str) -> None:
     with pytest.raises(EngineError, match="no complete band structure"):
         read_bands(text, 2)
+
+
+@given(st.floats(min_value=1, max_value=2000))
+def test_grids_go_down_to_the_most_diffuse_gaussians(cutoff: float) -> None:
+    text = input_text(FCC, DftSettings(cutoff=cutoff), False, MIXING[0], (3, 3, 3), None)
+    grids, ratio = (float(re.findall(rf"{name} (\S+)", text)[0]) for name in ("NGRIDS", "PROGRESSION_FACTOR"))
+    coarsest = cutoff / ratio ** (grids - 1)
+    assert coarsest <= 3.001
+    assert coarsest * ratio > 2.999 or grids == 1
 
 
 def test_input_says_what_the_settings_say() -> None:

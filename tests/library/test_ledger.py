@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from damage import empty, overwrite_the_end, replace_by_folder, replace_by_text, truncate
 from dosmith.errors import LibraryError
 from dosmith.library import ParquetLibrary, ledger
 from dosmith.library.ledger import ROWS_PER_PACK, Ledger, Outcome
@@ -299,27 +300,6 @@ def test_packs_hold_512_entries(book: Ledger) -> None:
     book.pack()
     assert [pq.read_metadata(book.folder / name).num_rows for name in names(book)] == [512, 3]
     assert [one.entry for one in book.outcomes()] == entries
-
-
-def truncate(part: Path) -> None:
-    part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
-
-
-def empty(part: Path) -> None:
-    part.write_bytes(b"")
-
-
-def overwrite_the_end(part: Path) -> None:
-    part.write_bytes(part.read_bytes()[:-64] + b"\0" * 64)
-
-
-def replace_by_text(part: Path) -> None:
-    part.write_text("<html>404 not found</html>\n" * 50)
-
-
-def replace_by_folder(part: Path) -> None:
-    part.unlink()
-    part.mkdir()
 
 
 @pytest.mark.usefixtures("small_packs")

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from damage import empty, overwrite_the_end, replace_by_folder, replace_by_text, truncate
 from dosmith import formulas
 from dosmith.errors import LibraryError, NotFoundError
 from dosmith.library import Library, MemoryLibrary, ParquetLibrary, SpectraBlock, write_library
@@ -185,27 +186,6 @@ def _whole(materials: list[Material], tmp_path_factory: pytest.TempPathFactory) 
 def folder(_whole: Path, tmp_path: Path) -> Path:
     """A library of three shards of six materials, to be damaged."""
     return Path(shutil.copytree(_whole, tmp_path / "library"))
-
-
-def truncate(shard: Path) -> None:
-    shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
-
-
-def empty(shard: Path) -> None:
-    shard.write_bytes(b"")
-
-
-def overwrite_the_end(shard: Path) -> None:
-    shard.write_bytes(shard.read_bytes()[:-64] + b"\0" * 64)
-
-
-def replace_by_text(shard: Path) -> None:
-    shard.write_text("<html>404 not found</html>\n" * 50)
-
-
-def replace_by_folder(shard: Path) -> None:
-    shard.unlink()
-    shard.mkdir()
 
 
 def scramble(shard: Path, column: str) -> None:

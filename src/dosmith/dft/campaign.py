@@ -41,6 +41,7 @@ def run(
     settings: DftSettings,
     progress: Progress | None = None,
     retry_failed: bool = False,
+    limit: int | None = None,
 ) -> None:
     """Compute what remains of a plan.
 
@@ -52,13 +53,15 @@ def run(
         settings: of the calculations.
         progress: told of each outcome.
         retry_failed: also compute again what failed before.
+        limit: entries computed at most; `progress` then counts these alone.
 
     Raises:
         LibraryError: another program writes to the ledger.
     """
     with ledger.lock():
-        waiting = remaining(entries, ledger, retry_failed)
-        done = len(entries) - len(waiting)
+        waiting = remaining(entries, ledger, retry_failed)[:limit]
+        total = len(entries) if limit is None else len(waiting)
+        done = total - len(waiting)
         waiting.reverse()
         running: set[Future[Outcome]] = set()
         try:
@@ -66,12 +69,12 @@ def run(
                 while waiting and len(running) < workers:
                     running.add(executor.submit(outcome_of, waiting.pop(), settings))
                 finished, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
+                for future in sorted(finished, key=lambda future: future.exception() is not None):  # what is done first
                     outcome = future.result()
                     ledger.append(outcome)
                     done += 1
                     if progress:
-                        progress(outcome, done, len(entries))
+                        progress(outcome, done, total)
         finally:
             for future in running:
                 future.cancel()
@@ -108,18 +111,15 @@ def run_plan(
     """
     entries = read_plan(plan)
     book = Ledger(ledger)
-    if limit is not None:
-        chosen = {entry.id for entry in remaining(entries, book, retry_failed)[:limit]}
-        entries = [entry for entry in entries if entry.id in chosen]
     if cluster is None:
         find_command()
         # Spawned, not forked: a forked worker would hold the ledger's lock after its parent is killed.
         executor: Executor = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
         with executor:
-            run(entries, book, executor, workers, settings, progress, retry_failed)
+            run(entries, book, executor, workers, settings, progress, retry_failed, limit)
         return
     with _dask(cluster, workers) as client:
-        run(entries, book, client.get_executor(), workers, settings, progress, retry_failed)
+        run(entries, book, client.get_executor(), workers, settings, progress, retry_failed, limit)
 
 
 @contextmanager

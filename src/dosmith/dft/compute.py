@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from dosmith import formulas
 from dosmith.atomic import write_text
 from dosmith.crystals.prototypes import PROTOTYPES, prototype
-from dosmith.dft.engine import Calculation, Engine, Report
-from dosmith.dft.plan import MAGNETIC
+from dosmith.dft.engine import Calculation, Engine, Report, is_magnetic
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError
 from dosmith.library import Library
 
@@ -62,11 +61,6 @@ def find_structure(what: str, library: Library, prototype_name: str | None = Non
     return Potential().best(chosen, assignments).structure
 
 
-def wants_spin(structure: Structure) -> bool:
-    """Whether a crystal holds an element that makes it magnetic."""
-    return bool(MAGNETIC & {site.specie.symbol for site in structure})
-
-
 def compute(
     structure: Structure, engine: Engine, folder: Path, spin: bool | None = None, report: Report | None = None
 ) -> Calculation:
@@ -87,7 +81,9 @@ def compute(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DosmithError(f"cannot write to {folder}: {error.strerror}") from None
-    result = engine.compute(structure, spin=wants_spin(structure) if spin is None else spin, report=report)
+    if spin is None:
+        spin = is_magnetic(site.specie.symbol for site in structure)
+    result = engine.compute(structure, spin=spin, report=report)
     spectrum = result.spectrum
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")

@@ -9,6 +9,7 @@ smearing do to the density.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.dft import kpoints
-from dosmith.dft.engine import Calculation, Report
+from dosmith.dft.engine import STARTING_MOMENTS, Calculation, Report
 from dosmith.dft.kpoints import IrreducibleMesh, Mesh
 from dosmith.dft.levels import Levels
 from dosmith.errors import EngineError
@@ -42,8 +43,11 @@ HARTREE = 27.211386245988
 HARD = frozenset({"Be", "F", "Na", "Mg", "Cr", "Mn", "Fe", "Co", "Ni"})
 """Elements whose pseudopotentials need the higher cutoff: below it their energy depends on where on the grid they stand."""
 
-STARTING_MOMENTS = {"Cr": 3, "Mn": 4, "Fe": 3, "Co": 2, "Ni": 1}
-"""Unpaired electrons of an atom at the start of a spin-polarised run; 0 for all others."""
+GRID_RATIO = 1.5
+"""Between the cutoffs of successive grids; with CP2K's own 3 most Gaussians stand on a grid far finer than they need."""
+
+COARSEST_CUTOFF = 3.0
+"""Ry, of the grid for the most diffuse Gaussians."""
 
 
 @dataclass(frozen=True)
@@ -293,7 +297,13 @@ def input_text(
         "POTENTIAL_FILE_NAME GTH_POTENTIALS",
         *(["WFN_RESTART_FILE_NAME run-RESTART.kp"] if restart else []),
         *(["LSD", f"MULTIPLICITY {multiplicity(structure)}"] if spin else []),
-        _section("MGRID", f"CUTOFF [Ry] {cutoff:g}", f"REL_CUTOFF [Ry] {settings.rel_cutoff:g}"),
+        _section(
+            "MGRID",
+            f"CUTOFF [Ry] {cutoff:g}",
+            f"REL_CUTOFF [Ry] {settings.rel_cutoff:g}",
+            f"NGRIDS {1 + max(0, math.ceil(math.log(cutoff / COARSEST_CUTOFF, GRID_RATIO)))}",
+            f"PROGRESSION_FACTOR {GRID_RATIO:g}",
+        ),
         _section("QS", f"EPS_DEFAULT {settings.eps_default:g}"),
         scf,
         _section("KPOINTS", "SCHEME GENERAL", "UNITS B_VECTOR", *scf_points),

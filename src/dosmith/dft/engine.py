@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 Report = Callable[[str], None]
 """Told in a few words what a running calculation is doing."""
+
+STARTING_MOMENTS = {"Cr": 3, "Mn": 4, "Fe": 3, "Co": 2, "Ni": 1}
+"""Unpaired electrons of an atom at the start of a spin-polarised run; 0 for all others."""
+
+
+def is_magnetic(elements: Iterable[str]) -> bool:
+    """Whether a crystal of these elements is computed spin-polarised unless told otherwise."""
+    return not STARTING_MOMENTS.keys().isdisjoint(elements)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,16 +13,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.atomic import replacing
 from dosmith.crystals.prototypes import PROTOTYPES
+from dosmith.dft.engine import is_magnetic
 from dosmith.errors import FileFormatError, NotFoundError
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
 FloatArray = NDArray[np.float64]
-
-MAGNETIC = frozenset({"Cr", "Mn", "Fe", "Co", "Ni"})
-"""Elements whose crystals are computed spin-polarised."""
 
 _SCHEMA = pa.schema(
     [
@@ -78,7 +77,7 @@ class Entry:
     @property
     def spin(self) -> bool:
         """Whether it is computed spin-polarised."""
-        return bool(MAGNETIC & set(self.species))
+        return is_magnetic(self.species)
 
     @property
     def structure(self) -> Structure:
@@ -106,8 +105,10 @@ def write_plan(entries: Iterable[Entry], path: str | Path) -> None:
         }
         for entry in unique.values()
     ]
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), path, compression="zstd", compression_level=9)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), file, compression="zstd", compression_level=9)
 
 
 def read_plan(path: str | Path) -> list[Entry]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import random
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,6 +24,7 @@ from dosmith.crystals.prototypes import PROTOTYPES, Prototype
 from dosmith.dft.plan import Entry, read_plan, write_plan
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
+from dosmith.library import stability
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ FAR_FROM_HULL = 0.5  # eV/atom; of the others up to here some are kept
 SHARE_OF_UNSTABLE = 0.1
 PER_KIND = 300
 """Ternaries tried of each kind."""
-PAIRS_PER_ROUND = 3
+PAIRS_PER_ROUND = 1
 """Pairs of elements between one ternary of each kind and the next."""
 LARGE = frozenset({"C14"})  # many atoms, much like C15: tried where C15 is near the hull, kept when lowest
 
@@ -229,26 +229,12 @@ def _sensible(relaxed: Relaxed, potential: Potential) -> bool:
 
 
 def _above_hull(entries: Iterable[Entry]) -> dict[str, float]:
-    """Height of binary crystals of one pair above the convex hull of them and the elements, eV/atom, by id."""
-    entries = list(entries)
-    if not entries:
-        return {}
-    first = entries[0].species[0]
-    shares = {entry.id: entry.species.count(first) / len(entry.species) for entry in entries}
-    hull: list[tuple[float, float]] = []
-    for x, y in sorted([(0.0, 0.0), (1.0, 0.0), *((shares[entry.id], _formation(entry)) for entry in entries)]):
-        while len(hull) > 1 and _turns_up(hull[-1], hull[-2], (x, y)):
-            hull.pop()
-        if not hull or x > hull[-1][0]:
-            hull.append((x, y))
-    places, values = zip(*hull, strict=True)
-    return {entry.id: _formation(entry) - float(np.interp(shares[entry.id], places, values)) for entry in entries}
-
-
-def _turns_up(last: tuple[float, float], before: tuple[float, float], point: tuple[float, float]) -> bool:
-    """Whether `last` lies on or above the line from the one before to the point."""
-    (x0, y0), (x1, y1), (x2, y2) = before, last, point
-    return (y1 - y0) * (x2 - x0) >= (y2 - y0) * (x1 - x0)
+    """Height of crystals above the convex hull of them and the elements, eV/atom, by id."""
+    crystals = {entry.id: (entry.composition, _formation(entry)) for entry in entries}
+    symbols = {symbol for composition, _ in crystals.values() for symbol, _ in composition}
+    elements = {symbol: (formulas.reduce([(symbol, 1)]), 0.0) for symbol in symbols}
+    found = stability.among(crystals | elements)
+    return {identifier: found[identifier].above_hull for identifier in crystals}
 
 
 def _finished(path: Path, seed: int) -> list[str]:
@@ -267,9 +253,7 @@ def _finished(path: Path, seed: int) -> list[str]:
 
 def _save(path: Path, entries: Iterable[Entry], seed: int, finished: Sequence[str]) -> None:
     """The plan first: a step that is not recorded is done again, and gives the same."""
-    aside = path.with_name(f".{path.name}.writing")
-    write_plan(entries, aside)
-    os.replace(aside, path)
+    write_plan(entries, path)
     write_text(record_path(path), json.dumps({"seed": seed, "finished": list(finished)}))
 
 

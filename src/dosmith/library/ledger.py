@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dosmith.atomic import replacing
 from dosmith.errors import LibraryError
 from dosmith.library import schema
 from dosmith.records import Material
@@ -158,22 +158,5 @@ def _read(part: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def _write(table: pa.Table, place: Path) -> None:
-    aside = place.with_name(f".{place.name}.writing")
-    try:
-        with open(aside, "wb") as file:
-            pq.write_table(table, file, compression="zstd", compression_level=9, write_page_checksum=True)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, place)
-        _sync(place.parent)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Let the names in a folder survive a loss of power."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with replacing(place) as file:
+        pq.write_table(table, file, compression="zstd", compression_level=9, write_page_checksum=True)

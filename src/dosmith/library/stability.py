@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dosmith.formulas import Composition
 from dosmith.records import Material
 
 
@@ -28,42 +29,39 @@ def stabilities(materials: Sequence[Material]) -> dict[str, Stability]:
     Args:
         materials: all computed with the same settings, with `energy_per_atom` (eV) in their provenance.
     """
-    from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
-    from pymatgen.core.composition import Composition
+    return among({material.id: (material.composition, float(material.provenance["energy_per_atom"])) for material in materials})
 
-    lowest: dict[str, Material] = {}  # of each composition
-    for material in sorted(materials, key=lambda material: (_energy(material), material.id)):
-        lowest.setdefault(material.formula, material)
+
+def among(energies: Mapping[str, tuple[Composition, float]]) -> dict[str, Stability]:
+    """The stability of each crystal among the others, by id; those with an element that is not among them are left out.
+
+    Args:
+        energies: composition and energy (eV/atom) by id, all of one kind.
+    """
+    from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
+    from pymatgen.core.composition import Composition as Formula
+
     entries = {
-        formula: PDEntry(Composition(dict(found.composition)), _energy(found) * sum(count for _, count in found.composition))
-        for formula, found in lowest.items()
+        identifier: PDEntry(Formula(dict(composition)), energy * sum(count for _, count in composition))
+        for identifier, (composition, energy) in energies.items()
     }
-    by_system: dict[frozenset[str], list[str]] = {}
-    members: dict[frozenset[str], list[Material]] = {}
-    for formula, material in lowest.items():
-        by_system.setdefault(_system(material), []).append(formula)
-    for material in materials:
-        members.setdefault(_system(material), []).append(material)
+    members: dict[frozenset[str], list[str]] = {}  # of each chemical system
+    lowest: dict[frozenset[str], dict[Composition, str]] = {}
+    for identifier in sorted(energies, key=lambda identifier: (energies[identifier][1], identifier)):
+        composition = energies[identifier][0]
+        system = frozenset(symbol for symbol, _ in composition)
+        members.setdefault(system, []).append(identifier)
+        lowest.setdefault(system, {}).setdefault(composition, identifier)
     found: dict[str, Stability] = {}
-    for system in by_system:
-        if not all(symbol in entries for symbol in system):
+    for system, identifiers in members.items():
+        if not all(frozenset([symbol]) in lowest for symbol in system):
             continue
-        parts = (frozenset(part) for size in range(1, len(system) + 1) for part in itertools.combinations(sorted(system), size))
-        inside = [formula for part in parts for formula in by_system.get(part, [])]
-        diagram = PhaseDiagram([entries[formula] for formula in inside])
-        for material in members[system]:
-            atoms = sum(count for _, count in material.composition)
-            entry = PDEntry(Composition(dict(material.composition)), _energy(material) * atoms)
-            found[material.id] = Stability(
-                float(diagram.get_form_energy_per_atom(entry)),
-                max(float(diagram.get_e_above_hull(entry, allow_negative=True) or 0.0), 0.0),
+        parts = (part for size in range(1, len(system) + 1) for part in itertools.combinations(sorted(system), size))
+        inside = [entries[each] for part in parts for each in lowest.get(frozenset(part), {}).values()]
+        diagram = PhaseDiagram(inside)
+        for identifier in identifiers:
+            height = diagram.get_e_above_hull(entries[identifier], allow_negative=True)
+            found[identifier] = Stability(
+                float(diagram.get_form_energy_per_atom(entries[identifier])), max(float(height or 0.0), 0.0)
             )
     return found
-
-
-def _system(material: Material) -> frozenset[str]:
-    return frozenset(symbol for symbol, _ in material.composition)
-
-
-def _energy(material: Material) -> float:
-    return float(material.provenance["energy_per_atom"])

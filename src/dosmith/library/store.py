@@ -7,8 +7,8 @@ A damaged shard is named in `damaged` and the rest is served.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.atomic import write_text
+from dosmith.atomic import replacing, write_text
 from dosmith.errors import LibraryError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import schema
@@ -279,13 +279,13 @@ def write_library(
     shards: dict[str, dict[str, Any]] = {}
     for first in range(0, len(materials), rows_per_shard):
         part = materials[first : first + rows_per_shard]
-        table = schema.to_table(part)
-        aside = folder / "part.parquet.writing"
-        pq.write_table(table, aside, compression="zstd", compression_level=9)
-        digest = hashlib.sha256(aside.read_bytes()).hexdigest()
+        content = io.BytesIO()
+        pq.write_table(schema.to_table(part), content, compression="zstd", compression_level=9)
+        digest = hashlib.sha256(content.getbuffer()).hexdigest()
         shard = f"part-{first // rows_per_shard:04d}-{digest[:8]}.parquet"
-        shards[shard] = {"rows": len(part), "bytes": aside.stat().st_size, "sha256": digest}
-        os.replace(aside, folder / shard)
+        shards[shard] = {"rows": len(part), "bytes": len(content.getbuffer()), "sha256": digest}
+        with replacing(folder / shard) as file:
+            file.write(content.getbuffer())
     manifest = {"schema_version": schema.VERSION, "name": name, **(facts or {}), "rows": len(materials), "shards": shards}
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     for stale in folder.glob("part-*.parquet"):
