@@ -307,6 +307,9 @@ def compute(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.")] = None,
     spin: Annotated[bool | None, typer.Option("--spin/--no-spin", help="Spin-polarised; by the elements when not given.")] = None,
+    relax_volume: Annotated[
+        bool, typer.Option("--relax-volume", help="First find the volume of lowest energy: about five times the work.")
+    ] = False,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the calculation.")] = 1,
     library: LibraryOption = None,
     plan: Annotated[Path | None, typer.Option("--plan", metavar="FILE", help="Compute a plan of many crystals.")] = None,
@@ -340,7 +343,7 @@ def compute(
     structure = find_structure(what, _library(library), prototype)
     folder = out or Path(f"{structure.composition.reduced_formula}-computed")
     with console.status("reading") as status:
-        result = compute_one(structure, engine, folder, spin, lambda text: status.update(text))
+        result = compute_one(structure, engine, folder, spin, lambda text: status.update(text), relax_volume)
     print_calculation(console, structure, result, folder)
 
 

@@ -92,7 +92,8 @@ print(" CP2K| version string:                  CP2K version 2023.1")
 for spin in range(spins):
     print(" Number of electrons:          ", (ELECTRONS + spins - 1 - spin) // spins)
 print("     1 NoMix/Diag. 0.30E+00    0.3     0.87023696        -2.2000339493 -2.20E+00")
-print("     2 Pulay/Diag. 0.30E+00    0.3     0.00000060        -2.0741598875 -2.44E-07")
+settled = not restarted or CALLS.read_text().split().count("restart") >= SETTLES
+print(f"     2 Pulay/Diag. 0.30E+00    0.3     {'0.00000060' if settled else '0.40000000'}        -2.0741598875 -2.44E-07")
 if CALLS.read_text().split().count("start") >= CONVERGES and not restarted:
     print("  *** SCF run converged in     2 steps ***")
 print(f"  Total energy:          {free / 27.211386245988:.14f}")
@@ -108,10 +109,11 @@ if "BAND_STRUCTURE" in text:
 """
 
 
-def tight_binding(folder: Path, electrons: int, converges: int = 1) -> str:
-    """A program in the place of CP2K; it converges from its `converges`-th start on."""
+def tight_binding(folder: Path, electrons: int, converges: int = 1, settles: int = 1) -> str:
+    """A program in the place of CP2K; it converges from its `converges`-th start on, and settles from the `settles`-th restart."""
     constants = (
-        f"from pathlib import Path\nCALLS, ELECTRONS, CONVERGES = Path({str(folder / 'calls')!r}), {electrons}, {converges}\n"
+        f"from pathlib import Path\nCALLS, ELECTRONS = Path({str(folder / 'calls')!r}), {electrons}\n"
+        f"CONVERGES, SETTLES = {converges}, {settles}\n"
     )
     return script(folder, f"#!{sys.executable}\n{constants}{PROGRAM}")
 
@@ -269,7 +271,17 @@ def test_each_way_of_mixing_is_tried_in_turn(tmp_path: Path, spin: bool) -> None
     assert len(failures) == len(ways) - 1
     assert all(str(way) in text for way, text in zip(ways, failures, strict=False))
     assert sum("self-consistent step" in text for text in reports) == 2 * len(calls)
-    assert result.provenance["scf_steps"] == 2
+    assert result.provenance["scf_steps"] == (4 if spin else 2)
+
+
+def test_a_polarised_run_that_does_not_settle_is_begun_anew(tmp_path: Path) -> None:
+    reports: list[str] = []
+    result = Cp2k(COARSE, tight_binding(tmp_path, 4, settles=2)).compute(FCC, spin=True, report=reports.append)
+    assert result.provenance["mixing"] == str(SPIN_MIXING[1])
+    assert (tmp_path / "calls").read_text().split() == ["start", "restart"] * 2
+    assert [text for text in reports if "no self-consistency" in text] == [f"{SPIN_MIXING[0]} led to no self-consistency"]
+    with pytest.raises(EngineError, match="did not converge Al"):
+        Cp2k(COARSE, tight_binding(tmp_path, 4, settles=99)).compute(FCC, spin=True)
 
 
 @pytest.mark.parametrize("spin", [False, True])

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dosmith.crystals.minimum import minimum
 from dosmith.crystals.prototypes import PROTOTYPES, Prototype
 from dosmith.errors import MissingExtraError, NotFoundError
 
@@ -164,14 +165,14 @@ class Potential:
                 known[size, stretch] = self.energy(shaped(size, stretch))
             return known[size, stretch]
 
-        size, lowest = _minimum(lambda x: energy(x, 0.0), 0.0, _SIZE_STEP)
+        size, lowest = minimum(lambda x: energy(x, 0.0), 0.0, _SIZE_STEP)
         stretch = 0.0
         if prototype.crystal_system != "cubic":
-            stretch, lowest = _minimum(lambda x: energy(size, x), 0.0, _STRETCH_STEP)
+            stretch, lowest = minimum(lambda x: energy(size, x), 0.0, _STRETCH_STEP)
             if abs(stretch) > _STRETCH_STEP / 2:  # far enough to change the volume too
                 fixed = stretch
-                size, _ = _minimum(lambda x: energy(x, fixed), size, _SIZE_STEP)
-                stretch, lowest = _minimum(lambda x: energy(size, x), fixed, _STRETCH_STEP)
+                size, _ = minimum(lambda x: energy(x, fixed), size, _SIZE_STEP)
+                stretch, lowest = minimum(lambda x: energy(size, x), fixed, _STRETCH_STEP)
         return Relaxed(shaped(size, stretch), lowest)
 
 
@@ -199,23 +200,3 @@ def _distinct(prototype: Prototype, assignments: Iterable[Sequence[str]]) -> Ite
         if crystal not in seen:
             seen.add(crystal)
             yield elements
-
-
-def _minimum(function: Callable[[float], float], start: float, step: float) -> tuple[float, float]:
-    """The place and value of the minimum next to `start`: walk downhill, then a parabola through the lowest three.
-
-    Raises:
-        NotFoundError: none within 20 steps.
-    """
-    places = [start - step, start, start + step]
-    values = [function(place) for place in places]
-    while (lowest := int(np.argmin(values))) in (0, len(places) - 1):
-        if len(places) > 20:
-            raise NotFoundError("the potential finds no volume of lowest energy")
-        side = 0 if lowest == 0 else len(places)
-        place = places[0] - step if lowest == 0 else places[-1] + step
-        places.insert(side, place)
-        values.insert(side, function(place))
-    below, here, above = values[lowest - 1 : lowest + 2]
-    place = places[lowest] - 0.5 * step * (above - below) / (above - 2 * here + below)
-    return place, function(place)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dosmith import formulas
 from dosmith.atomic import write_text
 from dosmith.crystals.prototypes import PROTOTYPES, prototype
+from dosmith.dft import volume
 from dosmith.dft.engine import Calculation, Engine, Report, is_magnetic
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError
 from dosmith.library import Library
@@ -62,7 +63,12 @@ def find_structure(what: str, library: Library, prototype_name: str | None = Non
 
 
 def compute(
-    structure: Structure, engine: Engine, folder: Path, spin: bool | None = None, report: Report | None = None
+    structure: Structure,
+    engine: Engine,
+    folder: Path,
+    spin: bool | None = None,
+    report: Report | None = None,
+    relax_volume: bool = False,
 ) -> Calculation:
     """Compute a crystal and write `dos.csv`, `structure.cif` and `calculation.json`.
 
@@ -72,9 +78,11 @@ def compute(
         folder: made when missing.
         spin: spin-polarised; None decides by the elements.
         report: told of the progress.
+        relax_volume: first find the volume of lowest energy.
 
     Raises:
         EngineError: see `Engine.compute`.
+        NotFoundError: there is no volume of lowest energy near the given one.
         DosmithError: the folder cannot be written.
     """
     try:
@@ -83,7 +91,10 @@ def compute(
         raise DosmithError(f"cannot write to {folder}: {error.strerror}") from None
     if spin is None:
         spin = is_magnetic(site.specie.symbol for site in structure)
-    result = engine.compute(structure, spin=spin, report=report)
+    if relax_volume:
+        structure, result = volume.relaxed(structure, engine, spin, report)
+    else:
+        result = engine.compute(structure, spin=spin, report=report)
     spectrum = result.spectrum
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")

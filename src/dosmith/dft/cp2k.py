@@ -75,15 +75,23 @@ class Mixing:
 MIXING = (Mixing("PULAY", 0.3, 8, 1e-5, 30), Mixing("BROYDEN", 0.1, 8, 1e-5, 60))
 """Ways tried in turn."""
 
-SPIN_MIXING = (Mixing("BROYDEN", 0.2, 30, 3e-4, 40), Mixing("BROYDEN", 0.1, 30, 5e-4, 60), Mixing("BROYDEN", 0.05, 60, 1e-3, 100))
-"""The same for spin-polarised runs. CP2K mixes the charge and the magnetisation each for itself, so they never settle
-to better than some 1e-4; what they reach is good for the density of states, and `FINISH` makes it good for the energy."""
+SPIN_MIXING = (
+    Mixing("BROYDEN", 0.1, 30, 2e-3, 40),
+    Mixing("BROYDEN", 0.05, 60, 2e-3, 60),
+    Mixing("BROYDEN", 0.02, 60, 2e-3, 100),
+)
+"""The same for spin-polarised runs. CP2K mixes the charge and the magnetisation each for itself: that brings them near
+self-consistency and then goes astray, so `FINISH` takes over."""
+
+FINISH = Mixing("DIRECT_P", 0.07, 1, 3e-3, 10)
+"""Last steps of a spin-polarised run: density matrices mixed in so small a share that no charge sloshes. The energy is then
+that of one density matrix, wrong only in second order."""
+
+SETTLED = 1.5e-2
+"""Largest change of the density matrix in the last of these steps with which a run is accepted."""
 
 TIGHT_EPS = 1e-10
 """Numerical threshold of the ways that follow one in which CP2K stopped."""
-
-FINISH = Mixing("DIRECT_P", 0.2, 1, 1e-9, 3)
-"""Last steps of a spin-polarised run: the energy is then that of one density matrix, wrong only in second order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,6 +193,11 @@ class Cp2k:
                     if _version(output) >= "CP2K 2024":  # it would take the few steps for a failure
                         text = text.replace("&SCF\n", "&SCF\n      IGNORE_CONVERGENCE_FAILURE\n", 1)
                     output = self._run(folder, text, report)
+                    changes = [float(change) for _, change in _STEP.findall(output)]
+                    steps += len(changes)
+                    if not changes or changes[-1] > SETTLED:
+                        report(f"{mixing} led to no self-consistency")
+                        continue
                 file = folder / "run.bs"
                 bands = read_bands(file.read_text(encoding="utf-8") if file.is_file() else "", len(fine.points))
             return _Run(

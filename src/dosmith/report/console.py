@@ -207,6 +207,9 @@ def print_calculation(console: Console, structure: Structure, result: Calculatio
         "moment": f"{result.moment:.2f} Bohr magnetons",
         "k-points": f"{'x'.join(map(str, result.provenance['k_points_dos']))}, interpolated",
     }
+    if "energies_by_volume" in result.provenance:
+        volume, tried = result.provenance["volume_per_atom"], len(result.provenance["energies_by_volume"])
+        facts["volume"] = f"{volume:.2f} \N{ANGSTROM SIGN}\N{SUPERSCRIPT THREE}/atom, of lowest energy ({tried} tried)"
     for name, value in facts.items():
         console.print(f"  [dim]{name:<9}[/dim] {value}", highlight=False)
     console.print(f"Written to {folder}: dos.csv, structure.cif, calculation.json", markup=False, highlight=False)
