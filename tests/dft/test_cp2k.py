@@ -212,6 +212,13 @@ def test_unpaired_electrons_have_the_parity_of_all(symbols: list[str]) -> None:
     assert moment <= unpaired <= moment + 1
 
 
+def test_a_start_stated_at_the_sites_comes_before_that_of_the_element() -> None:
+    crystal = Structure(3 * np.eye(3), ["Fe", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]], site_properties={"magmom": [1.0, 2.0]})
+    assert multiplicity(crystal) == 5  # three unpaired electrons and an even number of all
+    text = input_text(crystal, DftSettings(), True, SPIN_MIXING[0], (3, 3, 3), None)
+    assert re.findall(r"MAGNETIZATION (\S+)", text) == ["1", "2"]
+
+
 def test_a_missing_program_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(EngineError, match="not on PATH"):

@@ -17,7 +17,8 @@ from dosmith import formulas
 from dosmith.crystals.potential import ELEMENTAL, NAME, Potential
 from dosmith.crystals.prototypes import PROTOTYPES, Prototype
 from dosmith.dft import planning
-from dosmith.dft.plan import Entry, read_plan
+from dosmith.dft.cp2k import multiplicity
+from dosmith.dft.plan import Entry, read_plan, write_plan
 from dosmith.dft.planning import Step, extend, found, pair_entries, record_path, steps
 from dosmith.errors import FileFormatError
 
@@ -178,13 +179,26 @@ class TestSteps:
     def test_hold_everything_in_its_order(self) -> None:
         work = list(steps())
         kinds = [step.kind for step in work]
-        assert kinds == sorted(kinds, key=lambda kind: {"named": 0, "element": 1}.get(kind, 2))
-        assert Counter(kinds) == {"named": len(planning.NAMED), "element": 63, "pair": 63 * 62 // 2} | dict.fromkeys(
-            planning.TERNARIES, 300
-        )
+        assert kinds == sorted(kinds, key=lambda kind: {"named": 0, "molecule": 1, "element": 2}.get(kind, 3))
+        assert Counter(kinds) == {
+            "named": len(planning.NAMED),
+            "molecule": 7,
+            "element": 63,
+            "pair": 63 * 62 // 2,
+        } | dict.fromkeys(planning.TERNARIES, 300)
         middle = work[kinds.index("pair") : kinds.index("pair") + 700]
         assert {step.kind for step in middle} == {"pair", *planning.TERNARIES}
         assert [step.kind for step in middle[:6]] == ["pair", *planning.TERNARIES, "pair"]
+
+    def test_molecules_are_entries_of_their_own(self, tmp_path: Path) -> None:
+        entries = [found(Step("molecule", symbol), Springs(), random.Random(0))[0] for symbol in ("H", "O")]
+        write_plan(entries, tmp_path / "plan.parquet")
+        hydrogen, oxygen = read_plan(tmp_path / "plan.parquet")
+        assert ids([hydrogen, oxygen]) == ["H-molecule", "O-molecule"]
+        assert (hydrogen.spin, oxygen.spin) == (False, True)
+        assert hydrogen.crystal_system is None
+        assert hydrogen.structure.get_distance(0, 1) == pytest.approx(0.75)
+        assert multiplicity(oxygen.structure) == 3
 
     def test_named_ones_are_found_in_all_their_prototypes(self) -> None:
         springs = Springs()

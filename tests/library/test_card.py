@@ -171,6 +171,21 @@ def test_what_a_ledger_holds_stands_in_place_of_a_batch_and_has_its_stability(ba
     }
 
 
+def test_molecules_count_in_formation_energies_and_are_no_part_of_the_set(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    for outcome in (
+        computed("Pt-A1", -3000.0, -6.0),
+        computed("O-A3", -428.0, -4.0),
+        computed("O-molecule", -430.0, -5.0),
+        computed("PtO2-C1", -1288.0, -5.0),
+    ):
+        ledger.append(outcome)
+    library = build_open_set([], tmp_path / "set", [tmp_path / "ledger"])
+    assert library.ids == ["O-A3", "Pt-A1", "PtO2-C1"]
+    assert library.material("PtO2-C1").provenance["formation_energy"] == pytest.approx((-3 * 1288 + 3000 + 2 * 430) / 3)
+    assert library.material("O-A3").provenance["formation_energy"] == pytest.approx(2.0)
+
+
 def test_polymorphs_are_never_ordered_by_energies_of_two_kinds(batches: list[Path], tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger")
     ledger.append(computed("Pt-A3", -3000.0, -4.0))  # the batch has Pt-A1 with a CHGNet energy of -5.8

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dosmith.crystals.minimum import minimum
+from dosmith.crystals.molecules import BOND_LENGTHS, molecule
 from dosmith.crystals.prototypes import PROTOTYPES, Prototype
 from dosmith.errors import MissingExtraError, NotFoundError
 
@@ -27,8 +28,6 @@ ELEMENTAL = ("A1", "A2", "A3", "A4", "A_h")
 """Prototypes among which an element's reference is the lowest."""
 INTERCHANGEABLE = {"B1": "AB", "B2": "AB", "B3": "AB", "B4": "AB", "B_h": "AB", "C1_b": "AC", "L2_1": "BC", "P4/mmm AB2C": "BC"}
 """Sites of a prototype whose elements may change places: it stays the same crystal."""
-MOLECULES = {"H": 0.75, "N": 1.10, "O": 1.22, "F": 1.43, "Cl": 1.99, "Br": 2.29, "I": 2.68}
-"""Elements made of molecules of two atoms, and the bond length in Angstrom."""
 _BOX = 6.0  # Angstrom; a molecule's distance to the next, within the potential's reach
 _SIZE_STEP = 0.06  # of the logarithm of the volume
 _STRETCH_STEP = 0.04  # of the logarithm of c/a
@@ -149,8 +148,8 @@ class Potential:
         """
         if symbol not in self._elemental:
             energies = [self.reference(symbol).energy]
-            if symbol in MOLECULES:
-                energies.append(self.energy(_molecule(symbol)))
+            if symbol in BOND_LENGTHS:
+                energies.append(self.energy(molecule(symbol, _BOX)))
             self._elemental[symbol] = min(energies)
         return self._elemental[symbol]
 
@@ -181,13 +180,6 @@ def _measured_volume(symbol: str) -> float:
     from pymatgen.core.periodic_table import Element
 
     return float(Element(symbol).molar_volume) / 0.6022  # from cm^3/mol
-
-
-def _molecule(symbol: str) -> Structure:
-    from pymatgen.core.lattice import Lattice
-    from pymatgen.core.structure import Structure
-
-    return Structure(Lattice.cubic(_BOX), [symbol, symbol], np.array([[0, 0, 0], [MOLECULES[symbol] / _BOX, 0, 0]]))
 
 
 def _distinct(prototype: Prototype, assignments: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:

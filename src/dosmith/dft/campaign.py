@@ -177,7 +177,7 @@ def material_of(entry: Entry, result: Calculation, settings: DftSettings) -> Mat
             "energy_per_atom_from": "DFT, extrapolated to zero smearing",
             "settings": "converged" if settings == DftSettings() else "own",
             "settings_values": result.provenance.get("settings", settings.model_dump()),
-            "aflow_label": PROTOTYPES[entry.prototype].aflow,
+            "aflow_label": PROTOTYPES[entry.prototype].aflow if entry.prototype in PROTOTYPES else None,
             "magnetic_moment": result.moment,
             "fermi_ev": result.fermi,
             "n_electrons": result.electrons,

@@ -286,7 +286,7 @@ def input_text(
             f"KIND {symbol}",
             "BASIS_SET DZVP-MOLOPT-SR-GTH",
             "POTENTIAL GTH-PBE",
-            *([f"MAGNETIZATION {STARTING_MOMENTS.get(symbol, 0)}"] if spin else []),
+            *([f"MAGNETIZATION {_moment(structure, symbol):g}"] if spin else []),
         )
         for symbol in symbols
     ]
@@ -336,8 +336,15 @@ def _bands_section(points: FloatArray) -> str:
 
 def multiplicity(structure: Structure) -> int:
     """Unpaired electrons at the start of a spin-polarised run, plus one, as the number of electrons allows."""
-    moment = sum(STARTING_MOMENTS.get(site.specie.symbol, 0) for site in structure)
+    moment = round(sum(_moment(structure, site.specie.symbol) for site in structure))
     return moment + (sum(structure.atomic_numbers) - moment) % 2 + 1  # the pseudopotentials' cores are even
+
+
+def _moment(structure: Structure, symbol: str) -> float:
+    """Unpaired electrons of an atom at the start: from the sites' `magmom` where they have one."""
+    stated = [site.properties.get("magmom") for site in structure if site.specie.symbol == symbol]
+    moments = [STARTING_MOMENTS.get(symbol, 0) if moment is None else float(moment) for moment in stated]
+    return sum(moments) / len(moments)
 
 
 def read_bands(text: str, points: int) -> FloatArray:

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.atomic import replacing
+from dosmith.crystals.molecules import MOMENTS
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.dft.engine import is_magnetic
 from dosmith.errors import FileFormatError, NotFoundError
+from dosmith.library.stability import MOLECULE
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -42,7 +44,7 @@ class Entry:
     """One crystal to compute.
 
     Attributes:
-        prototype: Strukturbericht symbol.
+        prototype: Strukturbericht symbol, or `molecule`.
         species: element of each site.
         lattice: vectors as rows, Angstrom, shape (3, 3).
         frac_coords: shape (sites, 3).
@@ -70,21 +72,29 @@ class Entry:
         return f"{formulas.write(self.composition)}-{self.prototype.replace(' ', '-').replace('/', '')}"
 
     @property
-    def crystal_system(self) -> str:
-        """Of the prototype."""
-        return PROTOTYPES[self.prototype].crystal_system
+    def crystal_system(self) -> str | None:
+        """Of the prototype; None for a molecule."""
+        return None if self.prototype == MOLECULE else PROTOTYPES[self.prototype].crystal_system
+
+    @property
+    def moments(self) -> list[int] | None:
+        """Unpaired electrons of each atom at the start, where they are not those usual for its element."""
+        if self.prototype != MOLECULE or self.species[0] not in MOMENTS:
+            return None
+        return [MOMENTS[symbol] for symbol in self.species]
 
     @property
     def spin(self) -> bool:
         """Whether it is computed spin-polarised."""
-        return is_magnetic(self.species)
+        return is_magnetic(self.species) or self.moments is not None
 
     @property
     def structure(self) -> Structure:
         """The crystal."""
         from pymatgen.core.structure import Structure
 
-        return Structure(self.lattice, list(self.species), self.frac_coords)
+        moments = None if self.moments is None else {"magmom": self.moments}
+        return Structure(self.lattice, list(self.species), self.frac_coords, site_properties=moments)
 
 
 def write_plan(entries: Iterable[Entry], path: str | Path) -> None:
@@ -138,7 +148,7 @@ def _entries(rows: Sequence[dict[str, object]]) -> Iterator[Entry]:
             frac_coords=np.array(row["frac_coords"]).reshape(-1, 3),
             **values,  # type: ignore[arg-type]
         )
-        if entry.prototype not in PROTOTYPES:
+        if entry.prototype not in PROTOTYPES and entry.prototype != MOLECULE:
             raise ValueError(f"no prototype {entry.prototype}")
         if len(entry.frac_coords) != len(entry.species):
             raise ValueError(f"{len(entry.species)} atoms and {len(entry.frac_coords)} places")

@@ -19,12 +19,14 @@ import numpy as np
 
 from dosmith import formulas
 from dosmith.atomic import write_text
+from dosmith.crystals.molecules import BOND_LENGTHS, molecule
 from dosmith.crystals.potential import ELEMENTAL, NAME, Potential, Relaxed
 from dosmith.crystals.prototypes import PROTOTYPES, Prototype
 from dosmith.dft.plan import Entry, read_plan, write_plan
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import stability
+from dosmith.library.stability import MOLECULE
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -51,6 +53,8 @@ PER_KIND = 300
 """Ternaries tried of each kind."""
 PAIRS_PER_ROUND = 1
 """Pairs of elements between one ternary of each kind and the next."""
+BOX = 8.0
+"""Edge of the cube in which a molecule is alone, Angstrom."""
 LARGE = frozenset({"C14"})  # many atoms, much like C15: tried where C15 is near the hull, kept when lowest
 
 _CLOSE = 0.65  # of the sum of atomic radii
@@ -62,7 +66,7 @@ class Step:
     """A piece of the work.
 
     Attributes:
-        kind: named, element, pair, or for ternaries the name of their prototype.
+        kind: named, molecule, element, pair, or for ternaries the name of their prototype.
         what: formula, symbol, or two symbols joined by a dash.
     """
 
@@ -128,6 +132,7 @@ def record_path(path: str | Path) -> Path:
 def steps(seed: int = 0) -> Iterator[Step]:
     """All the work, most useful first; the same for the same seed."""
     yield from (Step("named", formula) for formula in NAMED)
+    yield from (Step("molecule", symbol) for symbol in BOND_LENGTHS)
     yield from (Step("element", symbol) for symbol in ELEMENTS)
     chance = random.Random(seed)
     pairs = ["-".join(pair) for pair in itertools.combinations(ELEMENTS, 2)]
@@ -148,6 +153,8 @@ def found(step: Step, potential: Potential, chance: random.Random) -> list[Entry
     if step.kind in TERNARIES:
         entry = candidate(PROTOTYPES[step.kind], formulas.parse(step.what), potential)
         return [entry] if entry and _worth(_formation(entry), 0.0, chance) else []
+    if step.kind == "molecule":
+        return [_molecule(step.what)]
     composition = formulas.parse(step.what)
     names = ELEMENTAL if len(composition) == 1 else [name for name in PROTOTYPES if name not in ELEMENTAL]
     return sorted(_candidates(composition, names, potential), key=_formation)
@@ -198,6 +205,18 @@ def candidate(prototype: Prototype, composition: Composition, potential: Potenti
         relaxed.energy,
         formation,
         NAME,
+    )
+
+
+def _molecule(symbol: str) -> Entry:
+    structure = molecule(symbol, BOX)
+    species = tuple(site.specie.symbol for site in structure)
+    return Entry(
+        MOLECULE,
+        species,
+        np.array(structure.lattice.matrix),
+        np.array(structure.frac_coords),
+        volume_from="a box, bond as measured",
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dosmith.atomic import write_text
 from dosmith.library.ledger import Ledger
-from dosmith.library.stability import stabilities
+from dosmith.library.stability import MOLECULE, stabilities
 from dosmith.library.store import ParquetLibrary, write_library
 from dosmith.records import Material
 from dosmith.sources.open_set import NAME, SETTINGS, read_batch
@@ -24,7 +24,8 @@ def build_open_set(batches: Iterable[str | Path], folder: str | Path, ledgers: I
     Args:
         batches: files of the first computations, JSON lines.
         folder: of the set.
-        ledgers: folders that campaigns wrote; what they hold stands in place of a batch's entry of the same id.
+        ledgers: folders that campaigns wrote; what they hold stands in place of a batch's entry of the same id. Molecules
+            count in formation energies and are no part of the set.
 
     Raises:
         NotFoundError, FileFormatError: a batch cannot be read.
@@ -39,7 +40,9 @@ def build_open_set(batches: Iterable[str | Path], folder: str | Path, ledgers: I
     }
     converged = [material for material in computed.values() if material.provenance["settings"] == "converged"]
     stable = stabilities(converged)
-    for identifier, stability in stable.items():
+    computed = {identifier: material for identifier, material in computed.items() if material.prototype != MOLECULE}
+    for identifier in stable.keys() & computed.keys():
+        stability = stable[identifier]
         facts = {"formation_energy": stability.formation_energy, "energy_above_hull": stability.above_hull}
         computed[identifier] = replace(computed[identifier], provenance=dict(computed[identifier].provenance) | facts)
     kept = [material for material in first if material.id not in computed]

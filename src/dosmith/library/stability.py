@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from dosmith.formulas import Composition
 from dosmith.records import Material
 
+MOLECULE = "molecule"
+"""Prototype of molecules in a box, which stand for their element in formation energies."""
+
 
 @dataclass(frozen=True)
 class Stability:
