@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -307,7 +306,7 @@ def energy_table(results: Results) -> str:
 def variation_table(results: Results) -> str:
     text = (
         "| setting | default | changed to | crystals | worst cosine | furthest from the reference, meV/atom"
-        " | largest change, meV/atom | time |\n|---|---|---|---|---|---|---|---|\n"
+        " | largest change, meV/atom |\n|---|---|---|---|---|---|---|\n"
     )
     rows: list[tuple[str, float | None, str]] = [("default", None, "default")]
     rows += [(setting, value, label(setting, value)) for setting, value in changed()]
@@ -318,10 +317,9 @@ def variation_table(results: Results) -> str:
         worst = min((row["cosine"], name) for name, row, _ in found)
         furthest = max(((row["meV/atom"], name) for name, row, _ in found), key=lambda pair: abs(pair[0]))
         change = max(((row["meV/atom"] - default["meV/atom"], name) for name, row, default in found), key=lambda p: abs(p[0]))
-        ratio = statistics.median(row["seconds"] / default["seconds"] for _, row, default in found)
         what = "all as they are | | " if value is None else f"`{setting}` | {getattr(DftSettings(), setting):g} | {value:g}"
         moved = "" if value is None else f"{change[0]:+.1f} ({change[1]})"
-        text += f"| {what} | {len(found)} | {worst[0]:.4f} ({worst[1]}) | {furthest[0]:+.1f} ({furthest[1]}) | {moved} | {ratio:.2f} |\n"
+        text += f"| {what} | {len(found)} | {worst[0]:.4f} ({worst[1]}) | {furthest[0]:+.1f} ({furthest[1]}) | {moved} |\n"
     return text
 
 
@@ -436,7 +434,7 @@ of the same elements; therefore each crystal has a partner of the same elements 
 energy difference between the two is given too.
 
 Basis, pseudopotentials and functional are the same in all runs: this is the error of the numerics, not of the physics.
-Times are of one thread of a machine with other work on it.
+Times are of one thread of a machine with other work on it, and tell little.
 
 ## The defaults against tight settings
 
@@ -447,7 +445,7 @@ Targets:
 {misses(results)}
 ## One setting changed
 
-Cosine and energy are against the reference; the change is against the default; time is the median ratio to the default. The column `crystals`
+Cosine and energy are against the reference; the change is against the default; times are in [throughput](throughput.md). The column `crystals`
 says how many of them were computed with the change; all changes were computed for {", ".join(varied) or "none of them yet"}.
 
 {variation_table(results)}

@@ -106,8 +106,10 @@ Monkhorst-Pack mesh, eigenvalues on a finer Gamma-centred one, no splines. Anyon
 data/campaign/plan.parquet --ledger data/campaign/ledger` computes what the ledger does not hold, and `dosmith data build-open-set`
 writes this folder from it.
 
-Crystals: for random element pairs and stoichiometries AB, A2B, A3B, the prototype of lowest CHGNet 0.3.0 energy, kept when its formation
-energy in that potential is below 0.10 eV/atom; volume from a CHGNet equation of state. Elements in A1, A2, A3, A4.
+Crystals: what the method's paper names; elements in A1, A2, A3, A4 and simple cubic; for random pairs of elements and stoichiometries AB, A2B, AB2,
+A3B, AB3 the cubic and the hexagonal prototype of lowest CHGNet 0.3.0 energy; perovskites, half and full Heusler and P4/mmm crystals of formulas
+that chemistry lets one expect. Kept is what lies within 0.1 eV/atom of the hull in that potential, and a tenth of what lies within 0.5 (the first batch:
+a formation energy below 0.10 eV/atom). Volumes are those of lowest CHGNet energy (docs/volumes.md).
 
 Energy above the hull of this set's own `converged` entries, eV/atom: {counted("energy_above_hull")}.
 
@@ -126,8 +128,8 @@ basis, k-points, spin treatment, moment, absolute Fermi level, number of electro
   Antiferromagnets are not looked for.
 - `gap` of `fine` and `fast` is the smallest difference on the mesh: up to about 0.3 eV it may be an artefact of a metal's coarse mesh. Their
   Fermi level lies anywhere in a gap; dosmith moves the energy zero to the valence-band top.
-- Hull and formation energies know the crystals of this set only: H, N, O and the halogens are in metal-like prototypes here, not molecules, so what
-  holds them comes out too stable.
+- Hull and formation energies know the crystals of this set only, and for H, N, O and the halogens the molecule in a box of 8 Angstrom, by the same
+  settings. Nothing is corrected: PBE binds O2 too strongly, so oxides come out less stable than they are.
 - No lanthanides (the packages' potentials for them come with other basis sets), actinides or noble gases.
 
 ## Files

@@ -38,7 +38,7 @@ PROTOTYPES: dict[str, tuple[str, str]] = {
 """Name in a batch -> Strukturbericht symbol, AFLOW label."""
 
 SETTINGS: dict[str, str] = {
-    "converged": "the settings of docs/convergence.md: plane-wave cutoff 400 or 800/30 Ry, EPS_DEFAULT 1e-8",
+    "converged": "settings of docs/convergence.md: cutoff 400 or 800/40 Ry, EPS_DEFAULT 1e-7, 500 K; the first ones 30 Ry, 1e-8, 1000 K",
     "fine": "plane-wave cutoff 300/40 Ry, EPS_SCF 1e-4, EPS_DEFAULT 1e-9",
     "fast": "plane-wave cutoff 200/30 Ry, EPS_SCF 1e-3, EPS_DEFAULT 1e-7",
 }
