@@ -29,8 +29,10 @@ data: .venv/core            ## rebuild the open DOS set from the campaign's ledg
 campaign: .venv/dev            ## compute what the ledger lacks of the open DOS set's plan (needs CP2K); stop with Ctrl-C
 	nice -n 19 $(BIN)/dosmith compute --plan data/campaign/plan.parquet --ledger data/campaign/ledger
 
-convergence: .venv/dev            ## the convergence study, into docs/convergence.md (needs CP2K)
+convergence: .venv/dev            ## what the DFT settings and volumes are worth, and throughput, into docs/ (needs CP2K)
 	$(BIN)/python benchmarks/convergence.py
+	$(BIN)/python benchmarks/volumes.py
+	$(BIN)/python benchmarks/throughput.py
 
 model: .venv/dev            ## train the shipped model again
 	$(BIN)/dosmith train --out models/paper
