@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -17,11 +22,12 @@ from pymatgen.core.structure import Structure
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.dft import campaign
 from dosmith.dft.engine import Calculation
-from dosmith.dft.plan import Entry
+from dosmith.dft.plan import Entry, write_plan
 from dosmith.errors import DosmithError, EngineError, LibraryError, SpectrumError
 from dosmith.library.ledger import Ledger, Outcome
 from dosmith.records import Spectrum
 from dosmith.settings import DftSettings
+from fake_cp2k import tight_binding
 
 ENERGIES = np.linspace(-10.0, 10.0, 401)
 
@@ -317,6 +323,30 @@ class TestInterrupt:
             campaign.run(PLAN, ledger, threads, 3, DftSettings(), progress)
         with ledger.lock():
             pass
+
+
+def test_a_campaign_killed_loses_what_was_running_and_no_more(tmp_path: Path) -> None:
+    tight_binding(tmp_path, 3)
+    plan = [make_entry(name, symbol) for name in ("A1", "A2", "A3") for symbol in ("Al", "Cu", "Au")]
+    write_plan(plan, tmp_path / "plan.parquet")
+    settings = {"SCF_SPACING": "0.9", "DOS_REFINEMENT": "2", "INTERPOLATION": "1"}
+    command = [sys.executable, "-m", "dosmith", "compute", "--plan", str(tmp_path / "plan.parquet"), "--workers", "2"]
+    environment = os.environ | {"PATH": f"{tmp_path}"} | {f"DOSMITH_DFT__{name}": value for name, value in settings.items()}
+    ledger = Ledger(tmp_path / "ledger")
+    kept = 0
+    for wanted in (2, 5):
+        with subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL) as process:
+            while len(ledger.reasons()) < wanted:
+                assert process.poll() is None
+                time.sleep(0.02)
+            os.killpg(process.pid, signal.SIGKILL)
+        assert len(ledger.reasons()) >= max(kept, wanted)
+        kept = len(ledger.reasons())
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert ledger.reasons() == {entry.id: None for entry in plan}
+    assert sum(outcome.material is not None for outcome in ledger.outcomes()) == len(plan)
+    calls = (tmp_path / "calls").read_text().split()
+    assert len(calls) <= len(plan) + 2 * 2  # at most what two workers ran at two kills
 
 
 def test_a_ledger_in_use_is_refused_before_anything_is_computed(engine: Engine, ledger: Ledger, compute: Compute) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +27,7 @@ from dosmith.dft.engine import STARTING_MOMENTS
 from dosmith.errors import EngineError
 from dosmith.library import ParquetLibrary
 from dosmith.settings import DftSettings
+from fake_cp2k import script, tight_binding
 
 FCC = Structure([[0, 2.02, 2.02], [2.02, 0, 2.02], [2.02, 2.02, 0]], ["Al"], [[0, 0, 0]])
 SILICON = Structure([[0, 2.73, 2.73], [2.73, 0, 2.73], [2.73, 2.73, 0]], ["Si"] * 2, [[0.0, 0.0, 0.0], [0.25, 0.25, 0.25]])
@@ -58,71 +58,6 @@ BANDS = """# Set 1: 2 special points, 2 k-points, 2 bands
        1    -1.00000000     1.00000000
        2    11.00000000     1.00000000
 """
-
-PROGRAM = """
-# A crystal with a flat band at -9 eV, the s band of an fcc lattice, and the same again 8 eV above; 100 eV more than their energy.
-import re
-from pathlib import Path
-import numpy as np
-from scipy.optimize import brentq
-from scipy.special import entr, expit
-
-text = Path("run.inp").read_text()
-spins = 2 if "LSD" in text.split() else 1
-width = 8.617333262e-5 * float(re.search("ELECTRONIC_TEMPERATURE .K. (.*)", text)[1])
-restarted = "SCF_GUESS RESTART" in text
-assert not restarted or Path("run-RESTART.kp").exists()
-with CALLS.open("a") as file:
-    print("restart" if restarted else "start", file=file)
-
-def rows(word):
-    return np.array([line.split()[1:] for line in text.splitlines() if line.split()[0] == word], dtype=float)
-
-def bands(points):
-    a, b, c = 2 * np.pi * points.T
-    s = -0.8 * np.cos([a, b, c, a - b, b - c, c - a]).sum(axis=0)
-    return np.stack([np.full(len(s), -9.0), s, s + 8], axis=1)
-
-mesh = rows("KPOINT")
-levels, weights = bands(mesh[:, :3]), mesh[:, 3:]
-fermi = brentq(lambda level: 2 * (weights * expit((level - levels) / width)).sum() - ELECTRONS, -90, 90, xtol=1e-12)
-filled = expit((fermi - levels) / width)
-free = 100 + 2 * (weights * (filled * levels - width * (entr(filled) + entr(1 - filled)))).sum()
-print(" CP2K| version string:                  CP2K version 2023.1")
-for spin in range(spins):
-    print(" Number of electrons:          ", (ELECTRONS + spins - 1 - spin) // spins)
-print("     1 NoMix/Diag. 0.30E+00    0.3     0.87023696        -2.2000339493 -2.20E+00")
-settled = not restarted or CALLS.read_text().split().count("restart") >= SETTLES
-print(f"     2 Pulay/Diag. 0.30E+00    0.3     {'0.00000060' if settled else '0.40000000'}        -2.0741598875 -2.44E-07")
-if CALLS.read_text().split().count("start") >= CONVERGES and not restarted:
-    print("  *** SCF run converged in     2 steps ***")
-print(f"  Total energy:          {free / 27.211386245988:.14f}")
-if "RESTART ON" in text:
-    Path("run-RESTART.kp").touch()
-if "BAND_STRUCTURE" in text:
-    with open("run.bs", "w") as file:
-        for number, row in enumerate(bands(rows("SPECIAL_POINT")), start=1):
-            for spin in range(1, spins + 1):
-                print(f"#  Point {number}      Spin {spin}:  0.0 0.0 0.0  1.0", "#   Band    Energy [eV]", sep="\\n", file=file)
-                for band, energy in enumerate(row, start=1):
-                    print(f"  {band}  {energy:.8f}  0.0", file=file)
-"""
-
-
-def tight_binding(folder: Path, electrons: int, converges: int = 1, settles: int = 1) -> str:
-    """A program in the place of CP2K; it converges from its `converges`-th start on, and settles from the `settles`-th restart."""
-    constants = (
-        f"from pathlib import Path\nCALLS, ELECTRONS = Path({str(folder / 'calls')!r}), {electrons}\n"
-        f"CONVERGES, SETTLES = {converges}, {settles}\n"
-    )
-    return script(folder, f"#!{sys.executable}\n{constants}{PROGRAM}")
-
-
-def script(folder: Path, text: str) -> str:
-    program = folder / "cp2k"
-    program.write_text(text, encoding="utf-8")
-    program.chmod(0o755)
-    return str(program)
 
 
 def s_band(count: int) -> np.ndarray:
