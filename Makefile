@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help design test check data campaign convergence model bench picture clean
+.PHONY: help design test check data campaign convergence model benchmark bench picture clean
 
 help:            ## list these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/'
@@ -37,6 +37,9 @@ convergence: .venv/dev            ## what the DFT settings and volumes are worth
 model: .venv/dev            ## train the shipped model again
 	$(BIN)/dosmith train --out models/paper
 
+benchmark: .venv/dev            ## the paper's tables and figures, then everything on held-out chemistry, into docs/benchmark
+	$(BIN)/dosmith benchmark --out docs/benchmark
+
 bench: .venv/dev            ## timings, into benchmarks/results.json
 	$(BIN)/python benchmarks/run.py
 
@@ -57,5 +60,5 @@ clean:            ## remove what was built
 	@touch $@
 
 .venv/dev: .venv/core
-	$(PIP) -e '.[cluster,dev,relax,train]'
+	$(PIP) -e '.[benchmark,cluster,dev,relax,train]'
 	@touch $@

@@ -234,3 +234,7 @@ def test_a_reader_that_stops_reading_is_no_error():
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert result.stdout.splitlines()[0].startswith("rank,")
     assert "Traceback" not in result.stderr
+
+
+def test_benchmark_needs_what_it_needs_and_help_says_so():
+    assert "dosmith[benchmark,train]" in answer("benchmark", "--help")

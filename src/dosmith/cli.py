@@ -243,6 +243,39 @@ def train(
     console.print(f"Saved in {out}", highlight=False, markup=False)
 
 
+@app.command()
+def benchmark(
+    context: typer.Context,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder of results, page and pictures; what is there is gone on with.")
+    ] = Path("benchmark-output"),
+    quick: Annotated[bool, typer.Option("--quick", help="A small part, in about a minute.")] = False,
+    library: LibraryOption = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """Reproduce the paper's tables and figures, then test everything on held-out chemistry. Needs dosmith[benchmark,train]."""
+    from dosmith.benchmark.page import write
+    from dosmith.benchmark.run import run
+    from dosmith.report.console import benchmark_progress, print_benchmark
+
+    console = _console()
+    if output is Format.table:
+        with benchmark_progress(console) as progress:
+            results = run(_library(library), out, _settings(context), quick, progress)
+    else:
+        results = run(_library(library), out, _settings(context), quick)
+    write(results, out)
+    if output is Format.json:
+        typer.echo(json.dumps(results))
+    elif output is Format.csv:
+        from dosmith.designer import csv_text
+
+        typer.echo(csv_text(results["results"]), nl=False)
+    else:
+        print_benchmark(console, results)
+        console.print(f"Written to {out}: README.md, can-and-cannot.md, benchmark.json", highlight=False, markup=False)
+
+
 @data_app.command("info")
 def data_info(library: LibraryOption = None, output: FormatOption = Format.table) -> None:
     """Tell what the open DOS set, or another library, holds."""

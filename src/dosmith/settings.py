@@ -106,6 +106,17 @@ class DesignSettings(_Section):
     model: str = Field("paper", description="name or folder of the model")
 
 
+class BenchmarkSettings(_Section):
+    """How the benchmark asks its questions."""
+
+    seed: int = Field(0, ge=0, description="seed of the splits, of noise and of the bootstrap; fold i trains with seed i")
+    folds: int = Field(5, ge=2, description="folds of each split, and seeds in-sample")
+    in_sample_epochs: int = Field(120, ge=1, description="epochs of networks that are asked for what they have seen")
+    held_out_epochs: int = Field(60, ge=1, description="epochs of networks that are asked for what they have not seen")
+    resamples: int = Field(2000, ge=100, description="resamples of the bootstrap")
+    processes: int = Field(2, ge=1, description="processes side by side, one thread each")
+
+
 class Settings(_Section):
     """All sections."""
 
@@ -114,6 +125,7 @@ class Settings(_Section):
     paper: PaperSettings = PaperSettings()
     dft: DftSettings = DftSettings()
     design: DesignSettings = DesignSettings()
+    benchmark: BenchmarkSettings = BenchmarkSettings()
 
 
 def load_settings(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:

@@ -29,7 +29,7 @@ from dosmith.library import schema
 from dosmith.records import Material
 
 MANIFEST = "manifest.json"
-_INDEX_COLUMNS = ("id", "formula", "n_elements", "crystal_system", "prototype", "energy_per_atom")
+_INDEX_COLUMNS = ("id", "formula", "n_elements", "crystal_system", "prototype", "energy_per_atom", "gap")
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -102,6 +102,11 @@ class Library:
     def prototypes(self) -> list[str | None]:
         """The prototype of each row."""
         return self._index["prototype"]
+
+    @property
+    def gaps(self) -> list[float | None]:
+        """The band gap of each row as its source states it, eV."""
+        return self._index["gap"]
 
     @cached_property
     def _rows_by_id(self) -> dict[str, int]:

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,12 +91,12 @@ def train_paper(
     torch.manual_seed(paper.seed)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the autoencoder is too small to share
-    tensors, elements = _train_element_vectors(compositions, vectors, paper, recipe, progress)
+    tensors, elements = train_element_vectors(compositions, vectors, paper, recipe, progress)
     torch.set_num_threads(threads)
     networks: dict[str, nn.Module] = {}
     for network, members in chosen.items():
         targets = np.array([composition_vector(compositions[i], elements) for i in members])
-        networks[network] = _train_inverse(
+        networks[network] = train_inverse(
             vectors[members], targets, paper, recipe, f"network for {network} crystals", progress, networks.get(ANY)
         )
         tensors |= {f"inverse-{network}.{key}": value.numpy() for key, value in networks[network].state_dict().items()}
@@ -148,10 +149,25 @@ def _varied(vectors: FloatArray, paper: PaperSettings, recipe: Recipe) -> tuple[
     return varied, float(np.median(cosines))
 
 
-def _train_element_vectors(
-    compositions: list[Composition], vectors: FloatArray, paper: PaperSettings, recipe: Recipe, progress: Progress | None
+def train_element_vectors(
+    compositions: Sequence[Composition],
+    vectors: FloatArray,
+    paper: PaperSettings,
+    recipe: Recipe,
+    progress: Progress | None = None,
 ) -> tuple[dict[str, NDArray[Any]], ElementVectors]:
-    """The arrays to save, and the element vectors: the autoencoder's latent values of the centroid DOS."""
+    """Element vectors: the autoencoder's latent values of the centroid DOS.
+
+    Args:
+        compositions: M of them.
+        vectors: standard vectors, shape (M, levels).
+        paper: widths, epochs, rate.
+        recipe: of the vectors.
+        progress: told of each epoch.
+
+    Returns:
+        the arrays to save by name; the element vectors of every element that occurs.
+    """
     import torch
 
     from dosmith.model.network import Autoencoder
@@ -178,16 +194,26 @@ def _train_element_vectors(
     return tensors, ElementVectors(centroids.symbols, values.astype(np.float64))
 
 
-def _train_inverse(
+def train_inverse(
     vectors: FloatArray,
     targets: FloatArray,
     paper: PaperSettings,
     recipe: Recipe,
-    name: str,
-    progress: Progress | None,
-    start: nn.Module | None,
+    name: str = "",
+    progress: Progress | None = None,
+    start: nn.Module | None = None,
 ) -> nn.Module:
-    """An inverse network, from scratch or, in fewer epochs, from the one for all crystals."""
+    """An inverse network, from scratch or, in fewer epochs, from the one for all crystals.
+
+    Args:
+        vectors: standard vectors, shape (M, levels).
+        targets: their composition vectors, shape (M, length).
+        paper: kernels, epochs, batches, rate, variation, seed of the batches; weights start from PyTorch's own seed.
+        recipe: of the vectors.
+        name: for `progress`.
+        progress: told of each epoch.
+        start: a trained network of the same shape to go on from.
+    """
     import torch
 
     from dosmith.model.network import InverseNetwork

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
     from rich.console import Console
+    from rich.progress import Progress
     from rich.table import Table
 
+    from dosmith.benchmark.jobs import Job
     from dosmith.designer import Design, Neighbour
     from dosmith.dft.engine import Calculation
     from dosmith.library import Library
     from dosmith.library.ledger import Outcome
-    from dosmith.model.training import Progress
+    from dosmith.model.training import Progress as TrainingProgress
     from dosmith.targets import Target
 
 FloatArray = NDArray[np.float64]
@@ -130,7 +132,7 @@ def print_model(console: Console, spec: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def training_progress(console: Console) -> Iterator[Progress]:
+def training_progress(console: Console) -> Iterator[TrainingProgress]:
     """A progress display that `train_paper` can report to."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -164,6 +166,14 @@ def _print_list(console: Console, sentences: Sequence[str]) -> None:
     console.print(grid)
 
 
+def _counting(console: Console) -> Progress:
+    """A bar that counts and tells the time left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console)
+
+
 def _table(title: str) -> Table:
     from rich import box
     from rich.table import Table
@@ -180,10 +190,7 @@ def _escape(text: str) -> str:
 @contextmanager
 def campaign_progress(console: Console) -> Iterator[Callable[[Outcome, int, int], None]]:
     """A bar over the entries of a plan with the one just finished; failures stay on the screen, with their reason."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
+    with _counting(console) as bar:
         task = bar.add_task("computing", total=None)
 
         def advance(outcome: Outcome, done: int, total: int) -> None:
@@ -192,6 +199,40 @@ def campaign_progress(console: Console) -> Iterator[Callable[[Outcome, int, int]
                 bar.console.print(f"{outcome.entry} failed: {outcome.reason}", markup=False, highlight=False)
 
         yield advance
+
+
+def print_benchmark(console: Console, results: Mapping[str, Any]) -> None:
+    """The headline: held-out chemical systems."""
+    shown = {
+        "top_5": "top 5",
+        "top_50": "top 50",
+        "screen": "blind picks",
+        "screen_09": "picks > 0.9",
+        "screen_closed": "gap closed",
+        "design": "design",
+    }
+    table = _table("Held-out chemical systems (95 % interval)")
+    table.add_column("method")
+    for name in shown.values():
+        table.add_column(name, justify="right")
+    scores: dict[str, dict[str, str]] = {}
+    for each in results["results"]:
+        if each["split"] == "system" and each["variant"] == "plain" and each["mean"] is not None:
+            text = f"{each['mean']:.3f} ({each['low']:.3f}-{each['high']:.3f})"
+            scores.setdefault(each["model"], {})[each["metric"]] = text
+    for model, row in scores.items():
+        table.add_row(model, *(row.get(metric, "") for metric in shown))
+    console.print(table)
+
+
+@contextmanager
+def benchmark_progress(console: Console) -> Iterator[Callable[[Job, int, int], None]]:
+    """A bar over the questions of the benchmark with the one just answered."""
+    with _counting(console) as bar:
+        task = bar.add_task("benchmark", total=None)
+        yield lambda job, done, total: bar.update(
+            task, description=" ".join(part for part in (job.subject, job.split, job.recipe) if part), completed=done, total=total
+        )
 
 
 def print_calculation(console: Console, structure: Structure, result: Calculation, folder: Path) -> None:

@@ -1,0 +1,181 @@
+"""The questions of the benchmark, each a job that can run alone, in any order, in another process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from dosmith.benchmark.baselines import BASELINES, Scores
+from dosmith.benchmark.cases import CASES, case
+from dosmith.benchmark.chemistry import element_map, gap_classes
+from dosmith.benchmark.data import Spectra
+from dosmith.benchmark.networks import DOS_BASED, ONE_HOT, inverse_network
+from dosmith.benchmark.outcomes import COLUMNS, outcomes
+from dosmith.benchmark.sensitivity import DISTURBANCES, RECIPES
+from dosmith.library import ParquetLibrary
+from dosmith.model.splits import SPLITS, Split
+from dosmith.settings import Settings
+from dosmith.spectra.standard import Recipe
+from dosmith.vectors.published import PUBLISHED
+
+PLAIN = "plain"
+"""The question as it is: neither disturbed nor with another recipe."""
+
+VARIED = "paper, varied"
+"""The paper's network trained longer, on spectra that are varied, as the shipped model is."""
+
+NETWORKS = {
+    "paper": DOS_BASED,
+    VARIED: DOS_BASED,
+    "paper, SkipAtom": PUBLISHED[0],
+    "paper, mat2vec": PUBLISHED[1],
+    "paper, one-hot": ONE_HOT,
+}
+"""The paper's network and its element vectors."""
+
+KINDS = (DOS_BASED, *PUBLISHED, ONE_HOT)
+"""Element vectors whose chemistry is looked at."""
+
+DEFAULT = "paper"
+"""The model whose sensitivity is shown."""
+
+TESTED = {
+    "in-sample": (*BASELINES, *(name for name in NETWORKS if name != VARIED)),
+    "formula": (*BASELINES, DEFAULT),
+    "system": (*BASELINES, *NETWORKS),
+    "element-relaxed": (*BASELINES, DEFAULT),
+    "element-strict": (*BASELINES, DEFAULT),
+}
+"""Which methods face which split."""
+
+SENSITIVE = ("mixed centroids", "substitution", DEFAULT)
+"""Which methods are disturbed, on the held-out chemical systems."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One question.
+
+    Attributes:
+        kind: outcomes, map, gaps or case.
+        subject: method, kind of element vectors, or case.
+        split: of outcomes.
+        fold: of the split.
+        recipe: of `RECIPES`, or `PLAIN`.
+    """
+
+    kind: str
+    subject: str
+    split: str = ""
+    fold: int = 0
+    recipe: str = PLAIN
+
+    @property
+    def name(self) -> str:
+        """Unique, and fit for a file."""
+        parts = [self.kind, self.subject, self.split, str(self.fold), self.recipe]
+        return ".".join("".join(c if c.isalnum() or c == "-" else "_" for c in part) for part in parts)
+
+
+def jobs(settings: Settings, quick: bool = False) -> list[Job]:
+    """All questions, the longest first.
+
+    Args:
+        settings: how many folds.
+        quick: only what needs no network but the paper's on two folds of the headline split.
+    """
+    folds = range(settings.benchmark.folds)
+    if quick:
+        asked = [Job("outcomes", method, "system", fold) for method in (DEFAULT, *BASELINES) for fold in folds[:2]]
+        return [*asked, Job("map", DOS_BASED), *(Job("case", each.key) for each in CASES if each.n_elements == 2)]
+    asked = [Job("outcomes", method, split, fold) for split, methods in TESTED.items() for method in methods for fold in folds]
+    asked += [Job("outcomes", method, "system", fold, recipe) for recipe in RECIPES for method in SENSITIVE for fold in folds]
+    asked += [Job("gaps", kind) for kind in KINDS]
+    asked += [Job("map", kind) for kind in KINDS if kind != ONE_HOT]
+    asked += [Job("case", each.key) for each in CASES]
+    return sorted(asked, key=lambda job: job.subject not in NETWORKS)
+
+
+def answer(job: Job, library: str, settings: str) -> str:
+    """Do a job.
+
+    Args:
+        job: which.
+        library: folder of the library.
+        settings: as JSON.
+
+    Returns:
+        what was found, as JSON; see `outcomes_of` and the modules that answer the other kinds.
+    """
+    options, store = Settings.model_validate_json(settings), _library(library)
+    if job.kind == "outcomes":
+        return json.dumps(outcomes_of(job, store, options))
+    if job.kind == "case":
+        return json.dumps(case(next(each for each in CASES if each.key == job.subject), store, options))
+    ask = {"map": element_map, "gaps": gap_classes}[job.kind]
+    return json.dumps(ask(_spectra(library, Recipe.from_settings(options.spectra)), options, job.subject))
+
+
+def outcomes_of(job: Job, library: ParquetLibrary, settings: Settings) -> dict[str, Any]:
+    """Outcomes of a method on one fold: for `PLAIN` and each disturbance the columns of `outcomes.COLUMNS`, and ids and systems.
+
+    With another recipe the method learns from, and is shown, spectra of that recipe; what it finds is judged by the usual ones.
+    """
+    usual = Recipe.from_settings(settings.spectra)
+    spectra = _spectra(str(library.folder), usual)
+    options = settings.benchmark
+    split = SPLITS[job.split](spectra.compositions, spectra.wanted, options.folds, options.seed)[job.fold]
+    seen = spectra
+    if job.recipe != PLAIN:
+        other = _spectra(str(library.folder), RECIPES[job.recipe](usual))
+        seen = other.like(spectra)
+    scores = fit(job.subject, seen, split, settings)
+    shown = {PLAIN: seen.vectors[split.test]}
+    if job.split == "system" and job.subject in SENSITIVE and job.recipe == PLAIN:
+        for number, (name, disturbance) in enumerate(DISTURBANCES.items()):
+            generator = np.random.default_rng([options.seed, job.fold, number])
+            shown[name] = disturbance.apply(seen.vectors[split.test], usual.grid, generator)
+    tables = {name: outcomes(spectra, split, scores, vectors) for name, vectors in shown.items()}
+    return {
+        "ids": [spectra.ids[row] for row in split.test],
+        "systems": [spectra.systems[row] for row in split.test],
+        "left_out": list(split.left_out),
+        "spectra": len(split.train),
+        "columns": {
+            variant: {name: [_plain(value) for value in table[name]] for name in COLUMNS} for variant, table in tables.items()
+        },
+    }
+
+
+def fit(method: str, spectra: Spectra, split: Split, settings: Settings) -> Scores:
+    """A method, ready to be asked."""
+    if method in BASELINES:
+        return BASELINES[method](spectra, split)
+    import torch
+
+    torch.set_num_threads(1)  # processes stand side by side instead
+    options = settings.benchmark
+    longer = split.name == "in-sample" or method == VARIED
+    changes: dict[str, float] = {"epochs": options.in_sample_epochs if longer else options.held_out_epochs}
+    if method != VARIED:
+        changes["plain_share"] = 1.0  # the paper does not vary its spectra
+    paper = settings.paper.model_copy(update=changes)
+    return inverse_network(spectra, split, paper, NETWORKS[method])
+
+
+def _plain(value: np.float64) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None
+
+
+@lru_cache(maxsize=1)
+def _library(folder: str) -> ParquetLibrary:
+    return ParquetLibrary(folder)
+
+
+@lru_cache(maxsize=8)
+def _spectra(folder: str, recipe: Recipe) -> Spectra:
+    return Spectra.of(_library(folder), recipe)

@@ -1,0 +1,133 @@
+"""From what became of each target to numbers with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from dosmith.benchmark.data import FloatArray
+
+Columns: TypeAlias = Mapping[str, FloatArray]
+"""Columns of outcomes by name; see `outcomes.COLUMNS`."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A ratio of two sums over targets; with ones below, a mean.
+
+    Attributes:
+        meaning: in words.
+        above: what is summed above the line, one number for each target.
+        below: what is summed below it.
+        held_out: whether it has a meaning only where the test spectra were hidden.
+    """
+
+    meaning: str
+    above: Callable[[Columns], FloatArray]
+    below: Callable[[Columns], FloatArray]
+    held_out: bool = False
+
+
+def mean_of(column: str, meaning: str, held_out: bool = False) -> Metric:
+    """The mean of a column over all targets."""
+    return _mean(meaning, lambda columns: columns[column], held_out)
+
+
+def _mean(meaning: str, value: Callable[[Columns], FloatArray], held_out: bool = False) -> Metric:
+    return Metric(meaning, value, lambda columns: np.ones(len(next(iter(columns.values())))), held_out)
+
+
+def _known(meaning: str, name: str) -> Metric:
+    """Of the targets for which there is a value."""
+    return Metric(
+        meaning,
+        lambda columns: np.nan_to_num(columns[name]),
+        lambda columns: np.isfinite(columns[name]) * 1.0,
+    )
+
+
+def _within(column: str, top: int) -> Callable[[Columns], FloatArray]:
+    return lambda columns: (columns[column] <= top).astype(np.float64)
+
+
+def _exceeds(column: str, threshold: float) -> Callable[[Columns], FloatArray]:
+    return lambda columns: (np.nan_to_num(columns[column]) > threshold).astype(np.float64)
+
+
+def _closed(meaning: str, picked: str) -> Metric:
+    """How much of the way from random picks to the best there are."""
+    return Metric(
+        meaning,
+        lambda columns: columns[picked] - columns[picked.replace("screen", "screen_random")],
+        lambda columns: columns[picked.replace("screen", "screen_best")] - columns[picked.replace("screen", "screen_random")],
+        held_out=True,
+    )
+
+
+METRICS: dict[str, Metric] = {
+    "top_1": _mean("own composition first", _within("rank", 1)),
+    "top_5": _mean("own composition among the first 5 (the paper's composition accuracy)", _within("rank", 5)),
+    "top_50": _mean("own composition among the first 50", _within("rank", 50)),
+    "mrr": _mean("mean of 1 / rank of the own composition", lambda columns: np.reciprocal(columns["rank"])),
+    "system_1": _mean("own elements, in any ratio, first", _within("system_rank", 1)),
+    "system_5": _mean("own elements, in any ratio, among the first 5 sets", _within("system_rank", 5)),
+    "elements_1": mean_of("elements_1", "share of the own elements in the first candidate"),
+    "elements_5": mean_of("elements_5", "share of the own elements in the first 5 candidates"),
+    "pattern_07": _mean(
+        "mean cosine of the first 5 candidates' known DOS above 0.7 (the paper's DOS-pattern accuracy)", _exceeds("pattern", 0.7)
+    ),
+    "pattern_09": _mean("the same above 0.9", _exceeds("pattern", 0.9)),
+    "pattern": _known("mean cosine of the first 5 candidates' known DOS, where any is known", "pattern"),
+    "coverage": mean_of("coverage", "share of the first 5 candidates with a known DOS"),
+    "screen": mean_of("screen", "blind screening: mean true cosine of five picks", held_out=True),
+    "screen_09": mean_of("screen_09", "blind screening: share of picks above 0.9", held_out=True),
+    "screen_closed": _closed("blind screening: share of the way from random picks to the best, by mean cosine", "screen"),
+    "screen_closed_09": _closed("blind screening: the same by the share above 0.9", "screen_09"),
+    "design": _known("design, own composition excluded: mean cosine of the first 5 with a known DOS", "design"),
+    "design_09": _known("design: share of those above 0.9", "design_09"),
+    "design_coverage": mean_of("design_coverage", "design: share of the first 5 with a known DOS"),
+}
+"""The metrics by name."""
+
+ORACLE: dict[str, Metric] = {
+    "screen": mean_of("screen_best", "of the best there are", held_out=True),
+    "screen_09": mean_of("screen_best_09", "of the best there are", held_out=True),
+}
+"""What blind screening could reach at most."""
+
+
+def summarise(
+    columns: Columns, systems: Sequence[str], metrics: Mapping[str, Metric], resamples: int, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """Mean and 95 % interval of each metric, by a bootstrap over chemical systems.
+
+    Compounds of one system are no independent witnesses, so whole systems are drawn with all that belongs to them.
+
+    Args:
+        columns: outcomes, one row for each target and seed.
+        systems: chemical system of each row.
+        metrics: which.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Returns:
+        mean, low and high of each metric by name; nan without a single target that counts.
+    """
+    names, group = np.unique(np.array(systems, dtype=str), return_inverse=True)
+    generator = np.random.default_rng(seed)
+    draws = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples) if len(names) else None
+    found: dict[str, dict[str, Any]] = {}
+    for name, metric in metrics.items():
+        above = np.bincount(group, weights=metric.above(columns), minlength=len(names))
+        below = np.bincount(group, weights=metric.below(columns), minlength=len(names))
+        if draws is None or below.sum() == 0:
+            found[name] = {"mean": None, "low": None, "high": None}
+            continue
+        drawn = draws @ below
+        values = (draws @ above)[drawn > 0] / drawn[drawn > 0]
+        low, high = np.quantile(values, [0.025, 0.975])
+        found[name] = {"mean": float(above.sum() / below.sum()), "low": float(low), "high": float(high)}
+    return found

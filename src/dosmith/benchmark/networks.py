@@ -1,0 +1,86 @@
+"""The paper's network as a method of the benchmark, with DOS-based, published or no element vectors. Needs PyTorch."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.benchmark.baselines import Scores
+from dosmith.benchmark.data import FloatArray, IntArray, Space, Spectra
+from dosmith.model.splits import Split
+from dosmith.settings import PaperSettings
+from dosmith.vectors.compositions import composition_vector
+from dosmith.vectors.elements import ElementVectors
+from dosmith.vectors.published import one_hot, published
+
+DOS_BASED = "dos"
+ONE_HOT = "one-hot"
+
+
+def inverse_network(spectra: Spectra, split: Split, paper: PaperSettings, elements: str = DOS_BASED) -> Scores:
+    """Train element vectors and the inverse network on the training rows of a split.
+
+    Args:
+        spectra: all of them.
+        split: of which `train` is learned from; its fold is the seed.
+        paper: how to train; the seed in it is not used.
+        elements: `DOS_BASED`, `ONE_HOT`, or a name of `vectors.published.PUBLISHED`.
+
+    Returns:
+        scores: minus the squared distance of the predicted composition vector to each composition's; -inf for compositions of
+        elements without a vector.
+    """
+    import torch
+
+    from dosmith.model.paper import train_inverse
+
+    torch.manual_seed(split.fold)
+    vectors = element_vectors(spectra, split, paper, elements)
+    rows = [row for row in split.train if spectra.wanted[row]]
+    rows = [row for row in rows if all(symbol in vectors.symbols for symbol, _ in spectra.compositions[row])]
+    targets = np.array([composition_vector(spectra.compositions[row], vectors) for row in rows])
+    network = train_inverse(spectra.vectors[rows], targets, paper.model_copy(update={"seed": split.fold}), spectra.recipe)
+
+    def scores(rows: IntArray, shown: FloatArray) -> NDArray[np.float32]:
+        with torch.no_grad():
+            points = network(torch.tensor(shown, dtype=torch.float32)).numpy()
+        return -distances(points, vectors, spectra.space)
+
+    return scores
+
+
+def element_vectors(spectra: Spectra, split: Split, paper: PaperSettings, elements: str) -> ElementVectors:
+    """The element vectors of a kind, for the elements that the training rows hold."""
+    compositions = [spectra.compositions[row] for row in split.train]
+    if elements == DOS_BASED:
+        from dosmith.model.paper import train_element_vectors
+
+        return train_element_vectors(compositions, spectra.vectors[split.train], paper, spectra.recipe)[1]
+    present = {symbol for composition in compositions for symbol, _ in composition}
+    symbols = [symbol for symbol in spectra.space.symbols if symbol in present]
+    return one_hot(symbols) if elements == ONE_HOT else published(elements, symbols)
+
+
+def distances(points: NDArray[np.float32], vectors: ElementVectors, space: Space) -> NDArray[np.float32]:
+    """Squared distance of predicted composition vectors to those of every composition of a space.
+
+    Args:
+        points: shape (M, n * EV length).
+        vectors: of elements; inf stands where one is missing.
+        space: of C compositions of n elements.
+
+    Returns:
+        shape (M, C).
+    """
+    n, choices = space.members.shape[1], int(space.counts.max())
+    counts = np.arange(1, choices + 1, dtype=np.float32)
+    values = vectors.values.astype(np.float32)
+    norms = (values**2).sum(axis=1)[:, None] * counts**2  # (known elements, counts)
+    known = [space.symbols.index(symbol) for symbol in vectors.symbols]
+    total = np.zeros((len(points), len(space)), dtype=np.float32)
+    for slot in range(n):
+        point = points[:, slot * vectors.length : (slot + 1) * vectors.length]
+        costs = np.full((len(points), len(space.symbols), choices), np.inf, dtype=np.float32)
+        costs[:, known] = (point**2).sum(axis=1)[:, None, None] + norms - 2 * (point @ values.T)[:, :, None] * counts
+        total += costs.reshape(len(points), -1)[:, space.members[:, slot] * choices + space.counts[:, slot] - 1]
+    return total

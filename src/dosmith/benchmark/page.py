@@ -1,0 +1,347 @@
+"""The benchmark's pages, written from its results alone: what was measured, and what that means for a user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dosmith.atomic import write_text
+from dosmith.benchmark.cases import CASES, Case
+from dosmith.benchmark.chemistry import GAP_CLASSES
+from dosmith.benchmark.figures import draw, models, score
+from dosmith.benchmark.jobs import DEFAULT, NETWORKS, PLAIN, SENSITIVE, VARIED
+from dosmith.benchmark.metrics import METRICS
+from dosmith.benchmark.networks import DOS_BASED
+from dosmith.benchmark.run import SAMPLE
+
+PAGE, GUIDE = "README.md", "can-and-cannot.md"
+
+SPLIT_NAMES = {
+    "in-sample": "in-sample",
+    "formula": "held-out formula",
+    "system": "held-out chemical system",
+    "element-relaxed": "left-out element, known by itself",
+    "element-strict": "left-out element, unknown",
+}
+
+ACTIVITIES = (
+    ("Pt3Ni", "0.53", "J. Wu et al., J. Am. Chem. Soc. 2010, 132, 4984", "truncated octahedra"),
+    ("Pt3Fe", "0.454", "C. Jung et al., ACS Appl. Mater. Interfaces 2017, 9, 31806", "ordered L1_2 on carbon"),
+    ("Pt3Co", "", "Y. Xiong et al., Chem. Mater. 2018, 30, 1532", ""),
+    ("Pt3Rh", "", "B. Narayanamoorthy et al., RSC Adv. 2014, 4, 55571", ""),
+    ("Pt3Mn", "", "J. Lim et al., J. Mater. Chem. A 2022, 10, 7399", ""),
+)
+"""Mass activity of oxygen reduction at 0.9 V, A per mg of Pt, as the abstracts of the sources of the paper's Fig. 5a state it; empty where
+theirs states none. Measured on particles of different shape: not to be compared finely."""
+
+
+def write(results: Mapping[str, Any], folder: Path) -> None:
+    """Write both pages and their pictures into a folder."""
+    pictures = draw(results, folder)
+    write_text(folder / PAGE, page(results, pictures))
+    write_text(folder / GUIDE, guide(results))
+
+
+def page(results: Mapping[str, Any], pictures: Sequence[str]) -> str:
+    """The page of results in Markdown."""
+    library = results["library"]
+    parts = [
+        f"""# The benchmark
+
+Written by `dosmith benchmark` (`make benchmark`) from [benchmark.json](benchmark.json); nothing here is typed by hand. What it means for you is
+in [what dosmith can and cannot do]({GUIDE}).
+
+Data: {library["name"]}, {library["count"]:,} spectra; {library["asked"]:,} of them, in {library["systems"]:,} chemical systems, are binaries with
+counts up to 3 and are asked for. The answer is one of {library["compositions"]:,} compositions of {library["elements"]} elements. Unless said otherwise,
+numbers are means with 95 % intervals from a bootstrap over chemical systems ({results["settings"]["resamples"]:,} resamples), of
+{results["settings"]["folds"]} folds or seeds. A missing prediction counts as wrong.
+""",
+        _headline(results, pictures),
+        _paper(results, pictures),
+        _splits(results),
+        _sensitivity(results, pictures),
+        _definitions(results),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def guide(results: Mapping[str, Any]) -> str:
+    """What dosmith can and cannot do, in plain words with the numbers of the benchmark."""
+
+    def of(model: str, metric: str, split: str = "system", digits: int = 2) -> str:
+        found = score(results, model, split, metric)
+        return "?" if found is None else f"{found['mean']:.{digits}f}"
+
+    def share(model: str, metric: str, split: str = "system") -> str:
+        found = score(results, model, split, metric)
+        return "?" if found is None else f"{found['mean']:.1%}".replace("%", " %")
+
+    versus = _compare(results, DEFAULT, "substitution", "screen")
+    return f"""# What dosmith can and cannot do
+
+Written by `dosmith benchmark` from [its results](README.md). "New" means here: a chemical system of which the model saw nothing.
+
+## It finds a material it knows from its DOS
+
+Of spectra it was trained on, the network of the paper finds the composition among its first five for {share(DEFAULT, "top_5", "in-sample")}. A lookup in the same set finds every one
+of them: `dosmith similar` is as good for that, needs no model and shows how similar the curves really are. Use it first.
+
+## It does not name the composition of a new material
+
+For a DOS from a new chemical system its true composition is among the first five for {share(DEFAULT, "top_5")}, among the first fifty for {share(DEFAULT, "top_50")}. The simplest rule, to take the
+known materials with the nearest DOS and replace elements by others of their group, reaches {share("substitution", "top_5")} and {share("substitution", "top_50")}. Many compositions share
+one DOS, so no method can name the one that was meant; what matters is whether those named have that DOS.
+
+## It finds materials that have the DOS, though not as well as one would like
+
+Told to choose five out of materials whose DOS it cannot see, the paper's network chooses ones with a mean true similarity of {of(DEFAULT, "screen")}. Choosing at random gives {of("random", "screen")},
+substitution {of("substitution", "screen")}, the best choice there is {of("oracle", "screen")}. So {versus}. Above 0.9, which is what one would call the same DOS, are {share(DEFAULT, "screen_09")} of the network's picks,
+{share("substitution", "screen_09")} of substitution's, {share("random", "screen_09")} of random ones, {share("oracle", "screen_09")} of the best.
+
+Retrieval cannot answer this question at all: it never names what is not in the database. That is what a model, or substitution, is for.
+
+## It knows little of an element it has hardly seen
+
+Of targets with an element that the model knows only as a pure element, {share(DEFAULT, "system_5", "element-relaxed")} get their set of elements among the first five sets; of targets with an element it has never seen, none can. Substitution, which
+knows the periodic table, reaches {share("substitution", "system_5", "element-relaxed")} and {share("substitution", "system_5", "element-strict")}.
+
+## A similarity of 0.7 says little
+
+The five known materials nearest to the *mean* spectrum, the same five whatever the target, have a mean similarity above 0.7 to {share("mean spectrum", "pattern_07")} of all targets, and above 0.9 to {share("mean spectrum", "pattern_09")}. Read 0.9 as similar, 0.7 as unremarkable.
+
+## How sure to be
+
+1. Look at `dosmith similar` beside every design. If a known material has a similarity above 0.95, it is the better answer.
+2. Take candidates outside the database as a list to compute, not as a result. Of the network's first five for a new target {share(DEFAULT, "design_coverage")} have a known DOS; {share(DEFAULT, "design_09")} of
+   those are above 0.9 (substitution: {share("substitution", "design_coverage")} and {share("substitution", "design_09")}).
+3. A curve with another energy zero, a narrower window or much noise is another curve: see the [sensitivity](README.md#sensitivity).
+"""
+
+
+def _compare(results: Mapping[str, Any], model: str, other: str, metric: str) -> str:
+    first, second = score(results, model, "system", metric), score(results, other, "system", metric)
+    if first is None or second is None:
+        return "the two cannot be compared"
+    if first["low"] > second["high"]:
+        return f"the network is better than {other}"
+    if first["high"] < second["low"]:
+        return f"the network is worse than {other}: use both"
+    return f"the network is about as good as {other}"
+
+
+def _headline(results: Mapping[str, Any], pictures: Sequence[str]) -> str:
+    columns = (
+        "top_5",
+        "top_50",
+        "screen",
+        "screen_09",
+        "screen_closed",
+        "screen_closed_09",
+        "pattern_09",
+        "coverage",
+        "design",
+        "design_coverage",
+    )
+    return f"""## Held-out chemical systems
+
+The headline: everything that any method learned comes from other chemical systems. *Blind screening*: the DOS of the held-out materials is hidden, each
+method picks five of them for each held-out target (its own composition excluded), and the picks are judged by their true DOS. *Closed* is the share of the way
+from random picks to the five best there are. *Design*: the first five of the whole space, own composition excluded, judged where their DOS is known.
+
+{_table(results, "system", columns)}
+
+Retrieval never names a composition that it has not seen, so it makes no blind pick. The mean spectrum answers every target alike.
+
+{_picture("screening", "True similarity of blind picks", pictures)}"""
+
+
+def _paper(results: Mapping[str, Any], pictures: Sequence[str]) -> str:
+    parts = ["## The paper, row by row\n"]
+    maps = results["maps"]
+    if DOS_BASED in maps:
+        rows = [
+            f"| {name} | {found['agreement']:.2f} | {found['shuffled']['mean']:.2f} ({found['shuffled']['low']:.2f}-{found['shuffled']['high']:.2f}) | {found['n']} |"
+            for name, found in maps.items()
+        ]
+        parts.append(
+            f"""### Element vectors know chemistry (Fig. 2b)
+
+Share of elements whose nearest element vector belongs to the same of the seven families that the paper marks; shuffled labels beside it (range of 95 %).
+
+| element vectors | same family | shuffled | elements |
+|---|---|---|---|
+{chr(10).join(rows)}
+
+{_picture("elements", "Map of the elements (t-SNE)", pictures)}"""
+        )
+    if results["gaps"]:
+        rows = [
+            f"| {name} | {_interval(found['right'])} | {found['balanced']:.3f} | {_interval(found['majority'])} | {' / '.join(str(c) for c in found['classes'])} |"
+            for name, found in results["gaps"].items()
+        ]
+        parts.append(
+            f"""### Class of the band gap from the composition vector (Table S1)
+
+Below {GAP_CLASSES[0]} eV, up to {GAP_CLASSES[1]} eV, above; a small network (64 hidden units), formulas held out. The paper: 92 % (DOS-based), 93 % (formula-based). Always answering the commonest
+class is the baseline; "balanced" is the mean over the classes.
+
+| element vectors | accuracy | balanced | commonest class | spectra by class |
+|---|---|---|---|---|
+{chr(10).join(rows)}
+"""
+        )
+    if models(results, "in-sample"):
+        sampled = f"in-sample, {SAMPLE} at random"
+        rows = []
+        stated = {
+            "paper": ("0.98", "0.85"),
+            "paper, SkipAtom": ("0.77 (other formula-based vectors)", "lower"),
+            "paper, one-hot": ("lower still", "lower"),
+        }
+        for model in models(results, "in-sample"):
+            cells = [
+                _score(results, model, split, metric)
+                for split in (sampled, "in-sample")
+                for metric in ("top_5", "pattern_07", "pattern_09")
+            ]
+            rows.append(f"| {model} | {' | '.join(stated.get(model, ('', '')))} | {' | '.join(cells)} |")
+        parts.append(
+            f"""### Inverse design (Fig. 4a)
+
+**In-sample**, as the paper tests: spectra that were trained on, {SAMPLE} at random or all. Composition accuracy: own composition among the first five. DOS-pattern accuracy: mean cosine of
+the candidates with a known DOS above 0.7, or 0.9. The networks are trained for {results["settings"]["in_sample_epochs"]} epochs, once for each seed. Retrieval does not count the target itself; if it did, it would score 1.
+
+| method | paper: composition | paper: pattern | composition, {SAMPLE} | pattern 0.7, {SAMPLE} | pattern 0.9, {SAMPLE} | composition, all | pattern 0.7, all | pattern 0.9, all |
+|---|---|---|---|---|---|---|---|---|
+{chr(10).join(rows)}
+
+{_picture("paper", "The paper's two accuracies, in-sample and held out", pictures)}"""
+        )
+    parts.extend(_case(each, results["cases"][each.key], pictures) for each in CASES if each.key in results["cases"])
+    return "\n".join(parts)
+
+
+def _case(wanted: Case, found: Mapping[str, Any], pictures: Sequence[str]) -> str:
+    title = f"### {wanted.target}: {wanted.crystal_system} candidates of {wanted.n_elements} elements ({wanted.figure})"
+    if "curve" not in found:
+        return f"{title}\n\n{found['missing']}.\n"
+    rows = []
+    for place in range(max(len(found["published"]), len(found["ours"]), len(found["retrieved"]))):
+        cells = []
+        if place < len(found["published"]):
+            each = found["published"][place]
+            stated = "" if each["stated"] is None else f"{each['stated']:.2f}"
+            cells += [each["formula"], stated, _known(each), _energy(each)]
+        else:
+            cells += ["", "", "", ""]
+        cells += (
+            [found["ours"][place]["formula"], _known(found["ours"][place]), _energy(found["ours"][place])]
+            if place < len(found["ours"])
+            else ["", "", ""]
+        )
+        retrieved = found["retrieved"][place] if place < len(found["retrieved"]) else None
+        cells.append("" if retrieved is None else f"{retrieved['id']} {retrieved['similarity']:.3f}")
+        rows.append(f"| {place + 1} | {' | '.join(cells)} |")
+    text = f"""{title}
+
+{wanted.note + " " if wanted.note else ""}Similarity is the cosine of the standard vectors, "unknown" where the set holds no such crystal; E_f is the formation energy from the set, eV/atom. Our candidates
+come from {"the shipped model" if wanted.n_elements == 2 else "the paper's network trained on these crystals alone"} ({found["spectra"]:,} spectra), in-sample where the target is one of them.
+{"**" + found["missing"][0].upper() + found["missing"][1:] + ".** The case fills itself when the set grows." + chr(10) if found["missing"] else ""}
+| rank | paper's candidate | its similarity | ours | E_f | our candidate | similarity | E_f | known materials nearest |
+|---|---|---|---|---|---|---|---|---|
+{chr(10).join(rows)}
+"""
+    if wanted.key == "Pt3Ni":
+        text += f"""
+Mass activity in oxygen reduction, A per mg of Pt at 0.9 V, where the abstract of the source that the paper cites states it:
+
+| catalyst | mass activity | source |
+|---|---|---|
+{chr(10).join(f"| {formula} | {value or 'not in the abstract'} | {source}{'; ' + remark if remark else ''} |" for formula, value, source, remark in ACTIVITIES)}
+"""
+    return text + "\n" + _picture(f"case-{wanted.key}", f"DOS of {wanted.target} and of candidates", pictures)
+
+
+def _known(each: Mapping[str, Any]) -> str:
+    return "unknown" if each["similarity"] is None else f"{each['similarity']:.3f}"
+
+
+def _energy(each: Mapping[str, Any]) -> str:
+    return "" if each["formation_energy"] is None else f"{each['formation_energy']:+.2f}"
+
+
+def _splits(results: Mapping[str, Any]) -> str:
+    columns = ("top_1", "top_5", "top_50", "mrr", "system_5", "elements_1", "pattern_09", "coverage", "screen", "screen_closed")
+    parts = ["## All splits\n"]
+    for split, name in SPLIT_NAMES.items():
+        if not models(results, split):
+            continue
+        left = results["left_out"].get(split)
+        elements = f"\n\nLeft out, three in a fold: {' '.join(left)}." if left else ""
+        chosen = [column for column in columns if not (METRICS[column].held_out and split == "in-sample")]
+        parts.append(f"### {name[0].upper()}{name[1:]}{elements}\n\n{_table(results, split, chosen)}\n")
+    return "\n".join(parts)
+
+
+def _sensitivity(results: Mapping[str, Any], pictures: Sequence[str]) -> str:
+    variants = list(dict.fromkeys(each["variant"] for each in results["results"] if each["split"] == "system"))
+    if len(variants) < 2:
+        return ""
+    rows = []
+    for variant in variants:
+        cells = [_score(results, model, "system", metric, variant) for metric in ("screen", "top_50") for model in SENSITIVE]
+        rows.append(f"| {'as it is' if variant == PLAIN else variant} | {' | '.join(cells)} |")
+    names = [f"{model}, {label}" for label in ("picks", "top 50") for model in SENSITIVE]
+    return f"""## Sensitivity
+
+Held-out chemical systems again. Noise, shift and window are done to the targets alone; broadening and energy zero to all spectra, before training. Picks are judged by the usual spectra.
+
+| what is done | {" | ".join(names)} |
+|---{"|---" * len(names)}|
+{chr(10).join(rows)}
+
+{_picture("sensitivity", "What disturbed curves do", pictures)}"""
+
+
+def _definitions(results: Mapping[str, Any]) -> str:
+    metrics = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in results["metrics"].items())
+    kinds = ", ".join(NETWORKS)
+    return f"""## What is what
+
+| metric | meaning |
+|---|---|
+{metrics}
+
+Splits: polymorphs of one formula are always on one side; element vectors, centroids and networks see training spectra only. *Held-out formula* and *held-out chemical system*: each is tested in one of
+{results["settings"]["folds"]} folds; fold i trains with seed i. *Left-out element*: three elements a fold; "known by itself" keeps their elemental crystals in the training data.
+
+Methods: *random*; *mean spectrum*: the materials nearest to the mean training spectrum, whatever the target; *retrieval*: the nearest training spectra, the target itself excluded; *substitution*: those, and
+what comes of them by replacing elements within their group; *mixed centroids*: a composition's DOS as the mean of its elements' centroid DOS; {kinds}: the paper's network with DOS-based, published or one-hot element vectors
+({results["settings"]["held_out_epochs"]} epochs, {results["settings"]["in_sample_epochs"]} in-sample, no variation of the spectra, as in the paper; *{VARIED}*: {results["settings"]["in_sample_epochs"]} epochs, spectra varied as for the shipped model); *oracle*: the best five there are.
+A candidate's DOS is that of its polymorph of lowest energy, in the target's crystal system if there is one.
+"""
+
+
+def _table(results: Mapping[str, Any], split: str, metrics: Sequence[str]) -> str:
+    rows = [
+        f"| {model} | {' | '.join(_score(results, model, split, metric) for metric in metrics)} |"
+        for model in models(results, split)
+    ]
+    return "\n".join([f"| method | {' | '.join(metrics)} |", f"|---{'|---' * len(metrics)}|", *rows])
+
+
+def _score(results: Mapping[str, Any], model: str, split: str, metric: str, variant: str = PLAIN) -> str:
+    found = score(results, model, split, metric, variant)
+    if found is None:
+        return ""
+    picks = score(results, model, split, "screen", variant) if metric.startswith("screen") else None
+    return "no picks" if picks is not None and picks["mean"] == 0 else _interval(found)
+
+
+def _interval(found: Mapping[str, Any]) -> str:
+    return f"{found['mean']:.3f} ({found['low']:.3f}-{found['high']:.3f})"
+
+
+def _picture(name: str, words: str, pictures: Sequence[str]) -> str:
+    return f"![{words}]({name}.svg)\n" if f"{name}.svg" in pictures else ""

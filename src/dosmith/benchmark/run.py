@@ -1,0 +1,259 @@
+"""Run the benchmark: jobs side by side, each answer kept as it comes, all of them brought together in one file.
+
+Interrupted, it goes on where it was, as long as data, settings and model are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dosmith.atomic import write_text
+from dosmith.benchmark.baselines import BASELINES
+from dosmith.benchmark.data import FloatArray, Spectra
+from dosmith.benchmark.jobs import NETWORKS, PLAIN, Job, answer, jobs
+from dosmith.benchmark.metrics import METRICS, ORACLE, Metric, mean_of, summarise
+from dosmith.errors import DosmithError
+from dosmith.library import ParquetLibrary
+from dosmith.model.checkpoint import Checkpoint
+from dosmith.model.splits import SPLITS
+from dosmith.settings import Settings
+from dosmith.spectra.standard import Recipe
+
+FORMAT = 1
+"""Of `benchmark.json`."""
+
+_ANSWERING = (
+    *(f"benchmark/{name}" for name in ("baselines", "cases", "chemistry", "data", "jobs", "networks", "outcomes", "sensitivity")),
+    *(f"model/{name}" for name in ("network", "paper", "splits", "training")),
+    *(f"vectors/{name}" for name in ("compositions", "elements", "published")),
+    "spectra/standard",
+)
+"""Modules that answers come from: when one of them changes, answers that were kept no longer count."""
+
+PARTS, RESULTS = "parts", "benchmark.json"
+SAMPLE = 100
+"""Spectra drawn at random for the paper's own protocol."""
+
+Progress = Callable[[Job, int, int], None]
+"""Told of each job that is done, how many are by now, and how many there are."""
+
+
+def run(
+    library: ParquetLibrary, folder: Path, settings: Settings, quick: bool = False, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Answer every question that the folder does not hold, and write its `benchmark.json`.
+
+    Args:
+        library: the data.
+        folder: of the results; answers of single jobs are kept in its `parts`.
+        settings: the benchmark's section, and those of spectra, the paper's model and design.
+        quick: a small part, in about a minute.
+        progress: told of each job.
+
+    Returns:
+        what `benchmark.json` holds; see docs/json.md.
+
+    Raises:
+        MissingExtraError: something that the benchmark needs is not installed.
+    """
+    asked = jobs(settings, quick)
+    mark = fingerprint(library, settings)
+    parts = folder / PARTS
+    parts.mkdir(parents=True, exist_ok=True)
+    answers = {job: kept for job in asked if (kept := _kept(parts, job, mark)) is not None}
+    for job, text in _answers([job for job in asked if job not in answers], library, settings):
+        answers[job] = json.loads(text)
+        write_text(parts / f"{job.name}.json", json.dumps({"fingerprint": mark, "answer": answers[job]}))
+        if progress is not None:
+            progress(job, len(answers), len(asked))
+    results = collate(answers, library, settings)
+    write_text(folder / RESULTS, as_text(results))
+    return results
+
+
+def as_text(results: Mapping[str, Any]) -> str:
+    """Results as JSON with one entry of a list or table to a line, so that changes can be read."""
+    lines = []
+    for name, value in results.items():
+        if isinstance(value, list):
+            inner = ",\n  ".join(json.dumps(each) for each in value)
+            lines.append(f" {json.dumps(name)}: [\n  {inner}\n ]")
+        elif isinstance(value, dict):
+            inner = ",\n  ".join(f"{json.dumps(key)}: {json.dumps(each)}" for key, each in value.items())
+            lines.append(f" {json.dumps(name)}: {{\n  {inner}\n }}")
+        else:
+            lines.append(f" {json.dumps(name)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def fingerprint(library: ParquetLibrary, settings: Settings) -> str:
+    """What the answers depend on: the data, the settings, the model, the code."""
+    model = Checkpoint.open(settings.design.model)
+    sections = {name: getattr(settings, name).model_dump() for name in ("spectra", "paper", "design", "benchmark")}
+    del sections["benchmark"]["processes"]  # changes nothing but the time
+    shards = sorted(shard["sha256"] for shard in library.manifest["shards"].values())
+    package = Path(__file__).parents[1]
+    code = [hashlib.sha256((package / f"{name}.py").read_bytes()).hexdigest() for name in _ANSWERING]
+    facts = [code, shards, sections, model.spec["sha256"]]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _kept(parts: Path, job: Job, mark: str) -> Any | None:
+    try:
+        part = json.loads((parts / f"{job.name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return part["answer"] if part.get("fingerprint") == mark else None
+
+
+def _answers(remaining: Sequence[Job], library: ParquetLibrary, settings: Settings) -> Iterator[tuple[Job, str]]:
+    """Answers as they come, from processes side by side, or from this one when one is enough."""
+    options = settings.model_dump_json()
+    count = min(settings.benchmark.processes, len(remaining))
+    if count <= 1:
+        yield from ((job, answer(job, str(library.folder), options)) for job in remaining)
+        return
+    # Spawned, not forked: PyTorch's threads do not survive a fork.
+    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        running = {pool.submit(answer, job, str(library.folder), options): job for job in remaining}
+        for future in as_completed(running):
+            yield running[future], future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def collate(answers: dict[Job, Any], library: ParquetLibrary, settings: Settings) -> dict[str, Any]:
+    """All answers as one object of plain values."""
+    from dosmith.version import __version__
+
+    spectra = Spectra.of(library, Recipe.from_settings(settings.spectra))
+    return {
+        "format": FORMAT,
+        "dosmith_version": __version__,
+        "library": {
+            "name": library.name,
+            "count": len(library),
+            "asked": int(spectra.wanted.sum()),
+            "systems": len({system for system, wanted in zip(spectra.systems, spectra.wanted, strict=True) if wanted}),
+            "compositions": len(spectra.space),
+            "elements": len(spectra.space.symbols),
+        },
+        "settings": settings.benchmark.model_dump(exclude={"processes"}),
+        "metrics": {name: metric.meaning for name, metric in METRICS.items()},
+        "results": list(_results(answers, settings)),
+        "left_out": {
+            f"{job.split}": sorted({s for each, a in answers.items() if each.split == job.split for s in a["left_out"]})
+            for job in answers
+            if job.split.startswith("element")
+        },
+        "gaps": {job.subject: _gap_scores(a, spectra, settings) for job, a in answers.items() if job.kind == "gaps"},
+        "maps": {job.subject: a for job, a in answers.items() if job.kind == "map"},
+        "cases": {job.subject: a for job, a in answers.items() if job.kind == "case"},
+    }
+
+
+def _results(answers: dict[Job, Any], settings: Settings) -> Iterator[dict[str, Any]]:
+    """One object for each model, split, variant and metric."""
+    asked = {(job.split, job.subject, job.recipe) for job in answers if job.kind == "outcomes"}
+    order, ranked = list(SPLITS), [*BASELINES, *NETWORKS]
+    for split, model, recipe in sorted(
+        asked, key=lambda each: (order.index(each[0]), each[2] != PLAIN, ranked.index(each[1]), each[2])
+    ):
+        parts = {job.fold: a for job, a in answers.items() if (job.split, job.subject, job.recipe) == (split, model, recipe)}
+        for variant in next(iter(parts.values()))["columns"]:
+            named = variant if recipe == PLAIN else recipe
+            yield from _summaries(parts, split, model, variant, named, settings)
+            if split == "in-sample":
+                yield from _summaries(_sampled(parts, settings), f"{split}, {SAMPLE} at random", model, variant, named, settings)
+    for split in sorted({split for split, model, _ in asked if model == "random" and split != "in-sample"}, key=order.index):
+        parts = {job.fold: a for job, a in answers.items() if (job.split, job.subject, job.recipe) == (split, "random", PLAIN)}
+        yield from _summaries(parts, split, "oracle", PLAIN, PLAIN, settings, ORACLE)
+
+
+def _summaries(
+    parts: dict[int, Any],
+    split: str,
+    model: str,
+    variant: str,
+    named: str,
+    settings: Settings,
+    metrics: Mapping[str, Metric] = METRICS,
+) -> Iterator[dict[str, Any]]:
+    systems = [system for part in parts.values() for system in part["systems"]]
+    columns = {
+        name: np.array(
+            [np.nan if value is None else value for part in parts.values() for value in part["columns"][variant][name]]
+        )
+        for name in next(iter(parts.values()))["columns"][variant]
+    }
+    asked = {name: metric for name, metric in metrics.items() if not (metric.held_out and split.startswith("in-sample"))}
+    scores = summarise(columns, systems, asked, settings.benchmark.resamples, settings.benchmark.seed)
+    targets = {identifier for part in parts.values() for identifier in part["ids"]}
+    for metric, score in scores.items():
+        yield {
+            "model": model,
+            "split": split,
+            "variant": named,
+            "metric": metric,
+            **score,
+            "n": len(targets),
+            "seeds": sorted(parts),
+        }
+
+
+def _sampled(parts: dict[int, Any], settings: Settings) -> dict[int, Any]:
+    """Of each seed's outcomes those of `SAMPLE` targets drawn at random, as the paper tests."""
+    drawn = {}
+    for seed, part in parts.items():
+        count = len(part["ids"])
+        chosen = np.random.default_rng([settings.benchmark.seed, seed]).permutation(count)[:SAMPLE]
+        drawn[seed] = {
+            "ids": [part["ids"][place] for place in chosen],
+            "systems": [part["systems"][place] for place in chosen],
+            "columns": {
+                variant: {name: [values[place] for place in chosen] for name, values in columns.items()}
+                for variant, columns in part["columns"].items()
+            },
+        }
+    return drawn
+
+
+def _gap_scores(answered: dict[str, list[int]], spectra: Spectra, settings: Settings) -> dict[str, Any]:
+    """Accuracy of the class and of always answering the commonest, and the mean accuracy of the three classes."""
+    classes = np.array(answered["classes"])
+    columns: dict[str, FloatArray] = {
+        "right": np.array(answered["right"], dtype=np.float64),
+        "majority": np.array(answered["majority"], dtype=np.float64),
+    }
+    metrics = {name: mean_of(name, name) for name in ("right", "majority")}
+    systems = [spectra.systems[row] for row in answered["rows"]]
+    present = sorted(set(classes.tolist()))
+    return {
+        **summarise(columns, systems, metrics, settings.benchmark.resamples, settings.benchmark.seed),
+        "balanced": float(np.mean([columns["right"][classes == each].mean() for each in present])),
+        "classes": np.bincount(classes, minlength=3).tolist(),
+        "n": len(classes),
+        "seeds": list(range(settings.benchmark.folds)),
+    }
+
+
+def open_results(folder: Path) -> dict[str, Any]:
+    """The `benchmark.json` of a folder.
+
+    Raises:
+        DosmithError: there is none, or it is not one.
+    """
+    try:
+        results: dict[str, Any] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DosmithError(f"{folder / RESULTS} cannot be read: {error}; run 'dosmith benchmark --out {folder}'") from None
+    return results
