@@ -111,8 +111,9 @@ class BenchmarkSettings(_Section):
 
     seed: int = Field(0, ge=0, description="seed of the splits, of noise and of the bootstrap; fold i trains with seed i")
     folds: int = Field(5, ge=2, description="folds of each split, and seeds in-sample")
-    in_sample_epochs: int = Field(120, ge=1, description="epochs of networks that are asked for what they have seen")
-    held_out_epochs: int = Field(60, ge=1, description="epochs of networks that are asked for what they have not seen")
+    in_sample_steps: int = Field(20_000, ge=1, description="training steps of networks that are asked for what they have seen")
+    in_sample_batch: int = Field(8, ge=1, description="spectra a step of those; few, since they are to remember")
+    held_out_steps: int = Field(2_000, ge=1, description="training steps of networks that are asked for what they have not seen")
     resamples: int = Field(2000, ge=100, description="resamples of the bootstrap")
     processes: int = Field(2, ge=1, description="processes side by side, one thread each")
 

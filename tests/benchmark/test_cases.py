@@ -27,7 +27,7 @@ def test_the_papers_second_candidate_has_the_dos_of_the_target(open_set, key: st
     published = {each["formula"]: each for each in found["published"]}
     assert published[key]["similarity"] == pytest.approx(1.0)
     assert least < published[second]["similarity"] < 1.0
-    assert published[second]["formation_energy"] < 0.0
+    assert (published[second]["formation_energy"] < -0.2) == (key == "Al3Zr")  # a strong compound; the other is none
     assert found["missing"] is None and len(found["ours"]) == 5
     assert found["ours"][0]["formula"] == key  # in-sample
     assert all(each["id"] != found["target"] for each in found["retrieved"])
@@ -57,7 +57,7 @@ def test_a_ternary_case_fills_itself_as_soon_as_there_are_enough(make_material, 
         for a in ("Ba", "Sr", "Ca", "K", "Na", "Rb", "Cs")
     ]
     few, enough = MemoryLibrary(made[: FEWEST - 1]), MemoryLibrary(made)
-    settings = Settings(paper=PaperSettings(autoencoder_epochs=20), benchmark=BenchmarkSettings(in_sample_epochs=3))
+    settings = Settings(paper=PaperSettings(autoencoder_epochs=20), benchmark=BenchmarkSettings(in_sample_steps=30))
     found = case(wanted, few, settings)
     assert found["ours"] == [] and str(FEWEST) in found["missing"] and found["spectra"] == FEWEST - 1
     found = case(wanted, enough, settings)

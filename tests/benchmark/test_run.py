@@ -9,9 +9,9 @@ import pytest
 
 from dosmith import formulas
 from dosmith.benchmark import run as running
-from dosmith.benchmark.jobs import TESTED, Job, jobs
+from dosmith.benchmark.jobs import SHIPPED, TESTED, Job, jobs
 from dosmith.benchmark.metrics import METRICS
-from dosmith.benchmark.page import GUIDE, PAGE, write
+from dosmith.benchmark.page import GUIDE, PAGE, guide, page, write
 from dosmith.benchmark.run import RESULTS, fingerprint, open_results, run
 from dosmith.errors import DosmithError
 from dosmith.library import ParquetLibrary
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.training
 CHOSEN = {"Pt", "Pd", "Ni", "Al", "Zr", "Ti", "Sn", "Bi", "Cu", "Rh", "Hf", "Sb", "Mo"}
 SETTINGS = Settings(
     paper=PaperSettings(autoencoder_epochs=10),
-    benchmark=BenchmarkSettings(folds=2, in_sample_epochs=2, held_out_epochs=2, resamples=100, processes=1),
+    benchmark=BenchmarkSettings(folds=2, in_sample_steps=20, held_out_steps=10, resamples=100, processes=1),
 )
 
 
@@ -89,7 +89,7 @@ def test_interrupted_it_goes_on_where_it_was(library, whole, tmp_path) -> None:
     torn.write_text(torn.read_text(encoding="utf-8")[:100], encoding="utf-8")  # as if the disk had lost it
     again: list[Job] = []
     results = run(library, tmp_path, SETTINGS, progress=lambda job, done, total: again.append(job))
-    assert len(again) == len(jobs(SETTINGS)) - 11
+    assert len(again) == len(jobs(SETTINGS, library)) - 11
     assert results == expected
 
 
@@ -103,7 +103,7 @@ def test_other_settings_are_another_benchmark(library) -> None:
 def test_processes_side_by_side_give_the_same_numbers(library, whole, tmp_path, monkeypatch) -> None:
     _, expected = whole
     some = [Job("outcomes", "substitution", "system", fold) for fold in (0, 1)] + [Job("outcomes", "random", "system", 0)]
-    monkeypatch.setattr(running, "jobs", lambda settings, quick: some)
+    monkeypatch.setattr(running, "jobs", lambda settings, library, quick: some)
     two = SETTINGS.model_copy(update={"benchmark": SETTINGS.benchmark.model_copy(update={"processes": 2})})
     results = run(library, tmp_path, two)
     of = [each for each in results["results"] if each["model"] == "substitution"]
@@ -134,6 +134,15 @@ def test_pages_and_pictures_come_from_the_results_alone(whole, tmp_path) -> None
     assert before == {name: (tmp_path / name).read_bytes() for name in names}
 
 
+def test_the_committed_pages_are_those_of_the_committed_results() -> None:
+    folder = Path(__file__).parents[2] / "docs" / "benchmark"
+    results = open_results(folder)
+    pictures = [path.name for path in folder.glob("*.svg")]
+    assert (folder / PAGE).read_text(encoding="utf-8") == page(results, pictures)
+    assert (folder / GUIDE).read_text(encoding="utf-8") == guide(results)
+    assert len(results["settings"]) and results["settings"]["folds"] >= 5
+
+
 def test_the_shipped_set_still_gives_what_it_gave(open_set, tmp_path) -> None:
     """A guard: floors that lie well below what is measured (docs/benchmark), on two folds."""
     results = run(open_set, tmp_path, Settings(), quick=True)
@@ -152,3 +161,10 @@ def test_the_shipped_set_still_gives_what_it_gave(open_set, tmp_path) -> None:
     assert of("paper", "top_50") > 0.06
     assert abs(of("random", "screen_closed")) < 0.06
     assert results["maps"]["dos"]["agreement"] > results["maps"]["dos"]["shuffled"]["high"]
+
+
+def test_the_shipped_model_is_asked_only_about_what_it_was_trained_on(open_set, library) -> None:
+    def models(of: ParquetLibrary) -> set[str]:
+        return {job.subject for job in jobs(Settings(), of)}
+
+    assert models(open_set) - models(library) == {SHIPPED}

@@ -177,7 +177,7 @@ def _special_network(wanted: Case, target: Target, designer: Designer, settings:
     from dosmith.vectors.compositions import composition_vector, slot_costs
 
     recipe, library = designer.checkpoint.recipe, designer.library
-    paper = settings.paper.model_copy(update={"n_elements": wanted.n_elements, "epochs": settings.benchmark.in_sample_epochs})
+    paper = settings.paper.model_copy(update={"n_elements": wanted.n_elements, "batch": settings.benchmark.in_sample_batch})
     places, vectors = standardise_library(library, recipe)
     torch.manual_seed(settings.benchmark.seed)
     compositions = [formulas.parse(library.formulas[row]) for row in places]
@@ -185,6 +185,8 @@ def _special_network(wanted: Case, target: Target, designer: Designer, settings:
     members = np.flatnonzero(np.isin(places, rows))
     members = np.array([place for place in members if max(count for _, count in compositions[place]) <= paper.max_ratio])
     targets = np.array([composition_vector(compositions[place], elements) for place in members])
+    epochs = max(settings.benchmark.in_sample_steps * paper.batch // len(members), 1)
+    paper = paper.model_copy(update={"epochs": epochs})
     network = train_inverse(vectors[members], targets, paper, recipe)
     with torch.no_grad():
         point = network(torch.tensor(target.standard.values[None, :], dtype=torch.float32)).numpy()[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,7 @@ def gap_classes(spectra: Spectra, settings: Settings, elements: str) -> dict[str
         MissingExtraError: scikit-learn is not installed.
     """
     try:
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -120,7 +122,9 @@ def gap_classes(spectra: Spectra, settings: Settings, elements: str) -> dict[str
         train = [row for row in split.train if row in inputs]
         commonest = np.bincount(classes[train], minlength=3).argmax()
         network = make_pipeline(StandardScaler(), MLPClassifier((64,), max_iter=400, random_state=split.fold))
-        network.fit([inputs[row] for row in train], classes[train])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            network.fit([inputs[row] for row in train], classes[train])
         for row in split.test:
             guess = network.predict([inputs[row]])[0] if row in inputs else -1  # an element never seen: wrong
             found["rows"].append(int(row))

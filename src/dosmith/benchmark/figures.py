@@ -116,7 +116,7 @@ def _bars(axes: Axes, rows: Sequence[tuple[str, Mapping[str, Any] | None, str]],
             axes.barh(place, found["mean"], color=colour, height=0.66)
             axes.plot([found["low"], found["high"]], [place, place], color=INK, linewidth=1)
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(label)
     axes.grid(axis="x", color=GRID)
     axes.set_axisbelow(True)

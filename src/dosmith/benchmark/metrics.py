@@ -92,6 +92,29 @@ METRICS: dict[str, Metric] = {
 }
 """The metrics by name."""
 
+TITLES = {
+    "top_1": "top 1",
+    "top_5": "top 5",
+    "top_50": "top 50",
+    "mrr": "MRR",
+    "system_1": "system, top 1",
+    "system_5": "system, top 5",
+    "elements_1": "elements, first",
+    "elements_5": "elements, top 5",
+    "pattern_07": "pattern > 0.7",
+    "pattern_09": "pattern > 0.9",
+    "pattern": "pattern: cosine",
+    "coverage": "coverage",
+    "screen": "picks: cosine",
+    "screen_09": "picks > 0.9",
+    "screen_closed": "picks: closed",
+    "screen_closed_09": "picks > 0.9: closed",
+    "design": "design: cosine",
+    "design_09": "design > 0.9",
+    "design_coverage": "design: coverage",
+}
+"""What stands over a column, by metric."""
+
 ORACLE: dict[str, Metric] = {
     "screen": mean_of("screen_best", "of the best there are", held_out=True),
     "screen_09": mean_of("screen_best_09", "of the best there are", held_out=True),

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from dosmith.benchmark.baselines import Scores
 from dosmith.benchmark.data import FloatArray, IntArray, Space, Spectra
+from dosmith.model.checkpoint import Checkpoint
 from dosmith.model.splits import Split
 from dosmith.settings import PaperSettings
 from dosmith.vectors.compositions import composition_vector
@@ -17,7 +18,9 @@ DOS_BASED = "dos"
 ONE_HOT = "one-hot"
 
 
-def inverse_network(spectra: Spectra, split: Split, paper: PaperSettings, elements: str = DOS_BASED) -> Scores:
+def inverse_network(
+    spectra: Spectra, split: Split, paper: PaperSettings, elements: str = DOS_BASED, steps: int | None = None
+) -> Scores:
     """Train element vectors and the inverse network on the training rows of a split.
 
     Args:
@@ -25,6 +28,7 @@ def inverse_network(spectra: Spectra, split: Split, paper: PaperSettings, elemen
         split: of which `train` is learned from; its fold is the seed.
         paper: how to train; the seed in it is not used.
         elements: `DOS_BASED`, `ONE_HOT`, or a name of `vectors.published.PUBLISHED`.
+        steps: minibatches in all, in place of the epochs in `paper`.
 
     Returns:
         scores: minus the squared distance of the predicted composition vector to each composition's; -inf for compositions of
@@ -39,7 +43,10 @@ def inverse_network(spectra: Spectra, split: Split, paper: PaperSettings, elemen
     rows = [row for row in split.train if spectra.wanted[row]]
     rows = [row for row in rows if all(symbol in vectors.symbols for symbol, _ in spectra.compositions[row])]
     targets = np.array([composition_vector(spectra.compositions[row], vectors) for row in rows])
-    network = train_inverse(spectra.vectors[rows], targets, paper.model_copy(update={"seed": split.fold}), spectra.recipe)
+    changes = {"seed": split.fold}
+    if steps is not None:
+        changes["epochs"] = max(round(steps * paper.batch / len(rows)), 1)
+    network = train_inverse(spectra.vectors[rows], targets, paper.model_copy(update=changes), spectra.recipe)
 
     def scores(rows: IntArray, shown: FloatArray) -> NDArray[np.float32]:
         with torch.no_grad():
@@ -47,6 +54,11 @@ def inverse_network(spectra: Spectra, split: Split, paper: PaperSettings, elemen
         return -distances(points, vectors, spectra.space)
 
     return scores
+
+
+def shipped(spectra: Spectra, checkpoint: Checkpoint) -> Scores:
+    """A trained model as it is; -inf for compositions of elements that it does not know."""
+    return lambda rows, shown: -distances(checkpoint.predict(shown).astype(np.float32), checkpoint.element_vectors, spectra.space)
 
 
 def element_vectors(spectra: Spectra, split: Split, paper: PaperSettings, elements: str) -> ElementVectors:

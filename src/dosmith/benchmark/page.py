@@ -10,8 +10,8 @@ from dosmith.atomic import write_text
 from dosmith.benchmark.cases import CASES, Case
 from dosmith.benchmark.chemistry import GAP_CLASSES
 from dosmith.benchmark.figures import draw, models, score
-from dosmith.benchmark.jobs import DEFAULT, NETWORKS, PLAIN, SENSITIVE, VARIED
-from dosmith.benchmark.metrics import METRICS
+from dosmith.benchmark.jobs import DEFAULT, NETWORKS, PLAIN, SENSITIVE, SHIPPED, VARIED
+from dosmith.benchmark.metrics import METRICS, TITLES
 from dosmith.benchmark.networks import DOS_BASED
 from dosmith.benchmark.run import SAMPLE
 
@@ -84,7 +84,7 @@ Written by `dosmith benchmark` from [its results](README.md). "New" means here: 
 
 ## It finds a material it knows from its DOS
 
-Of spectra it was trained on, the network of the paper finds the composition among its first five for {share(DEFAULT, "top_5", "in-sample")}. A lookup in the same set finds every one
+Of spectra it was trained on, the network of the paper finds the composition among its first five for {share(DEFAULT, "top_5", "in-sample")} ({share(SHIPPED, "top_5", "in-sample")} by the shipped model, trained longer). A lookup in the same set finds every one
 of them: `dosmith similar` is as good for that, needs no model and shows how similar the curves really are. Use it first.
 
 ## It does not name the composition of a new material
@@ -126,7 +126,7 @@ def _compare(results: Mapping[str, Any], model: str, other: str, metric: str) ->
     if first["low"] > second["high"]:
         return f"the network is better than {other}"
     if first["high"] < second["low"]:
-        return f"the network is worse than {other}: use both"
+        return f"the network is worse than {other}"
     return f"the network is about as good as {other}"
 
 
@@ -210,7 +210,7 @@ class is the baseline; "balanced" is the mean over the classes.
             f"""### Inverse design (Fig. 4a)
 
 **In-sample**, as the paper tests: spectra that were trained on, {SAMPLE} at random or all. Composition accuracy: own composition among the first five. DOS-pattern accuracy: mean cosine of
-the candidates with a known DOS above 0.7, or 0.9. The networks are trained for {results["settings"]["in_sample_epochs"]} epochs, once for each seed. Retrieval does not count the target itself; if it did, it would score 1.
+the candidates with a known DOS above 0.7, or 0.9. The networks are trained for {results["settings"]["in_sample_steps"]:,} steps of {results["settings"]["in_sample_batch"]} spectra, once for each seed; the shipped one, which also has to bear varied spectra, much longer. Retrieval does not count the target itself; if it did, it would score 1.
 
 | method | paper: composition | paper: pattern | composition, {SAMPLE} | pattern 0.7, {SAMPLE} | pattern 0.9, {SAMPLE} | composition, all | pattern 0.7, all | pattern 0.9, all |
 |---|---|---|---|---|---|---|---|---|
@@ -305,12 +305,12 @@ Held-out chemical systems again. Noise, shift and window are done to the targets
 
 
 def _definitions(results: Mapping[str, Any]) -> str:
-    metrics = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in results["metrics"].items())
+    metrics = "\n".join(f"| {TITLES[name]} | `{name}` | {meaning} |" for name, meaning in results["metrics"].items())
     kinds = ", ".join(NETWORKS)
     return f"""## What is what
 
-| metric | meaning |
-|---|---|
+| in tables | in the file | meaning |
+|---|---|---|
 {metrics}
 
 Splits: polymorphs of one formula are always on one side; element vectors, centroids and networks see training spectra only. *Held-out formula* and *held-out chemical system*: each is tested in one of
@@ -318,7 +318,7 @@ Splits: polymorphs of one formula are always on one side; element vectors, centr
 
 Methods: *random*; *mean spectrum*: the materials nearest to the mean training spectrum, whatever the target; *retrieval*: the nearest training spectra, the target itself excluded; *substitution*: those, and
 what comes of them by replacing elements within their group; *mixed centroids*: a composition's DOS as the mean of its elements' centroid DOS; {kinds}: the paper's network with DOS-based, published or one-hot element vectors
-({results["settings"]["held_out_epochs"]} epochs, {results["settings"]["in_sample_epochs"]} in-sample, no variation of the spectra, as in the paper; *{VARIED}*: {results["settings"]["in_sample_epochs"]} epochs, spectra varied as for the shipped model); *oracle*: the best five there are.
+({results["settings"]["held_out_steps"]:,} steps, {results["settings"]["in_sample_steps"]:,} in-sample, no variation of the spectra, as in the paper; *{VARIED}*: three times as long, spectra varied as for the shipped model; *{SHIPPED}*: that model itself); *oracle*: the best five there are.
 A candidate's DOS is that of its polymorph of lowest energy, in the target's crystal system if there is one.
 """
 
@@ -328,7 +328,7 @@ def _table(results: Mapping[str, Any], split: str, metrics: Sequence[str]) -> st
         f"| {model} | {' | '.join(_score(results, model, split, metric) for metric in metrics)} |"
         for model in models(results, split)
     ]
-    return "\n".join([f"| method | {' | '.join(metrics)} |", f"|---{'|---' * len(metrics)}|", *rows])
+    return "\n".join([f"| method | {' | '.join(TITLES[metric] for metric in metrics)} |", f"|---{'|---' * len(metrics)}|", *rows])
 
 
 def _score(results: Mapping[str, Any], model: str, split: str, metric: str, variant: str = PLAIN) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from dosmith.atomic import write_text
 from dosmith.benchmark.baselines import BASELINES
 from dosmith.benchmark.data import FloatArray, Spectra
-from dosmith.benchmark.jobs import NETWORKS, PLAIN, Job, answer, jobs
+from dosmith.benchmark.jobs import NETWORKS, PLAIN, SHIPPED, Job, answer, jobs
 from dosmith.benchmark.metrics import METRICS, ORACLE, Metric, mean_of, summarise
 from dosmith.errors import DosmithError
 from dosmith.library import ParquetLibrary
@@ -64,7 +64,7 @@ def run(
     Raises:
         MissingExtraError: something that the benchmark needs is not installed.
     """
-    asked = jobs(settings, quick)
+    asked = jobs(settings, library, quick)
     mark = fingerprint(library, settings)
     parts = folder / PARTS
     parts.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def run(
         write_text(parts / f"{job.name}.json", json.dumps({"fingerprint": mark, "answer": answers[job]}))
         if progress is not None:
             progress(job, len(answers), len(asked))
-    results = collate(answers, library, settings)
+    results = collate({job: answers[job] for job in asked}, library, settings)
     write_text(folder / RESULTS, as_text(results))
     return results
 
@@ -164,7 +164,7 @@ def collate(answers: dict[Job, Any], library: ParquetLibrary, settings: Settings
 def _results(answers: dict[Job, Any], settings: Settings) -> Iterator[dict[str, Any]]:
     """One object for each model, split, variant and metric."""
     asked = {(job.split, job.subject, job.recipe) for job in answers if job.kind == "outcomes"}
-    order, ranked = list(SPLITS), [*BASELINES, *NETWORKS]
+    order, ranked = list(SPLITS), [*BASELINES, SHIPPED, *NETWORKS]
     for split, model, recipe in sorted(
         asked, key=lambda each: (order.index(each[0]), each[2] != PLAIN, ranked.index(each[1]), each[2])
     ):
