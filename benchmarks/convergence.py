@@ -419,9 +419,14 @@ def page(results: Results) -> str:
         for name, (prototype, _, volume) in PARTNERS.items()
         if difference(results.get(name, {})) is not None
     )
+    ways = [
+        (f"{way.method.capitalize()} mixing of {way.share:.0%} with a memory of {way.history} steps", way, finish)
+        if way.method != "DIRECT_P"
+        else (f"density matrices from the start, {way.share:.0%} of the new one", way, finish)
+        for way, finish in zip(cp2k.SPIN_MIXING, cp2k.FINISH, strict=True)
+    ]
     mixing = "; ".join(
-        f"{way.method.capitalize()} mixing of {way.share:.0%} with a memory of {way.history} steps, to {way.threshold:g}"
-        for way in cp2k.SPIN_MIXING
+        f"{words}, to {way.threshold:g}, then up to {finish.steps} steps of {finish.share:.2g}" for words, way, finish in ways
     )
     return f"""# Convergence of the calculations
 
@@ -473,7 +478,7 @@ its place, extrapolated to zero by half the entropy term. Against the reference'
 
 CP2K mixes the charge and the magnetisation each for itself. That brings the two near self-consistency and then goes astray: the change of the density goes up and down between
 some 1e-4 and 1e-2, and the energy is made up from densities that are not the same, with an error of first order. A spin-polarised run therefore begins so, in three ways tried
-in turn ({mixing}), and ends with up to {cp2k.FINISH.steps} steps that mix density matrices, {cp2k.FINISH.share:.0%} of the new one: so small a share that no charge sloshes. The energy is then that of
+in turn ({mixing}), and ends with steps that mix density matrices, a share of the new one so small that no charge sloshes. The energy is then that of
 one density matrix, wrong only in second order. The run is accepted when the last of these steps changes no element of the matrix by more than {cp2k.SETTLED:g}; else the next
 way is tried. The eigenvalues on the fine mesh are computed in the last step. No spin-polarised crystal is in the tables above.
 """
