@@ -1,8 +1,10 @@
-"""Files written whole or not at all."""
+"""Files and folders written whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +38,28 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as file:
         file.write(text.encode("utf-8"))
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill aside; at the end it takes the place of `path`, which stays whole until then.
+
+    Raises:
+        OSError: the folder around it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    retired = path.with_name(f".{path.name}-retired")
+    try:
+        yield aside
+        os.chmod(aside, 0o755)
+        shutil.rmtree(retired, ignore_errors=True)
+        if path.exists():
+            os.replace(path, retired)
+        os.replace(aside, path)
+        shutil.rmtree(retired, ignore_errors=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:

@@ -215,32 +215,87 @@ def show(
 
 
 @app.command()
-def train(
+def predict(
     context: typer.Context,
-    model: Annotated[str, typer.Option("--model", help="What to train: paper.")] = "paper",
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the checkpoint, replaced whole.")] = Path(
-        "trained-paper"
-    ),
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of weights and batches.  [default: 0]")] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of the inverse networks.  [default: 440]")] = None,
+    what: Annotated[
+        list[str], typer.Argument(metavar="CRYSTAL...", help="Formulas, ids in the library, or structure files; any number.")
+    ],
+    prototype: Annotated[
+        str | None, typer.Option("--prototype", metavar="P", help="Crystal of the formulas: L1_2, B2, E2_1, ...")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write a CSV and a CIF of each to this folder.")
+    ] = None,
+    output: FormatOption = Format.table,
+    model: Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="Forward model.")] = "dosmith",
     library: LibraryOption = None,
 ) -> None:
-    """Train a model on the library and save it as one folder. Needs dosmith[train]."""
+    """Predict the DOS of crystals, known or not, without computing it. Needs dosmith[relax]."""
+    from dosmith.forward.checkpoint import open_model
+    from dosmith.forward.predict import predict as predict_all
+    from dosmith.forward.predict import write_predictions
+
+    found = predict_all(what, _library(library), open_model(model), prototype)
+    files = write_predictions(found, out) if out is not None else []
+    if output is Format.json:
+        typer.echo(json.dumps([each.as_dict() for each in found], ensure_ascii=False))
+    elif output is Format.csv:
+        typer.echo("name,energy_ev,dos_per_ev,lower,upper")
+        for each in found:
+            typer.echo("".join(f"{each.name},{line}\n" for line in each.to_csv().splitlines()[1:]), nl=False)
+    else:
+        from dosmith.report.console import print_predictions
+
+        console = _console()
+        print_predictions(console, found)
+        if files:
+            console.print(f"Written to {out}: {', '.join(file.name for file in files)}", highlight=False, markup=False)
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Option("--model", help="What to train: paper (DOS to composition), dosmith (crystal to DOS).")
+    ] = "paper",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder of the checkpoint, replaced whole.  [default: trained-MODEL]"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of weights and batches.  [default: 0]")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Epochs of the largest networks.  [default: paper 440, dosmith 25]")
+    ] = None,
+    library: LibraryOption = None,
+) -> None:
+    """Train a model on the library and save it as one folder. Needs dosmith[train], for dosmith also dosmith[relax]."""
     from dosmith.errors import ModelError
 
-    if model != "paper":
-        raise ModelError(f"there is no model '{model}' to train; choose paper")
-    from dosmith.model.paper import train_paper
-    from dosmith.report.console import print_model, training_progress
+    if model not in ("paper", "dosmith"):
+        raise ModelError(f"there is no model '{model}' to train; choose paper or dosmith")
+    from dosmith.report.console import print_forward_model, print_model, training_progress
 
-    settings = _settings(context)
-    changes = {name: value for name, value in (("seed", seed), ("epochs", epochs)) if value is not None}
-    settings = settings.model_copy(update={"paper": settings.paper.model_copy(update=changes)})
+    folder = out or Path(f"trained-{model}")
+    section = "paper" if model == "paper" else "forward"
+    settings, changes = _settings(context), {name: v for name, v in (("seed", seed), ("epochs", epochs)) if v is not None}
+    settings = settings.model_copy(update={section: getattr(settings, section).model_copy(update=changes)})
     console = _console()
     with training_progress(console) as progress:
-        checkpoint = train_paper(_library(library), out, settings, progress, name=out.name)
-    print_model(console, checkpoint.spec)
-    console.print(f"Saved in {out}", highlight=False, markup=False)
+        if model == "paper":
+            from dosmith.model.paper import train_paper
+
+            checkpoint = train_paper(_library(library), folder, settings, progress, name=folder.name)
+        else:
+            from dosmith.forward.from_library import train_forward
+
+            train_forward(_library(library), folder, settings, progress, name=folder.name)
+    if model == "paper":
+        print_model(console, checkpoint.spec)
+    else:
+        from dosmith.model.checkpoint import read_spec
+
+        print_forward_model(console, read_spec(folder))
+    console.print(f"Saved in {folder}", highlight=False, markup=False)
 
 
 @app.command()
@@ -366,8 +421,8 @@ def compute(
             run_plan(plan, ledger or plan.parent / "ledger", settings, workers, cluster, limit, retry_failed, progress)
         return
     assert what is not None
+    from dosmith.crystals.find import find_structure
     from dosmith.dft.compute import compute as compute_one
-    from dosmith.dft.compute import find_structure
     from dosmith.dft.cp2k import Cp2k
     from dosmith.report.console import print_calculation
 
@@ -387,8 +442,19 @@ def model_info(
 ) -> None:
     """Tell what a model is and how good it is."""
     from dosmith.designer import model_facts
-    from dosmith.model.checkpoint import Checkpoint
+    from dosmith.model.checkpoint import Checkpoint, find_checkpoint, read_spec
 
+    spec = read_spec(find_checkpoint(model))
+    if spec.get("kind") == "forward":
+        from dosmith.report.console import print_forward_model
+
+        if output is Format.table:
+            print_forward_model(_console(), spec)
+        elif output is Format.json:
+            typer.echo(json.dumps(spec, indent=1))
+        else:
+            typer.echo("\n".join(["quantity,value", *(f"{key},{value}" for key, value in spec["calibration"].items())]))
+        return
     checkpoint = Checkpoint.open(model)
     if output is Format.json:
         typer.echo(json.dumps(model_facts(checkpoint), indent=2))

@@ -80,6 +80,29 @@ class PaperSettings(_Section):
         return self
 
 
+class ForwardSettings(_Section):
+    """The forward model, from a crystal to its DOS: tight binding with learned parameters and a plain network beside it."""
+
+    seed: int = Field(0, ge=0, description="seed of the folds, of weights and of batches")
+    members: int = Field(5, ge=2, le=20, description="networks of each kind; each leaves one fold of the chemical systems out")
+    density: float = Field(8, gt=0, description="cube root of the points of the Brillouin zone times atoms")
+    broadening: float = Field(0.3, gt=0, description="Gaussian sigma of the levels, eV")
+    hidden: int = Field(64, ge=1, description="width of the network that gives an atom's tight-binding parameters")
+    dropout: float = Field(0.15, ge=0, lt=1, description="dropout in it")
+    epochs: int = Field(25, ge=1, description="epochs of the tight binding")
+    batch: int = Field(8, ge=1, description="crystals a batch")
+    rate: float = Field(2e-3, gt=0, description="largest learning rate of the network (AdamW)")
+    table_rate: float = Field(2e-2, gt=0, description="the same of what is learned of each element")
+    weight_decay: float = Field(1e-2, ge=0, description="weight decay of the network")
+    plain_hidden: int = Field(128, ge=1, description="width of the plain network")
+    plain_dropout: float = Field(0.1, ge=0, lt=1, description="dropout in it")
+    plain_epochs: int = Field(80, ge=1, description="its epochs")
+    plain_batch: int = Field(32, ge=1, description="crystals a batch")
+    plain_rate: float = Field(2e-3, gt=0, description="its largest learning rate (AdamW)")
+    share: float = Field(0.7, ge=0, le=1, description="weight of the tight binding in the answer; the plain network has the rest")
+    similarity_weight: float = Field(10, ge=0, description="weight of errors that change the similarity to known spectra")
+
+
 class DftSettings(_Section):
     """Density-functional calculations by CP2K; the defaults come from docs/convergence.md."""
 
@@ -124,6 +147,7 @@ class Settings(_Section):
     spectra: SpectraSettings = SpectraSettings()
     files: FileSettings = FileSettings()
     paper: PaperSettings = PaperSettings()
+    forward: ForwardSettings = ForwardSettings()
     dft: DftSettings = DftSettings()
     design: DesignSettings = DesignSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()

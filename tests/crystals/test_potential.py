@@ -147,7 +147,7 @@ class TestChgnet:
 
     def test_energies_are_those_of_its_own_interface(self, chgnet: Potential) -> None:
         structure = PROTOTYPES["L1_2"].structure(("Pt", "Ni"), 14.6)
-        expected = float(chgnet._model.predict_structure(structure, task="e")["e"])
+        expected = float(chgnet.model.predict_structure(structure, task="e")["e"])
         assert chgnet.energy(structure) == pytest.approx(expected, abs=1e-5)
 
     def test_atoms_out_of_reach_are_one_line(self, chgnet: Potential) -> None:

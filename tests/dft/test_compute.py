@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from pymatgen.core.structure import Structure
 
-from dosmith.dft.compute import compute, find_structure
+from dosmith.crystals.find import find_structure
+from dosmith.dft.compute import compute
 from dosmith.dft.engine import Calculation, Report
 from dosmith.errors import DosmithError, EngineError, FileFormatError, FormulaError, NotFoundError
 from dosmith.library import ParquetLibrary

@@ -8,6 +8,7 @@ is not found by itself; the vectors may differ from the stored ones.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import TypeAlias
@@ -21,6 +22,28 @@ from dosmith.vectors.elements import centroid_dos
 
 Scores: TypeAlias = Callable[[IntArray, FloatArray], NDArray[np.float32]]
 """(rows of the targets, their vectors) -> scores of every composition, shape (len(rows), C)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """Scores of a method that predicts spectra.
+
+    Attributes:
+        scores: as of any method.
+        expected: rows of materials -> the spectra expected of them, of length 1 or less, shape (len(rows), levels).
+        probability: (similarity of a target to an expected spectrum, length of that) -> probability of a match; None when it has none.
+        by_material: whether materials are picked by their own expected spectra, and not by the scores of their compositions.
+    """
+
+    scores: Scores
+    expected: Callable[[IntArray], FloatArray]
+    probability: Callable[[FloatArray, FloatArray], FloatArray] | None = None
+    by_material: bool = False
+
+    def __call__(self, rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
+        """Scores of every composition."""
+        return self.scores(rows, vectors)
+
 
 STEP_PENALTY = 0.01
 """Similarity that a substituted element costs for each period it moves."""
@@ -68,24 +91,29 @@ def substitution(spectra: Spectra, split: Split) -> Scores:
     return scores
 
 
-def mixed_centroids(spectra: Spectra, split: Split) -> Scores:
+def mixed_centroids(spectra: Spectra, split: Split) -> Predictor:
     """Each composition predicted as the mean of its elements' centroid DOS, weighted by count; the nearest predictions win.
 
     Never proposes an element that no training spectrum holds.
     """
     predicted = _mixed(spectra, split)
     impossible = np.where(predicted.any(axis=1), 0.0, -np.inf).astype(np.float32)
-    return lambda rows, vectors: np.asarray(unit(vectors).astype(np.float32) @ predicted.T + impossible)
+    return Predictor(
+        lambda rows, vectors: np.asarray(unit(vectors).astype(np.float32) @ predicted.T + impossible),
+        lambda rows: predicted[spectra.places[rows]].astype(np.float64),
+    )
 
 
-def mean_spectrum(spectra: Spectra, split: Split) -> Scores:
+def mean_spectrum(spectra: Spectra, split: Split) -> Predictor:
     """The same answer whatever the target: the known materials nearest to the mean training spectrum, then mixed centroids nearest to it."""
     mean = unit(spectra.vectors[split.train].mean(axis=0))
     answer = (_mixed(spectra, split) @ mean.astype(np.float32)) - 2.0
     source, place, penalty = _known(spectra, split)
     similarity = (spectra.unit[split.train] @ mean)[None, :].astype(np.float32)
     answer = np.maximum(answer, _best_over_links(similarity, source, place, penalty, len(spectra.space))[0])
-    return lambda rows, vectors: np.tile(answer.astype(np.float32), (len(rows), 1))
+    return Predictor(
+        lambda rows, vectors: np.tile(answer.astype(np.float32), (len(rows), 1)), lambda rows: np.tile(mean, (len(rows), 1))
+    )
 
 
 BASELINES: dict[str, Callable[[Spectra, Split], Scores]] = {

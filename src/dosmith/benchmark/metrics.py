@@ -49,6 +49,16 @@ def _known(meaning: str, name: str) -> Metric:
     )
 
 
+def _predicted(meaning: str, value: Callable[[Columns], FloatArray]) -> Metric:
+    """Of targets whose own DOS is predicted."""
+    return Metric(
+        meaning,
+        lambda columns: np.nan_to_num(value(columns)),
+        lambda columns: np.isfinite(columns["predicted"]) * 1.0,
+        held_out=True,
+    )
+
+
 def _within(column: str, top: int) -> Callable[[Columns], FloatArray]:
     return lambda columns: (columns[column] <= top).astype(np.float64)
 
@@ -89,6 +99,16 @@ METRICS: dict[str, Metric] = {
     "design": _known("design, own composition excluded: mean cosine of the first 5 with a known DOS", "design"),
     "design_09": _known("design: share of those above 0.9", "design_09"),
     "design_coverage": mean_of("design_coverage", "design: share of the first 5 with a known DOS"),
+    "predicted": _predicted(
+        "forward: mean cosine of a crystal's predicted DOS to the computed one", lambda columns: columns["predicted"]
+    ),
+    "predicted_09": _predicted("forward: share of these above 0.9", _exceeds("predicted", 0.9)),
+    "predicted_r2": Metric(
+        "forward: R^2 of spectra of length 1",
+        lambda columns: np.nan_to_num(columns["predicted_spread"] - columns["predicted_error"]),
+        lambda columns: np.nan_to_num(columns["predicted_spread"]),
+        held_out=True,
+    ),
 }
 """The metrics by name."""
 
@@ -112,6 +132,9 @@ TITLES = {
     "design": "design: cosine",
     "design_09": "design > 0.9",
     "design_coverage": "design: coverage",
+    "predicted": "forward: cosine",
+    "predicted_09": "forward > 0.9",
+    "predicted_r2": "forward: R²",
 }
 """What stands over a column, by metric."""
 

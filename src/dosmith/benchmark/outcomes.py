@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.benchmark.baselines import Scores
-from dosmith.benchmark.data import FloatArray, IntArray, Spectra
+from dosmith.benchmark.baselines import Predictor, Scores
+from dosmith.benchmark.data import FloatArray, IntArray, Spectra, unit
 from dosmith.model.splits import Split
 
-Answer = NDArray[np.float32]
+Answer = NDArray[np.floating[Any]]
 
+MATCH = 0.9
+"""A cosine above which a pick is a hit."""
 PICKS = 5
 """Candidates that count, as in Bang et al. 2024."""
 _BATCH = 256
@@ -31,6 +35,9 @@ COLUMNS = {
     "design": "mean cosine of the first five candidates that are not the target's own composition and have a known DOS; nan without any",
     "design_09": "number of these with a cosine above 0.9, over the number with a known DOS; nan without any",
     "design_coverage": "share of these five with a known DOS",
+    "predicted": "cosine of the DOS that is predicted for the target's own crystal to the computed one; nan from what predicts none",
+    "predicted_error": "squared distance of these two, of length 1",
+    "predicted_spread": "the same for the mean spectrum of those tested",
 }
 """What is noted of each target."""
 
@@ -49,14 +56,32 @@ def outcomes(spectra: Spectra, split: Split, scores: Scores, vectors: FloatArray
     """
     shown = spectra.vectors[split.test] if vectors is None else vectors
     columns: dict[str, list[FloatArray]] = {name: [] for name in COLUMNS}
+    pool = split.test[np.lexsort((spectra.polymorphs[split.test],))]
+    expected = scores.expected(pool) if isinstance(scores, Predictor) and scores.by_material else None
     for start in range(0, len(split.test), _BATCH):
         part = slice(start, start + _BATCH)
         rows = split.test[part]
         answer = scores(rows, shown[part])
-        found = _composition(spectra, rows, answer) | _patterns(spectra, rows, answer) | _screening(spectra, split, rows, answer)
-        for name, values in found.items():
+        by_place = answer[:, spectra.places[pool]] if expected is None else unit(shown[part]) @ expected.T
+        found = _composition(spectra, rows, answer) | _patterns(spectra, rows, answer) | _screening(spectra, rows, pool, by_place)
+        for name, values in (found | _prediction(spectra, split, rows, scores)).items():
             columns[name].append(values)
     return {name: np.concatenate(values) if values else np.empty(0) for name, values in columns.items()}
+
+
+def matches(spectra: Spectra, split: Split, scores: Predictor) -> dict[str, list[float]]:
+    """The probabilities given to the five picks of each target, and whether they were matches."""
+    assert scores.probability is not None
+    rows, expected = split.test, scores.expected(split.test)
+    similarity = spectra.unit[rows] @ expected.T
+    probability = scores.probability(similarity, np.linalg.norm(expected, axis=1))
+    own = spectra.places[rows][:, None] == spectra.places[rows][None, :]
+    picks = np.argsort(-np.where(own, -np.inf, similarity), axis=1)[:, :PICKS]
+    matched = spectra.unit[rows] @ spectra.unit[rows].T > MATCH
+    return {
+        "probability": np.take_along_axis(probability, picks, axis=1).ravel().round(6).tolist(),
+        "match": np.take_along_axis(matched, picks, axis=1).ravel().astype(float).tolist(),
+    }
 
 
 def best(answer: Answer, count: int) -> IntArray:
@@ -102,24 +127,44 @@ def _patterns(spectra: Spectra, rows: IntArray, answer: Answer) -> dict[str, Flo
             if len(cosines):
                 found[names[0]][target] = cosines.mean()
                 if names[2]:
-                    found[names[2]][target] = (cosines > 0.9).mean()
+                    found[names[2]][target] = (cosines > MATCH).mean()
     return found
 
 
-def _screening(spectra: Spectra, split: Split, rows: IntArray, answer: Answer) -> dict[str, FloatArray]:
-    """Five of the hidden materials picked for each target, those of its own composition excluded; polymorphs by energy."""
-    pool = split.test[np.lexsort((spectra.polymorphs[split.test],))]
+def _prediction(spectra: Spectra, split: Split, rows: IntArray, scores: Scores) -> dict[str, FloatArray]:
+    """How the DOS of the targets' own crystals are predicted."""
+    if not isinstance(scores, Predictor):
+        return {name: np.full(len(rows), np.nan) for name in ("predicted", "predicted_error", "predicted_spread")}
+    expected = scores.expected(rows)
+    lengths = np.linalg.norm(expected, axis=1, keepdims=True)
+    guess, true = expected / np.where(lengths > 0, lengths, 1.0), spectra.unit[rows]
+    return {
+        "predicted": (guess * true).sum(axis=1),
+        "predicted_error": ((guess - true) ** 2).sum(axis=1),
+        "predicted_spread": ((true - spectra.unit[split.test].mean(axis=0)) ** 2).sum(axis=1),
+    }
+
+
+def _screening(spectra: Spectra, rows: IntArray, pool: IntArray, scores: Answer) -> dict[str, FloatArray]:
+    """Five of the hidden materials picked for each target, those of its own composition excluded; polymorphs by energy.
+
+    Args:
+        spectra: the true ones.
+        rows: of the targets.
+        pool: rows of the hidden materials.
+        scores: of each for each target, shape (len(rows), len(pool)).
+    """
     cosines = spectra.unit[rows] @ spectra.unit[pool].T
     own = spectra.places[rows][:, None] == spectra.places[pool][None, :]
-    picks = best(np.where(own, -np.inf, answer[:, spectra.places[pool]]), PICKS)
+    picks = best(np.where(own, -np.inf, scores), PICKS)
     picked = np.where(picks >= 0, np.take_along_axis(cosines, np.maximum(picks, 0), axis=1), 0.0)
     others = (~own).sum(axis=1)
     ranked = -np.sort(-np.where(own, -np.inf, cosines), axis=1)[:, :PICKS]
     return {
         "screen": picked.mean(axis=1),
-        "screen_09": (picked > 0.9).mean(axis=1),
+        "screen_09": (picked > MATCH).mean(axis=1),
         "screen_random": np.where(own, 0.0, cosines).sum(axis=1) / others,
-        "screen_random_09": (np.where(own, 0.0, cosines) > 0.9).sum(axis=1) / others,
+        "screen_random_09": (np.where(own, 0.0, cosines) > MATCH).sum(axis=1) / others,
         "screen_best": ranked.mean(axis=1),
-        "screen_best_09": (ranked > 0.9).mean(axis=1),
+        "screen_best_09": (ranked > MATCH).mean(axis=1),
     }

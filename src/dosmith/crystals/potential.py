@@ -63,7 +63,8 @@ class Potential:
         self._elemental: dict[str, float] = {}
 
     @cached_property
-    def _model(self) -> Any:
+    def model(self) -> Any:
+        """The network itself, on first use; MissingExtraError without CHGNet."""
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -78,7 +79,7 @@ class Potential:
         Raises:
             NotFoundError: its atoms are too far apart for the potential.
         """
-        model = self._model
+        model = self.model
         import torch
 
         with torch.inference_mode(), warnings.catch_warnings():

@@ -73,16 +73,10 @@ class Checkpoint:
             ModelError: it is damaged, or was written by a newer dosmith.
         """
         folder = find_checkpoint(name)
-        try:
-            spec = json.loads((folder / SPEC).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ModelError(f"the model in {folder} is damaged: {SPEC}: {error}") from None
-        version = spec.get("format_version") if isinstance(spec, dict) else None
-        if not isinstance(version, int):
-            raise ModelError(f"the model in {folder} is damaged: {SPEC} names no format version")
-        if version > FORMAT_VERSION:
+        spec = read_spec(folder)
+        if spec.get("kind") == "forward":
             raise ModelError(
-                f"the model in {folder} was written by a newer dosmith (format {version}, this one reads {FORMAT_VERSION}): upgrade dosmith"
+                f"the model in {folder} predicts the DOS of crystals (dosmith predict); design needs one like 'paper'"
             )
         missing = _KEYS - set(spec)
         if missing or ANY not in spec["networks"]:
@@ -128,13 +122,7 @@ class Checkpoint:
     @cached_property
     def tensors(self) -> dict[str, NDArray[Any]]:
         """All arrays of the weights file by name."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
-        try:
-            return load(self._checked(WEIGHTS))
-        except SafetensorError as error:
-            raise ModelError(f"the model in {self.folder} is damaged: {WEIGHTS}: {error}") from None
+        return read_tensors(self.folder, self.spec)
 
     def trained_on(self, network: str = ANY) -> frozenset[Composition]:
         """The compositions whose spectra the network saw."""
@@ -172,7 +160,9 @@ class Checkpoint:
             options.intra_op_num_threads = 1  # networks this small gain nothing from more, and starting threads takes time
             try:
                 self._sessions[network] = onnxruntime.InferenceSession(
-                    self._checked(self.spec["networks"][network]["file"]), options, providers=["CPUExecutionProvider"]
+                    read_checked(self.folder, self.spec["networks"][network]["file"], self.spec),
+                    options,
+                    providers=["CPUExecutionProvider"],
                 )
             except Exception as error:  # ONNX Runtime raises classes of its own for bad files
                 raise ModelError(f"the model in {self.folder} is damaged: {str(error).splitlines()[0]}") from None
@@ -181,16 +171,6 @@ class Checkpoint:
     @cached_property
     def _sessions(self) -> dict[str, InferenceSession]:
         return {}
-
-    def _checked(self, file: str) -> bytes:
-        path = self.folder / Path(file).name  # never outside the folder
-        try:
-            content = path.read_bytes()
-        except OSError:
-            raise ModelError(f"the model in {self.folder} is damaged: {file} is missing") from None
-        if hashlib.sha256(content).hexdigest() != self.spec["sha256"].get(file):
-            raise ModelError(f"the model in {self.folder} is damaged: {file} is not what was saved; train or install it again")
-        return content
 
 
 def find_checkpoint(name: str | Path) -> Path:
@@ -208,3 +188,62 @@ def find_checkpoint(name: str | Path) -> Path:
         return shipped
     names = ", ".join(sorted(path.parent.name for path in models.glob(f"*/{SPEC}"))) or "none"
     raise NotFoundError(f"there is no model '{name}': give the folder of a checkpoint or the name of a shipped one ({names})")
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raise ModelError unless the folder is new, empty or a checkpoint, since it is going to be replaced whole."""
+    if folder.is_dir() and ((folder / SPEC).is_file() or not any(folder.iterdir())):
+        return
+    if folder.exists():
+        raise ModelError(f"{folder} holds something other than a model and is left alone; name a new folder with --out")
+
+
+def read_spec(folder: Path) -> dict[str, Any]:
+    """What a checkpoint says of itself.
+
+    Raises:
+        ModelError: it is damaged, or was written by a newer dosmith.
+    """
+    try:
+        spec = json.loads((folder / SPEC).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"the model in {folder} is damaged: {SPEC}: {error}") from None
+    version = spec.get("format_version") if isinstance(spec, dict) else None
+    if not isinstance(version, int):
+        raise ModelError(f"the model in {folder} is damaged: {SPEC} names no format version")
+    if version > FORMAT_VERSION:
+        raise ModelError(
+            f"the model in {folder} was written by a newer dosmith (format {version}, this one reads {FORMAT_VERSION}): upgrade dosmith"
+        )
+    return dict(spec)
+
+
+def read_checked(folder: Path, file: str, spec: Mapping[str, Any]) -> bytes:
+    """The contents of a checkpoint's file.
+
+    Raises:
+        ModelError: it is missing, or not what was saved.
+    """
+    path = folder / Path(file).name  # never outside the folder
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise ModelError(f"the model in {folder} is damaged: {file} is missing") from None
+    if hashlib.sha256(content).hexdigest() != spec["sha256"].get(file):
+        raise ModelError(f"the model in {folder} is damaged: {file} is not what was saved; train or install it again")
+    return content
+
+
+def read_tensors(folder: Path, spec: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """All arrays of a checkpoint's weights file by name.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(read_checked(folder, WEIGHTS, spec))
+    except SafetensorError as error:
+        raise ModelError(f"the model in {folder} is damaged: {WEIGHTS}: {error}") from None

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.atomic import replacing_folder
 from dosmith.errors import MissingExtraError, ModelError
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.model import card
 from dosmith.model.accuracy import evaluate, share_with_interval
-from dosmith.model.checkpoint import ANY, CARD, FORMAT_VERSION, SPEC, WEIGHTS, Checkpoint
+from dosmith.model.checkpoint import ANY, CARD, FORMAT_VERSION, SPEC, WEIGHTS, Checkpoint, refuse_foreign
 from dosmith.settings import PaperSettings, Settings
 from dosmith.spectra.standard import Recipe, standardise_library
 from dosmith.vectors.compositions import composition_vector
@@ -68,7 +66,7 @@ def train_paper(
     except ImportError:
         raise MissingExtraError("training", "train") from None
     final = Path(folder).resolve()
-    _refuse_foreign(final)
+    refuse_foreign(final)
     settings = settings or Settings()
     paper, recipe = settings.paper, Recipe.from_settings(settings.spectra)
     rows, vectors = standardise_library(library, recipe)
@@ -102,9 +100,7 @@ def train_paper(
         tensors |= {f"inverse-{network}.{key}": value.numpy() for key, value in networks[network].state_dict().items()}
 
     spec = _spec(name, library, settings, recipe, elements, {k: [compositions[i] for i in v] for k, v in chosen.items()})
-    final.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
-    try:
+    with replacing_folder(final) as aside:
         checkpoint = _save(aside, spec, tensors, networks, recipe)
         for network, members in chosen.items():
             ranks, nearest = evaluate(checkpoint, vectors[members], [compositions[i] for i in members], 5, network)
@@ -115,10 +111,6 @@ def train_paper(
             spec["networks"][network]["distance_95"] = float(np.quantile(nearest, 0.95))
         (aside / SPEC).write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
         (aside / CARD).write_text(card.text(spec), encoding="utf-8")
-        os.chmod(aside, 0o755)
-        _replace(aside, final)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return Checkpoint.open(final)
 
 
@@ -310,21 +302,3 @@ def _export(network: nn.Module, path: Path, levels: int) -> None:
             external_data=False,
             verbose=False,
         )
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """Raise ModelError unless the folder is new, empty or a checkpoint, since it is going to be replaced whole."""
-    if folder.is_dir() and ((folder / SPEC).is_file() or not any(folder.iterdir())):
-        return
-    if folder.exists():
-        raise ModelError(f"{folder} holds something other than a model and is left alone; name a new folder with --out")
-
-
-def _replace(new: Path, old: Path) -> None:
-    """Put a finished folder in the place of an old one, which stays whole until then."""
-    retired = old.with_name(f".{old.name}-retired")
-    shutil.rmtree(retired, ignore_errors=True)
-    if old.exists():
-        os.replace(old, retired)
-    os.replace(new, old)
-    shutil.rmtree(retired, ignore_errors=True)

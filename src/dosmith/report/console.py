@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from dosmith.benchmark.jobs import Job
     from dosmith.designer import Design, Neighbour
     from dosmith.dft.engine import Calculation
+    from dosmith.forward.predict import PredictedDos
     from dosmith.library import Library
     from dosmith.library.ledger import Outcome
     from dosmith.model.training import Progress as TrainingProgress
     from dosmith.targets import Target
 
 FloatArray = NDArray[np.float64]
+
+_CURVES = 3
+"""Up to so many predictions are drawn; more are listed."""
 
 
 def print_design(console: Console, design: Design) -> None:
@@ -128,6 +132,56 @@ def print_model(console: Console, spec: Mapping[str, Any]) -> None:
         table.add_column(name, justify="left" if name == "network" else "right")
     for row in accuracy_rows(spec):
         table.add_row(*(str(cell) for cell in row))
+    console.print(table)
+
+
+def print_forward_model(console: Console, spec: Mapping[str, Any]) -> None:
+    """What a forward model is and how good it is."""
+    from dosmith.forward.calibration import MATCH
+
+    found, members = spec["calibration"], spec["settings"]["members"]
+    console.print(
+        f"[bold]{spec['name']}[/bold] (from a crystal to its DOS): trained on {spec['library']['name']}"
+        f" ({spec['library']['count']:,} spectra), {len(spec['elements'])} elements, {members} members",
+        highlight=False,
+    )
+    console.print(
+        f"  Held-out chemical systems, {found['count']:,} crystals in {members} folds, each by the one member that did not see it:",
+        highlight=False,
+    )
+    for label, value in (
+        ("mean cosine to the computed DOS", found["cosine"]),
+        (f"share with a cosine above {MATCH:g}", found["above"]),
+        ("R^2 against the mean spectrum", found["determination"]),
+    ):
+        console.print(f"  [dim]{label:<32}[/dim] {value:.3f}", highlight=False)
+
+
+def print_predictions(console: Console, predictions: Sequence[PredictedDos]) -> None:
+    """Predicted DOS: a curve each, or a table when there are many."""
+    if len(predictions) <= _CURVES:
+        for each in predictions:
+            crystal = f"{each.space_group}, {each.structure.volume / len(each.structure):.2f} \N{ANGSTROM SIGN}\N{SUPERSCRIPT THREE}/atom"
+            console.print(
+                f"[bold]{_escape(each.name)}[/bold] ({each.formula}, {crystal}): predicted, not computed; certainty {each.certainty:.2f}",
+                highlight=False,
+            )
+            print_curve(console, each.energies, each.values)
+        return
+    table = _table("Predicted DOS, not computed")
+    for name in ("name", "formula", "space group", "DOS at zero (1/eV)", "band", "certainty"):
+        table.add_column(name, justify="left" if name in ("name", "formula", "space group") else "right")
+    for each in predictions:
+        zero = int(np.argmin(np.abs(each.energies)))
+        lower, upper = (border[zero] for border in each.band)
+        table.add_row(
+            _escape(each.name),
+            each.formula,
+            each.space_group,
+            f"{each.values[zero]:.3f}",
+            f"{lower:.3f}-{upper:.3f}",
+            f"{each.certainty:.2f}",
+        )
     console.print(table)
 
 

@@ -1,0 +1,98 @@
+"""The crystal that a person names: by a file, a formula with a prototype, or an id in the library."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dosmith import formulas
+from dosmith.crystals.prototypes import PROTOTYPES, prototype
+from dosmith.errors import FileFormatError, NotFoundError
+from dosmith.formulas import Composition
+from dosmith.library import Library
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+
+def find_structure(what: str, library: Library, prototype_name: str | None = None, *, guess: bool = False) -> Structure:
+    """The primitive cell of what a user names.
+
+    Args:
+        what: a structure file (CIF, POSCAR, ... whatever pymatgen reads), an id in the library, or a formula.
+        library: where ids and formulas are looked up.
+        prototype_name: for a formula: the crystal to put its elements in; the volume then comes from the library when it
+            holds that crystal, else from CHGNet.
+        guess: for a formula that is not in the library and comes without a prototype: take the one that CHGNet finds lowest.
+
+    Raises:
+        NotFoundError: there is no such file, id or prototype, or the formula is not in the library and no prototype is given.
+        FileFormatError: the file holds no ordered crystal.
+        FormulaError: it is neither file, nor id, nor formula.
+        MissingExtraError: CHGNet is needed and not installed.
+    """
+    path = Path(what)
+    if path.is_file():
+        return _from_file(path)
+    if what in library:
+        return _known(library, what)
+    if path.suffix or "/" in what:
+        raise NotFoundError(f"there is no file {what}")
+    composition = formulas.parse(what)
+    if prototype_name is None:
+        rows = library.rows_of(composition)
+        if rows:
+            return _known(library, library.ids[rows[0]])
+        if not guess:
+            raise NotFoundError(f"{what} is not in {library.name}; name its crystal with --prototype, or give a structure file")
+        return _likeliest(composition)
+    chosen = prototype(prototype_name)
+    identifier = f"{formulas.write(composition)}-{chosen.name}"
+    if identifier in library:
+        return _known(library, identifier)
+    assignments = chosen.assignments(composition)
+    if not assignments:
+        fits = [name for name, other in PROTOTYPES.items() if other.assignments(composition)]
+        raise NotFoundError(f"{what} does not fit {chosen.name}; it fits {', '.join(fits) or 'no prototype that dosmith knows'}")
+    from dosmith.crystals.potential import Potential
+
+    return Potential().best(chosen, assignments).structure
+
+
+def _likeliest(composition: Composition) -> Structure:
+    from dosmith.crystals.potential import Potential
+
+    potential = Potential()
+    found = []
+    for each in PROTOTYPES.values():
+        if assignments := each.assignments(composition):
+            with suppress(NotFoundError):
+                found.append(potential.best(each, assignments))
+    if not found:
+        raise NotFoundError(f"no prototype that dosmith knows suits {formulas.write(composition)}; give a structure file")
+    return min(found, key=lambda relaxed: relaxed.energy).structure
+
+
+def _known(library: Library, identifier: str) -> Structure:
+    structure = library.material(identifier).structure
+    if structure is None:
+        raise NotFoundError(f"{identifier} has no crystal in {library.name}; give a structure file")
+    return structure
+
+
+def _from_file(path: Path) -> Structure:
+    from pymatgen.core.structure import Structure
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            structure = Structure.from_file(path)
+    except Exception as error:  # pymatgen's readers raise whatever their parsers do
+        raise FileFormatError(
+            f"{path} is not a structure file that pymatgen reads ({' '.join(str(error).split())[:120]})"
+        ) from None
+    if not structure.is_ordered:
+        raise FileFormatError(f"{path} holds a disordered crystal; give one with an element on every site")
+    return structure.get_primitive_structure()

@@ -1,0 +1,134 @@
+"""A trained forward model on disk: one folder, opened without executing anything in it. Needs PyTorch.
+
+checkpoint.json       format version, recipe, settings, elements, calibration, SHA-256 of the rest
+weights.safetensors   weights of every member, and the scales of its features
+card.md               what it is, how it was made, how good it is
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.atomic import replacing_folder
+from dosmith.errors import MissingExtraError, ModelError
+from dosmith.forward import card
+from dosmith.forward.calibration import Calibration
+from dosmith.forward.model import ForwardModel, Member, Scale
+from dosmith.library import Library
+from dosmith.model.checkpoint import (
+    CARD,
+    FORMAT_VERSION,
+    SPEC,
+    WEIGHTS,
+    find_checkpoint,
+    read_spec,
+    read_tensors,
+    refuse_foreign,
+)
+from dosmith.settings import ForwardSettings
+from dosmith.spectra.grid import EnergyGrid
+from dosmith.spectra.standard import Recipe
+
+KIND = "forward"
+_PARTS = ("tight_binding", "plain")
+
+
+def save(model: ForwardModel, folder: Path, library: Library, name: str) -> None:
+    """Write a model; a folder that is there is replaced whole.
+
+    Raises:
+        ModelError: the folder holds something other than a model.
+    """
+    from safetensors.numpy import save as as_bytes
+
+    from dosmith.version import __version__
+
+    refuse_foreign(folder)
+    weights = as_bytes({key: np.ascontiguousarray(value) for key, value in _tensors(model).items()})
+    spec = {
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "kind": KIND,
+        "dosmith_version": __version__,
+        "library": {"name": library.name, "count": len(library)},
+        "recipe": {
+            "grid": model.recipe.grid.key,
+            "broadening": model.recipe.broadening,
+            "zero": model.recipe.zero,
+            "min_coverage": model.recipe.min_coverage,
+        },
+        "settings": model.settings.model_dump(),
+        "elements": list(model.symbols),
+        "calibration": model.calibration.as_dict(),
+        "sha256": {WEIGHTS: hashlib.sha256(weights).hexdigest()},
+    }
+    with replacing_folder(folder) as aside:
+        (aside / WEIGHTS).write_bytes(weights)
+        (aside / SPEC).write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
+        (aside / CARD).write_text(card.text(spec), encoding="utf-8")
+
+
+def open_model(name: str | Path) -> ForwardModel:
+    """The forward model in a folder, or the shipped one of that name.
+
+    Raises:
+        NotFoundError: there is none.
+        ModelError: it is of another kind, damaged, or was written by a newer dosmith.
+        MissingExtraError: PyTorch is not installed.
+    """
+    folder = find_checkpoint(name)
+    spec = read_spec(folder)
+    if spec.get("kind") != KIND:
+        raise ModelError(f"the model in {folder} does not predict a DOS; it is of kind '{spec.get('kind')}'")
+    try:
+        import torch
+    except ImportError:
+        raise MissingExtraError("predicting the DOS of a crystal", "relax") from None
+    tensors = read_tensors(folder, spec)
+    try:
+        recipe = spec["recipe"]
+        model = ForwardModel(
+            (),
+            tuple(spec["elements"]),
+            Recipe(EnergyGrid.from_key(recipe["grid"]), recipe["broadening"], recipe["zero"], recipe["min_coverage"]),
+            ForwardSettings(**spec["settings"]),
+            Calibration(**spec["calibration"]),
+        )
+        members = tuple(_member(number, model, tensors, torch) for number in range(model.settings.members))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"the model in {folder} is damaged: {error}") from None
+    return ForwardModel(members, model.symbols, model.recipe, model.settings, model.calibration)
+
+
+def _tensors(model: ForwardModel) -> dict[str, NDArray[Any]]:
+    found: dict[str, NDArray[Any]] = {}
+    for number, member in enumerate(model.members):
+        for part in _PARTS:
+            found |= {f"{number}.{part}.{key}": value.numpy() for key, value in getattr(member, part).state_dict().items()}
+        for scale in ("bond_scale", "plain_scale"):
+            found[f"{number}.{scale}"] = np.stack([getattr(member, scale).mean, getattr(member, scale).spread])
+    return found
+
+
+def _member(number: int, model: ForwardModel, tensors: Mapping[str, NDArray[Any]], torch: Any) -> Member:
+    from dosmith.forward.network import PlainNetwork, TightBinding
+
+    bond, plain = (Scale(*tensors[f"{number}.{scale}"]) for scale in ("bond_scale", "plain_scale"))
+    settings, elements = model.settings, len(model.symbols)
+    networks = (
+        TightBinding(torch.zeros(elements, 3), torch.ones(elements), len(bond.mean), settings.hidden, settings.dropout),
+        PlainNetwork(len(plain.mean), model.recipe.grid.levels, settings.plain_hidden, settings.plain_dropout),
+    )
+    for part, network in zip(_PARTS, networks, strict=True):
+        prefix = f"{number}.{part}."
+        state = {key.removeprefix(prefix): torch.tensor(value) for key, value in tensors.items() if key.startswith(prefix)}
+        network.load_state_dict(state)
+        network.eval()
+    return Member(*networks, bond, plain)

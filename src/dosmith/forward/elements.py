@@ -1,0 +1,75 @@
+"""What is known of the elements before anything is learned: where orbitals start, how large atoms are, what they are like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+HARTREE = 27.2114  # eV
+_P_ABOVE_S = 4.5  # eV, where no p orbital is filled
+_D_ABOVE_S, _D_ABOVE_P = 4.0, 9.0  # eV, of empty d orbitals in groups 1 and 2, and in the p block
+GROUPS, PERIODS = 18, 7
+
+
+def valence_electrons(symbol: str) -> int:
+    """Electrons in the s, p and d orbitals that the tight binding has."""
+    group = _group(symbol)
+    return group if group <= 12 else group - 10
+
+
+def first_orbitals(symbols: Sequence[str]) -> FloatArray:
+    """Energies of the valence s, p and d orbitals of free atoms, eV, shape (E, 3).
+
+    From density-functional calculations (S. Kotochigova et al., Phys. Rev. A 55, 191 (1997), as in pymatgen); orbitals that are
+    empty there are placed above the others.
+    """
+    from pymatgen.core.periodic_table import Element
+
+    rows = []
+    for symbol in symbols:
+        element = Element(symbol)
+        known, shell, group = element.atomic_orbitals or {}, element.row, _group(symbol)
+        s = HARTREE * float(known.get(f"{shell}s") or -0.2)
+        p = HARTREE * float(known[f"{shell}p"]) if known.get(f"{shell}p") else s + _P_ABOVE_S
+        if 3 <= group <= 12 and known.get(f"{shell - 1}d"):
+            d = HARTREE * float(known[f"{shell - 1}d"])
+        else:
+            d = s + _D_ABOVE_S if group <= 2 else p + _D_ABOVE_P
+        rows.append((s, p, d))
+    return np.array(rows, dtype=np.float64)
+
+
+def first_radii(symbols: Sequence[str]) -> FloatArray:
+    """Radii of free atoms, Angstrom, shape (E,)."""
+    from pymatgen.core.periodic_table import Element
+
+    elements = [Element(symbol) for symbol in symbols]
+    return np.array([float(e.atomic_radius_calculated or e.atomic_radius or 1.5) for e in elements])
+
+
+def descriptors(symbols: Sequence[str]) -> FloatArray:
+    """Group and period as one-hot vectors, electronegativity, radius: shape (E, 29)."""
+    from pymatgen.core.periodic_table import Element
+
+    table = np.zeros((len(symbols), GROUPS + PERIODS + 4))
+    for row, symbol in zip(table, symbols, strict=True):
+        element, group = Element(symbol), _group(symbol)
+        row[group - 1] = row[GROUPS + element.row - 1] = 1.0
+        pauling = float(element.X)
+        row[-4:] = (
+            pauling / 2 if np.isfinite(pauling) else 0.0,
+            group / GROUPS,
+            element.row / 6,
+            float(element.atomic_radius or 1.3) / 2,
+        )
+    return table
+
+
+def _group(symbol: str) -> int:
+    from pymatgen.core.periodic_table import Element
+
+    return int(Element(symbol).group)

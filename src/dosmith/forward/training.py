@@ -1,0 +1,171 @@
+"""Training of the forward networks, one pair at a time. Needs PyTorch.
+
+The error is measured as it matters: |p - t|^2, and by how much the similarity to every known spectrum comes out wrong,
+which is (p - t) M (p - t) with M the mean of s s^T over the known spectra s, all of length 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dosmith.forward.batches import Crystal, groups, spectra
+from dosmith.forward.elements import first_orbitals, first_radii
+from dosmith.forward.network import PlainNetwork, TightBinding
+from dosmith.settings import ForwardSettings
+
+FloatArray = NDArray[np.float64]
+
+Progress = Callable[[str, int, int, float], None]
+"""Told after each epoch: what is trained, epochs done, epochs in all, mean loss."""
+
+_PLAIN_WEIGHT = 0.5  # of |p - t|^2 beside the other part
+_LARGEST_GRADIENT = 1.0
+_TOGETHER = 4
+"""Crystals of one lattice that are worked on at once; a batch is made of such groups."""
+
+
+def fit_tight_binding(
+    crystals: Sequence[Crystal],
+    targets: FloatArray,
+    energies: FloatArray,
+    symbols: Sequence[str],
+    settings: ForwardSettings,
+    seed: int,
+    progress: Progress | None = None,
+) -> TightBinding:
+    """Train tight binding from free atoms.
+
+    Args:
+        crystals: M of them.
+        targets: their spectra as they should come out, of length 1 and broadened as in the settings, shape (M, levels).
+        energies: of the levels, eV.
+        symbols: elements of the tables.
+        settings: how.
+        seed: of weights and batches.
+        progress: told of each epoch.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    orbitals = torch.tensor(first_orbitals(symbols), dtype=torch.float32)
+    radii = torch.tensor(first_radii(symbols), dtype=torch.float32)
+    network = TightBinding(orbitals, radii, crystals[0].features.shape[1], settings.hidden, settings.dropout)
+    grid = torch.tensor(energies, dtype=torch.float32)
+    tables = [value for name, value in network.named_parameters() if name in TightBinding.TABLES]
+    others = [value for name, value in network.named_parameters() if name not in TightBinding.TABLES]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": tables, "lr": settings.table_rate, "weight_decay": 0.0},
+            {"params": others, "lr": settings.rate, "weight_decay": settings.weight_decay},
+        ]
+    )
+
+    def predict(rows: Sequence[int]) -> Tensor:
+        return spectra(network, crystals, rows, grid, settings.broadening)
+
+    def batches() -> Iterator[list[int]]:
+        order = torch.randperm(len(crystals), generator=generator).tolist()
+        parts = list(groups(crystals, order, _TOGETHER))
+        batch: list[int] = []
+        for place in torch.randperm(len(parts), generator=generator).tolist():
+            batch += parts[place]
+            if len(batch) >= settings.batch:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    _descend(
+        network,
+        predict,
+        batches,
+        torch.tensor(targets, dtype=torch.float32),
+        optimizer,
+        [settings.table_rate, settings.rate],
+        settings.epochs,
+        settings.similarity_weight,
+        lambda done, loss: progress("tight binding", done, settings.epochs, loss) if progress else None,
+    )
+    return network
+
+
+def fit_plain(
+    features: Sequence[Tensor], targets: FloatArray, settings: ForwardSettings, seed: int, progress: Progress | None = None
+) -> PlainNetwork:
+    """Train the plain network.
+
+    Args:
+        features: of the atoms of each of M crystals, shapes (n, F).
+        targets: their spectra, of length 1, shape (M, levels).
+        settings: how.
+        seed: of weights and batches.
+        progress: told of each epoch.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    network = PlainNetwork(features[0].shape[1], targets.shape[1], settings.plain_hidden, settings.plain_dropout)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.plain_rate, weight_decay=1e-4)
+
+    def predict(rows: Sequence[int]) -> Tensor:
+        return plain_spectra(network, [features[row] for row in rows])
+
+    def batches() -> Iterator[list[int]]:
+        order = torch.randperm(len(features), generator=generator).tolist()
+        yield from (order[start : start + settings.plain_batch] for start in range(0, len(order), settings.plain_batch))
+
+    _descend(
+        network,
+        predict,
+        batches,
+        torch.tensor(targets, dtype=torch.float32),
+        optimizer,
+        settings.plain_rate,
+        settings.plain_epochs,
+        settings.similarity_weight,
+        lambda done, loss: progress("plain network", done, settings.plain_epochs, loss) if progress else None,
+    )
+    return network
+
+
+def plain_spectra(network: PlainNetwork, features: Sequence[Tensor]) -> Tensor:
+    """What the plain network makes of several crystals, shape (len(features), levels)."""
+    owners = torch.repeat_interleave(torch.arange(len(features)), torch.tensor([len(atoms) for atoms in features]))
+    found: Tensor = network(torch.cat(list(features)), owners, len(features))
+    return found
+
+
+def _descend(
+    network: nn.Module,
+    predict: Callable[[Sequence[int]], Tensor],
+    batches: Callable[[], Iterator[list[int]]],
+    targets: Tensor,
+    optimizer: torch.optim.Optimizer,
+    rates: float | list[float],
+    epochs: int,
+    similarity_weight: float,
+    progress: Callable[[int, float], None],
+) -> None:
+    """One cycle of the learning rate; leaves the network in evaluation mode."""
+    moment = targets.T @ targets / len(targets)
+    moment /= moment.trace()
+    plan = [list(batches()) for _ in range(epochs)]
+    steps = sum(map(len, plan))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps, pct_start=0.15)
+    network.train()
+    for epoch, planned in enumerate(plan, 1):
+        total = 0.0
+        for rows in planned:
+            error = predict(rows) - targets[rows]
+            loss = (_PLAIN_WEIGHT * error.square().sum(1) + similarity_weight * (error @ moment * error).sum(1)).mean()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), _LARGEST_GRADIENT)
+            optimizer.step()
+            schedule.step()
+            total += loss.item() * len(rows)
+        progress(epoch, total / len(targets))
+    network.eval()
