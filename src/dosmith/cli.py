@@ -384,6 +384,24 @@ def data_plan(
     console.print(f"{len(entries):,} crystals in {out}", highlight=False, markup=False)
 
 
+@data_app.command("survey")
+def data_survey(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The survey; one that is there is gone on with.")] = Path(
+        "data/survey.parquet"
+    ),
+    pairs: Annotated[int | None, typer.Option("--pairs", min=1, help="Pairs of elements to add; all when not given.")] = None,
+) -> None:
+    """Find every pair of elements in every simple crystal at its lowest energy in the CHGNet potential."""
+    from dosmith.crystals.survey import survey
+    from dosmith.dft.planning import ELEMENTS
+    from dosmith.report.console import survey_progress
+
+    console = _console()
+    with survey_progress(console) as progress:
+        found = survey(out, ELEMENTS, pairs, progress=progress)
+    console.print(f"{len(found):,} crystals in {out}", highlight=False, markup=False)
+
+
 @app.command()
 def compute(
     context: typer.Context,

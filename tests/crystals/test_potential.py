@@ -129,6 +129,22 @@ def chgnet() -> Potential:
     return Potential()
 
 
+class TestSensible:
+    @pytest.mark.parametrize(("scale", "sensible"), [(0.2, False), (0.6, True), (1.0, True), (1.9, True), (2.3, False)])
+    def test_volumes_far_from_the_elements_are_left_out(self, scale: float, sensible: bool) -> None:
+        wells = Wells()
+        volume = wells.elemental_volume("Al") * scale
+        relaxed = Relaxed(PROTOTYPES["A1"].structure(["Al"], volume), -1.0)
+        assert wells.could_be(relaxed) is sensible
+
+    def test_atoms_too_close_are_left_out(self) -> None:
+        wells = Wells()
+        crystal = PROTOTYPES["B2"].structure(["Al", "Ni"], 13.0)
+        assert wells.could_be(Relaxed(crystal, -1.0))
+        closer = Structure(crystal.lattice, crystal.species, [[0, 0, 0], [0.28, 0.28, 0.28]])
+        assert not wells.could_be(Relaxed(closer, -1.0))
+
+
 class TestChgnet:
     @pytest.mark.parametrize(("symbol", "volume"), [("Al", 16.5), ("Pt", 15.65), ("Cu", 11.97)])
     def test_close_packed_metals_have_their_pbe_volume(self, chgnet: Potential, symbol: str, volume: float) -> None:

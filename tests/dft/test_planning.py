@@ -150,26 +150,6 @@ class TestPair:
         assert tried == []
 
 
-class TestSensible:
-    @pytest.mark.parametrize(("scale", "sensible"), [(0.2, False), (0.6, True), (1.0, True), (1.9, True), (2.3, False)])
-    def test_volumes_far_from_the_elements_are_left_out(self, scale: float, sensible: bool) -> None:
-        from dosmith.crystals.potential import Relaxed
-
-        springs = Springs()
-        volume = springs.elemental_volume("Al") * scale
-        relaxed = Relaxed(PROTOTYPES["A1"].structure(["Al"], volume), -1.0)
-        assert planning._sensible(relaxed, springs) is sensible
-
-    def test_atoms_too_close_are_left_out(self) -> None:
-        from dosmith.crystals.potential import Relaxed
-
-        springs = Springs()
-        crystal = PROTOTYPES["B2"].structure(["Al", "Ni"], 13.0)
-        assert planning._sensible(Relaxed(crystal, -1.0), springs)
-        closer = Structure(crystal.lattice, crystal.species, [[0, 0, 0], [0.28, 0.28, 0.28]])
-        assert not planning._sensible(Relaxed(closer, -1.0), springs)
-
-
 class TestSteps:
     def test_are_the_same_for_a_seed_and_each_comes_once(self) -> None:
         work = list(steps(3))

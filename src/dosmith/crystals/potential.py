@@ -28,6 +28,8 @@ ELEMENTAL = ("A1", "A2", "A3", "A4", "A_h")
 """Prototypes among which an element's reference is the lowest."""
 INTERCHANGEABLE = {"B1": "AB", "B2": "AB", "B3": "AB", "B4": "AB", "B_h": "AB", "C1_b": "AC", "L2_1": "BC", "P4/mmm AB2C": "BC"}
 """Sites of a prototype whose elements may change places: it stays the same crystal."""
+_CLOSE = 0.65  # of the sum of atomic radii
+_VOLUMES = (0.3, 2.0)  # of the sum of elemental volumes; alkali metals shrink threefold in their salts
 _BOX = 6.0  # Angstrom; a molecule's distance to the next, within the potential's reach
 _SIZE_STEP = 0.06  # of the logarithm of the volume
 _STRETCH_STEP = 0.04  # of the logarithm of c/a
@@ -136,6 +138,20 @@ class Potential:
         if not found:
             raise NotFoundError(f"CHGNet finds no volume for {prototype.name}; give a structure file")
         return min(found, key=lambda relaxed: relaxed.energy)
+
+    def could_be(self, relaxed: Relaxed) -> bool:
+        """Whether volume and distances are those of a crystal that could be.
+
+        Raises:
+            NotFoundError: the potential knows no volume for one of its elements.
+        """
+        elements = [site.specie for site in relaxed.structure]
+        volume = float(np.mean([self.elemental_volume(element.symbol) for element in elements]))
+        if not _VOLUMES[0] <= relaxed.volume / volume <= _VOLUMES[1]:
+            return False
+        radii = np.array([float(element.atomic_radius or np.nan) for element in elements])
+        one, other, _, distance = relaxed.structure.get_neighbor_list(2 * _CLOSE * float(radii.max()), exclude_self=True)
+        return bool(np.all(distance >= _CLOSE * (radii[one] + radii[other])))
 
     def formation_energy(self, relaxed: Relaxed) -> float:
         """Against its elements, eV/atom."""

@@ -20,7 +20,7 @@ import numpy as np
 from dosmith import formulas
 from dosmith.atomic import write_text
 from dosmith.crystals.molecules import BOND_LENGTHS, molecule
-from dosmith.crystals.potential import ELEMENTAL, NAME, Potential, Relaxed
+from dosmith.crystals.potential import ELEMENTAL, NAME, Potential
 from dosmith.crystals.prototypes import PROTOTYPES, Prototype
 from dosmith.dft.plan import Entry, read_plan, write_plan
 from dosmith.errors import FileFormatError, NotFoundError
@@ -56,9 +56,6 @@ PAIRS_PER_ROUND = 1
 BOX = 8.0
 """Edge of the cube in which a molecule is alone, Angstrom."""
 LARGE = frozenset({"C14"})  # many atoms, much like C15: tried where C15 is near the hull, kept when lowest
-
-_CLOSE = 0.65  # of the sum of atomic radii
-_VOLUMES = (0.3, 2.0)  # of the sum of elemental volumes; alkali metals shrink threefold in their salts
 
 
 @dataclass(frozen=True)
@@ -191,7 +188,7 @@ def candidate(prototype: Prototype, composition: Composition, potential: Potenti
     """A crystal at its lowest energy; None when there is none or it is not one that could be."""
     try:
         relaxed = potential.best(prototype, prototype.assignments(composition))
-        if not _sensible(relaxed, potential):
+        if not potential.could_be(relaxed):
             return None
         formation = potential.formation_energy(relaxed)
     except NotFoundError:
@@ -234,17 +231,6 @@ def _worth(height: float, near: float, chance: random.Random) -> bool:
     """Whether a crystal is computed whose energy is this high, eV/atom."""
     drawn = chance.random() < SHARE_OF_UNSTABLE
     return height <= near or (drawn and height <= FAR_FROM_HULL)
-
-
-def _sensible(relaxed: Relaxed, potential: Potential) -> bool:
-    """Whether volume and distances are those of a crystal that could be."""
-    elements = [site.specie for site in relaxed.structure]
-    volume = float(np.mean([potential.elemental_volume(element.symbol) for element in elements]))
-    if not _VOLUMES[0] <= relaxed.volume / volume <= _VOLUMES[1]:
-        return False
-    radii = np.array([float(element.atomic_radius or np.nan) for element in elements])
-    one, other, _, distance = relaxed.structure.get_neighbor_list(2 * _CLOSE * float(radii.max()), exclude_self=True)
-    return bool(np.all(distance >= _CLOSE * (radii[one] + radii[other])))
 
 
 def _above_hull(entries: Iterable[Entry]) -> dict[str, float]:

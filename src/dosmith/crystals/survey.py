@@ -1,0 +1,193 @@
+"""The survey: every pair of elements in every simple crystal, at its lowest energy in the CHGNet potential.
+
+One row for each composition and prototype, with the elements in their better places. It is what candidates are made of:
+the forward model gives each crystal its DOS, the potential says which are likely. Killed at any instant, a survey loses
+the pairs of the last minutes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from dosmith import formulas
+from dosmith.atomic import replacing
+from dosmith.crystals.potential import ELEMENTAL, NAME, Potential, Relaxed
+from dosmith.crystals.prototypes import PROTOTYPES, Prototype
+from dosmith.errors import FileFormatError, NotFoundError
+from dosmith.formulas import Composition
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+COUNTS = ((1, 1), (2, 1), (1, 2), (3, 1), (1, 3))
+SKIPPED = (*ELEMENTAL, "C14")
+"""Prototypes that are not tried: those of elements, and one with many atoms that is much like C15."""
+_SAVED_EVERY = 20  # pairs
+
+_SCHEMA = pa.schema(
+    [
+        ("prototype", pa.dictionary(pa.int16(), pa.string())),
+        ("elements", pa.list_(pa.string())),  # on the sites A and B
+        ("volume", pa.float32()),  # Angstrom^3/atom
+        ("stretch", pa.float32()),  # of the prototype's third vector
+        ("energy", pa.float32()),  # eV/atom
+        ("formation_energy", pa.float32()),  # eV/atom, against the elements in the same potential
+    ]
+)
+_DONE = b"pairs"
+
+Progress = Callable[[str, int, int], None]
+"""Told of each pair, how many are done, and of how many."""
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """A crystal of the survey.
+
+    Attributes:
+        prototype: Strukturbericht symbol.
+        elements: on its sites A, B.
+        volume: Angstrom^3/atom.
+        stretch: of the prototype's third lattice vector.
+        energy: eV/atom.
+        formation_energy: eV/atom.
+    """
+
+    prototype: str
+    elements: tuple[str, ...]
+    volume: float
+    stretch: float
+    energy: float
+    formation_energy: float
+
+    @property
+    def composition(self) -> Composition:
+        """Reduced."""
+        return formulas.reduce(zip(self.elements, PROTOTYPES[self.prototype].counts, strict=True))
+
+    @property
+    def crystal_system(self) -> str:
+        """Of the prototype."""
+        return PROTOTYPES[self.prototype].crystal_system
+
+    @property
+    def structure(self) -> Structure:
+        """The crystal."""
+        return PROTOTYPES[self.prototype].stretched(self.stretch).structure(self.elements, self.volume)
+
+    @classmethod
+    def of(cls, prototype: Prototype, relaxed: Relaxed, formation_energy: float) -> Surveyed:
+        """What is kept of a relaxed crystal."""
+        names = [name for name, _ in prototype.sites]
+        symbols = [site.specie.symbol for site in relaxed.structure]
+        elements = tuple(symbols[names.index(name)] for name in sorted(set(names)))
+        stretch = _shape(relaxed.structure.lattice.matrix) / _shape(np.array(prototype.vectors, dtype=np.float64))
+        return cls(prototype.name, elements, relaxed.volume, stretch, relaxed.energy, formation_energy)
+
+
+def survey(
+    path: str | Path,
+    symbols: Sequence[str],
+    pairs: int | None = None,
+    potential: Potential | None = None,
+    progress: Progress | None = None,
+) -> list[Surveyed]:
+    """Make a survey, or go on with one.
+
+    Args:
+        path: of the survey (Parquet).
+        symbols: of the elements.
+        pairs: how many to add at most; None goes to the end.
+        potential: CHGNet when None.
+        progress: told of each pair.
+
+    Raises:
+        FileFormatError: the file is no survey.
+        MissingExtraError: CHGNet is not installed.
+    """
+    path, potential = Path(path), potential or Potential()
+    found, done = _read(path) if path.is_file() else ([], set())
+    wanted = ["-".join(pair) for pair in itertools.combinations(sorted(symbols, key=formulas.atomic_number), 2)]
+    missing = [pair for pair in wanted if pair not in done][:pairs]
+    for number, pair in enumerate(missing, 1):
+        found += surveyed(pair.split("-"), potential)
+        done.add(pair)
+        if number % _SAVED_EVERY == 0 or number == len(missing):
+            write_survey(path, found, done)
+        if progress is not None:
+            progress(pair, len(wanted) - len(missing) + number, len(wanted))
+    return found
+
+
+def surveyed(pair: Sequence[str], potential: Potential) -> list[Surveyed]:
+    """All crystals of a pair of elements that could be."""
+    found = []
+    for counts in COUNTS:
+        composition = formulas.reduce(zip(pair, counts, strict=True))
+        for name, prototype in PROTOTYPES.items():
+            if name not in SKIPPED and (assignments := prototype.assignments(composition)):
+                with suppress(NotFoundError):
+                    relaxed = potential.best(prototype, assignments)
+                    if potential.could_be(relaxed):
+                        found.append(Surveyed.of(prototype, relaxed, potential.formation_energy(relaxed)))
+    return found
+
+
+def read_survey(path: str | Path) -> list[Surveyed]:
+    """The crystals of a survey.
+
+    Raises:
+        NotFoundError: there is no such file.
+        FileFormatError: it is no survey.
+    """
+    if not Path(path).is_file():
+        raise NotFoundError(f"there is no survey {path}; make one with 'dosmith data survey'")
+    return _read(Path(path))[0]
+
+
+def write_survey(path: Path, crystals: Sequence[Surveyed], pairs: set[str]) -> None:
+    """Save a survey whole: by formula, lowest first, so that like stands by like and packs well.
+
+    Args:
+        path: of the file.
+        crystals: of the survey.
+        pairs: of elements that are done, "Ni-Pt", also those without a crystal.
+    """
+    order = sorted(crystals, key=lambda each: (formulas.write(each.composition), each.energy))
+    rows = [{name: getattr(each, name) for name in _SCHEMA.names} | {"elements": list(each.elements)} for each in order]
+    facts = {_DONE: json.dumps(sorted(pairs)).encode(), b"potential": NAME.encode()}
+    table = pa.Table.from_pylist(rows, schema=_SCHEMA).replace_schema_metadata(facts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        pq.write_table(table, file, compression="zstd", compression_level=9)
+
+
+def _read(path: Path) -> tuple[list[Surveyed], set[str]]:
+    try:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            table = file.read(_SCHEMA.names, use_threads=False)
+        done = set(json.loads((table.schema.metadata or {})[_DONE]))
+        columns = [table.column(name).to_pylist() for name in _SCHEMA.names]
+        crystals = [Surveyed(p, tuple(e), *values) for p, e, *values in zip(*columns, strict=True)]
+        if not all(each.prototype in PROTOTYPES for each in crystals):
+            raise ValueError("a prototype is unknown")
+    except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
+        raise FileFormatError(f"{path} is not a survey of crystals ({error})") from None
+    return crystals, done
+
+
+def _shape(vectors: NDArray[np.float64]) -> float:
+    """Length of the third lattice vector over that of the first."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    return float(lengths[2] / lengths[0])
