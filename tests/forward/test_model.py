@@ -136,3 +136,21 @@ def test_too_small_a_library_is_refused(alloys, quick, tmp_path) -> None:
     with pytest.raises(ModelError, match="training needs 4 or more"):
         train_forward(few, tmp_path / "model", quick)
     assert not (tmp_path / "model").exists()
+
+
+def test_the_shipped_model_is_as_good_as_its_card_says() -> None:
+    """On what it was trained on it must be better than its own held-out numbers, and the card must hold those."""
+    pytest.importorskip("chgnet", reason="CHGNet is not installed: pip install 'dosmith[relax]'")
+    from dosmith.designer import open_dos_set
+    from dosmith.forward.checkpoint import open_model
+    from dosmith.spectra.standard import standardise
+
+    model, library = open_model("dosmith"), open_dos_set()
+    ids = ["Cu-A1", "Al-A1", "Pt3Ni-L1_2", "Al3Zr-L1_2", "NaCl-B1", "BaTiO3-E2_1"]
+    materials = [library.material(identifier) for identifier in ids if identifier in library]
+    assert len(materials) >= 5
+    computed = np.array([standardise(material.spectrum, model.recipe).values for material in materials])
+    assert (
+        cosines(model.predict([material.structure for material in materials]).vectors, computed).mean() > model.calibration.cosine
+    )
+    assert model.calibration.count > 1500 and model.calibration.cosine > 0.9

@@ -224,43 +224,54 @@ def train(
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     members, unseen = [], np.zeros_like(unit)
     for number, split in enumerate(splits, 1):
-        member = _member(crystals, unit, split.train, symbols, recipe, settings, number, progress)
+        seen, told = [crystals[row] for row in split.train], _numbered(progress, number, settings.members)
+        member = train_member(seen, unit[split.train], symbols, recipe, settings, settings.seed + number, told)
         unseen[split.test] = member.predict([crystals[row] for row in split.test], symbols, recipe, settings)
         members.append(member)
     systems = [formulas.chemical_system(composition) for composition in compositions]
     return ForwardModel(tuple(members), symbols, recipe, settings, calibrate(unseen, vectors, systems, recipe))
 
 
-def _member(
+def _numbered(progress: Progress | None, number: int, members: int) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda what, done, count, loss: progress(f"{what} {number} of {members}", done, count, loss)
+
+
+def train_member(
     crystals: Sequence[Atoms],
     unit: FloatArray,
-    rows: NDArray[np.intp],
     symbols: Sequence[str],
     recipe: Recipe,
     settings: ForwardSettings,
-    number: int,
-    progress: Progress | None,
+    seed: int,
+    progress: Progress | None = None,
 ) -> Member:
+    """Train one member.
+
+    Args:
+        crystals: M of them.
+        unit: their spectra, of length 1, shape (M, levels).
+        symbols: elements of the tables.
+        recipe: of the spectra.
+        settings: how.
+        seed: of weights and batches.
+        progress: told of each epoch.
+    """
     from dosmith.forward.training import fit_plain, fit_tight_binding
 
-    def told(what: str, done: int, count: int, loss: float) -> None:
-        if progress is not None:
-            progress(f"{what} {number} of {settings.members}", done, count, loss)
-
-    chosen = [crystals[row] for row in rows]
-    bond_scale = Scale.of([each.bond_features for each in chosen])
-    plain_scale = Scale.of([each.plain_features for each in chosen])
-    seed = settings.seed + number
+    bond_scale = Scale.of([each.bond_features for each in crystals])
+    plain_scale = Scale.of([each.plain_features for each in crystals])
     tight_binding = fit_tight_binding(
-        [_crystal(each, symbols, bond_scale) for each in chosen],
-        broadened(unit[rows], recipe, settings.broadening),
+        [_crystal(each, symbols, bond_scale) for each in crystals],
+        broadened(unit, recipe, settings.broadening),
         recipe.grid.energies,
         symbols,
         settings,
         seed,
-        told,
+        progress,
     )
-    plain = fit_plain([plain_scale(each.plain_features) for each in chosen], unit[rows], settings, seed, told)
+    plain = fit_plain([plain_scale(each.plain_features) for each in crystals], unit, settings, seed, progress)
     return Member(tight_binding, plain, bond_scale, plain_scale)
 
 

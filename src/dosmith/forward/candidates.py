@@ -1,0 +1,71 @@
+"""Crystals that a search may propose, each with the DOS that a forward model expects of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.crystals.potential import Potential
+from dosmith.crystals.survey import Surveyed
+from dosmith.errors import NotFoundError
+from dosmith.formulas import Composition
+from dosmith.forward.model import Atoms, ForwardModel
+
+_TOGETHER = 512  # crystals predicted at a time
+
+Progress = Callable[[int, int], None]
+"""Told how many crystals are done, and of how many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """C crystals with what is expected of them.
+
+    Attributes:
+        crystals: in the order of the survey.
+        expected: spectra of length 1 or less; see `model.Prediction`, shape (C, levels).
+    """
+
+    crystals: tuple[Surveyed, ...]
+    expected: NDArray[np.float32]
+
+
+def likely(survey: Iterable[Surveyed], symbols: Iterable[str]) -> list[Surveyed]:
+    """Of each composition the crystal of lowest energy in each crystal system, if all its elements are among the symbols."""
+    known = set(symbols)
+    lowest: dict[tuple[Composition, str], Surveyed] = {}
+    for each in survey:
+        if set(each.elements) <= known:
+            key = each.composition, each.crystal_system
+            if key not in lowest or each.energy < lowest[key].energy:
+                lowest[key] = each
+    return list(lowest.values())
+
+
+def look(
+    survey: Sequence[Surveyed], density: float, potential: Potential | None = None, progress: Progress | None = None
+) -> list[tuple[Surveyed, Atoms]]:
+    """The crystals of a survey as the members of a model see them; those with lone atoms are left out."""
+    potential, seen = potential or Potential(), []
+    for count, each in enumerate(survey, 1):
+        with suppress(NotFoundError):
+            seen.append((each, Atoms.of(each.structure, potential, density)))
+        if progress is not None:
+            progress(count, len(survey))
+    return seen
+
+
+def expect(model: ForwardModel, seen: Sequence[tuple[Surveyed, Atoms]], progress: Progress | None = None) -> Candidates:
+    """What a model expects of crystals that were looked at."""
+    parts = []
+    for start in range(0, len(seen), _TOGETHER):
+        part = seen[start : start + _TOGETHER]
+        parts.append(model.predict_atoms([atoms for _, atoms in part]).expected.astype(np.float32))
+        if progress is not None:
+            progress(start + len(part), len(seen))
+    expected = np.concatenate(parts) if parts else np.zeros((0, model.recipe.grid.levels), dtype=np.float32)
+    return Candidates(tuple(crystal for crystal, _ in seen), expected)
