@@ -87,6 +87,9 @@ class ForwardSettings(_Section):
     members: int = Field(5, ge=2, le=20, description="networks of each kind; each leaves one fold of the chemical systems out")
     density: float = Field(8, gt=0, description="cube root of the points of the Brillouin zone times atoms")
     broadening: float = Field(0.3, gt=0, description="Gaussian sigma of the levels, eV")
+    largest_cell: int = Field(
+        12, ge=1, description="primitive cells with more atoms are left out of the training; memory grows steeply"
+    )
     hidden: int = Field(64, ge=1, description="width of the network that gives an atom's tight-binding parameters")
     dropout: float = Field(0.15, ge=0, lt=1, description="dropout in it")
     epochs: int = Field(25, ge=1, description="epochs of the tight binding")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from dosmith.formulas import Composition
 from dosmith.forward.model import Atoms, ForwardModel
 
 _TOGETHER = 512  # crystals predicted at a time
+_SHAPES = 0.02
+"""Ratios c/a are rounded to steps of this, so that crystals of one type share few lattices."""
 
 Progress = Callable[[int, int], None]
 """Told how many crystals are done, and of how many."""
@@ -53,7 +55,8 @@ def look(
     potential, seen = potential or Potential(), []
     for count, each in enumerate(survey, 1):
         with suppress(NotFoundError):
-            seen.append((each, Atoms.of(each.structure, potential, density)))
+            rounded = replace(each, stretch=round(each.stretch / _SHAPES) * _SHAPES)
+            seen.append((each, Atoms.of(rounded.structure, potential, density)))
         if progress is not None:
             progress(count, len(survey))
     return seen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,11 +12,8 @@ from dosmith import formulas
 from dosmith.errors import MissingExtraError, ModelError, NotFoundError
 from dosmith.forward.model import Atoms, ForwardModel, Progress, train
 from dosmith.library import Library
-from dosmith.settings import Settings
+from dosmith.settings import ForwardSettings, Settings
 from dosmith.spectra.standard import Recipe, standardise_library
-
-Seen = Callable[[int, int], None]
-"""Told how many crystals have been looked at, and of how many."""
 
 
 def train_forward(
@@ -30,7 +26,7 @@ def train_forward(
     """Train the forward model on all crystals of a library and save it.
 
     Args:
-        library: materials without a structure are left out.
+        library: materials without a structure, or with a large cell, are left out.
         folder: of the checkpoint; replaced whole when training has ended, untouched before.
         settings: spectra and forward sections are used.
         progress: told of each epoch.
@@ -53,7 +49,7 @@ def train_forward(
     settings = settings or Settings()
     recipe = Recipe.from_settings(settings.spectra)
     rows, vectors = standardise_library(library, recipe)
-    crystals = look(library, rows, settings.forward.density, progress)
+    crystals = look(library, rows, settings.forward, progress)
     chosen = [place for place, row in enumerate(rows) if int(row) in crystals]
     if len(chosen) < 2 * settings.forward.members:
         raise ModelError(f"{library.name} holds {len(chosen)} crystals; training needs {2 * settings.forward.members} or more")
@@ -74,16 +70,18 @@ def train_forward(
     return model
 
 
-def look(library: Library, rows: NDArray[np.intp], density: float, progress: Progress | None = None) -> dict[int, Atoms]:
-    """The crystals at some rows of a library, by row; those without a structure, or with lone atoms, are left out."""
+def look(
+    library: Library, rows: NDArray[np.intp], settings: ForwardSettings, progress: Progress | None = None
+) -> dict[int, Atoms]:
+    """The crystals at some rows of a library, by row; those without a structure, too large or with lone atoms are left out."""
     from dosmith.crystals.potential import Potential
 
     potential, found = Potential(), {}
     for count, row in enumerate(rows, 1):
         structure = library.material(library.ids[row]).structure
-        if structure is not None:
+        if structure is not None and len(structure) <= settings.largest_cell:
             with suppress(NotFoundError):
-                found[int(row)] = Atoms.of(structure, potential, density)
+                found[int(row)] = Atoms.of(structure, potential, settings.density)
         if progress is not None:
             progress("crystals", count, len(rows), 0.0)
     return found

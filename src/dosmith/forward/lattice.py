@@ -70,7 +70,7 @@ def _rounded(values: FloatArray) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(round(float(value), 6) + 0.0 for value in row) for row in values)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def _lattice(
     rows: tuple[tuple[float, ...], ...],
     coordinates: tuple[tuple[float, ...], ...],

@@ -1,0 +1,37 @@
+"""Crystals that a search may propose."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dosmith.crystals.survey import Surveyed
+from dosmith.forward.candidates import expect, likely, look
+
+CRYSTALS = [
+    Surveyed("L1_2", ("Pt", "Ni"), 13.7, 1.0, -6.0, -0.1),
+    Surveyed("D0_3", ("Pt", "Ni"), 14.0, 1.0, -5.9, 0.0),
+    Surveyed("D0_19", ("Pt", "Ni"), 13.8, 1.013, -5.95, -0.05),
+    Surveyed("B2", ("Ni", "Al"), 12.0, 1.0, -5.5, -0.6),
+    Surveyed("B2", ("W", "Al"), 15.0, 1.0, -8.0, 0.2),
+]
+
+
+def test_the_lowest_of_each_crystal_system_is_likely() -> None:
+    found = likely(CRYSTALS, ["Pt", "Ni", "Al"])
+    assert [each.prototype for each in found] == ["L1_2", "D0_19", "B2"]
+    assert likely(CRYSTALS[::-1], ["Pt", "Ni", "Al"]) == [CRYSTALS[3], CRYSTALS[2], CRYSTALS[0]]
+
+
+@pytest.mark.training
+def test_what_is_expected_is_what_the_model_predicts(trained) -> None:
+    model, _, _ = trained
+    seen = look(CRYSTALS[:4], model.settings.density)
+    found = expect(model, seen)
+    assert found.crystals == tuple(CRYSTALS[:4])
+    exact = model.predict([each.structure for each in CRYSTALS[:4]]).expected
+    np.testing.assert_allclose(found.expected[[0, 1, 3]], exact[[0, 1, 3]], atol=3e-4)
+    # Its c/a is rounded, so that it shares a lattice with others.
+    rounded = (found.expected[2] @ exact[2]) / np.linalg.norm(found.expected[2]) / np.linalg.norm(exact[2])
+    assert 0.999 < rounded <= 1 + 1e-6
+    assert look([Surveyed("D0_19", ("Ni", "Al"), 12.0, 1.016, 0.0, 0.0)], model.settings.density)[0][1].lattice is seen[2][1].lattice
