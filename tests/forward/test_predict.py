@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,8 @@ def test_formula_id_file_and_structure_are_one(trained, alloys, tmp_path) -> Non
     for other in found[1:]:
         np.testing.assert_allclose(other.values, found[0].values, atol=2e-3)
     assert found[0].as_dict()["kind"] == "predicted"
+    documented = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
+    assert all(f"`{key}`" in documented for key in found[0].as_dict())
 
 
 def test_a_formula_nobody_computed_gets_the_lowest_prototype(trained, alloys) -> None:

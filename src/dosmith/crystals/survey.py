@@ -35,7 +35,7 @@ SKIPPED = (*ELEMENTAL, "C14")
 """Prototypes that are not tried: those of elements, and one with many atoms that is much like C15."""
 _SAVED_EVERY = 20  # pairs
 
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     [
         ("prototype", pa.dictionary(pa.int16(), pa.string())),
         ("elements", pa.list_(pa.string())),  # on the sites A and B
@@ -45,6 +45,7 @@ _SCHEMA = pa.schema(
         ("formation_energy", pa.float32()),  # eV/atom, against the elements in the same potential
     ]
 )
+"""Columns of a crystal; those of `Surveyed`."""
 _DONE = b"pairs"
 
 Progress = Callable[[str, int, int], None]
@@ -165,23 +166,39 @@ def write_survey(path: Path, crystals: Sequence[Surveyed], pairs: set[str]) -> N
         pairs: of elements that are done, "Ni-Pt", also those without a crystal.
     """
     order = sorted(crystals, key=lambda each: (formulas.write(each.composition), each.energy))
-    rows = [{name: getattr(each, name) for name in _SCHEMA.names} | {"elements": list(each.elements)} for each in order]
     facts = {_DONE: json.dumps(sorted(pairs)).encode(), b"potential": NAME.encode()}
-    table = pa.Table.from_pylist(rows, schema=_SCHEMA).replace_schema_metadata(facts)
+    table = as_table(order).replace_schema_metadata(facts)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         pq.write_table(table, file, compression="zstd", compression_level=9)
 
 
+def as_table(crystals: Sequence[Surveyed]) -> pa.Table:
+    """Crystals as a table with the columns of `SCHEMA`."""
+    rows = [{name: getattr(each, name) for name in SCHEMA.names} | {"elements": list(each.elements)} for each in crystals]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def from_table(table: pa.Table) -> list[Surveyed]:
+    """The crystals of such a table, which may have further columns.
+
+    Raises:
+        KeyError: a column is missing.
+        ValueError: a prototype is unknown.
+    """
+    columns = [table.column(name).to_pylist() for name in SCHEMA.names]
+    crystals = [Surveyed(prototype, tuple(elements), *values) for prototype, elements, *values in zip(*columns, strict=True)]
+    if not all(each.prototype in PROTOTYPES for each in crystals):
+        raise ValueError("a prototype is unknown")
+    return crystals
+
+
 def _read(path: Path) -> tuple[list[Surveyed], set[str]]:
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            table = file.read(_SCHEMA.names, use_threads=False)
+            table = file.read(SCHEMA.names, use_threads=False)
         done = set(json.loads((table.schema.metadata or {})[_DONE]))
-        columns = [table.column(name).to_pylist() for name in _SCHEMA.names]
-        crystals = [Surveyed(p, tuple(e), *values) for p, e, *values in zip(*columns, strict=True)]
-        if not all(each.prototype in PROTOTYPES for each in crystals):
-            raise ValueError("a prototype is unknown")
+        crystals = from_table(table)
     except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
         raise FileFormatError(f"{path} is not a survey of crystals ({error})") from None
     return crystals, done
