@@ -237,4 +237,4 @@ def test_a_reader_that_stops_reading_is_no_error():
 
 
 def test_benchmark_needs_what_it_needs_and_help_says_so():
-    assert "dosmith[benchmark,train]" in answer("benchmark", "--help")
+    assert "dosmith[benchmark,relax,train]" in answer("benchmark", "--help")

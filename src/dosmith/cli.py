@@ -308,7 +308,7 @@ def benchmark(
     library: LibraryOption = None,
     output: FormatOption = Format.table,
 ) -> None:
-    """Reproduce the paper's tables and figures, then test everything on held-out chemistry. Needs dosmith[benchmark,train]."""
+    """Reproduce the paper's tables and figures, then test everything on held-out chemistry. Needs dosmith[benchmark,relax,train]."""
     from dosmith.benchmark.page import write
     from dosmith.benchmark.run import run
     from dosmith.report.console import benchmark_progress, print_benchmark
@@ -387,7 +387,7 @@ def data_plan(
 @data_app.command("survey")
 def data_survey(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The survey; one that is there is gone on with.")] = Path(
-        "data/survey.parquet"
+        "data/survey/crystals.parquet"
     ),
     pairs: Annotated[int | None, typer.Option("--pairs", min=1, help="Pairs of elements to add; all when not given.")] = None,
 ) -> None:

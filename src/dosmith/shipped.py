@@ -7,11 +7,11 @@ from pathlib import Path
 from dosmith.errors import NotFoundError
 
 _PACKAGE = Path(__file__).resolve().parent
-_IN_REPOSITORY = {"open-dos": ("data", "open-dos"), "models": ("models",)}
+_IN_REPOSITORY = {"open-dos": ("data", "open-dos"), "survey": ("data", "survey"), "models": ("models",)}
 
 
 def shipped_folder(name: str) -> Path:
-    """The folder of the shipped ``open-dos`` data or of the ``models``.
+    """The folder of the shipped ``open-dos`` data, the ``survey`` or the ``models``.
 
     Raises:
         NotFoundError: this installation does not hold it.

@@ -17,13 +17,14 @@ from dosmith.errors import DosmithError
 from dosmith.library import ParquetLibrary
 from dosmith.library.store import write_library
 from dosmith.model.splits import SPLITS
-from dosmith.settings import BenchmarkSettings, PaperSettings, Settings
+from dosmith.settings import BenchmarkSettings, ForwardSettings, PaperSettings, Settings
 
 pytestmark = pytest.mark.training
 
 CHOSEN = {"Pt", "Pd", "Ni", "Al", "Zr", "Ti", "Sn", "Bi", "Cu", "Rh", "Hf", "Sb", "Mo"}
 SETTINGS = Settings(
     paper=PaperSettings(autoencoder_epochs=10),
+    forward=ForwardSettings(members=2, epochs=1, plain_epochs=2, density=4),
     benchmark=BenchmarkSettings(folds=2, in_sample_steps=20, held_out_steps=10, resamples=100, processes=1),
 )
 
@@ -31,6 +32,7 @@ SETTINGS = Settings(
 @pytest.fixture(scope="module", autouse=True)
 def installed() -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'dosmith[train]'")
+    pytest.importorskip("chgnet", reason="CHGNet is not installed: pip install 'dosmith[relax]'")
     pytest.importorskip("elementembeddings", reason="ElementEmbeddings is not installed: pip install 'dosmith[benchmark]'")
 
 

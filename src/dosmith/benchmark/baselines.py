@@ -57,10 +57,10 @@ def random_composition(spectra: Spectra, split: Split) -> Scores:
 
 def retrieval(spectra: Spectra, split: Split) -> Scores:
     """The known materials whose DOS is nearest, the target itself excluded. Never proposes a composition it has not seen."""
-    links = _known(spectra, split)
+    links = known_links(spectra, split)
 
     def scores(rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
-        return _best_over_links(_similarities(spectra, split, rows, vectors), *links, len(spectra.space))
+        return best_over_links(similarities(spectra, split, rows, vectors), *links, len(spectra.space))
 
     return scores
 
@@ -71,7 +71,7 @@ def substitution(spectra: Spectra, split: Split) -> Scores:
     A composition with a known spectrum scores as that; another as the best known spectrum it comes from by substitution, less
     `STEP_PENALTY` for each period that an element moves; what nothing leads to comes last, by its mixed centroids.
     """
-    known, mixed = _known(spectra, split), mixed_centroids(spectra, split)
+    known, mixed = known_links(spectra, split), mixed_centroids(spectra, split)
     links = [
         (source, relative, STEP_PENALTY * moved)
         for source, place in enumerate(spectra.places[split.train])
@@ -82,9 +82,9 @@ def substitution(spectra: Spectra, split: Split) -> Scores:
     derived = sources.astype(np.intp), places.astype(np.intp), penalties.astype(np.float32)
 
     def scores(rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
-        similarities = _similarities(spectra, split, rows, vectors)
-        found = _best_over_links(similarities, *known, len(spectra.space))
-        for others in (_best_over_links(similarities, *derived, len(spectra.space)), mixed(rows, vectors) - 2.0):
+        near = similarities(spectra, split, rows, vectors)
+        found = best_over_links(near, *known, len(spectra.space))
+        for others in (best_over_links(near, *derived, len(spectra.space)), mixed(rows, vectors) - 2.0):
             found = np.where(np.isfinite(found), found, others)
         return found
 
@@ -108,9 +108,9 @@ def mean_spectrum(spectra: Spectra, split: Split) -> Predictor:
     """The same answer whatever the target: the known materials nearest to the mean training spectrum, then mixed centroids nearest to it."""
     mean = unit(spectra.vectors[split.train].mean(axis=0))
     answer = (_mixed(spectra, split) @ mean.astype(np.float32)) - 2.0
-    source, place, penalty = _known(spectra, split)
+    source, place, penalty = known_links(spectra, split)
     similarity = (spectra.unit[split.train] @ mean)[None, :].astype(np.float32)
-    answer = np.maximum(answer, _best_over_links(similarity, source, place, penalty, len(spectra.space))[0])
+    answer = np.maximum(answer, best_over_links(similarity, source, place, penalty, len(spectra.space))[0])
     return Predictor(
         lambda rows, vectors: np.tile(answer.astype(np.float32), (len(rows), 1)), lambda rows: np.tile(mean, (len(rows), 1))
     )
@@ -126,20 +126,20 @@ BASELINES: dict[str, Callable[[Spectra, Split], Scores]] = {
 """The nulls by name."""
 
 
-def _similarities(spectra: Spectra, split: Split, rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
+def similarities(spectra: Spectra, split: Split, rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
     """Cosine of each target to each training spectrum, shape (len(rows), training); -inf to itself."""
     found = (unit(vectors) @ spectra.unit[split.train].T).astype(np.float32)
     found[rows[:, None] == split.train[None, :]] = -np.inf
     return found
 
 
-def _known(spectra: Spectra, split: Split) -> tuple[IntArray, IntArray, NDArray[np.float32]]:
+def known_links(spectra: Spectra, split: Split) -> tuple[IntArray, IntArray, NDArray[np.float32]]:
     """Links from training spectra (places in `split.train`) to their own places in the space, without a penalty."""
     source = np.flatnonzero(spectra.places[split.train] >= 0)
     return source, spectra.places[split.train][source], np.zeros(len(source), dtype=np.float32)
 
 
-def _best_over_links(
+def best_over_links(
     similarities: NDArray[np.float32], source: IntArray, place: IntArray, penalty: NDArray[np.float32], size: int
 ) -> NDArray[np.float32]:
     """The best of all links into each place, shape (targets, size); -inf where none leads."""

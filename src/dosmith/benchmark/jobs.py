@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dosmith.benchmark.baselines import BASELINES, Scores
+from dosmith.benchmark.baselines import BASELINES, Predictor, Scores
 from dosmith.benchmark.cases import CASES, case
 from dosmith.benchmark.chemistry import element_map, gap_classes
 from dosmith.benchmark.data import Spectra
 from dosmith.benchmark.networks import DOS_BASED, ONE_HOT, inverse_network, shipped
-from dosmith.benchmark.outcomes import COLUMNS, outcomes
+from dosmith.benchmark.outcomes import COLUMNS, matches, outcomes
 from dosmith.benchmark.sensitivity import DISTURBANCES, RECIPES
 from dosmith.library import ParquetLibrary
 from dosmith.model.checkpoint import Checkpoint
 from dosmith.model.splits import SPLITS, Split
 from dosmith.settings import Settings
+from dosmith.shipped import shipped_folder
 from dosmith.spectra.standard import Recipe
 from dosmith.vectors.published import PUBLISHED
 
@@ -47,10 +49,13 @@ KINDS = (DOS_BASED, *PUBLISHED, ONE_HOT)
 DEFAULT = "paper"
 """The model whose sensitivity is shown."""
 
+FORWARD = "dosmith"
+"""dosmith's own model."""
+
 TESTED = {
     "in-sample": (*BASELINES, *(name for name in NETWORKS if name != VARIED)),
     "formula": (*BASELINES, DEFAULT),
-    "system": (*BASELINES, *NETWORKS),
+    "system": (*BASELINES, *NETWORKS, FORWARD),
     "element-relaxed": (*BASELINES, DEFAULT),
     "element-strict": (*BASELINES, DEFAULT),
 }
@@ -105,7 +110,7 @@ def jobs(settings: Settings, library: ParquetLibrary, quick: bool = False) -> li
     asked += [Job("gaps", kind) for kind in KINDS]
     asked += [Job("map", kind) for kind in KINDS if kind != ONE_HOT]
     asked += [Job("case", each.key) for each in CASES]
-    return sorted(asked, key=lambda job: job.subject not in NETWORKS)
+    return sorted(asked, key=lambda job: (job.subject != FORWARD, job.subject not in NETWORKS))
 
 
 def answer(job: Job, library: str, settings: str) -> str:
@@ -141,14 +146,17 @@ def outcomes_of(job: Job, library: ParquetLibrary, settings: Settings) -> dict[s
     if job.recipe != PLAIN:
         other = _spectra(str(library.folder), RECIPES[job.recipe](usual))
         seen = other.like(spectra)
-    scores = fit(job.subject, seen, split, settings)
+    scores = fit(job.subject, seen, split, settings, library)
     shown = {PLAIN: seen.vectors[split.test]}
     if job.split == "system" and job.subject in SENSITIVE and job.recipe == PLAIN:
         for number, (name, disturbance) in enumerate(DISTURBANCES.items()):
             generator = np.random.default_rng([options.seed, job.fold, number])
             shown[name] = disturbance.apply(seen.vectors[split.test], usual.grid, generator)
     tables = {name: outcomes(spectra, split, scores, vectors) for name, vectors in shown.items()}
-    return {
+    found = {}
+    if isinstance(scores, Predictor) and scores.probability is not None:
+        found["matches"] = matches(spectra, split, scores)
+    return found | {
         "ids": [spectra.ids[row] for row in split.test],
         "systems": [spectra.systems[row] for row in split.test],
         "left_out": list(split.left_out),
@@ -159,7 +167,7 @@ def outcomes_of(job: Job, library: ParquetLibrary, settings: Settings) -> dict[s
     }
 
 
-def fit(method: str, spectra: Spectra, split: Split, settings: Settings) -> Scores:
+def fit(method: str, spectra: Spectra, split: Split, settings: Settings, library: ParquetLibrary) -> Scores:
     """A method, ready to be asked."""
     if method in BASELINES:
         return BASELINES[method](spectra, split)
@@ -167,6 +175,10 @@ def fit(method: str, spectra: Spectra, split: Split, settings: Settings) -> Scor
 
     torch.set_num_threads(1)  # processes stand side by side instead
     options = settings.benchmark
+    if method == FORWARD:
+        from dosmith.benchmark.forward import forward
+
+        return forward(spectra, split, library, survey_file(), settings.forward)
     if method == SHIPPED:
         return shipped(spectra, Checkpoint.open(settings.design.model))
     plain = settings.paper.model_copy(update={"plain_share": 1.0})  # the paper does not vary its spectra
@@ -176,6 +188,15 @@ def fit(method: str, spectra: Spectra, split: Split, settings: Settings) -> Scor
     if method == VARIED:
         return inverse_network(spectra, split, settings.paper, NETWORKS[method], 3 * options.held_out_steps)
     return inverse_network(spectra, split, plain, NETWORKS[method], options.held_out_steps)
+
+
+def survey_file() -> Path:
+    """The included survey of crystals.
+
+    Raises:
+        NotFoundError: this installation does not hold it.
+    """
+    return shipped_folder("survey") / "crystals.parquet"
 
 
 def _plain(value: np.float64) -> float | None:

@@ -138,6 +138,9 @@ TITLES = {
 }
 """What stands over a column, by metric."""
 
+BINS = 10
+"""Of probabilities, from 0 to 1."""
+
 ORACLE: dict[str, Metric] = {
     "screen": mean_of("screen_best", "of the best there are", held_out=True),
     "screen_09": mean_of("screen_best_09", "of the best there are", held_out=True),
@@ -177,3 +180,31 @@ def summarise(
         low, high = np.quantile(values, [0.025, 0.975])
         found[name] = {"mean": float(above.sum() / below.sum()), "low": float(low), "high": float(high)}
     return found
+
+
+def calibration(parts: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, Any]:
+    """How far probabilities are from the shares of what happened.
+
+    Args:
+        parts: `probability` and `match` (0 or 1) of each pick, by fold.
+
+    Returns:
+        `error`: the mean distance over `BINS` equal bins, each counted by its picks (ECE); `probability` and `share` over all; `n`;
+        `bins`: the same three for each bin that is not empty.
+    """
+    probability = np.concatenate([np.asarray(part["probability"], dtype=np.float64) for part in parts])
+    match = np.concatenate([np.asarray(part["match"], dtype=np.float64) for part in parts])
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    bins = [
+        {"probability": float(probability[here].mean()), "share": float(match[here].mean()), "n": int(here.sum())}
+        for here in (place == number for number in range(BINS))
+        if here.any()
+    ]
+    error = sum(each["n"] * abs(each["probability"] - each["share"]) for each in bins) / len(match)
+    return {
+        "error": error,
+        "probability": float(probability.mean()),
+        "share": float(match.mean()),
+        "n": len(match),
+        "bins": bins,
+    }

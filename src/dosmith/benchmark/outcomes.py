@@ -76,11 +76,12 @@ def matches(spectra: Spectra, split: Split, scores: Predictor) -> dict[str, list
     similarity = spectra.unit[rows] @ expected.T
     probability = scores.probability(similarity, np.linalg.norm(expected, axis=1))
     own = spectra.places[rows][:, None] == spectra.places[rows][None, :]
-    picks = np.argsort(-np.where(own, -np.inf, similarity), axis=1)[:, :PICKS]
+    picks = best(np.where(own, -np.inf, similarity), PICKS)
+    made = picks >= 0
     matched = spectra.unit[rows] @ spectra.unit[rows].T > MATCH
     return {
-        "probability": np.take_along_axis(probability, picks, axis=1).ravel().round(6).tolist(),
-        "match": np.take_along_axis(matched, picks, axis=1).ravel().astype(float).tolist(),
+        "probability": np.take_along_axis(probability, picks, axis=1)[made].round(6).tolist(),
+        "match": np.take_along_axis(matched, picks, axis=1)[made].astype(float).tolist(),
     }
 
 

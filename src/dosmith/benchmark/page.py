@@ -10,11 +10,12 @@ from dosmith.atomic import write_text
 from dosmith.benchmark.cases import CASES, Case
 from dosmith.benchmark.chemistry import GAP_CLASSES
 from dosmith.benchmark.figures import draw, models, score
-from dosmith.benchmark.jobs import DEFAULT, NETWORKS, PLAIN, SENSITIVE, SHIPPED, VARIED
-from dosmith.benchmark.metrics import METRICS, TITLES
+from dosmith.benchmark.jobs import DEFAULT, FORWARD, NETWORKS, PLAIN, SENSITIVE, SHIPPED, VARIED
+from dosmith.benchmark.metrics import BINS, METRICS, TITLES
 from dosmith.benchmark.networks import DOS_BASED
 from dosmith.benchmark.run import SAMPLE
 
+_PREDICTED = ("predicted", "predicted_09", "predicted_r2")
 PAGE, GUIDE = "README.md", "can-and-cannot.md"
 
 SPLIT_NAMES = {
@@ -58,6 +59,7 @@ numbers are means with 95 % intervals from a bootstrap over chemical systems ({r
 {results["settings"]["folds"]} folds or seeds. A missing prediction counts as wrong.
 """,
         _headline(results, pictures),
+        _forward(results),
         _paper(results, pictures),
         _splits(results),
         _sensitivity(results, pictures),
@@ -155,6 +157,36 @@ judged where their DOS is known. *Pattern*: the same with the own composition, a
 Retrieval never names a composition that it has not seen, so it makes no blind pick. The mean spectrum answers every target alike.
 
 {_picture("screening", "True similarity of blind picks", pictures)}"""
+
+
+def _forward(results: Mapping[str, Any]) -> str:
+    """What the forward model's spectra and probabilities are worth; nothing where it was not asked."""
+    found = results.get("calibration", {}).get(FORWARD)
+    if found is None:
+        return ""
+    rows = [
+        f"| {model} | {' | '.join(_score(results, model, 'system', metric) for metric in _PREDICTED)} |"
+        for model in models(results, "system")
+        if score(results, model, "system", "predicted") is not None
+    ]
+    bins = [f"| {each['probability']:.2f} | {each['share']:.2f} | {each['n']:,} |" for each in found["bins"]]
+    return f"""## Spectra of crystals nobody has computed
+
+The DOS that a method expects of a held-out crystal, against the computed one.
+
+| method | {" | ".join(TITLES[metric] for metric in _PREDICTED)} |
+|---{"|---" * len(_PREDICTED)}|
+{chr(10).join(rows)}
+
+### Is a probability one?
+
+To each of the five blind picks for each target {FORWARD} gives a probability that its DOS has a cosine above 0.9 to the target's. Mean over all {found["n"]:,} picks: {found["probability"]:.3f}; share that has it: {found["share"]:.3f};
+expected calibration error over {BINS} bins: {found["error"]:.3f}.
+
+| probability | share that matches | picks |
+|---|---|---|
+{chr(10).join(bins)}
+"""
 
 
 def _paper(results: Mapping[str, Any], pictures: Sequence[str]) -> str:
@@ -308,6 +340,12 @@ Held-out chemical systems again. Noise, shift and window are done to the targets
 def _definitions(results: Mapping[str, Any]) -> str:
     metrics = "\n".join(f"| {TITLES[name]} | `{name}` | {meaning} |" for name, meaning in results["metrics"].items())
     kinds = ", ".join(NETWORKS)
+    own = (
+        f"*{FORWARD}*: dosmith's own model, which [predicts the DOS of crystals](../forward.md): a composition scores as its best crystal"
+        " of the survey, or by its known DOS; "
+        if FORWARD in models(results, "system")
+        else ""
+    )
     return f"""## What is what
 
 | in tables | in the file | meaning |
@@ -319,7 +357,7 @@ Splits: polymorphs of one formula are always on one side; element vectors, centr
 
 Methods: *random*; *mean spectrum*: the materials nearest to the mean training spectrum, whatever the target; *retrieval*: the nearest training spectra, the target itself excluded; *substitution*: those, and
 what comes of them by replacing elements within their group; *mixed centroids*: a composition's DOS as the mean of its elements' centroid DOS; {kinds}: the paper's network with DOS-based, published or one-hot element vectors
-({results["settings"]["held_out_steps"]:,} steps, {results["settings"]["in_sample_steps"]:,} in-sample, no variation of the spectra, as in the paper; *{VARIED}*: three times as long, spectra varied as for the shipped model; *{SHIPPED}*: that model itself); *oracle*: the best five there are.
+({results["settings"]["held_out_steps"]:,} steps, {results["settings"]["in_sample_steps"]:,} in-sample, no variation of the spectra, as in the paper; *{VARIED}*: three times as long, spectra varied as for the shipped model; *{SHIPPED}*: that model itself); {own}*oracle*: the best five there are.
 A candidate's DOS is that of its polymorph of lowest energy, in the target's crystal system if there is one.
 """
 

@@ -18,8 +18,8 @@ import numpy as np
 from dosmith.atomic import write_text
 from dosmith.benchmark.baselines import BASELINES
 from dosmith.benchmark.data import FloatArray, Spectra
-from dosmith.benchmark.jobs import NETWORKS, PLAIN, SHIPPED, Job, answer, jobs
-from dosmith.benchmark.metrics import METRICS, ORACLE, Metric, mean_of, summarise
+from dosmith.benchmark.jobs import FORWARD, NETWORKS, PLAIN, SHIPPED, Job, answer, jobs, survey_file
+from dosmith.benchmark.metrics import METRICS, ORACLE, Metric, calibration, mean_of, summarise
 from dosmith.errors import DosmithError
 from dosmith.library import ParquetLibrary
 from dosmith.model.checkpoint import Checkpoint
@@ -31,9 +31,13 @@ FORMAT = 1
 """Of `benchmark.json`."""
 
 _ANSWERING = (
-    *(f"benchmark/{name}" for name in ("baselines", "cases", "chemistry", "data", "jobs", "networks", "outcomes", "sensitivity")),
+    *(f"benchmark/{name}" for name in ("baselines", "cases", "chemistry", "data", "forward", "jobs", "networks")),
+    *(f"benchmark/{name}" for name in ("outcomes", "sensitivity")),
     *(f"model/{name}" for name in ("network", "paper", "splits", "training")),
     *(f"vectors/{name}" for name in ("compositions", "elements", "published")),
+    *(f"forward/{name}" for name in ("batches", "calibration", "candidates", "elements", "features", "from_library", "lattice")),
+    *(f"forward/{name}" for name in ("model", "network", "slater_koster", "training")),
+    *(f"crystals/{name}" for name in ("potential", "prototypes", "survey")),
     "spectra/standard",
 )
 """Modules that answers come from: when one of them changes, answers that were kept no longer count."""
@@ -97,12 +101,13 @@ def as_text(results: Mapping[str, Any]) -> str:
 def fingerprint(library: ParquetLibrary, settings: Settings) -> str:
     """What the answers depend on: the data, the settings, the model, the code."""
     model = Checkpoint.open(settings.design.model)
-    sections = {name: getattr(settings, name).model_dump() for name in ("spectra", "paper", "design", "benchmark")}
+    sections = {name: getattr(settings, name).model_dump() for name in ("spectra", "paper", "forward", "design", "benchmark")}
     del sections["benchmark"]["processes"]  # changes nothing but the time
     shards = sorted(shard["sha256"] for shard in library.manifest["shards"].values())
     package = Path(__file__).parents[1]
     code = [hashlib.sha256((package / f"{name}.py").read_bytes()).hexdigest() for name in _ANSWERING]
-    facts = [code, shards, sections, model.spec["sha256"]]
+    survey = hashlib.sha256(survey_file().read_bytes()).hexdigest()
+    facts = [code, shards, sections, survey, model.spec["sha256"]]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -155,6 +160,10 @@ def collate(answers: dict[Job, Any], library: ParquetLibrary, settings: Settings
             for job in answers
             if job.split.startswith("element")
         },
+        "calibration": {
+            model: calibration([a["matches"] for job, a in answers.items() if job.subject == model and "matches" in a])
+            for model in sorted({job.subject for job, a in answers.items() if "matches" in a})
+        },
         "gaps": {job.subject: _gap_scores(a, spectra, settings) for job, a in answers.items() if job.kind == "gaps"},
         "maps": {job.subject: a for job, a in answers.items() if job.kind == "map"},
         "cases": {job.subject: a for job, a in answers.items() if job.kind == "case"},
@@ -164,7 +173,7 @@ def collate(answers: dict[Job, Any], library: ParquetLibrary, settings: Settings
 def _results(answers: dict[Job, Any], settings: Settings) -> Iterator[dict[str, Any]]:
     """One object for each model, split, variant and metric."""
     asked = {(job.split, job.subject, job.recipe) for job in answers if job.kind == "outcomes"}
-    order, ranked = list(SPLITS), [*BASELINES, SHIPPED, *NETWORKS]
+    order, ranked = list(SPLITS), [*BASELINES, SHIPPED, *NETWORKS, FORWARD]
     for split, model, recipe in sorted(
         asked, key=lambda each: (order.index(each[0]), each[2] != PLAIN, ranked.index(each[1]), each[2])
     ):

@@ -1,0 +1,80 @@
+"""dosmith's own model as a method: materials and compositions by the DOS that is expected of them. Needs dosmith[relax]."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.benchmark.baselines import Predictor, best_over_links, known_links, similarities
+from dosmith.benchmark.data import FloatArray, IntArray, Spectra, unit
+from dosmith.crystals.potential import Potential
+from dosmith.crystals.survey import Surveyed, read_survey
+from dosmith.forward.candidates import Candidates, expect, likely, look
+from dosmith.forward.from_library import look as look_at_library
+from dosmith.forward.model import Atoms, ForwardModel, train
+from dosmith.library import Library
+from dosmith.model.splits import Split
+from dosmith.settings import ForwardSettings
+
+HEIGHT_PENALTY = 0.1
+"""Similarity that a crystal loses for each eV/atom that it lies above its elements."""
+
+
+def forward(spectra: Spectra, split: Split, library: Library, survey: Path, settings: ForwardSettings) -> Predictor:
+    """Train the forward model on the training rows of a split and let it judge every crystal of the survey.
+
+    A composition with a known spectrum scores as that; another as its best crystal: the similarity to be expected, less
+    `HEIGHT_PENALTY` for a positive formation energy. Compositions without a crystal in the survey are never proposed.
+    Materials are picked by what is expected of them.
+    """
+    rows = [library.row_of(identifier) for identifier in spectra.ids]
+    seen = look_at_library(library, np.array(rows, dtype=np.intp), settings)
+    training = [row for row in split.train if rows[row] in seen]
+    model = train(
+        [seen[rows[row]] for row in training],
+        [spectra.compositions[row] for row in training],
+        spectra.vectors[training],
+        spectra.recipe,
+        settings,
+    )
+    candidates = expect(model, _looked(str(survey), settings.density, model.symbols))
+    return by_expected_spectra(
+        spectra, split, model, candidates, {row: seen[rows[row]] for row in split.test if rows[row] in seen}
+    )
+
+
+def by_expected_spectra(
+    spectra: Spectra, split: Split, model: ForwardModel, candidates: Candidates, tested: dict[int, Atoms]
+) -> Predictor:
+    """The method, with a trained model and what it expects of the candidates."""
+    places = np.array([spectra.space.place(crystal.composition) for crystal in candidates.crystals], dtype=np.intp)
+    heights = np.array([max(crystal.formation_energy, 0.0) for crystal in candidates.crystals], dtype=np.float32)
+    source = np.flatnonzero(places >= 0)
+    links = source, places[source], (HEIGHT_PENALTY * heights)[source]
+    known = known_links(spectra, split)
+    order = list(tested)
+    found = model.predict_atoms([tested[row] for row in order]).expected
+    expected = {row: found[place] for place, row in enumerate(order)}
+    nothing = np.zeros(found.shape[1])
+
+    def scores(rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
+        size = len(spectra.space)
+        seen = best_over_links(similarities(spectra, split, rows, vectors), *known, size)
+        similar = unit(vectors).astype(np.float32) @ candidates.expected.T
+        return np.where(np.isfinite(seen), seen, best_over_links(similar, *links, size))
+
+    return Predictor(
+        scores,
+        lambda rows: np.array([expected.get(int(row), nothing) for row in rows]),
+        model.calibration.probability,
+        by_material=True,
+    )
+
+
+@lru_cache(maxsize=1)
+def _looked(survey: str, density: float, symbols: tuple[str, ...]) -> list[tuple[Surveyed, Atoms]]:
+    """Minutes of work, the same for every fold."""
+    return look(likely(read_survey(survey), symbols), density, Potential())
