@@ -32,6 +32,8 @@ CANDIDATE_KEYS = [
     "structure_ids",
     "prototype",
     "crystal_system",
+    "probability",
+    "formation_energy",
 ]
 
 

@@ -175,6 +175,8 @@ def test_a_candidate_answers_with_the_documented_keys() -> None:
         "structure_ids": ["Pt3Ni-L1_2", "Pt3Ni-D0_19"],
         "prototype": "L1_2",
         "crystal_system": "cubic",
+        "probability": None,
+        "formation_energy": None,
     }
     assert json.loads(json.dumps(answer)) == answer
 

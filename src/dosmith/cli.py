@@ -266,6 +266,10 @@ def train(
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, help="Epochs of the largest networks.  [default: paper 440, dosmith 25]")
     ] = None,
+    survey: Annotated[
+        Path | None,
+        typer.Option("--survey", metavar="FILE", help="Crystals that dosmith is to propose.  [default: the included survey]"),
+    ] = None,
     library: LibraryOption = None,
 ) -> None:
     """Train a model on the library and save it as one folder. Needs dosmith[train], for dosmith also dosmith[relax]."""
@@ -287,8 +291,10 @@ def train(
             checkpoint = train_paper(_library(library), folder, settings, progress, name=folder.name)
         else:
             from dosmith.forward.from_library import train_forward
+            from dosmith.shipped import shipped_folder
 
-            train_forward(_library(library), folder, settings, progress, name=folder.name)
+            crystals = survey or shipped_folder("survey") / "crystals.parquet"
+            train_forward(_library(library), folder, settings, progress, name=folder.name, survey=crystals)
     if model == "paper":
         print_model(console, checkpoint.spec)
     else:

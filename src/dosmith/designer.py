@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.errors import ConstraintError, ModelError
 from dosmith.formulas import Composition
+from dosmith.forward.search import ForwardSearch, Proposal
 from dosmith.library import Library, ParquetLibrary
-from dosmith.model.checkpoint import ANY, Checkpoint
+from dosmith.model.checkpoint import ANY, Checkpoint, find_checkpoint, read_spec
 from dosmith.records import Candidate
 from dosmith.search.constraints import Constraints
 from dosmith.search.kbest import k_best
@@ -31,6 +32,10 @@ from dosmith.targets import Target, TargetLike, resolve_target
 
 FloatArray = NDArray[np.float64]
 
+_CONFIDENT = 0.5
+"""Probability below which a predicted match is called unsure."""
+Model = Checkpoint | ForwardSearch
+"""What proposes compositions."""
 CRYSTAL_SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
 
 
@@ -77,6 +82,7 @@ class Design:
         energies: levels of the curves, eV from the energy zero, shape (levels,).
         curves: standard DOS by id of every material named in `candidates` and `similar`, 1/eV, shape (levels,).
         library: where ids are looked up.
+        predicted: what the model expects of the candidates without a known DOS, by formula: crystal, standard vector, band.
     """
 
     target: Target
@@ -88,6 +94,7 @@ class Design:
     energies: FloatArray
     curves: Mapping[str, FloatArray] = field(repr=False)
     library: Library = field(repr=False)
+    predicted: Mapping[str, Proposal] = field(default_factory=dict, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as plain values; the layout is documented in docs/json.md and stable."""
@@ -115,7 +122,7 @@ class Design:
                 str(c.rank),
                 c.formula,
                 "" if c.similarity is None else f"{c.similarity:.3f}",
-                f"{c.distance:.3f}",
+                "" if c.distance is None else f"{c.distance:.3f}",
                 "yes" if c.known_dos else "no",
                 "yes" if c.in_training else "no",
                 c.structure_id or "",
@@ -138,11 +145,11 @@ class Designer:
     """
 
     def __init__(
-        self, library: Library | None = None, model: Checkpoint | str | None = None, settings: Settings | None = None
+        self, library: Library | None = None, model: Model | str | None = None, settings: Settings | None = None
     ) -> None:
         self.settings = settings or load_settings()
         self.library = open_dos_set() if library is None else library
-        self.checkpoint = model if isinstance(model, Checkpoint) else Checkpoint.open(model or self.settings.design.model)
+        self.checkpoint = open_model(model or self.settings.design.model) if isinstance(model, str | None) else model
 
     @cached_property
     def _standard(self) -> tuple[NDArray[np.intp], FloatArray]:
@@ -222,12 +229,31 @@ class Designer:
         metric = metric or self.settings.design.metric
         window = _window(window)
         scores = self._scores(found, metric, window, weights)
-        best = k_best(
-            self.checkpoint.costs(found.standard.values, network), self.checkpoint.element_vectors.symbols, top, constraints
-        )
+        proposals: dict[Composition, Proposal] = {}
+        costs: list[float | None]
+        if isinstance(self.checkpoint, ForwardSearch):
+            network = ANY
+            plain = metric == "cosine" and window is None and weights is None
+            proposals = {
+                proposal.composition: proposal
+                for proposal in self.checkpoint.propose(
+                    found.standard.values,
+                    self._known(scores, crystal_system),
+                    top,
+                    constraints,
+                    crystal_system,
+                    None if plain else lambda vectors: self._alike(found, vectors, metric, window, weights),
+                )
+            }
+            compositions, costs = list(proposals), [None] * len(proposals)
+        else:
+            best = k_best(
+                self.checkpoint.costs(found.standard.values, network), self.checkpoint.element_vectors.symbols, top, constraints
+            )
+            compositions, costs = [composition for _, composition in best], [cost for cost, _ in best]
         candidates = tuple(
-            self._candidate(rank, cost, composition, scores, metric, crystal_system, network)
-            for rank, (cost, composition) in enumerate(best, 1)
+            self._candidate(rank, cost, composition, scores, metric, crystal_system, network, proposals.get(composition))
+            for rank, (cost, composition) in enumerate(zip(costs, compositions, strict=True), 1)
         )
         similar = self._neighbours(found, scores, metric, 5, crystal_system)
         ids = {c.structure_id for c in candidates if c.structure_id} | {n.id for n in similar}
@@ -250,6 +276,11 @@ class Designer:
             energies=self.checkpoint.recipe.grid.energies,
             curves={identifier: self._curve(identifier) for identifier in sorted(ids)},
             library=self.library,
+            predicted={
+                formulas.write(composition): proposal
+                for composition, proposal in proposals.items()
+                if proposal.crystal is not None
+            },
         )
 
     def similar(
@@ -272,8 +303,22 @@ class Designer:
         return self._neighbours(found, scores, metric, _whole(top), crystal_system)
 
     def _scores(self, target: Target, metric: str, window: Window | None, weights: FloatArray | None) -> FloatArray:
+        return self._alike(target, self._standard[1], metric, window, weights)
+
+    def _alike(
+        self, target: Target, vectors: FloatArray, metric: str, window: Window | None, weights: FloatArray | None
+    ) -> FloatArray:
         grid = self.checkpoint.recipe.grid
-        return similarity(target.standard.values, self._standard[1], metric, grid=grid, window=window, weights=weights)
+        return similarity(target.standard.values, vectors, metric, grid=grid, window=window, weights=weights)
+
+    def _known(self, scores: FloatArray, crystal_system: str | None) -> dict[Composition, float]:
+        """Similarity of each composition's best known spectrum of the crystal system."""
+        best: dict[str, float] = {}
+        for row, score in zip(self._standard[0], scores, strict=True):
+            formula = self.library.formulas[row]
+            if crystal_system in (None, self.library.crystal_systems[row]) and score > best.get(formula, -np.inf):
+                best[formula] = float(score)
+        return {formulas.parse(formula): score for formula, score in best.items()}
 
     def _curve(self, identifier: str) -> FloatArray:
         return np.asarray(self._standard[1][self._places[self.library.row_of(identifier)]])
@@ -281,20 +326,37 @@ class Designer:
     def _candidate(
         self,
         rank: int,
-        cost: float,
+        cost: float | None,
         composition: Composition,
         scores: FloatArray,
         metric: str,
         crystal_system: str | None,
         network: str,
+        proposal: Proposal | None,
     ) -> Candidate:
         rows = [row for row in self.library.rows_of(composition, crystal_system) if row in self._places]
         rows.sort(key=lambda row: -scores[self._places[row]])
+        in_training = composition in self.checkpoint.trained_on(network)
+        if not rows and proposal is not None and proposal.crystal is not None:
+            return Candidate(
+                rank=rank,
+                composition=composition,
+                distance=None,
+                in_training=in_training,
+                known_dos=False,
+                similarity=proposal.similarity,
+                similarity_kind="predicted",
+                metric=metric,
+                prototype=proposal.crystal.prototype,
+                crystal_system=proposal.crystal.crystal_system,
+                probability=proposal.probability,
+                formation_energy=proposal.crystal.formation_energy,
+            )
         return Candidate(
             rank=rank,
             composition=composition,
-            distance=float(np.sqrt(max(cost, 0.0))),
-            in_training=composition in self.checkpoint.trained_on(network),
+            distance=None if cost is None else float(np.sqrt(max(cost, 0.0))),
+            in_training=in_training,
             known_dos=bool(rows),
             similarity=float(scores[self._places[rows[0]]]) if rows else None,
             similarity_kind="computed" if rows else None,
@@ -338,9 +400,7 @@ def default_designer() -> Designer:
     return Designer()
 
 
-def design(
-    target: TargetLike, *, model: Checkpoint | str | None = None, library: Library | None = None, **options: Any
-) -> Design:
+def design(target: TargetLike, *, model: Model | str | None = None, library: Library | None = None, **options: Any) -> Design:
     """Ranked compositions whose DOS should be like the target's; options as in `Designer.design`.
 
     >>> design("Pt3Ni", top=3, exclude=["Rh"])  # doctest: +SKIP
@@ -352,28 +412,43 @@ def design(
 
 
 def similar(
-    target: TargetLike, *, model: Checkpoint | str | None = None, library: Library | None = None, **options: Any
+    target: TargetLike, *, model: Model | str | None = None, library: Library | None = None, **options: Any
 ) -> tuple[Neighbour, ...]:
     """The known materials with the most similar DOS; options as in `Designer.similar`."""
     return _designer(model, library).similar(target, **options)
 
 
-def _designer(model: Checkpoint | str | None, library: Library | None) -> Designer:
+def _designer(model: Model | str | None, library: Library | None) -> Designer:
     return default_designer() if model is None and library is None else Designer(library, model)
 
 
-def model_facts(checkpoint: Checkpoint) -> dict[str, Any]:
+def open_model(name: str) -> Model:
+    """The model in a folder, or the shipped one of that name, whatever its kind.
+
+    Raises:
+        NotFoundError: there is none.
+        ModelError: it is damaged, or cannot propose compositions.
+    """
+    kind = read_spec(find_checkpoint(name)).get("kind")
+    return ForwardSearch.open(name) if kind == "forward" else Checkpoint.open(name)
+
+
+def model_facts(checkpoint: Model) -> dict[str, Any]:
     """What tells a model apart, as plain values."""
     spec = checkpoint.spec
+    if isinstance(checkpoint, ForwardSearch):
+        networks = {ANY: {"spectra": spec["library"]["count"], "held_out": spec["calibration"]}}
+    else:
+        networks = {
+            name: {key: facts[key] for key in ("spectra", "in_sample", "in_sample_varied")}
+            for name, facts in spec["networks"].items()
+        }
     return {
         "name": checkpoint.name,
         "kind": spec["kind"],
         "dosmith_version": spec["dosmith_version"],
         "trained_on": spec["library"],
-        "networks": {
-            name: {key: facts[key] for key in ("spectra", "in_sample", "in_sample_varied")}
-            for name, facts in spec["networks"].items()
-        },
+        "networks": networks,
         "elements": list(spec["elements"]),
         "n_elements": checkpoint.n_elements,
         "max_ratio": checkpoint.max_ratio,
@@ -415,7 +490,7 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
 
 def _caveats(
     target: Target,
-    checkpoint: Checkpoint,
+    checkpoint: Model,
     network: str,
     candidates: tuple[Candidate, ...],
     similar: tuple[Neighbour, ...],
@@ -433,12 +508,19 @@ def _caveats(
             found = target.composition in [candidate.composition for candidate in candidates]
             verdict = "finding it again is in-sample, no discovery" if found else "yet it is not among the candidates"
             caveats.append(f"The model was trained on {same} of {formula}; {verdict}.")
-    usual = checkpoint.spec["networks"][network]["distance_95"]
-    if candidates[0].distance > usual:
-        caveats.append(
-            f"The target is unlike what the model was trained on: its first candidate is at distance {candidates[0].distance:.2f}, against"
-            f" at most {usual:.2f} for 95 % of the training spectra. Trust the known materials with this DOS more than the candidates."
-        )
+    if isinstance(checkpoint, ForwardSearch):
+        surest = max((c.probability for c in candidates if c.probability is not None), default=None)
+        if surest is not None and surest < _CONFIDENT:
+            caveats.append(
+                f"No confident match among what nobody has computed: the likeliest has a probability of {surest:.2f} to have this DOS."
+            )
+    else:
+        usual, first = checkpoint.spec["networks"][network]["distance_95"], candidates[0].distance
+        if first is not None and first > usual:
+            caveats.append(
+                f"The target is unlike what the model was trained on: its first candidate is at distance {first:.2f}, against"
+                f" at most {usual:.2f} for 95 % of the training spectra. Trust the known materials with this DOS more than the candidates."
+            )
     best = next((n.similarity for n in similar if not n.is_target), 0.0)
     if best < 0.8:
         caveats.append(f"No other known DOS is much like the target's (best similarity {best:.2f}).")

@@ -167,21 +167,23 @@ class Candidate:
     Attributes:
         rank: from 1.
         composition: reduced.
-        distance: Euclidean distance of the predicted composition vector to this composition's, no unit.
+        distance: Euclidean distance of the predicted composition vector to this composition's, no unit; None from a model without one.
         in_training: whether the network saw a spectrum of this composition.
         known_dos: whether the library holds a spectrum of it.
-        similarity: to the target, by `metric`, of the most similar known spectrum; None when none is known.
-        similarity_kind: "computed" when it comes from a spectrum in the library; None when there is none.
+        similarity: to the target, by `metric`: of the most similar known spectrum, else to be expected; None when there is neither.
+        similarity_kind: "computed" when it comes from a spectrum in the library, "predicted" when from the model; None when there is none.
         metric: name of the similarity.
         structure_id: id of the library's material that `similarity` belongs to, or None.
         structure_ids: ids of all its materials that fit the crystal system, most similar first.
-        prototype: of `structure_id`, or None.
-        crystal_system: of `structure_id`, or None.
+        prototype: of `structure_id`, or of the crystal whose spectrum is predicted; or None.
+        crystal_system: of the same, or None.
+        probability: that the DOS of the predicted crystal has a cosine above 0.9 to the target's; None where none is predicted.
+        formation_energy: of the predicted crystal, eV/atom, in the CHGNet potential; None where none is predicted.
     """
 
     rank: int
     composition: Composition
-    distance: float
+    distance: float | None
     in_training: bool
     known_dos: bool
     similarity: float | None
@@ -191,6 +193,8 @@ class Candidate:
     structure_ids: tuple[str, ...] = ()
     prototype: str | None = None
     crystal_system: str | None = None
+    probability: float | None = None
+    formation_energy: float | None = None
 
     @property
     def formula(self) -> str:
@@ -214,4 +218,6 @@ class Candidate:
             "structure_ids": list(self.structure_ids),
             "prototype": self.prototype,
             "crystal_system": self.crystal_system,
+            "probability": self.probability,
+            "formation_energy": self.formation_energy,
         }

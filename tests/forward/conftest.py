@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from dosmith.crystals.survey import read_survey, write_survey
 from dosmith.library import MemoryLibrary
 from dosmith.settings import ForwardSettings, Settings
+from dosmith.shipped import shipped_folder
 
 CHOSEN = {"Pt", "Pd", "Ni", "Al", "Zr", "Ti", "Cu", "Rh", "Ag", "O", "Mg"}
 
@@ -23,11 +27,21 @@ def quick() -> Settings:
 
 
 @pytest.fixture(scope="session")
-def trained(alloys, quick, tmp_path_factory):
+def small_survey(tmp_path_factory) -> Path:
+    """Of the included survey what a few elements make."""
+    elements = {"Pt", "Ni", "Al", "Cu", "Pd"}
+    chosen = [each for each in read_survey(shipped_folder("survey") / "crystals.parquet") if set(each.elements) <= elements]
+    path = tmp_path_factory.mktemp("survey") / "crystals.parquet"
+    write_survey(path, chosen, set())
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(alloys, quick, small_survey, tmp_path_factory):
     """The model, its folder, and what was told of its training."""
     pytest.importorskip("chgnet", reason="CHGNet is not installed: pip install 'dosmith[relax]'")
     from dosmith.forward.from_library import train_forward
 
     told: list[tuple[str, int, int, float]] = []
     folder = tmp_path_factory.mktemp("forward") / "small"
-    return train_forward(alloys, folder, quick, lambda *report: told.append(report), "small"), folder, told
+    return train_forward(alloys, folder, quick, lambda *report: told.append(report), "small", small_survey), folder, told

@@ -15,12 +15,10 @@ from dosmith.crystals.survey import Surveyed, read_survey
 from dosmith.forward.candidates import Candidates, expect, likely, look
 from dosmith.forward.from_library import look as look_at_library
 from dosmith.forward.model import Atoms, ForwardModel, train
+from dosmith.forward.search import HEIGHT_PENALTY
 from dosmith.library import Library
 from dosmith.model.splits import Split
 from dosmith.settings import ForwardSettings
-
-HEIGHT_PENALTY = 0.1
-"""Similarity that a crystal loses for each eV/atom that it lies above its elements."""
 
 
 def forward(spectra: Spectra, split: Split, library: Library, survey: Path, settings: ForwardSettings) -> Predictor:

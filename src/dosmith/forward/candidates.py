@@ -24,6 +24,8 @@ from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.forward.model import Atoms, ForwardModel
 
+FILE = "candidates.parquet"
+"""In the folder of a model."""
 _TOGETHER = 512  # crystals predicted at a time
 _SHAPES = 0.02
 """Ratios c/a are rounded to steps of this, so that crystals of one type share few lattices."""

@@ -2,6 +2,7 @@
 
 checkpoint.json       format version, recipe, settings, elements, calibration, SHA-256 of the rest
 weights.safetensors   weights of every member, and the scales of its features
+candidates.parquet    crystals that a search may propose, each with the DOS expected of it; not in every model
 card.md               what it is, how it was made, how good it is
 """
 
@@ -20,6 +21,7 @@ from dosmith.atomic import replacing_folder
 from dosmith.errors import MissingExtraError, ModelError
 from dosmith.forward import card
 from dosmith.forward.calibration import Calibration
+from dosmith.forward.candidates import FILE, Candidates
 from dosmith.forward.model import ForwardModel, Member, Scale
 from dosmith.library import Library
 from dosmith.model.checkpoint import (
@@ -40,8 +42,8 @@ KIND = "forward"
 _PARTS = ("tight_binding", "plain")
 
 
-def save(model: ForwardModel, folder: Path, library: Library, name: str) -> None:
-    """Write a model; a folder that is there is replaced whole.
+def save(model: ForwardModel, folder: Path, library: Library, name: str, candidates: Candidates | None = None) -> None:
+    """Write a model, with what it expects of candidates; a folder that is there is replaced whole.
 
     Raises:
         ModelError: the folder holds something other than a model.
@@ -52,7 +54,7 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str) -> None
 
     refuse_foreign(folder)
     weights = as_bytes({key: np.ascontiguousarray(value) for key, value in _tensors(model).items()})
-    spec = {
+    spec: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "name": name,
         "kind": KIND,
@@ -66,11 +68,19 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str) -> None
         },
         "settings": model.settings.model_dump(),
         "elements": list(model.symbols),
+        "formulas": sorted(set(library.formulas)),
         "calibration": model.calibration.as_dict(),
         "sha256": {WEIGHTS: hashlib.sha256(weights).hexdigest()},
     }
     with replacing_folder(folder) as aside:
         (aside / WEIGHTS).write_bytes(weights)
+        if candidates is not None:
+            candidates.write(aside / FILE)
+            spec["sha256"][FILE] = hashlib.sha256((aside / FILE).read_bytes()).hexdigest()
+            spec["candidates"] = {
+                "crystals": len(candidates.crystals),
+                "compositions": len({crystal.composition for crystal in candidates.crystals}),
+            }
         (aside / SPEC).write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
         (aside / CARD).write_text(card.text(spec), encoding="utf-8")
 

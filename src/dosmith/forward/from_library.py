@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.crystals.survey import Surveyed, read_survey
 from dosmith.errors import MissingExtraError, ModelError, NotFoundError
+from dosmith.forward.candidates import Candidates, expect, likely
+from dosmith.forward.candidates import look as look_at_survey
 from dosmith.forward.model import Atoms, ForwardModel, Progress, train
 from dosmith.library import Library
 from dosmith.settings import ForwardSettings, Settings
@@ -22,8 +26,9 @@ def train_forward(
     settings: Settings | None = None,
     progress: Progress | None = None,
     name: str = "dosmith",
+    survey: str | Path | None = None,
 ) -> ForwardModel:
-    """Train the forward model on all crystals of a library and save it.
+    """Train the forward model on all crystals of a library, let it look at a survey, and save both.
 
     Args:
         library: materials without a structure, or with a large cell, are left out.
@@ -31,8 +36,10 @@ def train_forward(
         settings: spectra and forward sections are used.
         progress: told of each epoch.
         name: of the model.
+        survey: crystals that it is to propose; without one it predicts, but proposes nothing.
 
     Raises:
+        NotFoundError: there is no such survey.
         MissingExtraError: CHGNet, which brings PyTorch, is not installed.
         ModelError: the library holds too few crystals to train on.
     """
@@ -44,6 +51,7 @@ def train_forward(
     from dosmith.forward.checkpoint import save
     from dosmith.model.checkpoint import refuse_foreign
 
+    crystals_of_survey = [] if survey is None else read_survey(survey)
     final = Path(folder).resolve()
     refuse_foreign(final)
     settings = settings or Settings()
@@ -64,10 +72,19 @@ def train_forward(
             settings.forward,
             progress,
         )
+        candidates = None if survey is None else _expected(model, crystals_of_survey, progress)
     finally:
         torch.set_num_threads(threads)
-    save(model, final, library, name)
+    save(model, final, library, name, candidates)
     return model
+
+
+def _expected(model: ForwardModel, survey: Sequence[Surveyed], progress: Progress | None) -> Candidates:
+    def told(what: str) -> Callable[[int, int], None] | None:
+        return None if progress is None else lambda done, count: progress(what, done, count, 0.0)
+
+    seen = look_at_survey(likely(survey, model.symbols), model.settings.density, progress=told("crystals of the survey"))
+    return expect(model, seen, told("their spectra"))
 
 
 def look(

@@ -35,19 +35,22 @@ def print_design(console: Console, design: Design) -> None:
     """Target, candidates, the materials that already have this DOS, and what to bear in mind."""
     print_target(console, design.target)
     table = _table(f"Candidates with the DOS of {design.target.name}")
-    for name, justify in (("", "right"), ("formula", "left"), (design.settings["metric"], "right"), ("CV distance", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    predicting = bool(design.predicted)
+    columns = ("", "formula", design.settings["metric"], *(("probability", "E_f") if predicting else ("CV distance",)))
+    for name in columns:
+        table.add_column(name, justify="left" if name == "formula" else "right")
     for name in ("DOS", "composition", "structure"):
         table.add_column(name)
     for c in design.candidates:
+        numbers = (c.probability, c.formation_energy) if predicting else (c.distance,)
         table.add_row(
             str(c.rank),
             f"[bold]{c.formula}[/bold]",
             "-" if c.similarity is None else f"{c.similarity:.3f}",
-            f"{c.distance:.3f}",
-            "known" if c.known_dos else "unknown",
+            *("-" if number is None else f"{number:.{2 if predicting else 3}f}" for number in numbers),
+            "known" if c.known_dos else c.similarity_kind or "unknown",
             "in training" if c.in_training else "new to the model",
-            c.structure_id or "-",
+            c.structure_id or c.prototype or "-",
         )
     console.print(table)
     print_similar(console, design.similar[:3])

@@ -172,12 +172,17 @@ def _summary(data: ReportData) -> str:
     again = next((facts for facts in candidates if itself and facts.get("structure_id") == itself), None)
     if again is not None:
         parts.append(f"The target itself came back at rank {again['rank']}.")
-    compared = [facts for facts in candidates if facts.get("similarity") is not None and facts is not again]
+    compared = [
+        facts for facts in candidates if facts["known_dos"] and facts.get("similarity") is not None and facts is not again
+    ]
     if compared:
         best = max(compared, key=lambda facts: float(facts["similarity"]))
         parts.append(f"Of {'the others' if again else 'those'} with a known DOS, <b>{_name(best)}</b> (rank {best['rank']})")
         parts.append(f"is the most similar, <b>{_number(best['similarity'])}</b>.")
-    unknown = sum(not facts["known_dos"] for facts in candidates)
+    predicted = sum(facts.get("similarity_kind") == "predicted" for facts in candidates)
+    if predicted:
+        parts.append(f"For {predicted} of the {len(candidates)} the DOS is predicted: nobody has computed it here.")
+    unknown = sum(not facts["known_dos"] for facts in candidates) - predicted
     if unknown:
         parts.append(
             f"For {unknown} of the {len(candidates)} no DOS is known." if unknown < len(candidates) else "No DOS of any is known."
@@ -219,7 +224,11 @@ def _table(label: str, rows: Sequence[tuple[Mapping[str, Any], int | None]], can
     if not rows:
         why = "No composition fits the constraints." if candidates else "No known material to show: the library has none like it."
         return f'<p class="empty">{why}</p>'
-    heads = ["Rank", "Formula", "Similarity", *(["CV distance", "DOS", "Training"] if candidates else [])]
+    own = ["DOS", "Training"]
+    if candidates:  # a model measures either how near a composition is, or how likely a match
+        measured = any(facts.get("distance") is not None for facts, _ in rows)
+        own = [*(["CV distance"] if measured else ["Probability", "Formation energy"]), *own]
+    heads = ["Rank", "Formula", "Similarity", *(own if candidates else [])]
     heads += ["Prototype", "Crystal system", "Id"]
     # The roles repeat what the elements mean because the narrow layout takes the table display away.
     head = "".join(f'<th role="columnheader" scope="col">{name}</th>' for name in heads)
@@ -240,9 +249,16 @@ def _row(facts: Mapping[str, Any], place: int | None, candidate: bool) -> str:
         _similarity_cell(facts),
     ]
     if candidate:
-        known = '<span class="badge known">known</span>' if facts["known_dos"] else '<span class="badge new">unknown</span>'
+        word = "known" if facts["known_dos"] else str(facts.get("similarity_kind") or "unknown")
+        known = f'<span class="badge {"known" if facts["known_dos"] else "new"}">{escape(word)}</span>'
         seen = '<span class="badge">in training</span>' if facts["in_training"] else '<span class="badge new">new</span>'
-        cells += [_cell("CV distance", _number(facts["distance"])), _cell("DOS", known), _cell("Training", seen)]
+        if facts.get("distance") is not None:
+            cells.append(_cell("CV distance", _number(facts["distance"])))
+        else:
+            probability, energy = facts.get("probability"), facts.get("formation_energy")
+            cells.append(_cell("Probability", _NONE if probability is None else _number(probability)))
+            cells.append(_cell("Formation energy", _NONE if energy is None else f"{_number(energy)} eV/atom"))
+        cells += [_cell("DOS", known), _cell("Training", seen)]
     others = len(facts.get("structure_ids") or ()) - 1
     identity = escape(str(facts.get("structure_id" if candidate else "id") or "")) or _NONE
     if facts.get("is_target"):

@@ -1,4 +1,4 @@
-"""A design as files in a folder: report.html, candidates.json, candidates.csv, and a CIF for every known structure."""
+"""A design as files in a folder: report.html, candidates.json, candidates.csv, and a CIF for every known or predicted structure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from dosmith.atomic import write_text
 from dosmith.designer import Design
 from dosmith.errors import DosmithError
+from dosmith.records import Candidate
 from dosmith.report.html import Curve, ReportData, render
 from dosmith.version import __version__
 
@@ -35,10 +36,14 @@ def write_design(design: Design, folder: str | Path, command: str = "") -> list[
         "candidates.json": design.to_json() + "\n",
         "candidates.csv": design.to_csv(),
     }
+    known = {candidate.composition for candidate in design.candidates if candidate.known_dos}
     for identifier in sorted({i for candidate in design.candidates for i in candidate.structure_ids}):
         structure = design.library.material(identifier).structure
         if structure is not None:
             contents[f"structures/{_file_name(identifier)}.cif"] = structure.to(fmt="cif", symprec=1e-3)
+    for formula, proposal in design.predicted.items():
+        if proposal.crystal is not None and proposal.composition not in known:
+            contents[_predicted_file(formula)] = proposal.crystal.structure.to(fmt="cif", symprec=1e-3)
     try:
         (folder / "structures").mkdir(parents=True, exist_ok=True)
         for stale in _earlier_structures(folder) - set(contents):
@@ -54,11 +59,16 @@ def _earlier_structures(folder: Path) -> set[str]:
     """The CIFs that an earlier answer wrote to the folder; files of anybody else are not touched."""
     try:
         earlier = json.loads((folder / "candidates.json").read_text(encoding="utf-8"))
-        return {
+        names = {
             f"structures/{identifier}.cif" for c in earlier["candidates"] for identifier in map(_file_name, c["structure_ids"])
         }
+        return names | {_predicted_file(str(c["formula"])) for c in earlier["candidates"]}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
+
+
+def _predicted_file(formula: str) -> str:
+    return f"structures/{_file_name(formula)}-predicted.cif"
 
 
 def _file_name(identifier: str) -> str:
@@ -70,20 +80,14 @@ def report_data(design: Design, command: str = "") -> ReportData:
     """What the HTML report shows of a design."""
     target, standard = design.target, design.target.standard
     window = design.settings["window"]
-    known = [
-        (
-            c.as_dict(),
-            None if c.structure_id is None else Curve(c.formula, "candidate", design.curves[c.structure_id], c.structure_id),
-        )
-        for c in design.candidates
-    ]
+    candidates = [(c.as_dict(), _curve(design, c)) for c in design.candidates]
     similar = [(n.as_dict(), Curve(n.formula, "similar", design.curves[n.id], n.id)) for n in design.similar]
     facts = [("Source", target.source), *((f"Step {i}", step) for i, step in enumerate(standard.steps, 1))]
     return ReportData(
         title=target.name,
         energies=design.energies,
         target=Curve(target.name, "target", standard.values),
-        candidates=known,
+        candidates=candidates,
         similar=similar,
         target_facts=facts,
         settings=[(name.replace("_", " "), _plain(value)) for name, value in design.settings.items()],
@@ -95,18 +99,36 @@ def report_data(design: Design, command: str = "") -> ReportData:
     )
 
 
+def _curve(design: Design, candidate: Candidate) -> Curve | None:
+    """The known DOS of a candidate, or the predicted one, or none."""
+    if candidate.structure_id is not None:
+        return Curve(candidate.formula, "candidate", design.curves[candidate.structure_id], candidate.structure_id)
+    proposal = design.predicted.get(candidate.formula)
+    if proposal is None or proposal.vector is None:
+        return None
+    return Curve(candidate.formula, "candidate", proposal.vector, "predicted, not computed")
+
+
 def _model_rows(model: Mapping[str, Any]) -> list[tuple[str, str]]:
     network = model["networks"][model["network"]]
-    score = network["in_sample"]["top_5"]
+    if "held_out" in network:
+        found = network["held_out"]
+        accuracy = (
+            "Predicted DOS, held-out chemical systems",
+            f"mean cosine {found['cosine']:.3f} to the computed one, {found['above']:.0%} above 0.9, {found['count']:,} crystals",
+        )
+    else:
+        score = network["in_sample"]["top_5"]
+        accuracy = (
+            "Composition accuracy, in-sample",
+            f"{score['mean']:.3f} ({score['low']:.3f}-{score['high']:.3f}) among five, {network['in_sample']['n']:,} training spectra;"
+            " says nothing of unseen compositions",
+        )
     return [
         ("Model", f"{model['name']} (dosmith {model['dosmith_version']})"),
         ("Trained on", f"{model['trained_on']['name']}, {model['trained_on']['count']:,} spectra"),
         ("Network", f"{model['network']} crystals, {network['spectra']:,} spectra"),
-        (
-            "Composition accuracy, in-sample",
-            f"{score['mean']:.3f} ({score['low']:.3f}-{score['high']:.3f}) among five, {network['in_sample']['n']:,} training spectra;"
-            " says nothing of unseen compositions",
-        ),
+        accuracy,
         ("Elements", " ".join(model["elements"])),
         ("Compositions", f"{model['n_elements']} elements, counts up to {model['max_ratio']}"),
     ]
