@@ -129,7 +129,7 @@ def test_the_table_says_what_is_predicted(trained) -> None:
     command = [sys.executable, "-m", "dosmith", "design", "Pt3Ni", "--model", str(trained[1]), "--top", "20"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, env={"COLUMNS": "120", "PATH": "/usr/bin"})
     assert result.returncode == 0, result.stderr
-    assert "probability" in result.stdout and "predicted" in result.stdout and "CV distance" not in result.stdout
+    assert "P(> 0.9)" in result.stdout and "predicted" in result.stdout and "CV distance" not in result.stdout
 
 
 def test_a_model_without_candidates_says_so(trained, tmp_path) -> None:

@@ -36,12 +36,13 @@ def print_design(console: Console, design: Design) -> None:
     print_target(console, design.target)
     table = _table(f"Candidates with the DOS of {design.target.name}")
     predicting = bool(design.predicted)
-    columns = ("", "formula", design.settings["metric"], *(("probability", "E_f") if predicting else ("CV distance",)))
+    columns = ("", "formula", design.settings["metric"], *(("P(> 0.9)", "E_f") if predicting else ("CV distance",)))
     for name in columns:
         table.add_column(name, justify="left" if name == "formula" else "right")
-    for name in ("DOS", "composition", "structure"):
+    for name in ("DOS", *(() if predicting else ("composition",)), "structure"):
         table.add_column(name)
     for c in design.candidates:
+        seen = () if predicting else ("in training" if c.in_training else "new to the model",)
         numbers = (c.probability, c.formation_energy) if predicting else (c.distance,)
         table.add_row(
             str(c.rank),
@@ -49,10 +50,16 @@ def print_design(console: Console, design: Design) -> None:
             "-" if c.similarity is None else f"{c.similarity:.3f}",
             *("-" if number is None else f"{number:.{2 if predicting else 3}f}" for number in numbers),
             "known" if c.known_dos else c.similarity_kind or "unknown",
-            "in training" if c.in_training else "new to the model",
+            *seen,
             c.structure_id or c.prototype or "-",
         )
     console.print(table)
+    if predicting:
+        console.print(
+            "P(> 0.9): probability that the predicted DOS has a cosine above 0.9; E_f: formation energy in the CHGNet potential, eV/atom",
+            style="dim",
+            highlight=False,
+        )
     print_similar(console, design.similar[:3])
     _print_list(console, design.caveats)
 

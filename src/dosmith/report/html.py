@@ -106,6 +106,7 @@ def render(data: ReportData) -> str:
         main_label=escape(f"Density of states of {data.title}, with {len(known)} candidates to lay over it"),
         main_note=_main_note(data.window),
         metric=f" ({escape(metric)})" if metric else "",
+        candidates_note=_candidates_note(data, metric),
         candidates_table=_table("Candidates", [(facts, place) for facts, _, place in candidates], candidates=True),
         candidates_panels="".join(_panel(*candidate) for candidate in candidates),
         panels_hidden="" if candidates else " hidden",
@@ -202,6 +203,19 @@ def _main_note(window: tuple[float, float] | None) -> str:
     return f"Only {lower} to {upper} eV counted; the energies shaded grey did not. {note}"
 
 
+def _candidates_note(data: ReportData, metric: str) -> str:
+    similarity = f"Similarity{f' ({escape(metric)})' if metric else ''}: that of its most similar known DOS to the target"
+    if any(facts.get("similarity_kind") == "predicted" for facts, _ in data.candidates):
+        return (
+            f"{similarity}, or the one to be expected where nobody has computed it. Probability: that this predicted DOS has a cosine above 0.9."
+            " Formation energy: of the predicted crystal, eV/atom, in the CHGNet potential, no proof of stability."
+        )
+    return (
+        "CV distance: how far the vector of a composition lies from the one that the model predicts; smaller is closer."
+        f" {similarity}."
+    )
+
+
 def _chips(target: str, candidates: Sequence[tuple[str, int]]) -> str:
     chips = [f'<span class="chip"><span class="area"></span><span>{formula_html(target)} (target)</span></span>']
     for name, i in candidates:
@@ -257,7 +271,7 @@ def _row(facts: Mapping[str, Any], place: int | None, candidate: bool) -> str:
         else:
             probability, energy = facts.get("probability"), facts.get("formation_energy")
             cells.append(_cell("Probability", _NONE if probability is None else _number(probability)))
-            cells.append(_cell("Formation energy", _NONE if energy is None else f"{_number(energy)} eV/atom"))
+            cells.append(_cell("Formation energy", _NONE if energy is None else _number(energy)))
         cells += [_cell("DOS", known), _cell("Training", seen)]
     others = len(facts.get("structure_ids") or ()) - 1
     identity = escape(str(facts.get("structure_id" if candidate else "id") or "")) or _NONE
@@ -274,7 +288,7 @@ def _similarity_cell(facts: Mapping[str, Any]) -> str:
     if value is None:
         return f'<td role="cell" class="sim none">{_NONE}</td>'
     bar = f'<span class="bar" aria-hidden="true"><i style="width:{100 * min(max(float(value), 0.0), 1.0):.1f}%"></i></span>'
-    note = "" if kind in (None, "computed") else f" ({escape(str(kind))})"
+    note = "" if kind in (None, "computed", "predicted") else f" ({escape(str(kind))})"
     return f'<td role="cell" class="sim">{bar}{_number(value)}{note}</td>'
 
 
