@@ -165,13 +165,14 @@ class ForwardSearch:
         best: dict[Composition, tuple[float, int | None]] = {
             composition: (similarity, None) for composition, similarity in known.items() if self._fits(composition, constraints)
         }
+        wanted = len(best) + top  # more cannot come among the first
         for place in np.argsort(-ranked):
             composition = self._compositions[place]
-            if composition in best or not self._fits(composition, constraints):
+            if composition in best or crystal_system not in (None, self.candidates.crystals[place].crystal_system):
                 continue
-            if crystal_system in (None, self.candidates.crystals[place].crystal_system):
+            if self._fits(composition, constraints):
                 best[composition] = float(ranked[place]), int(place)
-                if sum(where is not None for _, where in best.values()) == top:
+                if len(best) == wanted:
                     break
         if not best:
             raise ConstraintError(self._why_none(constraints))
