@@ -107,6 +107,9 @@ def test_the_answer_is_written_whole(designer, alloys, tmp_path) -> None:
     assert formulas.write(formulas.reduce((s.specie.symbol, 1) for s in structure)) == formula
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "the DOS is predicted" in page and "Probability" in page and "predicted, not computed" in page
+    embedded = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    bands = [curve for curve in embedded["curves"] if "half" in curve]
+    assert len(bands) == len(answer.predicted) and all(len(curve["half"]) == 151 for curve in bands)
     stored = json.loads((tmp_path / "candidates.json").read_text(encoding="utf-8"))
     assert stored["model"]["networks"]["any"]["held_out"]["count"] == len(alloys)
     # A later answer takes the crystals of an earlier one away.

@@ -106,7 +106,7 @@ def _curve(design: Design, candidate: Candidate) -> Curve | None:
     proposal = design.predicted.get(candidate.formula)
     if proposal is None or proposal.vector is None:
         return None
-    return Curve(candidate.formula, "candidate", proposal.vector, "predicted, not computed")
+    return Curve(candidate.formula, "candidate", proposal.vector, "predicted, not computed", proposal.half_width)
 
 
 def _model_rows(model: Mapping[str, Any]) -> list[tuple[str, str]]:

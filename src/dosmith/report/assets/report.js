@@ -23,6 +23,28 @@
     u.ctx.restore();
   }
 
+  // What a predicted curve may be off by, behind it.
+  function shadeBand(u, curve) {
+    if (!curve.half) return;
+    const { left, top, width, height } = u.bbox;
+    const at = (i, sign) => [
+      u.valToPos(data.energies[i], "x", true), u.valToPos(Math.max(curve.values[i] + sign * curve.half[i], 0), "y", true),
+    ];
+    const order = data.energies.map((_, i) => i);
+    u.ctx.save();
+    u.ctx.beginPath();
+    u.ctx.rect(left, top, width, height);
+    u.ctx.clip();
+    u.ctx.beginPath();
+    order.forEach((i) => u.ctx.lineTo(...at(i, 1)));
+    order.reverse().forEach((i) => u.ctx.lineTo(...at(i, -1)));
+    u.ctx.closePath();
+    u.ctx.globalAlpha = 0.22;
+    u.ctx.fillStyle = colour(`--c${curve.hue}`);
+    u.ctx.fill();
+    u.ctx.restore();
+  }
+
   function markZero(u, labelled) {
     const { left, top, width, height } = u.bbox;
     const x = Math.round(u.valToPos(0, "x", true));
@@ -74,7 +96,7 @@
            axis("DOS (1/eV, unit area)", { size: 44, labelSize: 24, space: 50, grid: { show: true, stroke: () => colour("--rule"), width: 1 } })]
         : [axis(undefined, { size: 26, space: 40, incrs: [1, 2, 5, 10, 20, 50] }), { show: false }],
       series: [{}, ...curves.map((curve, i) => series(curve, shown(i)))],
-      hooks: { drawClear: [shadeOutsideWindow], draw: [(u) => markZero(u, large)], setCursor: [onCursor] },
+      hooks: { drawClear: [shadeOutsideWindow, (u) => { if (!large) curves.forEach((curve) => shadeBand(u, curve)); }], draw: [(u) => markZero(u, large)], setCursor: [onCursor] },
     }, [data.energies, ...curves.map((curve) => curve.values)], box);
     new ResizeObserver(() => u.setSize({ width: box.clientWidth, height: box.clientHeight })).observe(box);
     plots.push(u);
