@@ -147,3 +147,17 @@ def test_a_model_without_candidates_says_so(trained, tmp_path) -> None:
     shutil.copyfile(trained[1] / "checkpoint.json", copy / "checkpoint.json")
     with pytest.raises(ModelError, match="missing"):
         _ = ForwardSearch.open(copy).candidates
+
+
+def test_the_shipped_model_finds_what_catalysis_knows() -> None:
+    """For Pt3Ni, the best catalyst of oxygen reduction: alloys of platinum, computed and not, each alike."""
+    search = ForwardSearch.open("dosmith")
+    compositions = {crystal.composition for crystal in search.candidates.crystals}
+    assert search.spec["candidates"] == {"crystals": len(search.candidates.crystals), "compositions": len(compositions)}
+    answer = dosmith.design("Pt3Ni", model="dosmith", top=20)
+    found = {candidate.formula: candidate for candidate in answer.candidates}
+    assert answer.candidates[0].formula == "Pt3Ni" and "Pt3Co" in found
+    assert all(candidate.similarity > 0.9 for candidate in answer.candidates)
+    assert sum("Pt" in dict(candidate.composition) for candidate in answer.candidates) >= 8
+    probabilities = [candidate.probability for candidate in answer.candidates if candidate.probability is not None]
+    assert len(probabilities) >= 5 and min(probabilities) > 0.5
