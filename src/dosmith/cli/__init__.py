@@ -1,0 +1,84 @@
+"""The command line: argument parsing only. What a command does is in the modules it imports when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dosmith.cli import answers, data, dft, models
+from dosmith.errors import DosmithError
+from dosmith.version import __version__
+
+app = typer.Typer(
+    name="dosmith",
+    help="From an electronic density of states (DOS) to the materials that have it.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help needs no Rich, so it is instant
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_COMMANDS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
+    "": (
+        "",
+        (answers.design, answers.similar, answers.show, answers.predict, models.train, models.benchmark, dft.compute),
+    ),
+    "data": ("Densities of states at hand.", (data.info, data.build_open_set, data.plan, data.survey)),
+    "model": ("Trained models.", (models.info,)),
+}
+"""Group -> its help and commands, in the order of the help."""
+for _name, (_help, _commands) in _COMMANDS.items():
+    _group = typer.Typer(name=_name, help=_help, no_args_is_help=True) if _name else app
+    for _command in _commands:
+        _group.command()(_command)
+    if _name:
+        app.add_typer(_group)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    settings: Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="TOML file with settings.")] = None,
+) -> None:
+    if settings is not None:  # a bad file is told whatever the command
+        from dosmith.settings import load_settings
+
+        context.obj = load_settings(settings)
+    if version:
+        typer.echo(f"dosmith {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; what a person can put right is one line on stderr and exit code 2."""
+    try:
+        code: Any = app(standalone_mode=False)
+    except DosmithError as error:
+        code = _complain(str(error))
+    except KeyboardInterrupt:
+        code = _complain("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; nobody to tell
+        code = 0
+    except typer.Abort:
+        code = _complain("stopped", 130)
+    except Exception as error:  # Typer's usage errors have no public base class; anything else is a bug and shows its trace
+        if not hasattr(error, "format_message"):
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            code = 0
+        else:
+            code = _complain(f"{error.format_message().rstrip('.')}. See 'dosmith --help'.")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str, code: int = 2) -> int:
+    print(f"dosmith: {' '.join(message.split())}", file=sys.stderr)
+    return code

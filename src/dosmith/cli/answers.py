@@ -1,0 +1,189 @@
+"""Commands that answer: design, similar, show, predict."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dosmith.cli.options import (
+    BroadeningOption,
+    FermiOption,
+    Format,
+    FormatOption,
+    LibraryOption,
+    MetricOption,
+    ModelOption,
+    SystemOption,
+    TargetArgument,
+    WindowOption,
+    designer_for,
+    library_at,
+    new_console,
+)
+
+ELEMENTS_HELP = "symbols with commas or blanks: Pt,Ni,Co"
+
+
+def design(
+    context: typer.Context,
+    target: TargetArgument,
+    top: Annotated[int | None, typer.Option("--top", metavar="N", help="How many candidates.  [default: 5]")] = None,
+    crystal_system: SystemOption = None,
+    elements: Annotated[str | None, typer.Option("--elements", help=f"Only these may take part: {ELEMENTS_HELP}.")] = None,
+    require: Annotated[str | None, typer.Option("--require", help="Each of these must take part.")] = None,
+    exclude: Annotated[str | None, typer.Option("--exclude", help="None of these may take part.")] = None,
+    n_elements: Annotated[int | None, typer.Option("--n-elements", metavar="N", help="Elements in a candidate.")] = None,
+    ratio: Annotated[str | None, typer.Option("--ratio", metavar="M:N", help="Its counts in any order, as in 3:1.")] = None,
+    window: WindowOption = None,
+    metric: MetricOption = None,
+    fermi: FermiOption = None,
+    broadening: BroadeningOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write report.html, candidates.json/.csv and CIFs to this folder.")
+    ] = None,
+    output: FormatOption = Format.table,
+    model: ModelOption = None,
+    library: LibraryOption = None,
+) -> None:
+    """Rank compositions whose DOS should be like the target's."""
+    answer = designer_for(context, model, library).design(
+        target,
+        top=top,
+        crystal_system=crystal_system,
+        elements=elements,
+        require=require,
+        exclude=exclude,
+        n_elements=n_elements,
+        ratio=ratio,
+        window=window,
+        metric=metric,
+        fermi=fermi,
+        broadening=broadening,
+    )
+    files: list[Path] = []
+    if out is not None:
+        from dosmith.report.output import write_design
+
+        files = write_design(answer, out, shlex.join(["dosmith", *sys.argv[1:]]))
+    if output is Format.json:
+        typer.echo(answer.to_json())
+    elif output is Format.csv:
+        typer.echo(answer.to_csv(), nl=False)
+    else:
+        from dosmith.report.console import print_design
+
+        console = new_console()
+        print_design(console, answer)
+        if files:
+            console.print(
+                f"\nWritten: {files[0]} and {len(files) - 1} more in {out}", highlight=False, markup=False, soft_wrap=True
+            )
+
+
+def similar(
+    context: typer.Context,
+    target: TargetArgument,
+    top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="How many materials.")] = 10,
+    crystal_system: SystemOption = None,
+    window: WindowOption = None,
+    metric: MetricOption = None,
+    fermi: FermiOption = None,
+    broadening: BroadeningOption = None,
+    output: FormatOption = Format.table,
+    model: ModelOption = None,
+    library: LibraryOption = None,
+) -> None:
+    """List the known materials whose DOS is most like the target's: the honest baseline beside every design."""
+    designer = designer_for(context, model, library)
+    found = designer.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)
+    neighbours = designer.similar(found, top=top, crystal_system=crystal_system, window=window, metric=metric)
+    rows = [neighbour.as_dict() for neighbour in neighbours]
+    if output is Format.json:
+        typer.echo(
+            json.dumps(
+                {"target": found.as_dict(), "similar": rows, "damaged": list(designer.library.damaged)},
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
+    elif output is Format.csv:
+        from dosmith.designer import csv_text
+
+        typer.echo(csv_text(rows), nl=False)
+    else:
+        from dosmith.report.console import print_damage, print_similar, print_target
+
+        console = new_console()
+        print_target(console, found)
+        print_similar(console, neighbours)
+        print_damage(console, designer.library)
+
+
+def show(
+    context: typer.Context,
+    target: TargetArgument,
+    crystal_system: SystemOption = None,
+    fermi: FermiOption = None,
+    broadening: BroadeningOption = None,
+    output: FormatOption = Format.table,
+    model: ModelOption = None,
+    library: LibraryOption = None,
+) -> None:
+    """Summarise a DOS and draw it as the model sees it."""
+    designer = designer_for(context, model, library)
+    found = designer.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)
+    energies, values = found.standard.recipe.grid.energies, found.standard.values
+    if output is Format.json:
+        curve = {"energies_ev": energies.round(6).tolist(), "dos_per_ev": values.tolist()}
+        typer.echo(json.dumps(found.as_dict() | curve, ensure_ascii=False))
+    elif output is Format.csv:
+        typer.echo("energy_ev,dos_per_ev")
+        typer.echo("\n".join(f"{energy:.6g},{value:.8g}" for energy, value in zip(energies, values, strict=True)))
+    else:
+        from dosmith.report.console import print_curve, print_target
+
+        console = new_console()
+        print_target(console, found)
+        print_curve(console, energies, values)
+
+
+def predict(
+    context: typer.Context,
+    what: Annotated[
+        list[str], typer.Argument(metavar="CRYSTAL...", help="Formulas, ids in the library, or structure files; any number.")
+    ],
+    prototype: Annotated[
+        str | None, typer.Option("--prototype", metavar="P", help="Crystal of the formulas: L1_2, B2, E2_1, ...")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write a CSV and a CIF of each to this folder.")
+    ] = None,
+    output: FormatOption = Format.table,
+    model: Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="Forward model.")] = "dosmith",
+    library: LibraryOption = None,
+) -> None:
+    """Predict the DOS of crystals, known or not, without computing it. Needs dosmith[relax]."""
+    from dosmith.forward.checkpoint import open_model
+    from dosmith.forward.predict import predict as predict_all
+    from dosmith.forward.predict import write_predictions
+
+    found = predict_all(what, library_at(library), open_model(model), prototype)
+    files = write_predictions(found, out) if out is not None else []
+    if output is Format.json:
+        typer.echo(json.dumps([each.as_dict() for each in found], ensure_ascii=False))
+    elif output is Format.csv:
+        typer.echo("name,energy_ev,dos_per_ev,lower,upper")
+        for each in found:
+            typer.echo("".join(f"{each.name},{line}\n" for line in each.to_csv().splitlines()[1:]), nl=False)
+    else:
+        from dosmith.report.console import print_predictions
+
+        console = new_console()
+        print_predictions(console, found)
+        if files:
+            console.print(f"Written to {out}: {', '.join(file.name for file in files)}", highlight=False, markup=False)

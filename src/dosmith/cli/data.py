@@ -1,0 +1,78 @@
+"""Commands about data: info, build-open-set, plan, survey."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dosmith.cli.options import Format, FormatOption, LibraryOption, library_at, new_console
+
+
+def info(library: LibraryOption = None, output: FormatOption = Format.table) -> None:
+    """Tell what the open DOS set, or another library, holds."""
+    opened = library_at(library)
+    if output is Format.table:
+        from dosmith.report.console import print_library
+
+        print_library(new_console(), opened)
+        return
+    summary = opened.summary() | {"damaged": list(opened.damaged)}
+    if output is Format.json:
+        typer.echo(json.dumps(summary, indent=2))
+        return
+    typer.echo("group,key,count")
+    for group in (name for name in summary if name.startswith("by_")):
+        typer.echo("\n".join(f"{group},{key},{count}" for key, count in summary[group].items()))
+
+
+def build_open_set(
+    batches: Annotated[
+        list[Path] | None, typer.Argument(metavar="[BATCH]...", help="Batch files of computed DOS (JSON lines, .gz).")
+    ] = None,
+    ledger: Annotated[
+        list[Path] | None, typer.Option("--ledger", metavar="DIR", help="Ledger of a campaign; repeatable.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the set.")] = Path("data/open-dos"),
+) -> None:
+    """Write the open DOS set (Parquet shards, card, checksums) from what was computed."""
+    from dosmith.library.card import build_open_set
+
+    built = build_open_set(batches or [], out, ledger or [])
+    new_console().print(
+        f"{len(built):,} materials in {len(built.manifest['shards'])} shards, written to {out}", highlight=False, markup=False
+    )
+
+
+def plan(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The plan; one that is there is extended.")] = Path(
+        "data/campaign/plan.parquet"
+    ),
+    pairs: Annotated[int | None, typer.Option("--pairs", min=1, help="Pairs of elements to add; all when not given.")] = None,
+) -> None:
+    """Make or extend the plan of the open DOS set: crystals that CHGNet finds near the hull, most useful first."""
+    from dosmith.dft.planning import extend
+
+    console = new_console()
+    with console.status("elements") as status:
+        entries = extend(out, pairs, progress=lambda step, count: status.update(f"{step}: {count:,} crystals"))
+    console.print(f"{len(entries):,} crystals in {out}", highlight=False, markup=False)
+
+
+def survey(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The survey; one that is there is gone on with.")] = Path(
+        "data/survey/crystals.parquet"
+    ),
+    pairs: Annotated[int | None, typer.Option("--pairs", min=1, help="Pairs of elements to add; all when not given.")] = None,
+) -> None:
+    """Find every pair of elements in every simple crystal at its lowest energy in the CHGNet potential."""
+    from dosmith.crystals.survey import survey
+    from dosmith.dft.planning import ELEMENTS
+    from dosmith.report.console import survey_progress
+
+    console = new_console()
+    with survey_progress(console) as progress:
+        found = survey(out, ELEMENTS, pairs, progress=progress)
+    console.print(f"{len(found):,} crystals in {out}", highlight=False, markup=False)

@@ -1,0 +1,127 @@
+"""Commands that make and judge models: train, benchmark, model info."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dosmith.cli.options import Format, FormatOption, LibraryOption, library_at, new_console, settings_of
+
+
+def train(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Option("--model", help="What to train: paper (DOS to composition), dosmith (crystal to DOS).")
+    ] = "paper",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder of the checkpoint, replaced whole.  [default: trained-MODEL]"),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of weights and batches.  [default: 0]")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Epochs of the largest networks.  [default: paper 440, dosmith 25]")
+    ] = None,
+    survey: Annotated[
+        Path | None,
+        typer.Option("--survey", metavar="FILE", help="Crystals that dosmith is to propose.  [default: the included survey]"),
+    ] = None,
+    library: LibraryOption = None,
+) -> None:
+    """Train a model on the library and save it as one folder. Needs dosmith[train], for dosmith also dosmith[relax]."""
+    from dosmith.errors import ModelError
+
+    if model not in ("paper", "dosmith"):
+        raise ModelError(f"there is no model '{model}' to train; choose paper or dosmith")
+    from dosmith.report.console import print_forward_model, print_model, training_progress
+
+    folder = out or Path(f"trained-{model}")
+    section = "paper" if model == "paper" else "forward"
+    settings, changes = settings_of(context), {name: v for name, v in (("seed", seed), ("epochs", epochs)) if v is not None}
+    settings = settings.model_copy(update={section: getattr(settings, section).model_copy(update=changes)})
+    console = new_console()
+    with training_progress(console) as progress:
+        if model == "paper":
+            from dosmith.model.paper import train_paper
+
+            checkpoint = train_paper(library_at(library), folder, settings, progress, name=folder.name)
+        else:
+            from dosmith.forward.from_library import train_forward
+            from dosmith.shipped import shipped_folder
+
+            crystals = survey or shipped_folder("survey") / "crystals.parquet"
+            train_forward(library_at(library), folder, settings, progress, name=folder.name, survey=crystals)
+    if model == "paper":
+        print_model(console, checkpoint.spec)
+    else:
+        from dosmith.model.checkpoint import read_spec
+
+        print_forward_model(console, read_spec(folder))
+    console.print(f"Saved in {folder}", highlight=False, markup=False)
+
+
+def benchmark(
+    context: typer.Context,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder of results, page and pictures; what is there is gone on with.")
+    ] = Path("benchmark-output"),
+    quick: Annotated[bool, typer.Option("--quick", help="A small part, in about a minute.")] = False,
+    library: LibraryOption = None,
+    output: FormatOption = Format.table,
+) -> None:
+    """Reproduce the paper's tables and figures, then test everything on held-out chemistry. Needs dosmith[benchmark,relax,train]."""
+    from dosmith.benchmark.page import write
+    from dosmith.benchmark.run import run
+    from dosmith.report.console import benchmark_progress, print_benchmark
+
+    console = new_console()
+    if output is Format.table:
+        with benchmark_progress(console) as progress:
+            results = run(library_at(library), out, settings_of(context), quick, progress)
+    else:
+        results = run(library_at(library), out, settings_of(context), quick)
+    write(results, out)
+    if output is Format.json:
+        typer.echo(json.dumps(results))
+    elif output is Format.csv:
+        from dosmith.designer import csv_text
+
+        typer.echo(csv_text(results["results"]), nl=False)
+    else:
+        print_benchmark(console, results)
+        console.print(f"Written to {out}: README.md, can-and-cannot.md, benchmark.json", highlight=False, markup=False)
+
+
+def info(
+    model: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model or checkpoint folder.")] = "paper",
+    output: FormatOption = Format.table,
+) -> None:
+    """Tell what a model is and how good it is."""
+    from dosmith.designer import model_facts
+    from dosmith.model.checkpoint import Checkpoint, find_checkpoint, read_spec
+
+    spec = read_spec(find_checkpoint(model))
+    if spec.get("kind") == "forward":
+        from dosmith.report.console import print_forward_model
+
+        if output is Format.table:
+            print_forward_model(new_console(), spec)
+        elif output is Format.json:
+            typer.echo(json.dumps(spec, indent=1))
+        else:
+            typer.echo("\n".join(["quantity,value", *(f"{key},{value}" for key, value in spec["calibration"].items())]))
+        return
+    checkpoint = Checkpoint.open(model)
+    if output is Format.json:
+        typer.echo(json.dumps(model_facts(checkpoint), indent=2))
+    elif output is Format.csv:
+        from dosmith.model.card import COLUMNS, accuracy_rows
+
+        typer.echo(",".join(name.replace(",", "").replace(" ", "_") for name in COLUMNS))
+        typer.echo("\n".join(",".join(str(cell) for cell in row) for row in accuracy_rows(checkpoint.spec)))
+    else:
+        from dosmith.report.console import print_model
+
+        print_model(new_console(), checkpoint.spec)

@@ -1,0 +1,80 @@
+"""Options that several commands share, and what stands behind them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dosmith.designer import Designer
+    from dosmith.library import ParquetLibrary
+    from dosmith.settings import Settings
+
+
+class Format(StrEnum):
+    """How an answer is printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+TargetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="A formula (Pt3Ni) or id (Pt-A1) in the library, or a file: vasprun.xml, DOSCAR, pymatgen JSON, CSV; plain or .gz.",
+    ),
+]
+FermiOption = Annotated[float | None, typer.Option("--fermi", metavar="EV", help="Fermi level on the file's energy axis.")]
+BroadeningOption = Annotated[
+    float | None, typer.Option("--broadening", metavar="EV", help="Gaussian sigma that the curve already carries.")
+]
+WindowOption = Annotated[
+    str | None, typer.Option("--window", metavar="A:B", help="Energies (eV from the energy zero) that count in the similarity.")
+]
+MetricOption = Annotated[
+    str | None, typer.Option("--metric", help="Similarity to the target: cosine, tanimoto or wasserstein.  [default: cosine]")
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is printed.")]
+SystemOption = Annotated[
+    str | None, typer.Option("--crystal-system", metavar="S", help="Crystal system of the candidates: cubic, hexagonal.")
+]
+ModelOption = Annotated[str | None, typer.Option("--model", metavar="NAME|DIR", help="Shipped model or checkpoint folder.")]
+LibraryOption = Annotated[
+    Path | None, typer.Option("--library", metavar="DIR", help="Folder of a library in place of the open DOS set.")
+]
+
+
+def new_console() -> Console:
+    """Where tables are printed."""
+    from rich.console import Console
+
+    return Console(soft_wrap=False)
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """Those of --settings, else of the user's file and the environment."""
+    from dosmith.settings import load_settings
+
+    return context.obj or load_settings()
+
+
+def library_at(folder: Path | None) -> ParquetLibrary:
+    """The library in a folder; without one the open DOS set."""
+    from dosmith.designer import open_dos_set
+    from dosmith.library import ParquetLibrary
+
+    return open_dos_set() if folder is None else ParquetLibrary(folder)
+
+
+def designer_for(context: typer.Context, model: str | None, library: Path | None) -> Designer:
+    """A designer by the names that a person gave."""
+    from dosmith.designer import Designer
+
+    return Designer(library_at(library), model, settings_of(context))
