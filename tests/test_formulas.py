@@ -29,6 +29,8 @@ compositions = st.dictionaries(symbols, st.integers(1, 40), min_size=1, max_size
         ("Co", (("Co", 1),)),
         ("CO", (("C", 1), ("O", 1))),
         ("U12O₁₂", (("O", 1), ("U", 1))),
+        ("Ca(BC)2", (("B", 2), ("C", 2), ("Ca", 1))),
+        ("Ba(Fe(CN)2)3", (("C", 6), ("N", 6), ("Fe", 3), ("Ba", 1))),
     ],
 )
 def test_a_formula_is_read_in_any_order_and_spelling(text: str, composition: formulas.Composition) -> None:
@@ -52,7 +54,10 @@ def test_ratios_are_reduced(text: str, reduced: str) -> None:
         "PT",
         "Xx",
         "Pt3.5Ni",
-        "Pt(OH)2",
+        "Pt(OH",
+        "Pt()2",
+        "Pt(OH)0",
+        "((((Pt",
         "Pt-Ni",
         "Pt0Ni",
         "3Pt",

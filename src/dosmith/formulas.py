@@ -19,7 +19,9 @@ Composition = tuple[tuple[str, int], ...]
 HEAVIEST = 103
 """Atomic number of the last element with a place in IUPAC order (Lr)."""
 
+_LONGEST = 200  # characters
 _TOKEN = re.compile(r"([A-Z][a-z]?)(\d*)")
+_BRACKETS = re.compile(r"\(((?:[A-Z][a-z]?\d{0,6})+)\)(\d{0,6})")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 
@@ -63,18 +65,25 @@ def reduce(counts: Mapping[str, int] | Iterable[tuple[str, int]]) -> Composition
 
 
 def parse(text: str) -> Composition:
-    """The reduced composition of a formula such as ``Pt3Ni``, ``NiPt3``, ``Al₃Zr`` or ``Ba Ti O3``.
+    """The reduced composition of a formula such as ``Pt3Ni``, ``NiPt3``, ``Al₃Zr``, ``Ba Ti O3`` or ``Ca(BC)2``.
 
     Raises:
         FormulaError: the text is not a formula with whole-number counts, or an element does not exist.
     """
     compact = re.sub(r"[\s_]+", "", text).translate(_SUBSCRIPTS)
-    tokens = list(_TOKEN.finditer(compact))
-    if not tokens or "".join(t.group(0) for t in tokens) != compact or len(compact) > 200:
-        raise FormulaError(
-            f"'{' '.join(text.split())[:60]}' is not a formula; write one like Pt3Ni (whole-number counts, no brackets)"
-        )
+    plain = compact if len(compact) <= _LONGEST else ""
+    while (opened := _BRACKETS.sub(_multiplied, plain)) != plain:
+        plain = opened
+    tokens = list(_TOKEN.finditer(plain))
+    if not tokens or "".join(t.group(0) for t in tokens) != plain:
+        raise FormulaError(f"'{' '.join(text.split())[:60]}' is not a formula; write one like Pt3Ni (whole-number counts)")
     return reduce((t.group(1), int(t.group(2) or 1)) for t in tokens)
+
+
+def _multiplied(bracket: re.Match[str]) -> str:
+    """What stands in a bracket, each count times the one behind it."""
+    times = int(bracket.group(2) or 1)
+    return "".join(f"{t.group(1)}{int(t.group(2) or 1) * times}" for t in _TOKEN.finditer(bracket.group(1)))
 
 
 def looks_like_formula(text: str) -> bool:

@@ -106,6 +106,20 @@ class ForwardSettings(_Section):
     similarity_weight: float = Field(10, ge=0, description="weight of errors that change the similarity to known spectra")
 
 
+class OtherSpectraSettings(_Section):
+    """Networks from a composition to a spectrum of any kind."""
+
+    seed: int = Field(0, ge=0, description="seed of the folds, of weights and of batches")
+    members: int = Field(5, ge=2, le=20, description="networks; each leaves one fold of the chemical systems out")
+    hidden: int = Field(256, ge=1, description="width of their layers")
+    dropout: float = Field(0.2, ge=0, lt=1, description="dropout in them")
+    epochs: int = Field(60, ge=1, description="epochs")
+    batch: int = Field(32, ge=1, description="spectra a batch")
+    rate: float = Field(2e-3, gt=0, description="largest learning rate (AdamW)")
+    weight_decay: float = Field(1e-3, ge=0, description="weight decay")
+    similarity_weight: float = Field(10, ge=0, description="weight of errors that change the similarity to known spectra")
+
+
 class DftSettings(_Section):
     """Density-functional calculations by CP2K; the defaults come from docs/convergence.md."""
 
@@ -151,6 +165,7 @@ class Settings(_Section):
     files: FileSettings = FileSettings()
     paper: PaperSettings = PaperSettings()
     forward: ForwardSettings = ForwardSettings()
+    other_spectra: OtherSpectraSettings = OtherSpectraSettings()
     dft: DftSettings = DftSettings()
     design: DesignSettings = DesignSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()

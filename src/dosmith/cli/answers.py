@@ -24,7 +24,9 @@ from dosmith.cli.options import (
     designer_for,
     library_at,
     new_console,
+    settings_of,
 )
+from dosmith.cli.other import design_other, is_of_other_spectra, predict_other
 
 ELEMENTS_HELP = "symbols with commas or blanks: Pt,Ni,Co"
 
@@ -51,6 +53,12 @@ def design(
     library: LibraryOption = None,
 ) -> None:
     """Rank compositions whose DOS should be like the target's."""
+    if is_of_other_spectra(model):
+        from dosmith.search.constraints import Constraints
+
+        constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
+        design_other(str(model), target, top or settings_of(context).design.top, constraints, output)
+        return
     answer = designer_for(context, model, library).design(
         target,
         top=top,
@@ -168,6 +176,9 @@ def predict(
     library: LibraryOption = None,
 ) -> None:
     """Predict the DOS of crystals, known or not, without computing it. Needs dosmith[relax]."""
+    if is_of_other_spectra(model):
+        predict_other(model, what, output)
+        return
     from dosmith.forward.checkpoint import open_model
     from dosmith.forward.predict import predict as predict_all
     from dosmith.forward.predict import write_predictions

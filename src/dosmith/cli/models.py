@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dosmith.cli.options import Format, FormatOption, LibraryOption, library_at, new_console, settings_of
+from dosmith.cli.other import is_of_other_spectra
 
 
 def train(
@@ -28,10 +29,18 @@ def train(
         Path | None,
         typer.Option("--survey", metavar="FILE", help="Crystals that dosmith is to propose.  [default: the included survey]"),
     ] = None,
+    spectra: Annotated[
+        Path | None,
+        typer.Option("--spectra", metavar="FILE", help="Train on a table (Parquet) of other spectra: columns formula, spectrum."),
+    ] = None,
     library: LibraryOption = None,
 ) -> None:
     """Train a model on the library and save it as one folder. Needs dosmith[train], for dosmith also dosmith[relax]."""
     from dosmith.errors import ModelError
+
+    if spectra is not None:
+        _train_other(context, spectra, out or Path(f"trained-{spectra.stem}"), seed, epochs)
+        return
 
     if model not in ("paper", "dosmith"):
         raise ModelError(f"there is no model '{model}' to train; choose paper or dosmith")
@@ -59,6 +68,20 @@ def train(
         from dosmith.model.checkpoint import read_spec
 
         print_forward_model(console, read_spec(folder))
+    console.print(f"Saved in {folder}", highlight=False, markup=False)
+
+
+def _train_other(context: typer.Context, spectra: Path, folder: Path, seed: int | None, epochs: int | None) -> None:
+    from dosmith.other_spectra.table import SpectraTable
+    from dosmith.other_spectra.training import train_other_spectra
+    from dosmith.report.console import print_other_model, training_progress
+
+    changes = {name: value for name, value in (("seed", seed), ("epochs", epochs)) if value is not None}
+    table, console = SpectraTable.read(spectra), new_console()
+    with training_progress(console) as progress:
+        settings = settings_of(context).other_spectra.model_copy(update=changes)
+        model = train_other_spectra(table, folder, settings, progress, name=folder.name)
+    print_other_model(console, model.spec, table.skipped)
     console.print(f"Saved in {folder}", highlight=False, markup=False)
 
 
@@ -103,6 +126,16 @@ def info(
     from dosmith.model.checkpoint import Checkpoint, find_checkpoint, read_spec
 
     spec = read_spec(find_checkpoint(model))
+    if is_of_other_spectra(model):
+        from dosmith.report.console import print_other_model
+
+        if output is Format.json:
+            typer.echo(json.dumps(spec, indent=1))
+        elif output is Format.csv:
+            typer.echo("\n".join(["quantity,value", *(f"{key},{value}" for key, value in spec["held_out"].items())]))
+        else:
+            print_other_model(new_console(), spec)
+        return
     if spec.get("kind") == "forward":
         from dosmith.report.console import print_forward_model
 

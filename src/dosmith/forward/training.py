@@ -79,7 +79,7 @@ def fit_tight_binding(
         if batch:
             yield batch
 
-    _descend(
+    descend(
         network,
         predict,
         batches,
@@ -117,7 +117,7 @@ def fit_plain(
         order = torch.randperm(len(features), generator=generator).tolist()
         yield from (order[start : start + settings.plain_batch] for start in range(0, len(order), settings.plain_batch))
 
-    _descend(
+    descend(
         network,
         predict,
         batches,
@@ -138,7 +138,7 @@ def plain_spectra(network: PlainNetwork, features: Sequence[Tensor]) -> Tensor:
     return found
 
 
-def _descend(
+def descend(
     network: nn.Module,
     predict: Callable[[Sequence[int]], Tensor],
     batches: Callable[[], Iterator[list[int]]],

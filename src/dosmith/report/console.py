@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith import formulas
+
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
     from rich.console import Console
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from dosmith.library import Library
     from dosmith.library.ledger import Outcome
     from dosmith.model.training import Progress as TrainingProgress
+    from dosmith.other_spectra.model import Match
     from dosmith.targets import Target
 
 FloatArray = NDArray[np.float64]
@@ -165,6 +168,38 @@ def print_forward_model(console: Console, spec: Mapping[str, Any]) -> None:
         ("R^2 against the mean spectrum", found["determination"]),
     ):
         console.print(f"  [dim]{label:<32}[/dim] {value:.3f}", highlight=False)
+
+
+def print_other_model(console: Console, spec: Mapping[str, Any], skipped: Mapping[str, int] | None = None) -> None:
+    """What a model of other spectra is and how good it is."""
+    found, (lower, upper, points) = spec["held_out"], spec["axis"]
+    console.print(
+        f"[bold]{_escape(spec['name'])}[/bold] (from a composition to {points} points, {lower:g} to {upper:g}): trained on"
+        f" {spec['spectra']:,} spectra, {len(spec['elements'])} elements",
+        highlight=False,
+    )
+    if skipped:
+        console.print(f"  left out: {', '.join(f'{count} ({reason})' for reason, count in skipped.items())}", highlight=False)
+    console.print(
+        f"  Held-out chemical systems, {found['count']:,} spectra, each by the one network that did not see it:", highlight=False
+    )
+    for label, value in (
+        ("mean cosine to the true spectrum", found["cosine"]),
+        ("the same of the mean spectrum", found["mean_cosine"]),
+        ("R^2 against the mean spectrum", found["determination"]),
+    ):
+        console.print(f"  [dim]{label:<32}[/dim] {value:.3f}", highlight=False)
+
+
+def print_matches(console: Console, target: str, matches: Sequence[Match]) -> None:
+    """Compositions that answer a target among other spectra."""
+    table = _table(f"Compositions with a spectrum like that of {_escape(target)}")
+    for name in ("rank", "formula", "similarity", "known as"):
+        table.add_column(name, justify="right" if name in ("rank", "similarity") else "left")
+    for match in matches:
+        similarity = f"{match.similarity:.3f}" if match.known is not None else f"~{match.similarity:.3f}"
+        table.add_row(str(match.rank), formulas.write(match.composition), similarity, match.known or "predicted")
+    console.print(table)
 
 
 def print_predictions(console: Console, predictions: Sequence[PredictedDos]) -> None:
