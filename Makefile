@@ -61,5 +61,5 @@ clean:            ## remove what was built
 	@touch $@
 
 .venv/dev: .venv/core
-	$(PIP) -e '.[benchmark,cluster,dev,relax,train]'
+	$(PIP) -e '.[benchmark,cluster,dev,relax,train,web]'
 	@touch $@

@@ -152,13 +152,14 @@ class Designer:
         self.checkpoint = open_model(model or self.settings.design.model) if isinstance(model, str | None) else model
 
     @cached_property
-    def _standard(self) -> tuple[NDArray[np.intp], FloatArray]:
+    def standard(self) -> tuple[NDArray[np.intp], FloatArray]:
+        """Rows of the library, shape (M,), and their standard vectors, 1/eV, shape (M, levels)."""
         return standardise_library(self.library, self.checkpoint.recipe)
 
     @cached_property
     def _places(self) -> dict[int, int]:
         """Row of the library -> place among the standard vectors."""
-        return {int(row): place for place, row in enumerate(self._standard[0])}
+        return {int(row): place for place, row in enumerate(self.standard[0])}
 
     def target(
         self,
@@ -303,7 +304,7 @@ class Designer:
         return self._neighbours(found, scores, metric, _whole(top), crystal_system)
 
     def _scores(self, target: Target, metric: str, window: Window | None, weights: FloatArray | None) -> FloatArray:
-        return self._alike(target, self._standard[1], metric, window, weights)
+        return self._alike(target, self.standard[1], metric, window, weights)
 
     def _alike(
         self, target: Target, vectors: FloatArray, metric: str, window: Window | None, weights: FloatArray | None
@@ -313,15 +314,15 @@ class Designer:
 
     def _known(self, scores: FloatArray, crystal_system: str | None) -> dict[Composition, float]:
         """Similarity of each composition's best known spectrum of the crystal system."""
-        best: dict[str, float] = {}
-        for row, score in zip(self._standard[0], scores, strict=True):
-            formula = self.library.formulas[row]
-            if crystal_system in (None, self.library.crystal_systems[row]) and score > best.get(formula, -np.inf):
-                best[formula] = float(score)
-        return {formulas.parse(formula): score for formula, score in best.items()}
+        best: dict[Composition, float] = {}
+        for row, score in zip(self.standard[0].tolist(), scores.tolist(), strict=True):
+            composition = self.library.compositions[row]
+            if crystal_system in (None, self.library.crystal_systems[row]) and score > best.get(composition, -np.inf):
+                best[composition] = score
+        return best
 
     def _curve(self, identifier: str) -> FloatArray:
-        return np.asarray(self._standard[1][self._places[self.library.row_of(identifier)]])
+        return np.asarray(self.standard[1][self._places[self.library.row_of(identifier)]])
 
     def _candidate(
         self,
@@ -370,7 +371,7 @@ class Designer:
     def _neighbours(
         self, target: Target, scores: FloatArray, metric: str, top: int, crystal_system: str | None = None
     ) -> tuple[Neighbour, ...]:
-        library, rows = self.library, self._standard[0]
+        library, rows = self.library, self.standard[0]
         order = [int(place) for place in np.argsort(-scores, kind="stable")]
         if crystal_system is not None:
             order = [place for place in order if library.crystal_systems[rows[place]] == crystal_system]

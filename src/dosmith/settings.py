@@ -146,6 +146,19 @@ class DesignSettings(_Section):
     model: str = Field("paper", description="name or folder of the model")
 
 
+class WebSettings(_Section):
+    """Limits of the drawing board, so that no page can exhaust the machine."""
+
+    upload_mebibytes: int = Field(64, ge=1, description="largest file taken, as it is sent, MiB")
+    reading_seconds: float = Field(60, gt=0, description="a file must be read within this time")
+    reading_mebibytes: int = Field(4096, ge=256, description="and within this address space, MiB")
+    readers: int = Field(2, ge=1, description="files read side by side")
+    jobs: int = Field(1, ge=1, description="calculations side by side")
+    waiting: int = Field(16, ge=0, description="calculations that may wait for their turn")
+    kept: int = Field(50, ge=1, description="finished calculations that are kept")
+    job_hours: float = Field(24, gt=0, description="a calculation is stopped after this time")
+
+
 class BenchmarkSettings(_Section):
     """How the benchmark asks its questions."""
 
@@ -168,6 +181,7 @@ class Settings(_Section):
     other_spectra: OtherSpectraSettings = OtherSpectraSettings()
     dft: DftSettings = DftSettings()
     design: DesignSettings = DesignSettings()
+    web: WebSettings = WebSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TargetLike: TypeAlias = "str | os.PathLike[str] | Spectrum | Material | Dos | tuple[ArrayLike, ArrayLike]"
 """Formula, id or file; Spectrum or Material; a pymatgen Dos or CompleteDos; (energies in eV from the Fermi level, densities)."""
+_Found: TypeAlias = "tuple[str, str, Spectrum, Composition | None, str | None]"
+"""Name, source, spectrum, composition, id."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,15 +84,28 @@ def resolve_target(
         NotFoundError: no such file, id, or no DOS of that formula.
         FileFormatError, SpectrumError, FormulaError: what was given is not usable; the message says why.
     """
-    name, source, spectrum, composition, material_id = _look_up(target, library, crystal_system, fermi, files)
+    found = _look_up(target, library, crystal_system, fermi, files)
+    return _standard(found, recipe, fermi, broadening)
+
+
+def named_target(text: str, library: Library, recipe: Recipe, *, crystal_system: str | None = None) -> Target:
+    """The target of an id or formula. Whatever the text, no file is opened.
+
+    Raises:
+        NotFoundError: no DOS of that formula.
+        FormulaError: the text is no id and no formula.
+    """
+    found = _from_library(text, library, "") if text in library else _from_formula(text, library, crystal_system)
+    return _standard(found, recipe)
+
+
+def _standard(found: _Found, recipe: Recipe, fermi: float | None = None, broadening: float | None = None) -> Target:
+    name, source, spectrum, composition, material_id = found
     if fermi is not None and spectrum.fermi != fermi:
         spectrum = replace(spectrum, fermi=fermi, notes=(*spectrum.notes, f"Fermi level set to {fermi:g} eV by hand"))
     if broadening is not None:
         spectrum = replace(spectrum, broadening=broadening)
     return Target(name, source, standardise(spectrum, recipe), composition, material_id)
-
-
-_Found: TypeAlias = "tuple[str, str, Spectrum, Composition | None, str | None]"
 
 
 def _look_up(

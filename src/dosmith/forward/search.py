@@ -123,8 +123,97 @@ class ForwardSearch:
         return np.array([max(crystal.formation_energy, 0.0) for crystal in self.candidates.crystals])
 
     @cached_property
-    def _compositions(self) -> list[Composition]:
-        return [crystal.composition for crystal in self.candidates.crystals]
+    def compositions(self) -> tuple[Composition, ...]:
+        """Of each candidate."""
+        return tuple(crystal.composition for crystal in self.candidates.crystals)
+
+    @cached_property
+    def numbers(self) -> NDArray[np.intp]:
+        """Of each candidate the place of its composition among the different ones, shape (C,)."""
+        place: dict[Composition, int] = {}
+        return np.array([place.setdefault(composition, len(place)) for composition in self.compositions], dtype=np.intp)
+
+    @cached_property
+    def elements(self) -> NDArray[np.intp]:
+        """Atomic numbers of each candidate's elements, shape (C, 2)."""
+        pairs = [[formulas.atomic_number(symbol) for symbol, _ in composition] for composition in self.compositions]
+        return np.array(pairs, dtype=np.intp).reshape(-1, N_ELEMENTS)
+
+    @cached_property
+    def _counts(self) -> NDArray[np.intp]:
+        return np.array([sorted(count for _, count in composition) for composition in self.compositions], dtype=np.intp)
+
+    @cached_property
+    def _systems(self) -> NDArray[np.str_]:
+        return np.array([crystal.crystal_system for crystal in self.candidates.crystals], dtype=np.str_)
+
+    @cached_property
+    def _shapes(self) -> FloatArray:
+        """The expected spectra with length 1, shape (C, levels)."""
+        return self.candidates.expected.astype(np.float64) / self.candidates.lengths[:, None]
+
+    def fits(self, constraints: Constraints, crystal_system: str | None = None) -> NDArray[np.bool_]:
+        """Which candidates the constraints let pass, shape (C,).
+
+        Raises:
+            ModelError: it has no candidates of that crystal system.
+        """
+        if crystal_system is not None and crystal_system not in self._systems:
+            systems = ", ".join(sorted(set(self._systems.tolist())))
+            raise ModelError(f"the model '{self.name}' has no {crystal_system} candidates; it has {systems} ones")
+        permitted = np.zeros(formulas.HEAVIEST + 1, dtype=np.bool_)
+        permitted[[number for number in range(1, len(permitted)) if constraints.permits(formulas.symbol_of(number))]] = True
+        found: NDArray[np.bool_] = permitted[self.elements].all(axis=1)
+        for symbol in constraints.required:
+            found &= (self.elements == formulas.atomic_number(symbol)).any(axis=1)
+        if constraints.n_elements not in (None, N_ELEMENTS) or len(constraints.ratio or (1, 1)) != N_ELEMENTS:
+            found[:] = False
+        elif constraints.ratio is not None:
+            found &= (self._counts == constraints.ratio).all(axis=1)
+        return found if crystal_system is None else found & (self._systems == crystal_system)
+
+    def scores(self, target: FloatArray, alike: Alike | None = None) -> tuple[FloatArray, FloatArray]:
+        """How like the target the candidates are to be expected.
+
+        Args:
+            target: standard vector, shape (levels,).
+            alike: another similarity than the cosine of the whole curves.
+
+        Returns:
+            expected similarities, shape (C,); what candidates are ranked by: the same, less `HEIGHT_PENALTY` for a positive
+            formation energy, shape (C,).
+        """
+        unit = (target / np.linalg.norm(target)).astype(np.float32)
+        if alike is None:
+            found = (self.candidates.expected @ unit).astype(np.float64)
+        else:
+            found = alike(self._shapes) * self.candidates.lengths
+        return found, found - HEIGHT_PENALTY * self._heights
+
+    @cached_property
+    def _crystals_each(self) -> int:
+        """Candidates of the composition that has most."""
+        return int(np.bincount(self.numbers, minlength=1).max())
+
+    def best(self, ranked: FloatArray, fits: NDArray[np.bool_], top: int) -> NDArray[np.intp]:
+        """Places of the best candidate of each composition among those that fit, best first.
+
+        Args:
+            ranked: see `scores`, shape (C,).
+            fits: which may be proposed, shape (C,).
+            top: how many.
+        """
+        places = np.flatnonzero(fits)
+        enough = top * self._crystals_each
+        if enough < len(places):
+            places = np.sort(places[np.argpartition(-ranked[places], enough)[:enough]])
+        places = places[np.argsort(-ranked[places], kind="stable")]
+        _, first = np.unique(self.numbers[places], return_index=True)
+        return np.asarray(places[np.sort(first)[:top]])
+
+    def probabilities(self, similarities: FloatArray) -> FloatArray:
+        """That the DOS of each candidate matches, from the expected cosines of the whole curves, shape (C,)."""
+        return self.calibration.probability(similarities, self.candidates.lengths.astype(np.float64))
 
     def propose(
         self,
@@ -153,48 +242,39 @@ class ForwardSearch:
             ModelError: it has no candidates of that crystal system.
         """
         constraints = constraints or Constraints()
-        systems = {crystal.crystal_system for crystal in self.candidates.crystals}
-        if crystal_system not in (None, *systems):
-            raise ModelError(
-                f"the model '{self.name}' has no {crystal_system} candidates; it has {', '.join(sorted(systems))} ones"
-            )
-        expected, lengths = self.candidates.expected, self.candidates.lengths
-        cosines = (expected @ (target / np.linalg.norm(target)).astype(np.float32)).astype(np.float64)
-        scores = cosines if alike is None else alike((expected / lengths[:, None]).astype(np.float64)) * lengths
-        ranked = scores - HEIGHT_PENALTY * self._heights
+        fits = self.fits(constraints, crystal_system)
+        scores, ranked = self.scores(target, alike)
         best: dict[Composition, tuple[float, int | None]] = {
             composition: (similarity, None) for composition, similarity in known.items() if self._fits(composition, constraints)
         }
-        wanted = len(best) + top  # more cannot come among the first
-        for place in np.argsort(-ranked):
-            composition = self._compositions[place]
-            if composition in best or crystal_system not in (None, self.candidates.crystals[place].crystal_system):
-                continue
-            if self._fits(composition, constraints):
-                best[composition] = float(ranked[place]), int(place)
-                if len(best) == wanted:
-                    break
+        for place in self.best(ranked, fits, len(best) + top):  # more cannot come among the first
+            best.setdefault(self.compositions[place], (float(ranked[place]), int(place)))
         if not best:
             raise ConstraintError(self._why_none(constraints))
         order = sorted(best.items(), key=lambda each: -each[1][0])[:top]
-        return [self._proposal(composition, *found, scores, cosines, alike is None) for composition, found in order]
+        probabilities = self.probabilities(scores) if alike is None else None
+        return [self._proposal(composition, *found, scores, probabilities) for composition, found in order]
 
     def _proposal(
-        self, composition: Composition, score: float, place: int | None, scores: FloatArray, cosines: FloatArray, whole: bool
+        self, composition: Composition, score: float, place: int | None, scores: FloatArray, probabilities: FloatArray | None
     ) -> Proposal:
         if place is None:
             return Proposal(composition, score)
-        length = self.candidates.lengths[place]
-        vector = self.candidates.expected[place].astype(np.float64)
-        vector /= vector.sum() * self.recipe.grid.step
+        vector, half_width = self.curve(place)
         return Proposal(
             composition,
             float(scores[place]),
             self.candidates.crystals[place],
-            float(self.calibration.probability(cosines[place], length)) if whole else None,
+            None if probabilities is None else float(probabilities[place]),
             vector,
-            self.calibration.half_widths(vector),
+            half_width,
         )
+
+    def curve(self, place: int) -> tuple[FloatArray, FloatArray]:
+        """The spectrum that is expected of a candidate and the half-width of the band around it, 1/eV, shapes (levels,)."""
+        vector = self.candidates.expected[place].astype(np.float64)
+        vector /= vector.sum() * self.recipe.grid.step
+        return vector, self.calibration.half_widths(vector)
 
     @staticmethod
     def _fits(composition: Composition, constraints: Constraints) -> bool:

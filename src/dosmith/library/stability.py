@@ -6,6 +6,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dosmith.formulas import Composition
 from dosmith.records import Material
 
@@ -68,3 +71,23 @@ def among(energies: Mapping[str, tuple[Composition, float]]) -> dict[str, Stabil
                 float(diagram.get_form_energy_per_atom(entries[identifier])), max(float(height or 0.0), 0.0)
             )
     return found
+
+
+def above_pair_hulls(pairs: NDArray[np.intp], shares: NDArray[np.float64], energies: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Energies of binary crystals above the convex hull of all crystals of their pair of elements, eV/atom, shape (C,).
+
+    Args:
+        pairs: atomic numbers of the elements, in one order for each pair, shape (C, 2).
+        shares: of the second element among the atoms, between 0 and 1, shape (C,).
+        energies: formation energies, eV/atom; those of the elements are 0, shape (C,).
+    """
+    levels, places = np.unique(np.round(np.concatenate([[0.0, 1.0], shares]), 9), return_inverse=True)
+    column, row = places[2:], np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+    lowest = np.full((row.max(initial=-1) + 1, len(levels)), np.inf)
+    lowest[:, [0, -1]] = 0.0
+    np.minimum.at(lowest, (row, column), energies)
+    hull = lowest.copy()
+    for left, middle, right in itertools.combinations(range(len(levels)), 3):
+        share = (levels[middle] - levels[left]) / (levels[right] - levels[left])
+        hull[:, middle] = np.minimum(hull[:, middle], (1 - share) * lowest[:, left] + share * lowest[:, right])
+    return np.asarray(energies - hull[row, column])

@@ -109,6 +109,16 @@ class Library:
         return self._index["gap"]
 
     @cached_property
+    def provenances(self) -> list[dict[str, Any]]:
+        """Where each row comes from; see `Material.provenance`."""
+        return [json.loads(text) for text in self._table(("provenance",))["provenance"].to_pylist()]
+
+    @cached_property
+    def compositions(self) -> list[Composition]:
+        """The composition of each row."""
+        return [formulas.parse(formula) for formula in self.formulas]
+
+    @cached_property
     def _rows_by_id(self) -> dict[str, int]:
         return {identifier: row for row, identifier in enumerate(self.ids)}
 
@@ -161,8 +171,8 @@ class Library:
 
     def summary(self) -> dict[str, Any]:
         """Counts: how many materials, by number of elements, crystal system, prototype, element and energy above the hull."""
-        table = self._table(("n_elements", "crystal_system", "prototype", "elements", "dos_down", "provenance"))
-        above = [json.loads(text).get("energy_above_hull") for text in table["provenance"].to_pylist()]
+        table = self._table(("n_elements", "crystal_system", "prototype", "elements", "dos_down"))
+        above = [facts.get("energy_above_hull") for facts in self.provenances]
         return {
             "count": len(table),
             "by_n_elements": _counts(table["n_elements"]),

@@ -1,0 +1,306 @@
+"""The board's server: `create_app(settings, designer)` and every address it answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from dosmith.designer import Design, Designer
+from dosmith.errors import DosmithError, NotFoundError
+from dosmith.forward.search import ForwardSearch
+from dosmith.records import Spectrum
+from dosmith.settings import Settings
+from dosmith.spectra.standard import standardise
+from dosmith.targets import Target, named_target
+from dosmith.version import __version__
+from dosmith.web import maps, messages
+from dosmith.web.guard import LOCAL, Guard
+from dosmith.web.jobs import BusyError, Jobs, missing
+from dosmith.web.live import Live
+from dosmith.web.materials import Materials
+from dosmith.web.prices import element_prices
+from dosmith.web.reading import Reader
+
+UPLOAD = "/api/target/file"
+_AROUND = 48
+"""Known spectra in the picture of a target's neighbourhood."""
+
+KindOf = Annotated[messages.Kind, Query(description="known material or predicted crystal")]
+IdOf = Annotated[str, Query(max_length=200, description="its id")]
+FermiOf = Annotated[float | None, Query(ge=-1e6, le=1e6, allow_inf_nan=False, description="Fermi level on the file's axis, eV")]
+SigmaOf = Annotated[float, Query(ge=0, le=10, allow_inf_nan=False, description="Gaussian sigma that the curve carries, eV")]
+
+
+def create_app(
+    settings: Settings,
+    designer: Designer,
+    jobs: Path | None = None,
+    hosts: Sequence[str] | None = LOCAL,
+    token: str | None = None,
+) -> FastAPI:
+    """The drawing board.
+
+    Args:
+        settings: limits; those of calculations.
+        designer: a library and a model.
+        jobs: folder of background calculations; the user's data folder when None.
+        hosts: names under which it is reached; None for any.
+        token: that everybody must know, or None.
+    """
+    if jobs is None:
+        from platformdirs import user_data_path
+
+        jobs = user_data_path("dosmith") / "web-jobs"
+    board = _Board(settings, designer, jobs)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(board.warm_up)
+        yield
+        await asyncio.to_thread(board.jobs.close)
+
+    app = FastAPI(
+        title="dosmith drawing board",
+        version=__version__,
+        description="A density of states in, the materials that have it out. Errors are one line in `message`.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=lifespan,
+        responses={
+            status: {"model": messages.Problem, "description": text}
+            for status, text in (
+                (400, "the request cannot be read"),
+                (404, "there is no such thing"),
+                (413, "too large"),
+                (422, "cannot be used; the message says why"),
+            )
+        },
+    )
+    app.include_router(_routes(board))
+    static = resources.files("dosmith.web").joinpath("static")
+    vendor = resources.files("dosmith.report").joinpath("assets", "vendor")
+    app.mount("/vendor", StaticFiles(directory=str(vendor)), name="vendor")
+    app.mount("/", StaticFiles(directory=str(static), html=True), name="static")
+    app.add_middleware(Guard, hosts=hosts, token=token, uploads={UPLOAD: settings.web.upload_mebibytes * 2**20})
+    app.add_exception_handler(DosmithError, _told)
+    app.add_exception_handler(RequestValidationError, _misread)
+    app.add_exception_handler(HTTPException, _http)
+    return app
+
+
+class _Board:
+    """Everything behind the addresses."""
+
+    def __init__(self, settings: Settings, designer: Designer, jobs: Path) -> None:
+        self.settings, self.designer = settings, designer
+        self.live, self.materials = Live(designer), Materials(designer)
+        self.jobs = Jobs(jobs, self.materials, settings)
+        self.reader = Reader(settings, designer.checkpoint.recipe)
+
+    def warm_up(self) -> None:
+        """Lay out everything that a first answer would wait for."""
+        flat = [1.0] * self.designer.checkpoint.recipe.grid.levels
+        self.live.answer(messages.Query(values=flat))
+
+    def facts(self) -> messages.BoardFacts:
+        """What the board is made of."""
+        model, library = self.designer.checkpoint, self.designer.library
+        crystals = model.candidates.crystals if isinstance(model, ForwardSearch) else ()
+        systems = {crystal.crystal_system for crystal in crystals}
+        return messages.BoardFacts(
+            version=__version__,
+            energies=model.recipe.grid.energies.round(6).tolist(),
+            broadening=model.recipe.broadening,
+            elements=list(model.spec["elements"]),
+            crystal_systems=sorted(systems | {system for system in library.crystal_systems if system}),
+            ratios=sorted({":".join(map(str, counts)) for counts in _ratios(model.max_ratio)}),
+            library=library.name,
+            spectra=len(self.designer.standard[0]),
+            model=model.name,
+            candidates=len(crystals) or None,
+            prices=element_prices(),
+            jobs=missing(),
+        )
+
+    def design(self, query: messages.NamedQuery) -> Design:
+        """The whole answer, as the command line gives it."""
+        target = self.live.target(query, query.name, query.source)
+        weights = None if query.weights is None else np.array(query.weights)
+        return self.designer.design(target, weights=weights, **messages.plain(query.model_dump()))
+
+    def around(self, query: messages.Query) -> messages.Neighbourhood:
+        """The nearest known spectra and the best new crystals around the drawn curve."""
+        target = self.live.target(query)
+        wanted = query.model_copy(update={"top": _AROUND, "metric": "cosine", "window": None, "weights": None})
+        answer = self.live.answer(wanted)
+        rows = [*answer.known, *(row for row in answer.new[: _AROUND // 2] if row.similarity is not None)]
+        curves = [self.materials.curve(row.kind, row.id).values for row in rows]
+        places = [
+            messages.Place(kind=row.kind, id=row.id, formula=row.formula, similarity=_cosine(target, curve), x=0, y=0)
+            for row, curve in zip(rows, curves, strict=True)
+        ]
+        return maps.neighbourhood(target.standard.values, np.array(curves), places)
+
+
+def _routes(board: _Board) -> APIRouter:
+    router = APIRouter(prefix="/api")
+    named: dict[str, Any] = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+
+    @router.get("/board")
+    def board_facts() -> messages.BoardFacts:
+        """What the board is made of."""
+        return board.facts()
+
+    @router.post("/target/name")
+    def target_by_name(request: messages.Named) -> messages.TargetCurve:
+        """The curve of a formula or an id of the library."""
+        found = named_target(
+            request.text.strip(), board.designer.library, board.designer.checkpoint.recipe, crystal_system=request.crystal_system
+        )
+        return _as_drawn(found)
+
+    @router.post("/target/file", openapi_extra={"requestBody": named | {"required": True}})
+    async def target_from_file(
+        request: Request,
+        name: Annotated[str, Query(max_length=200, description="of the file")] = "file",
+        fermi: FermiOf = None,
+        broadening: SigmaOf = 0.0,
+    ) -> messages.TargetCurve:
+        """The curve in a file, sent as the body: vasprun.xml, DOSCAR, pymatgen JSON, CSV; plain or gzipped."""
+        return _as_drawn(await board.reader.target(await request.body(), name, fermi, broadening))
+
+    @router.post("/target/columns")
+    async def target_from_columns(request: messages.Columns) -> messages.TargetCurve:
+        """The curve in pasted columns of energy and density."""
+        found = await board.reader.target(request.text.encode(), "pasted columns", request.fermi, request.broadening)
+        return _as_drawn(found)
+
+    @router.post("/target/curve")
+    def target_from_curve(request: messages.Drawn) -> messages.TargetCurve:
+        """A curve given as numbers."""
+        spectrum = Spectrum.from_arrays(request.energies, request.densities, request.fermi, broadening=request.broadening)
+        return _as_drawn(Target("curve", "numbers", standardise(spectrum, board.designer.checkpoint.recipe)))
+
+    @router.post("/answer")
+    async def answer(query: messages.Query) -> messages.Answer:
+        """What has this DOS, and which elements are promising; made to be asked many times a second."""
+        return board.live.answer(query)  # a few milliseconds: not worth a thread
+
+    @router.post("/design")
+    def design(query: messages.NamedQuery) -> dict[str, Any]:
+        """The whole answer, laid out as in docs/json.md."""
+        return board.design(query).as_dict()
+
+    @router.post("/report", response_class=HTMLResponse)
+    def report(query: messages.NamedQuery) -> HTMLResponse:
+        """The same as a page that is complete in itself."""
+        from dosmith.report.html import render
+        from dosmith.report.output import report_data
+
+        page = render(report_data(board.design(query)))
+        return HTMLResponse(page, headers={"Content-Disposition": 'attachment; filename="report.html"'})
+
+    @router.get("/material")
+    def material(kind: KindOf, id: IdOf) -> messages.Card:
+        """What is known of a material, with its crystal."""
+        return board.materials.card(kind, id)
+
+    @router.get("/material/curve")
+    def material_curve(kind: KindOf, id: IdOf) -> messages.Curve:
+        """Its DOS: computed, or predicted with a band."""
+        return board.materials.curve(kind, id)
+
+    @router.get("/material/file", response_class=Response)
+    def material_file(kind: KindOf, id: IdOf, form: Literal["cif", "poscar", "csv"]) -> Response:
+        """Its crystal as CIF or POSCAR, or its DOS as CSV."""
+        if form == "csv":
+            return _download(board.materials.curve_csv(kind, id), f"{id}-dos.csv", "text/csv")
+        text = board.materials.structure_text(kind, id, form)
+        return _download(
+            text, f"{id}.cif" if form == "cif" else f"{id}.poscar", "chemical/x-cif" if form == "cif" else "text/plain"
+        )
+
+    @router.post("/neighbourhood")
+    def neighbourhood(query: messages.Query) -> messages.Neighbourhood:
+        """The nearest known and predicted spectra around a drawn curve."""
+        return board.around(query)
+
+    @router.get("/elements")
+    def elements() -> messages.ElementMap:
+        """The map of the elements."""
+        return maps.element_map()
+
+    @router.get("/jobs")
+    def jobs() -> list[messages.Job]:
+        """All calculations that are remembered, newest first."""
+        return board.jobs.all()
+
+    @router.post("/jobs", responses={429: {"model": messages.Problem, "description": "too many calculations wait"}})
+    def start_job(request: messages.JobRequest) -> messages.Job:
+        """Start a calculation in the background."""
+        return board.jobs.start(request)
+
+    @router.get("/jobs/{job}")
+    def job(job: str) -> messages.Job:
+        """A calculation, with its result once it is done."""
+        return board.jobs.get(job)
+
+    @router.delete("/jobs/{job}", status_code=204, response_class=Response)
+    def stop_job(job: str) -> Response:
+        """Stop a calculation, or forget one that is over."""
+        board.jobs.stop(job)
+        return Response(status_code=204)
+
+    @router.get("/jobs/{job}/file", response_class=Response)
+    def job_file(job: str, name: Annotated[str, Query(max_length=40)]) -> Response:
+        """A file that a calculation left."""
+        return _download(board.jobs.file(job, name), f"{board.jobs.get(job).material}-{name}", "text/plain")
+
+    return router
+
+
+def _as_drawn(target: Target) -> messages.TargetCurve:
+    return messages.TargetCurve(**target.as_dict(), values=[round(float(value), 7) for value in target.standard.values])
+
+
+def _cosine(target: Target, curve: Sequence[float]) -> float:
+    mine, theirs = target.standard.values, np.array(curve)
+    return round(float(mine @ theirs / (np.linalg.norm(mine) * np.linalg.norm(theirs))), 5)
+
+
+def _ratios(largest: int) -> list[tuple[int, int]]:
+    return [(m, n) for m in range(1, largest + 1) for n in range(1, m + 1) if np.gcd(m, n) == 1]
+
+
+def _download(content: str | bytes, name: str, kind: str) -> Response:
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)
+    return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{plain}"'})
+
+
+def _told(request: Request, error: Exception) -> Response:
+    status = 404 if isinstance(error, NotFoundError) else 429 if isinstance(error, BusyError) else 422
+    return JSONResponse({"message": " ".join(str(error).split())}, status)
+
+
+def _misread(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    return JSONResponse({"message": f"{where or 'the request'}: {first['msg']}"}, 422)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"message": str(error.detail)}, error.status_code, headers=error.headers)

@@ -1,0 +1,268 @@
+"""Calculations in the background: few at a time, each a process and a folder of its own, so that they outlive a page."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from dosmith import formulas
+from dosmith.atomic import write_text
+from dosmith.dft.cp2k import find_command
+from dosmith.errors import DosmithError, EngineError, NotFoundError
+from dosmith.settings import Settings
+from dosmith.web.materials import Materials
+from dosmith.web.messages import Job, JobRequest
+
+REQUEST, STATE, PROGRESS, RESULT, FAILURE = "request.json", "state.json", "progress.txt", "result.json", "failure.txt"
+FILES = ("structure.cif", "POSCAR", "dos.csv", "calculation.json")
+"""That a job may leave and a page may fetch."""
+_GRACE = 5.0
+"""Seconds that a calculation has to tidy up when it is stopped."""
+
+
+class BusyError(DosmithError):
+    """Too many calculations wait already."""
+
+
+def missing() -> dict[str, str | None]:
+    """Kind of job -> None where it can run here, else what it lacks."""
+    lacks: dict[str, str | None] = {"relax": None, "verify": None}
+    if any(importlib.util.find_spec(name) is None for name in ("chgnet", "ase")):
+        lacks["relax"] = "needs CHGNet: pip install 'dosmith[relax]'"
+    try:
+        find_command()
+    except EngineError as error:
+        lacks["verify"] = str(error)
+    return lacks
+
+
+class Jobs:
+    """Starts, watches and stops calculations.
+
+    Args:
+        folder: of their folders; made when missing.
+        materials: what they are about.
+        settings: limits, and those of the calculations.
+    """
+
+    def __init__(self, folder: Path, materials: Materials, settings: Settings) -> None:
+        self.folder, self.materials, self.settings = folder, materials, settings
+        self._lock = threading.Lock()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._pool = ThreadPoolExecutor(settings.web.jobs, thread_name_prefix="job")
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in self._folders():
+            state = _json(path / STATE)
+            if state.get("state") in ("waiting", "running") and not _alive(int(state.get("server", 0))):
+                self._write(path, state | {"state": "stopped", "why": "the board was closed while it ran"})
+
+    def start(self, request: JobRequest) -> Job:
+        """Start a calculation, or wait for a turn; one that is under way already is not started again.
+
+        Raises:
+            NotFoundError: there is no such material, or it has no crystal.
+            EngineError: what the calculation needs is not installed.
+            BusyError: too many wait.
+        """
+        lack = missing()[request.task]
+        if lack is not None:
+            raise EngineError(lack)
+        structure = self.materials.structure(request.kind, request.id)
+        with self._lock:
+            active = [job for job in self.all() if job.state in ("waiting", "running")]
+            for job in active:
+                if (job.task, job.kind, job.material) == (request.task, request.kind, request.id):
+                    return job
+            if len(active) >= self.settings.web.jobs + self.settings.web.waiting:
+                raise BusyError(f"{len(active)} calculations wait or run already; let some finish, or stop them")
+            self._forget_oldest()
+            identifier = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+            path = self.folder / identifier
+            path.mkdir()
+            recipe = self.materials.designer.checkpoint.recipe
+            content = request.model_dump() | {
+                "formula": formulas.write(self.materials.composition(request.kind, request.id)),
+                "structure": structure.as_dict(),
+                "recipe": [recipe.grid.key, recipe.broadening, recipe.zero, recipe.min_coverage],
+                "dft": self.settings.dft.model_dump(),
+            }
+            write_text(path / REQUEST, json.dumps(content))
+            self._write(path, {"state": "waiting", "asked": time.time(), "server": os.getpid()})
+        self._pool.submit(self._run, path)
+        return self.get(identifier)
+
+    def all(self) -> list[Job]:
+        """All that are remembered, newest first."""
+        return [job for path in self._folders() if (job := self._job(path)) is not None]
+
+    def get(self, identifier: str) -> Job:
+        """One of them.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        found = self._job(self._folder_of(identifier))
+        if found is None:
+            raise NotFoundError(f"there is no calculation '{identifier}'")
+        return found
+
+    def file(self, identifier: str, name: str) -> bytes:
+        """A file that a calculation left.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        path = self._folder_of(identifier)
+        if name not in FILES or not (path / name).is_file():
+            raise NotFoundError(f"the calculation left no {name}")
+        return (path / name).read_bytes()
+
+    def stop(self, identifier: str) -> None:
+        """Stop one, or forget it when it is over.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        path = self._folder_of(identifier)
+        state = _json(path / STATE)
+        if state.get("state") in ("waiting", "running"):
+            self._write(path, state | {"state": "stopped", "why": "stopped by hand"})
+            process = self._processes.get(identifier)
+            if process is not None:
+                _end(process)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def close(self) -> None:
+        """Stop all."""
+        for job in self.all():
+            if job.state in ("waiting", "running"):
+                with suppress(NotFoundError):
+                    self.stop(job.id)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, path: Path) -> None:
+        state = _json(path / STATE)
+        if state.get("state") != "waiting":
+            return
+        self._write(path, state | {"state": "running", "started": time.time()})
+        log = open(path / "log.txt", "wb")  # noqa: SIM115  closed below
+        with log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "dosmith.web.work", str(path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+            )
+            self._processes[path.name] = process
+            if _json(path / STATE).get("state") == "stopped":  # while it was being started
+                _end(process)
+            why = ""
+            try:
+                process.wait(self.settings.web.job_hours * 3600)
+            except subprocess.TimeoutExpired:
+                why = f"it ran longer than {self.settings.web.job_hours:g} hours (web.job_hours)"
+                _end(process)
+            self._processes.pop(path.name, None)
+        state = _json(path / STATE)
+        if not state or state.get("state") == "stopped":
+            return
+        if (path / RESULT).is_file() and not why:
+            self._write(path, state | {"state": "done", "ended": time.time()})
+        else:
+            why = why or _text(path / FAILURE) or "it ended without a result; its log.txt may say why"
+            self._write(path, state | {"state": "failed", "why": why, "ended": time.time()})
+
+    def _job(self, path: Path) -> Job | None:
+        request, state = _json(path / REQUEST), _json(path / STATE)
+        if not request or not state:
+            return None
+        done = _json(path / RESULT) if state["state"] == "done" else {}
+        started = state.get("started")
+        over = state["state"] not in ("waiting", "running")
+        until = state.get("ended", started) if over else time.time()
+        progress = {"waiting": "waits for its turn", "done": "done"}.get(state["state"])
+        return Job(
+            id=path.name,
+            task=request["task"],
+            kind=request["kind"],
+            material=request["id"],
+            formula=request["formula"],
+            state=state["state"],
+            progress=progress or state.get("why") or _text(path / PROGRESS) or "starting",
+            seconds=0.0 if started is None else round(max(until - started, 0.0), 1),
+            facts=[(name, value) for name, value in done.get("facts", [])],
+            values=done.get("values"),
+            files=[name for name in FILES if done and (path / name).is_file()],
+        )
+
+    def _folders(self) -> list[Path]:
+        return sorted((path for path in self.folder.iterdir() if (path / REQUEST).is_file()), reverse=True)
+
+    def _folder_of(self, identifier: str) -> Path:
+        for path in self._folders():  # no path is made of what a client says
+            if path.name == identifier:
+                return path
+        raise NotFoundError(f"there is no calculation '{identifier[:60]}'")
+
+    def _forget_oldest(self) -> None:
+        over = [path for path in self._folders() if _json(path / STATE).get("state") not in ("waiting", "running")]
+        for path in over[self.settings.web.kept - 1 :]:
+            shutil.rmtree(path, ignore_errors=True)
+
+    @staticmethod
+    def _write(path: Path, state: Mapping[str, Any]) -> None:
+        with suppress(FileNotFoundError):  # forgotten meanwhile
+            write_text(path / STATE, json.dumps(state))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Stop a process and all that it started; politely first."""
+    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        with suppress(ProcessLookupError):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, number)
+            else:
+                process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
+            return
+
+
+def _alive(process: int) -> bool:
+    if process <= 0:
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OSError):
+        return False
+    return True
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

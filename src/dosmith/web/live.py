@@ -1,0 +1,244 @@
+"""The ranking while a curve is drawn: everything that does not depend on the curve is laid out in arrays beforehand."""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith import formulas
+from dosmith.designer import Designer
+from dosmith.errors import ConstraintError, ModelError, SpectrumError
+from dosmith.forward.search import ForwardSearch
+from dosmith.library.stability import above_pair_hulls
+from dosmith.search.constraints import Constraints
+from dosmith.spectra.grid import Window
+from dosmith.spectra.similarity import similarity
+from dosmith.spectra.standard import StandardSpectrum
+from dosmith.spectra.zero import energy_zeros
+from dosmith.targets import Target
+from dosmith.web.messages import Answer, Heat, Query, Row, plain
+from dosmith.web.prices import prices_of
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+SURE, ALIKE = 0.5, 0.8
+"""Below these a best probability, and a best known similarity, are remarked on."""
+
+
+class Live:
+    """Answers to drawn curves.
+
+    Args:
+        designer: a library and a model.
+    """
+
+    def __init__(self, designer: Designer) -> None:
+        self.designer = designer
+        self.recipe = designer.checkpoint.recipe
+
+    def target(self, query: Query, name: str = "drawn", source: str = "drawn by hand") -> Target:
+        """The drawn curve as a target, scaled to unit area; its energies are the model's own.
+
+        Raises:
+            SpectrumError: it has another number of levels, or is zero everywhere.
+        """
+        grid, values = self.recipe.grid, np.array(query.values, dtype=np.float64)
+        if values.shape != (grid.levels,):
+            raise SpectrumError(f"a drawn curve has {grid.levels} levels, not {len(values)}")
+        area = float(values.sum() * grid.step)
+        if area < 1e-9:
+            raise SpectrumError("the curve is empty; draw something")
+        _, gap = self._zero(values)
+        step = f"taken as drawn on {grid.levels} levels in {grid.lower:g} ... {grid.upper:g} eV, scaled to unit area"
+        return Target(name, source, StandardSpectrum(values / area, self.recipe, 0.0, gap, 1.0, (step,)))
+
+    def answer(self, query: Query) -> Answer:
+        """What has this DOS.
+
+        Raises:
+            SpectrumError: the curve, window or weights cannot be used.
+            ConstraintError, FormulaError: the constraints are none.
+        """
+        start = time.perf_counter()
+        target = self.target(query)
+        constraints = Constraints.of(
+            elements=query.elements,
+            require=query.require,
+            exclude=query.exclude,
+            ratio=query.ratio,
+            n_elements=query.n_elements,
+        )
+        known = self._known(target, query, constraints)
+        new, heat, notes = self._new(target, query, constraints)
+        if not known:
+            notes.append("No known material satisfies the constraints.")
+        elif (known[0].similarity or 0) < ALIKE:
+            notes.append(f"No known DOS is much like this curve: the best similarity is {known[0].similarity:.2f}.")
+        zero, gap = self._zero(target.standard.values)
+        milliseconds = 1000 * (time.perf_counter() - start)
+        return Answer(known=known, new=new, heat=heat, notes=notes, gap=gap, zero=zero, milliseconds=round(milliseconds, 2))
+
+    def alike(self, target: Target, query: Query, vectors: FloatArray) -> FloatArray:
+        """Similarity of vectors, shape (M, levels), to the target as the query wants it, shape (M,)."""
+        window = None if query.window is None else Window(*query.window)
+        weights = None if query.weights is None else np.array(query.weights, dtype=np.float64)
+        return similarity(target.standard.values, vectors, query.metric, grid=self.recipe.grid, window=window, weights=weights)
+
+    def _zero(self, values: FloatArray) -> tuple[float, float]:
+        """Where the energy zero should be, and the gap, eV."""
+        zeros, gaps = energy_zeros(
+            self.recipe.grid.energies, values[None], np.zeros(1), np.array([self.recipe.broadening]), self.recipe.zero
+        )
+        return float(zeros[0]), float(gaps[0])
+
+    # What is known.
+
+    @cached_property
+    def _members(self) -> BoolArray:
+        """Which elements are in each known material with a standard vector, shape (M, 104)."""
+        members = np.zeros((len(self.designer.standard[0]), formulas.HEAVIEST + 1), dtype=np.bool_)
+        for place, row in enumerate(self.designer.standard[0]):
+            members[place, [formulas.atomic_number(symbol) for symbol, _ in self.designer.library.compositions[row]]] = True
+        return members
+
+    @cached_property
+    def _counts(self) -> list[tuple[int, ...]]:
+        compositions = self.designer.library.compositions
+        return [tuple(sorted(count for _, count in compositions[row])) for row in self.designer.standard[0]]
+
+    @cached_property
+    def _known_systems(self) -> NDArray[np.str_]:
+        return np.array([self.designer.library.crystal_systems[row] or "" for row in self.designer.standard[0]], dtype=np.str_)
+
+    def _known(self, target: Target, query: Query, constraints: Constraints) -> list[Row]:
+        scores = self.alike(target, query, self.designer.standard[1])
+        barred = [number for number in range(1, formulas.HEAVIEST + 1) if not constraints.permits(formulas.symbol_of(number))]
+        fits = ~self._members[:, barred].any(axis=1)
+        for symbol in constraints.required:
+            fits &= self._members[:, formulas.atomic_number(symbol)]
+        if constraints.n_elements is not None:
+            fits &= self._members.sum(axis=1) == constraints.n_elements
+        if constraints.ratio is not None:
+            fits &= np.array([counts == constraints.ratio for counts in self._counts])
+        if query.crystal_system is not None:
+            fits &= self._known_systems == query.crystal_system
+        places = np.flatnonzero(fits)
+        places = places[np.argsort(-scores[places], kind="stable")[: query.top]]
+        return [self._known_row(int(self.designer.standard[0][place]), float(scores[place])) for place in places]
+
+    def _known_row(self, row: int, score: float) -> Row:
+        library = self.designer.library
+        return Row(
+            kind="known",
+            id=library.ids[row],
+            formula=library.formulas[row],
+            similarity=score,
+            probability=None,
+            prototype=library.prototypes[row],
+            crystal_system=library.crystal_systems[row],
+            above_hull=library.provenances[row].get("energy_above_hull"),
+            price=prices_of([library.compositions[row]])[0],
+        )
+
+    # What nobody has computed.
+
+    @cached_property
+    def _heights(self) -> FloatArray:
+        """Of all candidates above the hull of their pair, eV/atom, shape (C,)."""
+        search = self._search
+        shares = [composition[1][1] / (composition[0][1] + composition[1][1]) for composition in search.compositions]
+        energies = np.array([crystal.formation_energy for crystal in search.candidates.crystals], dtype=np.float64)
+        return above_pair_hulls(search.elements, np.array(shares), energies)
+
+    @cached_property
+    def _search(self) -> ForwardSearch:
+        assert isinstance(self.designer.checkpoint, ForwardSearch)
+        return self.designer.checkpoint
+
+    @cached_property
+    def _computed(self) -> dict[str | None, BoolArray]:
+        """By crystal system, None for any: candidates whose composition has a known DOS in it, shape (C,)."""
+        library, found = self.designer.library, {}
+        for system in {None, *library.crystal_systems}:
+            rows = [row for row in range(len(library)) if system in (None, library.crystal_systems[row])]
+            known = {library.compositions[row] for row in rows}
+            found[system] = np.array([composition in known for composition in self._search.compositions], dtype=np.bool_)
+        return found
+
+    def _new(self, target: Target, query: Query, constraints: Constraints) -> tuple[list[Row], Heat, list[str]]:
+        if not isinstance(self.designer.checkpoint, ForwardSearch):
+            return self._measured(target, query)
+        search, whole = self._search, query.metric == "cosine" and query.window is None and query.weights is None
+        alike = None if whole else lambda vectors: self.alike(target, query, vectors)
+        scores, ranked = search.scores(target.standard.values, alike)
+        values = search.probabilities(scores) if whole else scores
+        try:
+            # An element's own place in the table says what it would bring, allowed or not.
+            fits = search.fits(
+                Constraints(required=constraints.required, ratio=constraints.ratio, n_elements=constraints.n_elements),
+                query.crystal_system,
+            )
+            fits &= ~self._computed.get(query.crystal_system, np.zeros(len(fits), dtype=np.bool_))
+            heat = self._heat(values, fits, whole)
+            places = search.best(ranked, fits & search.fits(constraints, query.crystal_system), query.top)
+        except ModelError as error:
+            return [], Heat(kind="probability", values={}), [f"{str(error)[:1].upper()}{str(error)[1:]}."]
+        rows = [self._new_row(place, scores, values if whole else None) for place in places.tolist()]
+        notes = []
+        if not rows:
+            notes.append("No crystal that dosmith can predict satisfies the constraints; it predicts those of two elements.")
+        elif whole and max(row.probability or 0 for row in rows) < SURE:
+            surest = max(row.probability or 0 for row in rows)
+            notes.append(f"No confident match among what nobody has computed: the likeliest has a probability of {surest:.2f}.")
+        return rows, heat, notes
+
+    def _heat(self, values: FloatArray, fits: BoolArray, whole: bool) -> Heat:
+        best = np.zeros(formulas.HEAVIEST + 1)
+        for column in self._search.elements[fits].T:
+            np.maximum.at(best, column, values[fits])
+        found = {formulas.symbol_of(int(number)): round(float(best[number]), 4) for number in np.flatnonzero(best > 0)}
+        return Heat(kind="probability" if whole else "similarity", values=found)
+
+    def _new_row(self, place: int, scores: FloatArray, probabilities: FloatArray | None) -> Row:
+        crystal, composition = self._search.candidates.crystals[place], self._search.compositions[place]
+        formula = formulas.write(composition)
+        return Row(
+            kind="new",
+            id=f"{formula}-{crystal.prototype}",
+            formula=formula,
+            similarity=float(scores[place]),
+            probability=None if probabilities is None else float(probabilities[place]),
+            prototype=crystal.prototype,
+            crystal_system=crystal.crystal_system,
+            above_hull=float(self._heights[place]),
+            price=prices_of([composition])[0],
+        )
+
+    def _measured(self, target: Target, query: Query) -> tuple[list[Row], Heat, list[str]]:
+        """The same from a model that knows compositions only."""
+        heat = Heat(kind="probability", values={})
+        try:
+            wanted = plain(query.model_dump()) | {"top": min(query.top * 8, 400)}
+            candidates = self.designer.design(target, **wanted).candidates
+        except (ConstraintError, ModelError) as error:
+            return [], heat, [f"{str(error)[:1].upper()}{str(error)[1:]}."]
+        rows = [
+            Row(
+                kind="new",
+                id=candidate.formula,
+                formula=candidate.formula,
+                similarity=None,
+                probability=None,
+                prototype=None,
+                crystal_system=query.crystal_system,
+                above_hull=None,
+                price=prices_of([candidate.composition])[0],
+            )
+            for candidate in candidates
+            if not candidate.known_dos
+        ]
+        return rows[: query.top], heat, []

@@ -1,0 +1,257 @@
+"""One material of a ranked list: its curve, its crystal, what is known of it. Nothing here depends on the target."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dosmith import formulas
+from dosmith.crystals.prototypes import PROTOTYPES
+from dosmith.designer import Designer
+from dosmith.errors import NotFoundError
+from dosmith.formulas import Composition
+from dosmith.forward.search import ForwardSearch
+from dosmith.web.messages import Atom, Card, Crystal, Curve, Kind
+from dosmith.web.prices import prices_of
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+_BOND = 1.12
+"""Atoms are joined up to this multiple of the shortest distance."""
+_EDGE = 1e-3
+"""Fractional coordinates within this of a face lie on it."""
+
+
+class Materials:
+    """Materials by kind and id: the library's, and the model's candidates.
+
+    Args:
+        designer: a library and a model.
+    """
+
+    def __init__(self, designer: Designer) -> None:
+        self.designer = designer
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Id of a candidate -> its place."""
+        search = self.designer.checkpoint
+        if not isinstance(search, ForwardSearch):
+            return {}
+        pairs = zip(search.compositions, search.candidates.crystals, strict=True)
+        return {f"{formulas.write(composition)}-{crystal.prototype}": i for i, (composition, crystal) in enumerate(pairs)}
+
+    @cached_property
+    def _by_composition(self) -> dict[Composition, list[str]]:
+        found: dict[Composition, list[str]] = {}
+        for identifier, place in self._places.items():
+            found.setdefault(self._search.compositions[place], []).append(identifier)
+        return found
+
+    @property
+    def _search(self) -> ForwardSearch:
+        assert isinstance(self.designer.checkpoint, ForwardSearch)
+        return self.designer.checkpoint
+
+    def _place(self, identifier: str) -> int:
+        if identifier not in self._places:
+            raise NotFoundError(f"there is no predicted crystal '{identifier}'")
+        return self._places[identifier]
+
+    def composition(self, kind: Kind, identifier: str) -> Composition:
+        """Of a material.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        if kind == "new":
+            return self._search.compositions[self._place(identifier)]
+        return self.designer.library.compositions[self.designer.library.row_of(identifier)]
+
+    def curve(self, kind: Kind, identifier: str) -> Curve:
+        """Its DOS on the board's energies: computed, or predicted with a band.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        if kind == "new":
+            place = self._place(identifier)
+            values, half_width = self._search.curve(place)
+            formula = formulas.write(self._search.compositions[place])
+            return Curve(kind=kind, id=identifier, formula=formula, values=_short(values), half_width=_short(half_width))
+        row = self.designer.library.row_of(identifier)
+        found = np.flatnonzero(self.designer.standard[0] == row)
+        if not len(found):
+            raise NotFoundError(f"the DOS of {identifier} does not reach over the board's energies")
+        values = self.designer.standard[1][found[0]]
+        return Curve(
+            kind=kind, id=identifier, formula=self.designer.library.formulas[row], values=_short(values), half_width=None
+        )
+
+    def curve_csv(self, kind: Kind, identifier: str) -> str:
+        """The same as CSV text with a header; a predicted curve has the borders of its band."""
+        curve, text = self.curve(kind, identifier), io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        energies = self.designer.checkpoint.recipe.grid.energies
+        writer.writerow(["energy_ev", "dos_per_ev"] + (["lower", "upper"] if curve.half_width else []))
+        for energy, value, half in itertools.zip_longest(energies, curve.values, curve.half_width or ()):
+            borders = [] if half is None else [f"{max(value - half, 0):.6g}", f"{value + half:.6g}"]
+            writer.writerow([f"{energy:.6g}", f"{value:.6g}", *borders])
+        return text.getvalue()
+
+    def structure(self, kind: Kind, identifier: str) -> Structure:
+        """Its crystal, the primitive cell.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        if kind == "new":
+            return self._search.candidates.crystals[self._place(identifier)].structure
+        structure = self.designer.library.material(identifier).structure
+        if structure is None:
+            raise NotFoundError(f"{identifier} has no crystal in {self.designer.library.name}")
+        return structure
+
+    def structure_text(self, kind: Kind, identifier: str, form: str) -> str:
+        """Its crystal as ``cif`` or ``poscar``."""
+        return text_of(self.structure(kind, identifier), form)
+
+    def card(self, kind: Kind, identifier: str) -> Card:
+        """What is known of it.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        composition = self.composition(kind, identifier)
+        facts, provenance = self._new_facts(identifier) if kind == "new" else self._known_facts(identifier)
+        price = prices_of([composition])[0]
+        if price is not None:
+            facts.append(("Elements cost", f"about {price:,.2g} USD/kg" if price < 10 else f"about {price:,.0f} USD/kg"))
+        try:
+            crystal = crystal_of(self.structure(kind, identifier))
+        except NotFoundError:
+            crystal = None
+        return Card(
+            kind=kind,
+            id=identifier,
+            formula=formulas.write(composition),
+            crystal=crystal,
+            facts=facts,
+            provenance=provenance,
+            others=[other for other in self._crystals_of(composition) if other[:2] != (kind, identifier)],
+        )
+
+    def _crystals_of(self, composition: Composition) -> list[tuple[Kind, str, str]]:
+        library = self.designer.library
+        found: list[tuple[Kind, str, str]] = [
+            ("known", library.ids[row], library.prototypes[row] or library.ids[row]) for row in library.rows_of(composition)
+        ]
+        if isinstance(self.designer.checkpoint, ForwardSearch):
+            for identifier in self._by_composition.get(composition, []):
+                found.append(("new", identifier, self._search.candidates.crystals[self._places[identifier]].prototype))
+        return found
+
+    def _new_facts(self, identifier: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        search, place = self._search, self._place(identifier)
+        crystal = search.candidates.crystals[place]
+        facts = [
+            *_crystal_facts(crystal.structure, crystal.prototype),
+            ("Formation energy", f"{crystal.formation_energy:+.3f} eV/atom (CHGNet)"),
+        ]
+        held_out = search.spec["calibration"]
+        provenance = [
+            ("DOS", f"predicted by the model '{search.name}', not computed"),
+            ("Members agree", f"{float(search.candidates.lengths[place]):.2f} (1 where they agree in every detail)"),
+            ("On new chemistry", f"mean cosine {held_out['cosine']:.2f} to the computed DOS, {held_out['count']:,} crystals"),
+            ("Crystal", "prototype at its lowest energy in the CHGNet potential"),
+            ("Composition", "in training" if search.compositions[place] in search.trained_on() else "never seen in training"),
+        ]
+        return facts, provenance
+
+    def _known_facts(self, identifier: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        material = self.designer.library.material(identifier)
+        source = dict(material.provenance)
+        facts: list[tuple[str, str]] = []
+        if material.structure is not None:
+            facts += _crystal_facts(material.structure, material.prototype)
+        if material.spectrum.gap is not None:
+            facts.append(("Band gap", f"{material.spectrum.gap:.2f} eV" if material.spectrum.gap else "none, a metal"))
+        for key, name in (("formation_energy", "Formation energy"), ("energy_above_hull", "Above the hull")):
+            if isinstance(value := source.pop(key, None), int | float):
+                facts.append((name, f"{value:+.3f} eV/atom (computed)"))
+        if isinstance(moment := source.pop("magnetic_moment", None), int | float) and abs(moment) > 0.01:
+            facts.append(("Magnetic moment", f"{moment:.2f} Bohr magnetons per cell"))
+        return facts, [("Id", material.id), *((key.replace("_", " "), _plain(value)) for key, value in source.items())]
+
+
+def text_of(structure: Structure, form: str) -> str:
+    """A crystal as ``cif`` (with its symmetry) or ``poscar``."""
+    if form == "cif":
+        return str(structure.to(fmt="cif", symprec=1e-3))
+    return str(structure.get_sorted_structure().to(fmt="poscar"))
+
+
+def crystal_of(structure: Structure) -> Crystal:
+    """The conventional cell as it is drawn: atoms on its faces, edges and corners repeated, nearest atoms joined."""
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+    cell = SpacegroupAnalyzer(structure, symprec=1e-2).get_conventional_standard_structure()
+    lattice = np.array(cell.lattice.matrix)
+    symbols: list[str] = []
+    places: list[Any] = []
+    for site in cell:
+        inside = np.mod(site.frac_coords + _EDGE, 1.0) - _EDGE
+        ends = [(0.0, 1.0) if abs(coordinate) <= _EDGE else (0.0,) for coordinate in inside]
+        for shift in itertools.product(*ends):
+            symbols.append(site.specie.symbol)
+            places.append((inside + shift) @ lattice)
+    positions = np.array(places)
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    distances[np.tril_indices(len(positions))] = np.inf
+    near = np.argwhere(distances <= _BOND * distances.min(initial=np.inf)) if len(positions) > 1 else np.empty((0, 2), int)
+    return Crystal(
+        lattice=[_triple(vector) for vector in lattice],
+        atoms=[Atom(symbol=s, position=_triple(p)) for s, p in zip(symbols, positions, strict=True)],
+        bonds=[(int(one), int(other)) for one, other in near],
+    )
+
+
+def _crystal_facts(structure: Structure, prototype: str | None) -> list[tuple[str, str]]:
+    symbol, number = structure.get_space_group_info(symprec=1e-2)
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+    lattice = SpacegroupAnalyzer(structure, symprec=1e-2).get_conventional_standard_structure().lattice
+    lengths = [f"{name} = {length:.3f}" for name, length in zip("abc", lattice.abc, strict=True)]
+    known = PROTOTYPES.get(prototype or "")
+    return [
+        ("Prototype", prototype or "unknown"),
+        *([("AFLOW label", known.aflow)] if known else []),
+        ("Space group", f"{symbol} ({number})"),
+        ("Lattice", ", ".join(lengths[:1] if len(set(lattice.abc)) == 1 else lengths) + " Å"),
+        ("Volume", f"{structure.volume / len(structure):.2f} Å³/atom"),
+    ]
+
+
+def _triple(vector: Sequence[float]) -> tuple[float, float, float]:
+    x, y, z = (round(float(component), 4) for component in vector)
+    return x, y, z
+
+
+def _short(values: Iterable[float]) -> list[float]:
+    return [round(float(value), 6) for value in values]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_plain(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return " ".join(_plain(each) for each in value)
+    return f"{value:.6g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)

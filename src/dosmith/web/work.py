@@ -1,0 +1,142 @@
+"""One calculation of the drawing board, in a process of its own: `python -m dosmith.web.work FOLDER`.
+
+The folder holds `request.json`; here `progress.txt` is written while it runs, `result.json` and files at the end, or
+`failure.txt`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dosmith.atomic import write_text
+from dosmith.errors import DosmithError, MissingExtraError
+from dosmith.settings import DftSettings
+from dosmith.spectra.grid import EnergyGrid
+from dosmith.spectra.standard import Recipe, standardise
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+_FORCE = 0.03
+"""Forces left in a relaxed crystal, eV/Angstrom, at most."""
+_STEPS = 300
+
+
+def main(folder: Path) -> None:
+    """Do what the folder asks for."""
+    signal.signal(signal.SIGTERM, _interrupt)  # so that a stopped calculation tidies up
+    warnings.simplefilter("ignore")
+    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    from pymatgen.core.structure import Structure
+
+    structure = Structure.from_dict(request["structure"])
+    grid, broadening, zero, coverage = request["recipe"]
+    recipe = Recipe(EnergyGrid.from_key(grid), broadening, zero, coverage)
+
+    def report(text: str) -> None:
+        aside = folder / ".progress"
+        aside.write_text(text, encoding="utf-8")
+        os.replace(aside, folder / "progress.txt")
+
+    try:
+        if request["task"] == "relax":
+            result = relax(structure, folder, recipe, report)
+        else:
+            result = verify(structure, folder, recipe, DftSettings(**request["dft"]), report)
+    except DosmithError as error:
+        write_text(folder / "failure.txt", str(error))
+        sys.exit(2)
+    write_text(folder / "result.json", json.dumps(result))
+
+
+def verify(structure: Structure, folder: Path, recipe: Recipe, settings: DftSettings, report: Any) -> dict[str, Any]:
+    """The DOS by density-functional theory: facts and the standard vector."""
+    from dosmith.dft.compute import compute
+    from dosmith.dft.cp2k import Cp2k
+
+    report("preparing the calculation")
+    result = compute(structure.get_primitive_structure(), Cp2k(settings), folder, None, report)
+    write_text(folder / "POSCAR", str(structure.get_sorted_structure().to(fmt="poscar")))
+    facts = [
+        ("Energy", f"{result.energy / len(structure):.4f} eV/atom"),
+        ("Band gap", f"{result.gap:.2f} eV" if result.gap else "none, a metal"),
+        ("Magnetic moment", f"{result.moment:.2f} Bohr magnetons per cell"),
+        ("Program", str(result.provenance.get("code", "CP2K"))),
+    ]
+    return {"facts": facts, "values": standardise(result.spectrum, recipe).values.round(6).tolist()}
+
+
+def relax(structure: Structure, folder: Path, recipe: Recipe, report: Any) -> dict[str, Any]:
+    """Cell and atoms at the lowest energy in the CHGNet potential, and the DOS then to be expected."""
+    try:
+        from ase.filters import FrechetCellFilter
+        from ase.optimize import FIRE
+        from chgnet.model.dynamics import CHGNetCalculator
+    except ImportError:
+        raise MissingExtraError("relaxing a crystal (CHGNet)", "relax") from None
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    from dosmith.crystals.potential import Potential, Relaxed
+
+    report("opening the potential")
+    potential = Potential()
+    adaptor = AseAtomsAdaptor()
+    atoms = adaptor.get_atoms(structure)
+    atoms.calc = CHGNetCalculator(potential.model, use_device="cpu", on_isolated_atoms="error")
+    first = float(atoms.get_potential_energy()) / len(structure)
+    optimizer = FIRE(FrechetCellFilter(atoms), logfile=None)
+    optimizer.attach(lambda: report(f"step {optimizer.nsteps}, {_force(atoms):.3f} eV/Å left"))
+    try:
+        settled = optimizer.run(fmax=_FORCE, steps=_STEPS)
+    except ValueError as error:  # atoms that fly apart
+        raise DosmithError(f"the crystal falls apart in the potential ({error})") from None
+    relaxed = adaptor.get_structure(atoms)
+    energy = float(atoms.get_potential_energy()) / len(relaxed)
+    report("energies of the elements")
+    formation = potential.formation_energy(Relaxed(relaxed, energy))
+    before, after = (each.get_space_group_info(symprec=0.05) for each in (structure, relaxed))
+    facts = [
+        ("Relaxed", f"in {optimizer.nsteps} steps" if settled else f"not within {_STEPS} steps"),
+        ("Energy gained", f"{1000 * (first - energy):.1f} meV/atom"),
+        ("Formation energy", f"{formation:+.3f} eV/atom (CHGNet)"),
+        ("Volume", f"{relaxed.volume / len(relaxed):.2f} Å³/atom ({relaxed.volume / structure.volume - 1:+.1%})"),
+        ("Space group", f"{after[0]}, as before" if before == after else f"{after[0]}, was {before[0]}"),
+    ]
+    write_text(folder / "structure.cif", str(relaxed.to(fmt="cif", symprec=1e-2)))
+    write_text(folder / "POSCAR", str(relaxed.get_sorted_structure().to(fmt="poscar")))
+    report("predicting the DOS")
+    return {"facts": facts, "values": _expected(relaxed, recipe)}
+
+
+def _expected(structure: Structure, recipe: Recipe) -> list[float] | None:
+    """The DOS that the shipped forward model expects; None where it knows not all elements or has other energies."""
+    from dosmith.forward.checkpoint import open_model
+
+    try:
+        model = open_model("dosmith")
+        found = model.predict([structure])
+    except DosmithError:
+        return None
+    if model.recipe.grid != recipe.grid:
+        return None
+    return [round(float(value), 6) for value in found.vectors[0]]
+
+
+def _force(atoms: Any) -> float:
+    return float(np.linalg.norm(atoms.get_forces(), axis=1).max())
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
