@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help design test check data campaign convergence model benchmark bench picture clean
+.PHONY: help design test check data campaign convergence model benchmark bench openapi picture clean
 
 help:            ## list these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/'
@@ -43,6 +43,10 @@ benchmark: .venv/dev            ## the paper's tables and figures, then everythi
 
 bench: .venv/dev            ## timings, into benchmarks/results.json
 	$(BIN)/python benchmarks/run.py
+
+openapi: .venv/dev            ## the drawing board's addresses, into docs/openapi.json
+	$(BIN)/python -c 'import json; from dosmith import Designer, Settings; from dosmith.web.app import create_app; \
+		print(json.dumps(create_app(Settings(), Designer()).openapi(), indent=1))' > docs/openapi.json
 
 picture: .venv/core            ## the picture of a report in docs/ (needs chromium)
 	$(BIN)/dosmith design Pt3Ni --top 6 --out "$(OUT)" >/dev/null

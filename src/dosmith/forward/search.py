@@ -163,7 +163,7 @@ class ForwardSearch:
             raise ModelError(f"the model '{self.name}' has no {crystal_system} candidates; it has {systems} ones")
         permitted = np.zeros(formulas.HEAVIEST + 1, dtype=np.bool_)
         permitted[[number for number in range(1, len(permitted)) if constraints.permits(formulas.symbol_of(number))]] = True
-        found: NDArray[np.bool_] = permitted[self.elements].all(axis=1)
+        found = np.asarray(permitted[self.elements].all(axis=1))
         for symbol in constraints.required:
             found &= (self.elements == formulas.atomic_number(symbol)).any(axis=1)
         if constraints.n_elements not in (None, N_ELEMENTS) or len(constraints.ratio or (1, 1)) != N_ELEMENTS:

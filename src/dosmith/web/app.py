@@ -291,7 +291,8 @@ def _download(content: str | bytes, name: str, kind: str) -> Response:
 
 def _told(request: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, NotFoundError) else 429 if isinstance(error, BusyError) else 422
-    return JSONResponse({"message": " ".join(str(error).split())}, status)
+    message = " ".join(str(error).split()).replace("with --fermi", "in the field for it")
+    return JSONResponse({"message": message}, status)
 
 
 def _misread(request: Request, error: Exception) -> Response:

@@ -1,0 +1,126 @@
+"""The ranking while a curve is drawn: the same as a design's, only faster."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dosmith import formulas
+from dosmith.designer import Designer
+from dosmith.errors import ConstraintError, SpectrumError
+from dosmith.web.live import Live
+from dosmith.web.messages import Query
+
+
+@pytest.fixture(scope="module")
+def live(designer: Designer) -> Live:
+    return Live(designer)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"exclude": ["Pt"], "ratio": "3:1"},
+        {"require": ["Co"], "crystal_system": "hexagonal"},
+        {"elements": ["Pt", "Ni", "Co", "Fe", "Al"]},
+        {"window": (-4.0, 1.0)},
+        {"metric": "tanimoto"},
+    ],
+)
+def test_it_ranks_as_a_design_does(live: Live, designer: Designer, pt3ni: list[float], options: dict) -> None:
+    query = Query(values=pt3ni, top=6, **options)
+    answer = live.answer(query)
+    design = designer.design(live.target(query), top=400, **options)
+    predicted = [candidate for candidate in design.candidates if not candidate.known_dos][:6]
+    assert [row.formula for row in answer.new] == [candidate.formula for candidate in predicted]
+    for row, candidate in zip(answer.new, predicted, strict=True):
+        assert row.similarity == pytest.approx(candidate.similarity, abs=1e-6)
+        assert row.prototype == candidate.prototype
+        assert (row.probability is None) == (candidate.probability is None)
+    if options.keys() <= {"window", "metric"}:
+        similar = designer.similar(live.target(query), top=6, **options)
+        assert [row.id for row in answer.known] == [neighbour.id for neighbour in similar]
+
+
+@settings(max_examples=25)
+@given(data=st.data())
+def test_constraints_hold_in_both_lists(live: Live, pt3ni: list[float], data: st.DataObject) -> None:
+    symbols = ["Pt", "Ni", "Co", "Al", "Ti", "O", "N", "Zr", "Cu", "H"]
+    required = data.draw(st.lists(st.sampled_from(symbols), max_size=2, unique=True))
+    barred = data.draw(st.lists(st.sampled_from([s for s in symbols if s not in required]), max_size=4, unique=True))
+    count = data.draw(st.sampled_from([None, 1, 2, 3]))
+    answer = live.answer(Query(values=pt3ni, require=required, exclude=barred, n_elements=count))
+    for row in answer.known + answer.new:
+        present = {symbol for symbol, _ in formulas.parse(row.formula)}
+        assert set(required) <= present and not present & set(barred)
+        assert count in (None, len(present))
+    if count not in (None, 2):
+        assert not answer.new
+
+
+def test_nothing_known_is_called_new(live: Live, designer: Designer, pt3ni: list[float]) -> None:
+    answer = live.answer(Query(values=pt3ni, top=100))
+    assert len(answer.new) == 100
+    assert not {row.formula for row in answer.new} & set(designer.library.formulas)
+    assert len({row.formula for row in answer.new}) == 100
+
+
+def test_an_element_is_as_promising_as_its_best_crystal(live: Live, pt3ni: list[float]) -> None:
+    answer = live.answer(Query(values=pt3ni, top=100))
+    assert answer.heat.kind == "probability"
+    for row in answer.new:
+        for symbol, _ in formulas.parse(row.formula):
+            assert answer.heat.values[symbol] >= row.probability - 1e-4
+    # It stays to be seen what a forbidden element would bring, and what goes with a required one.
+    assert live.answer(Query(values=pt3ni, exclude=["Pt"])).heat == answer.heat
+    with_nickel = live.answer(Query(values=pt3ni, require=["Ni"])).heat.values
+    assert max(with_nickel, key=with_nickel.__getitem__) == "Ni"
+    assert live.answer(Query(values=pt3ni, window=(-3.0, 0.0))).heat.kind == "similarity"
+
+
+@settings(max_examples=25)
+@given(scale=st.floats(1e-3, 1e4))
+def test_the_area_of_the_drawing_is_free(live: Live, pt3ni: list[float], scale: float) -> None:
+    drawn = live.answer(Query(values=[scale * value for value in pt3ni]))
+    assert [row.id for row in drawn.known] == [row.id for row in live.answer(Query(values=pt3ni)).known]
+    assert drawn.known[0].id == "Pt3Ni-L1_2" and drawn.known[0].similarity == pytest.approx(1, abs=1e-5)
+
+
+def test_heights_are_above_the_hull(live: Live, pt3ni: list[float]) -> None:
+    for row in live.answer(Query(values=pt3ni, top=100)).new:
+        assert row.above_hull is not None and row.above_hull >= -1e-9
+
+
+def test_a_gap_away_from_the_zero_is_noticed(live: Live, designer: Designer, pt3ni: list[float]) -> None:
+    energies = designer.checkpoint.recipe.grid.energies
+    gapped = np.where((energies > -0.2) & (energies < 2.5), 0.0, 1.0)
+    answer = live.answer(Query(values=gapped.tolist()))
+    assert 2 < answer.gap < 3.2 and answer.zero < 0.1
+    assert live.answer(Query(values=pt3ni)).gap == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"values": [0.0] * 151}, SpectrumError),
+        ({"values": [1.0] * 150}, SpectrumError),
+        ({"window": (2.0, 1.0)}, SpectrumError),
+        ({"weights": [0.0] * 151}, SpectrumError),
+        ({"weights": [1.0]}, SpectrumError),
+        ({"require": ["Pt"], "exclude": ["Pt"]}, ConstraintError),
+        ({"ratio": "a:b"}, ConstraintError),
+    ],
+)
+def test_the_unusable_is_told_in_a_line(live: Live, pt3ni: list[float], change: dict, error: type[Exception]) -> None:
+    with pytest.raises(error) as raised:
+        live.answer(Query(**({"values": pt3ni} | change)))
+    assert "\n" not in str(raised.value)
+
+
+def test_the_paper_s_model_answers_too(pt3ni: list[float]) -> None:
+    answer = Live(Designer(model="paper")).answer(Query(values=pt3ni, exclude=["Ni"]))
+    assert answer.known and answer.new and not answer.heat.values
+    assert all("Ni" not in dict(formulas.parse(row.formula)) for row in answer.new)
