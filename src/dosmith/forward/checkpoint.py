@@ -53,7 +53,7 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str, candida
     from dosmith.version import __version__
 
     refuse_foreign(folder)
-    weights = as_bytes({key: np.ascontiguousarray(value) for key, value in _tensors(model).items()})
+    weights = as_bytes({key: np.ascontiguousarray(value) for key, value in _numbered(model).items()})
     spec: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -98,7 +98,7 @@ def open_model(name: str | Path) -> ForwardModel:
     if spec.get("kind") != KIND:
         raise ModelError(f"the model in {folder} does not predict a DOS; it is of kind '{spec.get('kind')}'")
     try:
-        import torch
+        import torch  # noqa: F401
     except ImportError:
         raise MissingExtraError("predicting the DOS of a crystal", "relax") from None
     tensors = read_tensors(folder, spec)
@@ -111,33 +111,50 @@ def open_model(name: str | Path) -> ForwardModel:
             ForwardSettings(**spec["settings"]),
             Calibration(**spec["calibration"]),
         )
-        members = tuple(_member(number, model, tensors, torch) for number in range(model.settings.members))
+        members = tuple(
+            member_of(_of_number(tensors, number), len(model.symbols), model.recipe.grid.levels, model.settings)
+            for number in range(model.settings.members)
+        )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"the model in {folder} is damaged: {error}") from None
     return ForwardModel(members, model.symbols, model.recipe, model.settings, model.calibration)
 
 
-def _tensors(model: ForwardModel) -> dict[str, NDArray[Any]]:
+def _numbered(model: ForwardModel) -> dict[str, NDArray[Any]]:
+    return {f"{number}.{key}": value for number, each in enumerate(model.members) for key, value in tensors_of(each).items()}
+
+
+def _of_number(tensors: Mapping[str, NDArray[Any]], number: int) -> dict[str, NDArray[Any]]:
+    return {key.removeprefix(f"{number}."): value for key, value in tensors.items() if key.startswith(f"{number}.")}
+
+
+def tensors_of(member: Member) -> dict[str, NDArray[Any]]:
+    """All arrays of a member by name."""
     found: dict[str, NDArray[Any]] = {}
-    for number, member in enumerate(model.members):
-        for part in _PARTS:
-            found |= {f"{number}.{part}.{key}": value.numpy() for key, value in getattr(member, part).state_dict().items()}
-        for scale in ("bond_scale", "plain_scale"):
-            found[f"{number}.{scale}"] = np.stack([getattr(member, scale).mean, getattr(member, scale).spread])
+    for part in _PARTS:
+        found |= {f"{part}.{key}": value.numpy() for key, value in getattr(member, part).state_dict().items()}
+    for scale in ("bond_scale", "plain_scale"):
+        found[scale] = np.stack([getattr(member, scale).mean, getattr(member, scale).spread])
     return found
 
 
-def _member(number: int, model: ForwardModel, tensors: Mapping[str, NDArray[Any]], torch: Any) -> Member:
+def member_of(tensors: Mapping[str, NDArray[Any]], elements: int, levels: int, settings: ForwardSettings) -> Member:
+    """The member of such arrays.
+
+    Raises:
+        KeyError, RuntimeError: they are not those of a member with these settings.
+    """
+    import torch
+
     from dosmith.forward.network import PlainNetwork, TightBinding
 
-    bond, plain = (Scale(*tensors[f"{number}.{scale}"]) for scale in ("bond_scale", "plain_scale"))
-    settings, elements = model.settings, len(model.symbols)
+    bond, plain = (Scale(*tensors[scale]) for scale in ("bond_scale", "plain_scale"))
     networks = (
         TightBinding(torch.zeros(elements, 3), torch.ones(elements), len(bond.mean), settings.hidden, settings.dropout),
-        PlainNetwork(len(plain.mean), model.recipe.grid.levels, settings.plain_hidden, settings.plain_dropout),
+        PlainNetwork(len(plain.mean), levels, settings.plain_hidden, settings.plain_dropout),
     )
     for part, network in zip(_PARTS, networks, strict=True):
-        prefix = f"{number}.{part}."
+        prefix = f"{part}."
         state = {key.removeprefix(prefix): torch.tensor(value) for key, value in tensors.items() if key.startswith(prefix)}
         network.load_state_dict(state)
         network.eval()

@@ -30,6 +30,8 @@ def train_forward(
 ) -> ForwardModel:
     """Train the forward model on all crystals of a library, let it look at a survey, and save both.
 
+    A training that was stopped goes on after the last member that was whole.
+
     Args:
         library: materials without a structure, or with a large cell, are left out.
         folder: of the checkpoint; replaced whole when training has ended, untouched before.
@@ -49,6 +51,7 @@ def train_forward(
     except ImportError:
         raise MissingExtraError("training the forward model (CHGNet)", "relax") from None
     from dosmith.forward.checkpoint import save
+    from dosmith.forward.unfinished import Unfinished
     from dosmith.model.checkpoint import refuse_foreign
 
     crystals_of_survey = [] if survey is None else read_survey(survey)
@@ -61,6 +64,9 @@ def train_forward(
     chosen = [place for place, row in enumerate(rows) if int(row) in crystals]
     if len(chosen) < 2 * settings.forward.members:
         raise ModelError(f"{library.name} holds {len(chosen)} crystals; training needs {2 * settings.forward.members} or more")
+    symbols = {symbol for place in chosen for symbol in crystals[int(rows[place])].symbols}
+    ids = [library.ids[rows[place]] for place in chosen]
+    unfinished = Unfinished(final, ids, vectors[chosen], len(symbols), recipe, settings.forward)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # matrices this small gain nothing from more
     try:
@@ -71,11 +77,13 @@ def train_forward(
             recipe,
             settings.forward,
             progress,
+            unfinished,
         )
         candidates = None if survey is None else _expected(model, crystals_of_survey, progress)
     finally:
         torch.set_num_threads(threads)
     save(model, final, library, name, candidates)
+    unfinished.clear()
     return model
 
 

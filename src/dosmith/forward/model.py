@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -194,6 +194,16 @@ class ForwardModel:
         return Prediction(expected, vectors, self.calibration.half_widths(vectors))
 
 
+class Keeper(Protocol):
+    """Where members stay while a training may be stopped."""
+
+    def load(self, number: int) -> Member | None:
+        """A member that is there already, from 0."""
+
+    def store(self, number: int, member: Member) -> None:
+        """Keep one."""
+
+
 def train(
     crystals: Sequence[Atoms],
     compositions: Sequence[Composition],
@@ -201,6 +211,7 @@ def train(
     recipe: Recipe,
     settings: ForwardSettings,
     progress: Progress | None = None,
+    keeper: Keeper | None = None,
 ) -> ForwardModel:
     """Train the ensemble.
 
@@ -211,6 +222,7 @@ def train(
         recipe: of the vectors.
         settings: how.
         progress: told of each epoch.
+        keeper: of members, so that a training that was stopped goes on; none when None.
 
     Raises:
         ModelError: there are too few chemical systems.
@@ -225,7 +237,11 @@ def train(
     members, unseen = [], np.zeros_like(unit)
     for number, split in enumerate(splits, 1):
         seen, told = [crystals[row] for row in split.train], _numbered(progress, number, settings.members)
-        member = train_member(seen, unit[split.train], symbols, recipe, settings, settings.seed + number, told)
+        member = keeper.load(number - 1) if keeper else None
+        if member is None:
+            member = train_member(seen, unit[split.train], symbols, recipe, settings, settings.seed + number, told)
+            if keeper:
+                keeper.store(number - 1, member)
         unseen[split.test] = member.predict([crystals[row] for row in split.test], symbols, recipe, settings)
         members.append(member)
     systems = [formulas.chemical_system(composition) for composition in compositions]

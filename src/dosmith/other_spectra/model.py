@@ -175,7 +175,7 @@ class SpectrumModel:
             found.setdefault(composition)
             symbols = {symbol for symbol, _ in composition}
             for symbol, _ in composition:
-                for other in _group_of(symbol, self.elements):
+                for other in group_of(symbol, self.elements):
                     if other not in symbols:
                         found.setdefault(formulas.reduce((other if s == symbol else s, count) for s, count in composition))
         return list(found)
@@ -227,7 +227,8 @@ def _fits(composition: Composition, constraints: Constraints) -> bool:
 
 
 @lru_cache(maxsize=512)
-def _group_of(symbol: str, symbols: tuple[str, ...]) -> tuple[str, ...]:
+def group_of(symbol: str, symbols: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the symbols that stand in an element's group, itself left out."""
     from pymatgen.core.periodic_table import Element
 
     group = Element(symbol).group
