@@ -451,7 +451,8 @@ def model_facts(checkpoint: Model) -> dict[str, Any]:
         "trained_on": spec["library"],
         "networks": networks,
         "elements": list(spec["elements"]),
-        "n_elements": checkpoint.n_elements,
+        "n_elements": max(checkpoint.sizes),
+        "sizes": list(checkpoint.sizes),
         "max_ratio": checkpoint.max_ratio,
     }
 
@@ -500,9 +501,9 @@ def _caveats(
     caveats = []
     if target.composition is not None:
         formula = formulas.write(target.composition)
-        if len(target.composition) != checkpoint.n_elements:
+        if len(target.composition) not in checkpoint.sizes:
             caveats.append(
-                f"The model proposes compositions of {checkpoint.n_elements} elements, so {formula} itself cannot be a candidate."
+                f"The model proposes compositions of {' or '.join(map(str, checkpoint.sizes))} elements, so {formula} itself cannot be a candidate."
             )
         elif target.composition in checkpoint.trained_on(network):
             same = "this DOS" if target.material_id and library.name == checkpoint.spec["library"]["name"] else "another DOS"

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from pymatgen.core.structure import Structure
 
+from dosmith import formulas
 from dosmith.crystals import survey as module
 from dosmith.crystals.potential import Potential, Relaxed
 from dosmith.crystals.prototypes import PROTOTYPES
-from dosmith.crystals.survey import COUNTS, SKIPPED, Surveyed, read_survey, survey, surveyed
+from dosmith.crystals.survey import COUNTS, SKIPPED, Surveyed, read_survey, steps, survey, surveyed
 from dosmith.errors import FileFormatError, NotFoundError
 
 
@@ -38,7 +39,7 @@ class Rubber(Potential):
 
 def test_a_row_gives_the_crystal_back() -> None:
     potential = Rubber()
-    found = surveyed(["Al", "Ni"], potential)
+    found = surveyed(steps(["Ni", "Al"])["Al-Ni"], potential)
     tried = {(each.prototype, each.composition) for each in found}
     wanted = [name for name in PROTOTYPES if name not in SKIPPED and PROTOTYPES[name].assignments((("Al", 1), ("Ni", 1)))]
     assert {name for name, composition in tried if composition == (("Al", 1), ("Ni", 1))} == set(wanted)
@@ -53,21 +54,21 @@ def test_a_row_gives_the_crystal_back() -> None:
 
 def test_a_crystal_that_could_not_be_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Rubber, "could_be", lambda self, relaxed: relaxed.structure.composition.reduced_formula != "AlNi")
-    assert (("Al", 1), ("Ni", 1)) not in {each.composition for each in surveyed(["Al", "Ni"], Rubber())}
+    assert (("Al", 1), ("Ni", 1)) not in {each.composition for each in surveyed(steps(["Ni", "Al"])["Al-Ni"], Rubber())}
 
 
 def test_it_goes_on_where_it_stopped(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     symbols, told = ["Ni", "Al", "Cu"], []
     whole = survey(tmp_path / "whole.parquet", symbols, potential=Rubber(), progress=lambda *report: told.append(report))
-    assert told == [("Al-Ni", 1, 3), ("Al-Cu", 2, 3), ("Ni-Cu", 3, 3)]
+    assert told == [("Al-Ni", 1, 4), ("Al-Cu", 2, 4), ("Ni-Cu", 3, 4), ("P4/mmm AB2C Al-Ni", 4, 4)]
 
     class Stopped(Exception):
         pass
 
-    def stop(pair, potential):
-        if pair == ["Ni", "Cu"]:
+    def stop(step, potential):
+        if step == steps(symbols)["Ni-Cu"]:
             raise Stopped
-        return surveyed(pair, potential)
+        return surveyed(step, potential)
 
     monkeypatch.setattr(module, "_SAVED_EVERY", 1)
     monkeypatch.setattr(module, "surveyed", stop)
@@ -81,6 +82,20 @@ def test_it_goes_on_where_it_stopped(tmp_path, monkeypatch: pytest.MonkeyPatch) 
     idle = Rubber()
     survey(tmp_path / "parts.parquet", symbols, potential=idle)
     assert again.asked > 0 and idle.asked == 0
+
+
+def test_ternaries_are_those_that_chemistry_expects() -> None:
+    symbols = ["Ba", "Ti", "O", "Sr", "Pt", "Ni", "Co", "Mn", "Si"]
+    wanted = steps(symbols)
+    pairs = [name for name in wanted if " " not in name]
+    assert len(pairs) == len(symbols) * (len(symbols) - 1) // 2
+    tried = {formulas.write(composition) for name in set(wanted) - set(pairs) for composition, _ in wanted[name]}
+    assert {formulas.write(formulas.parse(each)) for each in ("BaTiO3", "SrTiO3", "Co2MnSi")} <= tried
+    assert ((("O", 3), ("Ti", 1), ("Ba", 1)), ["E2_1"]) in wanted["E2_1 O-Ti"]
+    found = surveyed(wanted["E2_1 O-Ti"], Rubber())
+    assert {each.elements for each in found} <= {("Ba", "Ti", "O"), ("Sr", "Ti", "O"), ("Ti", "Ba", "O"), ("Ti", "Sr", "O")}
+    for each in found:
+        assert len(each.structure) == 5 and each.structure.get_space_group_info()[1] == 221
 
 
 def test_what_is_no_survey_is_refused(tmp_path) -> None:

@@ -154,7 +154,7 @@ def _candidates(
 ) -> tuple[list[Composition], str | None, int]:
     """Our candidates, why there are none, and how many spectra the network saw."""
     checkpoint = designer.checkpoint
-    if wanted.n_elements == checkpoint.n_elements:
+    if (wanted.n_elements,) == checkpoint.sizes:
         network = wanted.crystal_system if wanted.crystal_system in checkpoint.networks else None
         answer = designer.design(target, top=CANDIDATES, crystal_system=network, ratio=wanted.ratio)
         spectra = int(checkpoint.spec["networks"][network or "any"]["spectra"])

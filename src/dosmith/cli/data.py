@@ -65,14 +65,16 @@ def survey(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The survey; one that is there is gone on with.")] = Path(
         "data/survey/crystals.parquet"
     ),
-    pairs: Annotated[int | None, typer.Option("--pairs", min=1, help="Pairs of elements to add; all when not given.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Pairs of elements, or families of ternaries, to add at most.")
+    ] = None,
 ) -> None:
-    """Find every pair of elements in every simple crystal at its lowest energy in the CHGNet potential."""
+    """Find every pair of elements in every simple crystal, and expected ternaries, at lowest energy in the CHGNet potential."""
+    from dosmith.crystals.plausible import ELEMENTS
     from dosmith.crystals.survey import survey
-    from dosmith.dft.planning import ELEMENTS
     from dosmith.report.console import survey_progress
 
     console = new_console()
     with survey_progress(console) as progress:
-        found = survey(out, ELEMENTS, pairs, progress=progress)
+        found = survey(out, ELEMENTS, limit, progress=progress)
     console.print(f"{len(found):,} crystals in {out}", highlight=False, markup=False)

@@ -1,8 +1,8 @@
-"""The survey: every pair of elements in every simple crystal, at its lowest energy in the CHGNet potential.
+"""The survey: every pair of elements in every simple crystal, and ternaries to be expected, at their lowest energy in the CHGNet potential.
 
 One row for each composition and prototype, with the elements in their better places. It is what candidates are made of:
 the forward model gives each crystal its DOS, the potential says which are likely. Killed at any instant, a survey loses
-the pairs of the last minutes.
+the last minutes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.atomic import replacing
+from dosmith.crystals.plausible import TERNARIES
 from dosmith.crystals.potential import ELEMENTAL, NAME, Potential, Relaxed
 from dosmith.crystals.prototypes import PROTOTYPES, Prototype
 from dosmith.errors import FileFormatError, NotFoundError
@@ -33,12 +34,12 @@ if TYPE_CHECKING:
 COUNTS = ((1, 1), (2, 1), (1, 2), (3, 1), (1, 3))
 SKIPPED = (*ELEMENTAL, "C14")
 """Prototypes that are not tried: those of elements, and one with many atoms that is much like C15."""
-_SAVED_EVERY = 20  # pairs
+_SAVED_EVERY = 20  # steps
 
 SCHEMA = pa.schema(
     [
         ("prototype", pa.dictionary(pa.int16(), pa.string())),
-        ("elements", pa.list_(pa.string())),  # on the sites A and B
+        ("elements", pa.list_(pa.string())),  # on the sites A, B, C
         ("volume", pa.float32()),  # Angstrom^3/atom
         ("stretch", pa.float32()),  # of the prototype's third vector
         ("energy", pa.float32()),  # eV/atom
@@ -46,10 +47,12 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns of a crystal; those of `Surveyed`."""
-_DONE = b"pairs"
+_DONE = b"pairs"  # and ternaries
 
 Progress = Callable[[str, int, int], None]
-"""Told of each pair, how many are done, and of how many."""
+"""Told of each step, how many are done, and of how many."""
+Step = Sequence[tuple[Composition, Sequence[str]]]
+"""Compositions, and the prototypes that each is tried in."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Surveyed:
 
     Attributes:
         prototype: Strukturbericht symbol.
-        elements: on its sites A, B.
+        elements: on its sites A, B, C.
         volume: Angstrom^3/atom.
         stretch: of the prototype's third lattice vector.
         energy: eV/atom.
@@ -100,7 +103,7 @@ class Surveyed:
 def survey(
     path: str | Path,
     symbols: Sequence[str],
-    pairs: int | None = None,
+    limit: int | None = None,
     potential: Potential | None = None,
     progress: Progress | None = None,
 ) -> list[Surveyed]:
@@ -109,9 +112,9 @@ def survey(
     Args:
         path: of the survey (Parquet).
         symbols: of the elements.
-        pairs: how many to add at most; None goes to the end.
+        limit: steps to do at most; None goes to the end.
         potential: CHGNet when None.
-        progress: told of each pair.
+        progress: told of each step.
 
     Raises:
         FileFormatError: the file is no survey.
@@ -119,25 +122,40 @@ def survey(
     """
     path, potential = Path(path), potential or Potential()
     found, done = _read(path) if path.is_file() else ([], set())
-    wanted = ["-".join(pair) for pair in itertools.combinations(sorted(symbols, key=formulas.atomic_number), 2)]
-    missing = [pair for pair in wanted if pair not in done][:pairs]
-    for number, pair in enumerate(missing, 1):
-        found += surveyed(pair.split("-"), potential)
-        done.add(pair)
+    wanted = steps(symbols)
+    missing = [name for name in wanted if name not in done][:limit]
+    before = sum(name in done for name in wanted)
+    for number, name in enumerate(missing, 1):
+        found += surveyed(wanted[name], potential)
+        done.add(name)
         if number % _SAVED_EVERY == 0 or number == len(missing):
             write_survey(path, found, done)
         if progress is not None:
-            progress(pair, len(wanted) - len(missing) + number, len(wanted))
+            progress(name, before + number, len(wanted))
     return found
 
 
-def surveyed(pair: Sequence[str], potential: Potential) -> list[Surveyed]:
-    """All crystals of a pair of elements that could be."""
+def steps(symbols: Sequence[str]) -> dict[str, Step]:
+    """All the work by name: each pair of elements ("Ni-Pt"), then the ternaries of each prototype by their two lightest elements ("E2_1 O-Ti")."""
+    simple = [name for name in PROTOTYPES if name not in SKIPPED]
+    wanted: dict[str, list[tuple[Composition, Sequence[str]]]] = {}
+    for pair in itertools.combinations(sorted(symbols, key=formulas.atomic_number), 2):
+        wanted["-".join(pair)] = [(formulas.reduce(zip(pair, counts, strict=True)), simple) for counts in COUNTS]
+    known = set(symbols)
+    for prototype, expected in TERNARIES.items():
+        for composition in sorted({formulas.parse(formula) for formula in expected()}):
+            if {symbol for symbol, _ in composition} <= known:
+                name = f"{prototype} {composition[0][0]}-{composition[1][0]}"
+                wanted.setdefault(name, []).append((composition, [prototype]))
+    return dict(wanted)
+
+
+def surveyed(step: Step, potential: Potential) -> list[Surveyed]:
+    """All crystals of a step that could be."""
     found = []
-    for counts in COUNTS:
-        composition = formulas.reduce(zip(pair, counts, strict=True))
-        for name, prototype in PROTOTYPES.items():
-            if name not in SKIPPED and (assignments := prototype.assignments(composition)):
+    for composition, names in step:
+        for prototype in (PROTOTYPES[name] for name in names):
+            if assignments := prototype.assignments(composition):
                 with suppress(NotFoundError):
                     relaxed = potential.best(prototype, assignments)
                     if potential.could_be(relaxed):
@@ -157,16 +175,16 @@ def read_survey(path: str | Path) -> list[Surveyed]:
     return _read(Path(path))[0]
 
 
-def write_survey(path: Path, crystals: Sequence[Surveyed], pairs: set[str]) -> None:
+def write_survey(path: Path, crystals: Sequence[Surveyed], done: set[str]) -> None:
     """Save a survey whole: by formula, lowest first, so that like stands by like and packs well.
 
     Args:
         path: of the file.
         crystals: of the survey.
-        pairs: of elements that are done, "Ni-Pt", also those without a crystal.
+        done: names of the steps that are done, also of those without a crystal.
     """
     order = sorted(crystals, key=lambda each: (formulas.write(each.composition), each.energy))
-    facts = {_DONE: json.dumps(sorted(pairs)).encode(), b"potential": NAME.encode()}
+    facts = {_DONE: json.dumps(sorted(done)).encode(), b"potential": NAME.encode()}
     table = as_table(order).replace_schema_metadata(facts)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:

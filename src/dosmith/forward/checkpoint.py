@@ -80,6 +80,7 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str, candida
             spec["candidates"] = {
                 "crystals": len(candidates.crystals),
                 "compositions": len({crystal.composition for crystal in candidates.crystals}),
+                "sizes": sorted({len(crystal.composition) for crystal in candidates.crystals}),
             }
         (aside / SPEC).write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
         (aside / CARD).write_text(card.text(spec), encoding="utf-8")

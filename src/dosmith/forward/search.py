@@ -26,7 +26,7 @@ FloatArray = NDArray[np.float64]
 
 HEIGHT_PENALTY = 0.1
 """Similarity that a crystal loses for each eV/atom that it lies above its elements."""
-N_ELEMENTS, MAX_RATIO = 2, 3
+MAX_RATIO = 3
 """Of the survey's compositions."""
 
 Alike = Callable[[FloatArray], FloatArray]
@@ -66,7 +66,6 @@ class ForwardSearch:
     folder: Path
     spec: Mapping[str, Any]
 
-    n_elements = N_ELEMENTS
     max_ratio = MAX_RATIO
     networks = (ANY,)
 
@@ -88,6 +87,11 @@ class ForwardSearch:
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"the model in {folder} is damaged: {error}") from None
         return search
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many elements its candidates have."""
+        return tuple(self.spec["candidates"].get("sizes", (2,)))
 
     @property
     def name(self) -> str:
@@ -135,13 +139,19 @@ class ForwardSearch:
 
     @cached_property
     def elements(self) -> NDArray[np.intp]:
-        """Atomic numbers of each candidate's elements, shape (C, 2)."""
-        pairs = [[formulas.atomic_number(symbol) for symbol, _ in composition] for composition in self.compositions]
-        return np.array(pairs, dtype=np.intp).reshape(-1, N_ELEMENTS)
+        """Atomic numbers of each candidate's elements, rising, then 0 where it has fewer than another, shape (C, largest size)."""
+        found = np.zeros((len(self.compositions), max(self.sizes)), dtype=np.intp)
+        for row, composition in zip(found, self.compositions, strict=True):
+            row[: len(composition)] = [formulas.atomic_number(symbol) for symbol, _ in composition]
+        return found
 
     @cached_property
     def _counts(self) -> NDArray[np.intp]:
-        return np.array([sorted(count for _, count in composition) for composition in self.compositions], dtype=np.intp)
+        """Of each candidate, falling, then 0 as in `elements`, shape (C, largest size)."""
+        found = np.zeros((len(self.compositions), max(self.sizes)), dtype=np.intp)
+        for row, composition in zip(found, self.compositions, strict=True):
+            row[: len(composition)] = sorted((count for _, count in composition), reverse=True)
+        return found
 
     @cached_property
     def _systems(self) -> NDArray[np.str_]:
@@ -162,14 +172,18 @@ class ForwardSearch:
             systems = ", ".join(sorted(set(self._systems.tolist())))
             raise ModelError(f"the model '{self.name}' has no {crystal_system} candidates; it has {systems} ones")
         permitted = np.zeros(formulas.HEAVIEST + 1, dtype=np.bool_)
+        permitted[0] = True  # no element
         permitted[[number for number in range(1, len(permitted)) if constraints.permits(formulas.symbol_of(number))]] = True
         found = np.asarray(permitted[self.elements].all(axis=1))
         for symbol in constraints.required:
             found &= (self.elements == formulas.atomic_number(symbol)).any(axis=1)
-        if constraints.n_elements not in (None, N_ELEMENTS) or len(constraints.ratio or (1, 1)) != N_ELEMENTS:
-            found[:] = False
-        elif constraints.ratio is not None:
-            found &= (self._counts == constraints.ratio).all(axis=1)
+        if constraints.n_elements is not None:
+            found &= (self.elements > 0).sum(axis=1) == constraints.n_elements
+        if constraints.ratio is not None:
+            ratio = np.zeros(max(self._counts.shape[1], len(constraints.ratio)), dtype=np.intp)
+            ratio[: len(constraints.ratio)] = sorted(constraints.ratio, reverse=True)
+            wide = self._counts.shape[1]
+            found &= (self._counts == ratio[:wide]).all(axis=1) & (not ratio[wide:].any())
         return found if crystal_system is None else found & (self._systems == crystal_system)
 
     def scores(self, target: FloatArray, alike: Alike | None = None) -> tuple[FloatArray, FloatArray]:
@@ -276,21 +290,22 @@ class ForwardSearch:
         vector /= vector.sum() * self.recipe.grid.step
         return vector, self.calibration.half_widths(vector)
 
-    @staticmethod
-    def _fits(composition: Composition, constraints: Constraints) -> bool:
+    def _fits(self, composition: Composition, constraints: Constraints) -> bool:
         symbols = {symbol for symbol, _ in composition}
         counts = tuple(sorted(count for _, count in composition))
         return (
-            len(composition) == N_ELEMENTS
-            and constraints.n_elements in (None, N_ELEMENTS)
+            len(composition) in self.sizes
+            and constraints.n_elements in (None, len(composition))
             and constraints.required <= symbols
             and all(map(constraints.permits, symbols))
             and constraints.ratio in (None, counts)
         )
 
     def _why_none(self, constraints: Constraints) -> str:
-        if constraints.n_elements not in (None, N_ELEMENTS):
-            return f"this model proposes compositions of {N_ELEMENTS} elements, not {constraints.n_elements}"
+        if constraints.n_elements not in (None, *self.sizes):
+            return (
+                f"this model proposes compositions of {' or '.join(map(str, self.sizes))} elements, not {constraints.n_elements}"
+            )
         unknown = sorted(constraints.required - set(self.spec["elements"]))
         if unknown:
             return f"the model does not know the required {' '.join(unknown)}; it knows {' '.join(self.spec['elements'])}"

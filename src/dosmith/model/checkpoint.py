@@ -99,6 +99,11 @@ class Checkpoint:
         return int(self.spec["n_elements"])
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many elements its compositions have: one number."""
+        return (self.n_elements,)
+
+    @property
     def max_ratio(self) -> int:
         """Largest count of an element in them."""
         return int(self.spec["max_ratio"])

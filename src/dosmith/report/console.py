@@ -337,7 +337,7 @@ def benchmark_progress(console: Console) -> Iterator[Callable[[Job, int, int], N
 
 @contextmanager
 def survey_progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar over the pairs of elements of a survey with the one just done."""
+    """A bar over the steps of a survey with the one just done."""
     with _counting(console) as bar:
         task = bar.add_task("survey", total=None)
         yield lambda pair, done, total: bar.update(task, description=pair, completed=done, total=total)

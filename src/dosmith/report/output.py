@@ -130,7 +130,7 @@ def _model_rows(model: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Network", f"{model['network']} crystals, {network['spectra']:,} spectra"),
         accuracy,
         ("Elements", " ".join(model["elements"])),
-        ("Compositions", f"{model['n_elements']} elements, counts up to {model['max_ratio']}"),
+        ("Compositions", f"{' or '.join(map(str, model['sizes']))} elements, counts up to {model['max_ratio']}"),
     ]
 
 

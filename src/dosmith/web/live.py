@@ -148,11 +148,16 @@ class Live:
 
     @cached_property
     def _heights(self) -> FloatArray:
-        """Of all candidates above the hull of their pair, eV/atom, shape (C,)."""
+        """Of all candidates above the hull of their pair, eV/atom, shape (C,); nan for those of more elements."""
         search = self._search
-        shares = [composition[1][1] / (composition[0][1] + composition[1][1]) for composition in search.compositions]
+        pairs = np.array([place for place, composition in enumerate(search.compositions) if len(composition) == 2], dtype=np.intp)
+        counts = np.array([[count for _, count in search.compositions[place]] for place in pairs], dtype=np.float64).reshape(
+            -1, 2
+        )
         energies = np.array([crystal.formation_energy for crystal in search.candidates.crystals], dtype=np.float64)
-        return above_pair_hulls(search.elements, np.array(shares), energies)
+        found = np.full(len(energies), np.nan)
+        found[pairs] = above_pair_hulls(search.elements[pairs, :2], counts[:, 1] / counts.sum(axis=1), energies[pairs])
+        return found
 
     @cached_property
     def _search(self) -> ForwardSearch:
@@ -190,7 +195,9 @@ class Live:
         rows = [self._new_row(place, scores, values if whole else None) for place in places.tolist()]
         notes = []
         if not rows:
-            notes.append("No crystal that dosmith can predict satisfies the constraints; it predicts those of two elements.")
+            notes.append(
+                f"No crystal that dosmith can predict satisfies the constraints; its candidates have {' or '.join(map(str, self._search.sizes))} elements."
+            )
         elif whole and max(row.probability or 0 for row in rows) < SURE:
             surest = max(row.probability or 0 for row in rows)
             notes.append(f"No confident match among what nobody has computed: the likeliest has a probability of {surest:.2f}.")
@@ -200,6 +207,7 @@ class Live:
         best = np.zeros(formulas.HEAVIEST + 1)
         for column in self._search.elements[fits].T:
             np.maximum.at(best, column, values[fits])
+        best[0] = 0.0  # no element
         found = {formulas.symbol_of(int(number)): round(float(best[number]), 4) for number in np.flatnonzero(best > 0)}
         return Heat(kind="probability" if whole else "similarity", values=found)
 
@@ -214,7 +222,7 @@ class Live:
             probability=None if probabilities is None else float(probabilities[place]),
             prototype=crystal.prototype,
             crystal_system=crystal.crystal_system,
-            above_hull=float(self._heights[place]),
+            above_hull=None if np.isnan(self._heights[place]) else float(self._heights[place]),
             price=prices_of([composition])[0],
         )
 
