@@ -48,6 +48,7 @@ def neighbourhood(target: FloatArray, vectors: FloatArray, rows: list[Place]) ->
     shapes = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     different = shapes - (shapes @ unit)[:, None] * unit
     different /= np.maximum(np.linalg.norm(different, axis=1, keepdims=True), 1e-12)
+    different -= different.mean(axis=0)  # so that they stand all around
     _, _, axes = np.linalg.svd(different, full_matrices=False)
     flat = different @ axes[:2].T if len(rows) > 1 else np.ones((1, 2))
     signs = np.sign(flat[np.abs(flat).argmax(axis=0), range(flat.shape[1])])  # a picture that does not flip between answers

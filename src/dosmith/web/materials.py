@@ -217,10 +217,11 @@ def crystal_of(structure: Structure) -> Crystal:
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     distances[np.tril_indices(len(positions))] = np.inf
     near = np.argwhere(distances <= _BOND * distances.min(initial=np.inf)) if len(positions) > 1 else np.empty((0, 2), int)
+    unlike = [(one, other) for one, other in near if symbols[one] != symbols[other]]
     return Crystal(
         lattice=[_triple(vector) for vector in lattice],
         atoms=[Atom(symbol=s, position=_triple(p)) for s, p in zip(symbols, positions, strict=True)],
-        bonds=[(int(one), int(other)) for one, other in near],
+        bonds=[(int(one), int(other)) for one, other in unlike or near],
     )
 
 

@@ -1,0 +1,50 @@
+// Talks to the server. A refusal becomes an Error whose message is the server's one line.
+
+export class Refused extends Error {}
+
+async function ask(method, path, body, type = "application/json") {
+  let response;
+  try {
+    response = await fetch(`api/${path}`, {
+      method, body: type === "application/json" && body !== undefined ? JSON.stringify(body) : body,
+      headers: body === undefined ? {} : { "Content-Type": type },
+    });
+  } catch {
+    throw new Refused("the board does not answer; is dosmith web still running?");
+  }
+  if (!response.ok) {
+    const told = await response.json().catch(() => ({}));
+    throw new Refused(told.message ?? `the board answered with an error (${response.status})`);
+  }
+  return response;
+}
+
+const json = async (...request) => (await ask(...request)).json();
+const material = (kind, id) => new URLSearchParams({ kind, id });
+
+export const board = () => json("GET", "board");
+export const byName = (text) => json("POST", "target/name", { text });
+export const byFile = (file) => json("POST", `target/file?${new URLSearchParams({ name: file.name.slice(0, 200) })}`, file, "application/octet-stream");
+export const byColumns = (text, fermi, broadening) => json("POST", "target/columns", { text, fermi, broadening });
+export const answer = (query) => json("POST", "answer", query);
+export const neighbourhood = (query) => json("POST", "neighbourhood", query);
+export const elementMap = () => json("GET", "elements");
+export const report = async (query) => (await ask("POST", "report", query)).text();
+export const card = (kind, id) => json("GET", `material?${material(kind, id)}`);
+export const fileOf = (kind, id, form) => `api/material/file?${material(kind, id)}&form=${form}`;
+export const jobs = () => json("GET", "jobs");
+export const startJob = (task, kind, id) => json("POST", "jobs", { task, kind, id });
+export const stopJob = (id) => ask("DELETE", `jobs/${encodeURIComponent(id)}`);
+export const jobFile = (id, name) => `api/jobs/${encodeURIComponent(id)}/file?${new URLSearchParams({ name })}`;
+
+// A material's curve never changes, so each is fetched once.
+const curves = new Map();
+export function curve(kind, id) {
+  const key = `${kind} ${id}`;
+  if (!curves.has(key)) {
+    const asked = json("GET", `material/curve?${material(kind, id)}`);
+    asked.catch(() => curves.delete(key));
+    curves.set(key, asked);
+  }
+  return curves.get(key);
+}

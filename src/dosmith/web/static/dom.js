@@ -1,0 +1,60 @@
+// Small helpers to build the page.
+
+export const $ = (id) => document.getElementById(id);
+
+// Elements by tag, attributes and children; text is always text.
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value == null) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child != null));
+  return element;
+}
+
+export function draw(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) if (value != null) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+// A formula with its counts as subscripts; any other text as it is.
+export function formula(text) {
+  if (!/^(?:[A-Z][a-z]?\d*)+$/.test(text)) return [text];
+  return text.split(/(\d+)/).filter(Boolean).map((part) => (/\d/.test(part) ? make("sub", {}, part) : part));
+}
+
+export function prototype(text) {
+  const [, name, index] = /^([A-Za-z]+\d*)_\{?([0-9a-z]{1,3})\}?$/.exec(text ?? "") ?? [];
+  return name ? [name, make("sub", {}, index)] : [text ?? ""];
+}
+
+export const number = (value, digits) => value.toFixed(digits).replace(/^-(?=0(\.0*)?$)/, "").replace("-", "\u2212");
+export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+export function price(value) {
+  if (value == null) return "\u2013";
+  if (value >= 9950) return `$${Math.round(value / 1000)}k`;
+  if (value >= 995) return `$${(value / 1000).toFixed(1)}k`;
+  return value >= 9.95 ? `$${Math.round(value)}` : `$${value.toFixed(value < 0.1 ? 2 : 1)}`;
+}
+
+export function save(content, name, type) {
+  const url = URL.createObjectURL(new Blob([content], { type }));
+  make("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+const problem = $("problem");
+let timer;
+// What went wrong, in a line that goes away by itself; an empty one takes it away.
+export function tell(message, kind = "bad") {
+  clearTimeout(timer);
+  problem.hidden = !message;
+  problem.textContent = message ? message[0].toUpperCase() + message.slice(1) : "";
+  problem.dataset.kind = kind;
+  if (message) timer = setTimeout(() => tell(""), kind === "bad" ? 12000 : 4000);
+}

@@ -1,0 +1,65 @@
+// Calculations in the background: the server keeps them, the page only looks.
+
+import * as api from "./api.js";
+import * as card from "./card.js";
+import { $, formula, make, tell } from "./dom.js";
+import { overlay } from "./editor.js";
+
+const EVERY = 1500; // milliseconds between looks while something runs
+const NAMES = { relax: "relaxing", verify: "verifying by DFT" };
+const DONE = { relax: "relaxed", verify: "verified by DFT" };
+let all = [], timer;
+const listeners = [];
+
+export const onChange = (listener) => listeners.push(listener);
+export const of = (kind, id) => all.filter((job) => job.kind === kind && job.material === id);
+
+export function setUp() { look(); }
+
+async function look() {
+  clearTimeout(timer);
+  try { all = await api.jobs(); } catch { /* it will answer again, or the ranking tells */ }
+  $("jobs-section").hidden = !all.length;
+  $("jobs").replaceChildren(...all.map((job) => item(job, true)));
+  listeners.forEach((listener) => listener());
+  if (all.some(active)) timer = setTimeout(look, EVERY);
+}
+
+const active = (job) => job.state === "waiting" || job.state === "running";
+
+export async function start(task, kind, id) {
+  try { await api.startJob(task, kind, id); } catch (error) { tell(error.message); }
+  await look();
+}
+
+async function stop(id) {
+  try { await api.stopJob(id); } catch (error) { tell(error.message); }
+  await look();
+}
+
+export function item(job, named) {
+  const facts = job.facts.map(([name, value]) => `${name.toLowerCase()} ${value}`).join(" \u00b7 ");
+  const compared = make("span", { class: "compared" });
+  card.comparison(job).then((text) => { compared.textContent = text; }, () => {});
+  const entry = make("li", { class: `job ${job.state}`, "data-job": job.id, "data-state": job.state },
+    make("div", { class: "row" },
+      make("span", { class: "state", "aria-hidden": "true" }),
+      named ? make("button", { type: "button", class: "material", onclick: () => card.open(job.kind, job.material) }, make("b", {}, ...formula(job.formula)), make("small", {}, job.material)) : null,
+      make("span", { class: "doing" }, job.state === "done" ? DONE[job.task] : `${NAMES[job.task]}${job.state === "running" ? "" : `: ${job.state}`}`),
+      make("span", { class: "soft" }, job.state === "done" ? "" : job.progress),
+      make("span", { class: "grow" }), make("span", { class: "soft time" }, clock(job.seconds)),
+      ...job.files.map((name) => make("a", { class: "button small", href: api.jobFile(job.id, name), download: true }, name)),
+      make("button", { type: "button", class: "small", onclick: () => stop(job.id) }, active(job) ? "Stop" : "Forget")),
+    facts || job.values ? make("p", { class: "soft" }, facts, facts && job.values ? " \u00b7 " : "", compared) : null);
+  if (job.values) {
+    const over = { values: job.values, half_width: null, hue: "--done-line", name: `${job.formula} ${DONE[job.task]}` };
+    entry.addEventListener("pointerenter", () => overlay(over));
+    entry.addEventListener("pointerleave", () => overlay(null));
+  }
+  return entry;
+}
+
+function clock(seconds) {
+  const s = Math.round(seconds);
+  return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}

@@ -1,0 +1,183 @@
+// Puts the board together: targets come in, answers go out to the lists, the table and the maps.
+
+import * as api from "./api.js";
+import * as card from "./card.js";
+import { area } from "./curves.js";
+import { $, formula, make, number, save, tell } from "./dom.js";
+import * as editor from "./editor.js";
+import * as elements from "./elements.js";
+import * as jobs from "./jobs.js";
+import * as lists from "./lists.js";
+import * as maps from "./maps.js";
+import { asText, change, commit, fromLink, fromText, link, namedQuery, on, query, state } from "./state.js";
+
+const START = "Pt3Ni";
+let dirty = false, asking = false, last = null;
+
+async function start() {
+  state.facts = await api.board();
+  state.values = state.facts.energies.map(() => 0);
+  fillControls();
+  editor.setUp();
+  elements.setUp();
+  maps.setUp();
+  jobs.setUp();
+  card.setUp();
+  lists.onOpen(card.open);
+  on("change", () => { dirty = true; caption(); if (!asking) ask(); });
+  on("commit", controls);
+  on("say", (text) => { $("spoken").textContent = text; });
+  inputs();
+  $("footer").textContent = `dosmith ${state.facts.version} \u00b7 ${state.facts.spectra.toLocaleString("en")} computed spectra, ${state.facts.library}`
+    + `${state.facts.candidates ? ` \u00b7 ${state.facts.candidates.toLocaleString("en")} predicted crystals` : ""} \u00b7 model ${state.facts.model}`
+    + " \u00b7 curves by uPlot (MIT), crystals by 3Dmol.js (BSD-3-Clause) \u00b7 prices of 2013, for orders of magnitude";
+  try {
+    if (location.hash.length > 1) return commit(fromLink(location.hash));
+  } catch (error) { tell(error.message); }
+  await take(() => api.byName(START)).catch(() => commit({ values: flat(), name: "drawn", source: "drawn by hand" }));
+  return undefined;
+}
+
+// Ask, show, and ask again if the curve has changed meanwhile: one question is under way at a time, and the newest wins.
+async function ask() {
+  asking = true;
+  while (dirty) {
+    dirty = false;
+    const changed = state.changedAt;
+    try {
+      const answer = await api.answer(query());
+      show(answer);
+      await new Promise((painted) => requestAnimationFrame(painted));
+      performance.measure("answer", { start: changed, end: performance.now() });
+      spoken(performance.getEntriesByName("answer").at(-1).duration, answer);
+    } catch (error) {
+      if (!(error instanceof api.Refused)) throw error;
+      tell(error.message);
+    }
+  }
+  asking = false;
+}
+
+function show(answer) {
+  last = answer;
+  lists.show("new", answer.new, answer.notes[0] ?? "Nothing.");
+  lists.show("known", answer.known, "No known material satisfies the constraints.");
+  elements.show(answer.heat);
+  maps.light();
+  card.refresh();
+  notes(answer);
+  document.documentElement.dataset.answered = String(Number(document.documentElement.dataset.answered ?? 0) + 1);
+}
+
+function spoken(milliseconds, answer) {
+  const crystals = state.facts.candidates ? `${(state.facts.candidates + state.facts.spectra).toLocaleString("en")} crystals ranked` : "ranked";
+  $("speed").textContent = `${crystals} in ${answer.milliseconds.toFixed(1)} ms, on the screen after ${Math.round(milliseconds)} ms`;
+}
+
+function notes(answer) {
+  const lines = answer.notes.map((note) => make("p", {}, note));
+  if (answer.gap && Math.abs(answer.zero) > 0.12) {
+    lines.push(make("p", {}, `The curve has a gap of ${number(answer.gap, 1)} eV, whose lower edge is at ${number(answer.zero, 1)} eV. Insulators are compared with the zero there. `,
+      make("button", { type: "button", class: "link", onclick: async () => {
+        const { shift } = await import("./curves.js");
+        commit({ values: shift(state.values, state.facts.energies, -answer.zero), ...editor.edited() });
+      } }, "move the curve")));
+  }
+  $("notes").replaceChildren(...lines);
+}
+
+function caption() {
+  $("target").replaceChildren(...formula(state.name.replace(/ \*$/, "") || "drawn"), ...(state.name.endsWith("*") ? [make("small", {}, " edited")] : []));
+  const whole = area(state.values, state.facts.energies);
+  const gap = last?.gap ? `gap ${number(last.gap, 1)} eV` : "no gap";
+  const counted = state.window ? `only ${number(state.window[0], 1)} to ${number(state.window[1], 1)} eV counts` : state.weights ? "weighted" : "";
+  $("target-facts").textContent = [state.source, `area ${number(whole, 2)}${Math.abs(whole - 1) > 0.005 ? ", compared as 1" : ""}`,
+    gap, `broadening ${state.facts.broadening} eV`, counted].filter(Boolean).join(" \u00b7 ");
+}
+
+// A target from the server; what is wrong with it stands beside the field.
+async function take(ask_) {
+  const found = await ask_();
+  tell("");
+  commit({ values: found.values, name: found.name, source: found.source });
+}
+
+const flat = () => state.facts.energies.map((e) => (e < 0 && e > -6 ? 1 : 0.35));
+
+function inputs() {
+  $("name-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = $("name").value.trim();
+    if (text) take(() => api.byName(text)).then(() => $("name").setCustomValidity(""), (error) => tell(error.message));
+  });
+  $("open").addEventListener("click", () => $("file").click());
+  $("file").addEventListener("change", () => { if ($("file").files[0]) file($("file").files[0]); $("file").value = ""; });
+  $("empty").addEventListener("click", () => commit({ values: flat(), name: "drawn", source: "drawn by hand", window: null, weights: null }));
+  $("share").addEventListener("click", async () => {
+    const url = location.href.split("#")[0] + link();
+    history.replaceState(null, "", link());
+    await navigator.clipboard?.writeText(url).then(() => tell("The link to this board is copied; whoever opens it at their own board sees the same.", "good"),
+      () => tell("The address bar holds the link to this board.", "good"));
+  });
+  $("save").addEventListener("click", () => save(asText(), `${(state.name || "board").replace(/[^\w.-]+/g, "_")}.dosmith.json`, "application/json"));
+  $("report").addEventListener("click", async () => {
+    try { save(await api.report(namedQuery()), "report.html", "text/html"); } catch (error) { tell(error.message); }
+  });
+  for (const [id, field] of [["system", "system"], ["ratio", "ratio"], ["count", "count"], ["metric", "metric"]]) {
+    $(id).addEventListener("change", () => commit({ [field]: $(id).value }));
+  }
+  pasting();
+  dropping();
+  addEventListener("hashchange", () => { try { commit(fromLink(location.hash)); } catch (error) { tell(error.message); } });
+}
+
+// A file with a DOS goes to the server, a saved board is read here.
+async function file(found) {
+  try {
+    if (found.size < 100_000 && /^\s*\{\s*"dosmith_board"/.test(await found.slice(0, 40).text())) commit(fromText(await found.text()));
+    else await take(() => api.byFile(found));
+  } catch (error) { tell(error.message); }
+}
+
+function pasting() {
+  const box = $("paste-box"), problem = $("paste-problem");
+  const value = (id) => ($(id).value === "" ? null : Number($(id).value));
+  $("paste").addEventListener("click", () => { problem.hidden = true; box.showModal(); $("columns").focus(); });
+  $("paste-cancel").addEventListener("click", () => box.close());
+  $("paste-go").addEventListener("click", async () => {
+    try {
+      await take(() => api.byColumns($("columns").value, value("fermi"), value("sigma") ?? 0));
+      box.close();
+    } catch (error) {
+      problem.textContent = error.message;
+      problem.hidden = false;
+    }
+  });
+}
+
+function dropping() {
+  let depth = 0;
+  const show = (visible) => { $("drop").hidden = !visible; };
+  addEventListener("dragenter", (event) => { if (event.dataTransfer?.types.includes("Files")) { depth++; show(true); } });
+  addEventListener("dragleave", () => { depth = Math.max(depth - 1, 0); if (!depth) show(false); });
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    depth = 0;
+    show(false);
+    if (event.dataTransfer.files[0]) file(event.dataTransfer.files[0]);
+  });
+}
+
+function fillControls() {
+  const option = (value, text = value) => make("option", { value }, text);
+  $("system").replaceChildren(option("", "any"), ...state.facts.crystal_systems.map((each) => option(each)));
+  $("ratio").replaceChildren(option("", "any"), ...state.facts.ratios.map((each) => option(each)));
+}
+
+function controls() {
+  for (const field of ["system", "ratio", "count", "metric"]) $(field).value = state[field];
+  elements.show();
+}
+
+start().catch((error) => tell(error.message));
