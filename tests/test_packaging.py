@@ -32,6 +32,10 @@ def test_wheel_holds_data_models_and_licences_and_nothing_else(wheel):
         "dosmith/shipped/models/paper/checkpoint.json",
         "dosmith/shipped/models/paper/card.md",
         "dosmith/report/assets/vendor/uPlot.iife.min.js",
+        "dosmith/report/assets/vendor/3Dmol-min.js",
+        "dosmith/report/assets/vendor/LICENSE-3Dmol",
+        "dosmith/web/static/index.html",
+        "dosmith/web/static/main.js",
         "dosmith/py.typed",
     ):
         assert expected in names

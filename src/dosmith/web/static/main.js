@@ -31,10 +31,12 @@ async function start() {
   $("footer").textContent = `dosmith ${state.facts.version} \u00b7 ${state.facts.spectra.toLocaleString("en")} computed spectra, ${state.facts.library}`
     + `${state.facts.candidates ? ` \u00b7 ${state.facts.candidates.toLocaleString("en")} predicted crystals` : ""} \u00b7 model ${state.facts.model}`
     + " \u00b7 curves by uPlot (MIT), crystals by 3Dmol.js (BSD-3-Clause) \u00b7 prices of 2013, for orders of magnitude";
+  let broken = "";
   try {
     if (location.hash.length > 1) return commit(fromLink(location.hash));
-  } catch (error) { tell(error.message); }
+  } catch (error) { broken = error.message; }
   await take(() => api.byName(START)).catch(() => commit({ values: flat(), name: "drawn", source: "drawn by hand" }));
+  if (broken) tell(broken);
   return undefined;
 }
 

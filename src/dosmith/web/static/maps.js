@@ -31,6 +31,7 @@ async function around() {
   const mine = ++asked;
   let found;
   try { found = (await api.neighbourhood(query())).places; } catch { return; } // the lists have told why
+  found.sort((one, other) => other.similarity - one.similarity);
   if (mine !== asked) return;
   const kept = new Set(found.map(({ kind, id }) => `${kind} ${id}`));
   for (const [key, spot] of places) if (!kept.has(key)) { spot.remove(); places.delete(key); }
@@ -41,9 +42,10 @@ async function around() {
     ring.lastChild.style.transform = `translateY(${-r - 1.2}px)`;
     ring.classList.toggle("outside", r > 72);
   });
+  const letter = innerWidth < 620 ? 3.6 : 2.4; // width of one, as in parts.css
   const spots_ = found.map((material) => {
     const grown = scale / Math.sqrt(far(material) || 1);
-    return { x: material.x * grown, y: -material.y * grown, wide: 2.4 * material.formula.length + 4 };
+    return { x: material.x * grown, y: -material.y * grown, wide: letter * material.formula.length + 4 };
   });
   let named = 0;
   found.forEach((material, i) => {
@@ -51,7 +53,7 @@ async function around() {
     if (!places.has(key)) places.set(key, spot(material));
     const each = places.get(key);
     each.style.transform = `translate(${here.x.toFixed(2)}px, ${here.y.toFixed(2)}px)`;
-    const over = (other) => other !== here && Math.abs(other.y - here.y) < 3.6 && other.x > here.x - 1 - (other.named ? other.wide : 0) && other.x < here.x + here.wide + 1;
+    const over = (other) => other !== here && Math.abs(other.y - here.y) < 1.5 * letter && other.x > here.x - 1 - (other.named ? other.wide : 0) && other.x < here.x + here.wide + 1;
     here.named = named < LABELS && here.x + here.wide < 98 && !spots_.some(over);
     named += here.named;
     each.classList.toggle("named", here.named);

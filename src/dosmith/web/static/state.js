@@ -103,12 +103,10 @@ export function fromText(text) {
 
 export const link = () => `#${btoa(String.fromCharCode(...new TextEncoder().encode(asText()))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
 export function fromLink(fragment) {
-  let text;
   try {
     const bytes = Uint8Array.from(atob(fragment.replace(/^#/, "").replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
-    text = new TextDecoder().decode(bytes);
-  } catch { throw new Error("the link is damaged"); }
-  return fromText(text);
+    return fromText(new TextDecoder().decode(bytes));
+  } catch { throw new Error("the link does not hold a board; copy it again, whole"); }
 }
 
 let waiting;

@@ -1,0 +1,337 @@
+"""The page itself, in headless Chromium: a hand draws, the materials change."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from pymatgen.core.structure import Structure
+
+from dosmith import Designer, Settings
+from dosmith.web.app import create_app
+from fake_cp2k import tight_binding
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")]
+
+SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 390, "height": 844}}
+
+
+@pytest.fixture(scope="module")
+def address(designer: Designer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A board that runs, with a slow program in the place of CP2K."""
+    folder = tmp_path_factory.mktemp("programs")
+    program = Path(tight_binding(folder, electrons=3))
+    slow = folder / "cp2k.psmp"
+    slow.write_text(f"#!{sys.executable}\nimport os, sys, time\ntime.sleep(1.5)\nos.execv({str(program)!r}, sys.argv)\n")
+    slow.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(folder), prepend=":")
+        app = create_app(Settings(), designer, tmp_path_factory.mktemp("jobs"))
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=["wide"])
+def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Page]:
+    """The board with Pt3Ni on it; whatever the page complains of fails the test."""
+    context = browser.new_context(viewport=SIZES[request.param], accept_downloads=True)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" and "422" not in line.text else None)
+    page.on("request", lambda asked: None if asked.url.startswith((address, "blob:", "data:")) else complaints.append(asked.url))
+    page.goto(address)
+    expect(rows(page, "known").first).to_have_attribute("data-id", "Pt3Ni-L1_2", timeout=20_000)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def rows(page: Page, kind: str) -> Locator:
+    return page.locator(f"#{kind} tbody tr")
+
+
+def ids(page: Page, kind: str) -> list[str]:
+    return [str(row.get_attribute("data-id")) for row in rows(page, kind).all()]
+
+
+def drag(page: Page, start: tuple[float, float], *stops: tuple[float, float]) -> None:
+    """With the mouse over the curve; places are shares of its width and height from the upper left."""
+    box = page.locator("#plot .u-over").bounding_box()
+    assert box is not None
+
+    def at(place: tuple[float, float]) -> tuple[float, float]:
+        return box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"]
+
+    page.mouse.move(*at(start))
+    page.mouse.down()
+    for stop in stops:
+        page.mouse.move(*at(stop), steps=5)
+    page.mouse.up()
+
+
+def state(page: Page) -> dict:
+    return page.evaluate("import('./state.js').then((m) => { const { facts, ...rest } = m.state; return rest; })")
+
+
+def answered(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.dataset.answered"))
+
+
+def settled(page: Page, before: int) -> None:
+    """Wait until the answer to the last change is on the page."""
+    page.wait_for_timeout(100)
+    expect(page.locator("html")).not_to_have_attribute("data-answered", str(before))
+    page.wait_for_timeout(300)
+
+
+def test_a_drawn_peak_changes_the_ranking(page: Page) -> None:
+    first, before = (ids(page, "known"), ids(page, "new")), answered(page)
+    page.get_by_role("button", name="Peak").click()
+    drag(page, (0.85, 0.9), (0.86, 0.1))
+    settled(page, before)
+    now = state(page)
+    assert now["name"] == "Pt3Ni *"
+    assert sum(now["values"]) * 0.1 == pytest.approx(1, abs=1e-6)
+    assert 4 < -7.5 + 0.1 * max(range(151), key=now["values"].__getitem__) < 6.5
+    assert (ids(page, "known"), ids(page, "new")) != first
+    assert answered(page) > before + 1  # it was answered on the way, too
+    page.keyboard.press("Control+z")
+    expect(rows(page, "known").first).to_have_attribute("data-id", "Pt3Ni-L1_2")
+    assert (ids(page, "known"), ids(page, "new")) == first
+    page.keyboard.press("Control+Shift+z")
+    expect(page.locator("#target")).to_contain_text("edited")
+
+
+def test_every_tool_leaves_a_sound_curve(page: Page) -> None:
+    for tool, start, stop, what in (
+        ("Bend", (0.3, 0.5), (0.3, 0.1), "values"),
+        ("Paint", (0.6, 0.5), (0.9, 0.2), "values"),
+        ("Smooth", (0.2, 0.5), (0.5, 0.5), "values"),
+        ("Erase", (0.44, 0.5), (0.44, 0.5), "values"),
+        ("Shift", (0.3, 0.5), (0.4, 0.5), "values"),
+        ("Stretch", (0.2, 0.5), (0.1, 0.5), "values"),
+        ("Gap", (0.55, 0.5), (0.7, 0.5), "values"),
+        ("Window", (0.2, 0.5), (0.6, 0.5), "window"),
+        ("Weights", (0.2, 0.9), (0.6, 0.2), "weights"),
+    ):
+        before = state(page)
+        page.get_by_role("button", name=tool, exact=True).click()
+        drag(page, start, stop)
+        page.wait_for_timeout(250)
+        now = state(page)
+        assert now[what] != before[what], tool
+        assert sum(now["values"]) * 0.1 == pytest.approx(1, abs=1e-6) and min(now["values"]) >= 0
+        if tool == "Gap":
+            assert max(now["values"][77:88]) < 0.05 * max(now["values"])
+        if tool == "Window":
+            assert now["window"] == pytest.approx([-4.5, 1.5], abs=0.2)
+            expect(page.locator("#target-facts")).to_contain_text("counts")
+            expect(rows(page, "new").first.locator(".probability")).to_have_text("–")
+        expect(page.locator("#problem")).to_be_hidden()
+        page.keyboard.press("Control+z")
+        assert state(page)["values"] == pytest.approx(before["values"])
+
+
+def test_the_curve_functions_keep_their_promises(page: Page) -> None:
+    """States are conserved where they should be, and no density is negative."""
+    found = page.evaluate(
+        """async () => {
+          const c = await import('./curves.js');
+          const E = Array.from({ length: 151 }, (_, i) => -7.5 + 0.1 * i);
+          const v = c.normalised(E.map((e) => Math.exp(-((e + 2) ** 2)) + 0.5 * Math.exp(-((e - 1.5) ** 2) / 0.3)), E);
+          const area = (w) => c.area(w, E), low = (w) => Math.min(...w);
+          const made = [c.bend(v, E, -2, 0.01, 0.5), c.bend(v, E, 3, 0.3, 0.5), c.shift(v, E, 0.73), c.stretch(v, E, 1.2),
+            c.smooth(v, E, -2, 0.6), c.erase(v, E, 1.4), c.gap(v, E, 1.7, 0.15), c.paint(v, E, { energy: 4, height: 0.2 }, { energy: 2, height: -1 })];
+          return { low: Math.min(...made.map(low)), finite: made.every((w) => w.length === 151 && w.every(Number.isFinite)),
+            shifted: area(made[2]), stretched: area(made[3]), smoothed: area(made[4]), erased: Math.max(...made[5].slice(85)),
+            at: made[1][c.nearest(E, 3)], down: made[0][c.nearest(E, -2)], cosine: c.cosine(v, v),
+            back: Math.max(...c.shift(c.shift(v, E, 0.5), E, -0.5).map((x, i) => Math.abs(x - v[i]))) };
+        }"""
+    )
+    assert found["low"] >= 0 and found["finite"]
+    assert found["shifted"] == pytest.approx(1, abs=1e-3) and found["stretched"] == pytest.approx(1, abs=1e-3)
+    assert found["smoothed"] == pytest.approx(1, abs=0.01) and found["erased"] < 0.06
+    assert found["at"] == pytest.approx(0.3) and found["down"] == pytest.approx(0.01)
+    assert found["cosine"] == pytest.approx(1) and found["back"] < 1e-9
+
+
+@pytest.mark.parametrize("page", ["wide", "narrow"], indirect=True)
+def test_forbidding_platinum(page: Page) -> None:
+    before = answered(page)
+    platinum = page.locator('.element[data-symbol="Pt"]')
+    platinum.click()
+    expect(platinum).to_have_attribute("data-what", "require")
+    platinum.click()
+    expect(platinum).to_have_attribute("data-what", "forbid")
+    settled(page, before)
+    found = ids(page, "known") + ids(page, "new")
+    assert found and not [each for each in found if "Pt" in each]
+    width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert width[0] <= width[1]
+    page.get_by_role("button", name="allow all").click()
+    expect(rows(page, "known").first).to_have_attribute("data-id", "Pt3Ni-L1_2")
+
+
+def test_keys_alone_are_enough(page: Page) -> None:
+    page.locator("#plot").focus()
+    for key in ("ArrowRight", "Shift+ArrowRight", "Shift+ArrowUp", "Shift+ArrowUp"):
+        page.keyboard.press(key)
+    expect(page.locator("#target")).to_contain_text("edited")
+    expect(page.locator("#spoken")).to_contain_text("electronvolt")
+    page.locator('.element[data-symbol="Ni"]').focus()
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.dataset.symbol") == "Pd"
+    page.keyboard.press("f")
+    expect(page.locator('.element[data-symbol="Pd"]')).to_have_attribute("data-what", "forbid")
+    rows(page, "new").first.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#card")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#card")).to_be_hidden()
+
+
+def test_a_crystal_opens_and_leaves_as_a_file(page: Page, tmp_path: Path) -> None:
+    identifier = ids(page, "new")[0]
+    rows(page, "new").first.click()
+    expect(page.locator("#crystal[data-drawn]")).to_be_visible(timeout=20_000)
+    assert page.locator("#crystal canvas").count() == 1
+    with page.expect_download() as found:
+        page.get_by_role("link", name="CIF").click()
+    assert found.value.suggested_filename == f"{identifier}.cif"
+    file = tmp_path / "crystal.cif"
+    found.value.save_as(file)
+    assert Structure.from_file(file).composition.reduced_formula
+    with page.expect_download() as table:
+        page.get_by_role("link", name="DOS as CSV").click()
+    assert "dos" in table.value.suggested_filename
+
+
+def test_a_calculation_outlives_a_reload(page: Page) -> None:
+    page.locator("#name").fill("Al")
+    page.keyboard.press("Enter")
+    expect(rows(page, "known").first).to_have_attribute("data-id", "Al-A1")
+    rows(page, "known").first.click()
+    page.get_by_role("button", name="Verify by DFT").click()
+    job = page.locator("#jobs .job").first
+    expect(job).to_have_attribute("data-state", "running", timeout=10_000)
+    page.reload()
+    expect(page.locator("#target")).to_have_text("Al")  # so does the board
+    expect(job).to_have_attribute("data-state", "done", timeout=40_000)
+    expect(job).to_contain_text("to your curve")
+    with page.expect_download() as found:
+        job.get_by_role("link", name="dos.csv").click()
+    assert "dos.csv" in found.value.suggested_filename
+    job.get_by_role("button", name="Forget").click()
+    expect(page.locator("#jobs-section")).to_be_hidden()
+
+
+def test_a_broken_file_is_told_and_changes_nothing(page: Page) -> None:
+    before = state(page)["values"]
+    drop(page, "vasprun.xml", "<modeling><broken")
+    expect(page.locator("#problem")).to_be_visible()
+    expect(page.locator("#problem")).to_contain_text("vasprun.xml")
+    assert state(page)["values"] == before
+    drop(page, "dos.csv", "energy,dos\n" + "\n".join(f"{e / 10},{abs(e) % 30}" for e in range(-100, 101)))
+    expect(page.locator("#target")).to_have_text("dos.csv")
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+def drop(page: Page, name: str, content: str) -> None:
+    page.evaluate(
+        """([name, content]) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([content], name));
+          for (const type of ["dragenter", "dragover", "drop"]) document.body.dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+        }""",
+        [name, content],
+    )
+
+
+def test_columns_are_pasted(page: Page) -> None:
+    page.get_by_role("button", name="Paste columns").click()
+    page.locator("#columns").fill("nonsense")
+    page.locator("#paste-go").click()
+    expect(page.locator("#paste-problem")).to_be_visible()
+    page.locator("#columns").fill("\n".join(f"{e / 10} {max(0, 5 - abs(e + 20) / 10)}" for e in range(-100, 101)))
+    page.locator("#paste-go").click()
+    expect(page.locator("#target")).to_have_text("pasted columns")
+    values = state(page)["values"]
+    assert -7.5 + 0.1 * values.index(max(values)) == pytest.approx(-2, abs=0.11)
+
+
+def test_a_board_is_shared_by_link_and_file(page: Page, browser: Browser, tmp_path: Path) -> None:
+    page.get_by_role("button", name="Window").click()
+    drag(page, (0.2, 0.5), (0.7, 0.5))
+    page.locator('.element[data-symbol="Rh"]').click()
+    page.locator("#ratio").select_option("3:1")
+    page.wait_for_timeout(400)
+    mine, shown = state(page), (ids(page, "known"), ids(page, "new"))
+    other = browser.new_page()
+    other.goto(page.url)
+    expect(rows(other, "new").first).to_be_visible(timeout=20_000)
+    theirs = state(other)
+    assert theirs["values"] == pytest.approx(mine["values"], abs=1e-5)
+    assert {k: theirs[k] for k in ("window", "ratio", "elements", "name")} == {
+        k: mine[k] for k in ("window", "ratio", "elements", "name")
+    }
+    assert (ids(other, "known"), ids(other, "new")) == shown
+    other.close()
+    with page.expect_download() as found:
+        page.get_by_role("button", name="Save").click()
+    saved = tmp_path / "board.json"
+    found.value.save_as(saved)
+    page.locator("#name").fill("Al3Zr")
+    page.keyboard.press("Enter")
+    expect(page.locator("#target")).to_have_text("Al3Zr")
+    page.locator("#file").set_input_files(saved)
+    expect(page.locator("#target")).to_have_text("Pt3Ni")
+    assert json.loads(saved.read_text())["dosmith_board"] == 1
+    page.goto(page.url.split("#")[0] + "#broken")
+    expect(page.locator("#problem")).to_contain_text("link")
+
+
+def test_the_report_is_exported(page: Page, tmp_path: Path) -> None:
+    with page.expect_download() as found:
+        page.get_by_role("button", name="Report").click()
+    file = tmp_path / "report.html"
+    found.value.save_as(file)
+    assert "Pt3Ni" in file.read_text(encoding="utf-8") and found.value.suggested_filename == "report.html"
+
+
+def test_pictures_can_be_clicked(page: Page) -> None:
+    expect(page.locator("#around .place").nth(20)).to_be_attached()
+    page.locator("#map").scroll_into_view_if_needed()
+    gold = page.locator('#map .spot:has-text("Au")')
+    expect(gold).to_be_visible(timeout=20_000)
+    gold.click()
+    expect(page.locator('.element[data-symbol="Au"]')).to_have_attribute("data-what", "require")
+    page.locator("#around .place.known circle:not(.touch)").nth(3).click(force=True)
+    expect(page.locator("#card")).to_be_visible()
