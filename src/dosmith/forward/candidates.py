@@ -64,7 +64,8 @@ class Candidates:
             FileFormatError: it is not what `write` wrote.
         """
         try:
-            table = pq.read_table(pa.BufferReader(content), use_threads=False)
+            with pq.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:  # no threads that outlive the program
+                table = file.read(use_threads=False)
             crystals, highest = tuple(from_table(table)), table.column("highest").to_numpy()
             buffer = b"".join(table.column("levels").to_pylist())
             codes = np.frombuffer(buffer, dtype=np.uint8).reshape(len(crystals), -1)
