@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dosmith.cli import answers, data, dft, models, web
+from dosmith.cli import answers, crystals, data, dft, models, web
 from dosmith.errors import DosmithError
 from dosmith.version import __version__
 
@@ -26,7 +26,18 @@ app = typer.Typer(
 _COMMANDS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
     "": (
         "",
-        (answers.design, answers.similar, answers.show, answers.predict, web.web, models.train, models.benchmark, dft.compute),
+        (
+            answers.design,
+            answers.similar,
+            answers.show,
+            answers.predict,
+            web.web,
+            models.train,
+            models.benchmark,
+            dft.compute,
+            crystals.crystals,
+            crystals.stability,
+        ),
     ),
     "data": ("Densities of states at hand.", (data.info, data.build_open_set, data.plan, data.survey)),
     "model": ("Trained models.", (models.info,)),

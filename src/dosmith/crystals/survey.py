@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from dosmith.crystals.potential import ELEMENTAL, NAME, Potential, Relaxed
 from dosmith.crystals.prototypes import PROTOTYPES, Prototype
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
+from dosmith.shipped import shipped_folder
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -173,6 +175,53 @@ def read_survey(path: str | Path) -> list[Surveyed]:
     if not Path(path).is_file():
         raise NotFoundError(f"there is no survey {path}; make one with 'dosmith data survey'")
     return _read(Path(path))[0]
+
+
+@dataclass(frozen=True, eq=False)
+class SurveyIndex:
+    """A survey to look things up in.
+
+    Attributes:
+        crystals: of each composition.
+    """
+
+    crystals: Mapping[Composition, Sequence[Surveyed]]
+
+    @classmethod
+    def of(cls, survey: Iterable[Surveyed]) -> SurveyIndex:
+        """The index of these crystals."""
+        found: dict[Composition, list[Surveyed]] = {}
+        for each in survey:
+            found.setdefault(each.composition, []).append(each)
+        return cls(found)
+
+    @cached_property
+    def elemental_energies(self) -> dict[str, float]:
+        """eV/atom of the elements that all its formation energies are counted from."""
+        compositions = list(self.crystals)
+        symbols = sorted({symbol for composition in compositions for symbol, _ in composition})
+        shares = np.zeros((len(compositions), len(symbols)))
+        for row, composition in enumerate(compositions):
+            for symbol, count in composition:
+                shares[row, symbols.index(symbol)] = count / sum(each for _, each in composition)
+        energies = [first.energy - first.formation_energy for first, *_ in self.crystals.values()]
+        return dict(zip(symbols, np.linalg.lstsq(shares, np.array(energies), rcond=None)[0].tolist(), strict=True))
+
+    def formation_energy(self, composition: Composition, energy: float) -> float | None:
+        """Of a crystal with this energy (eV/atom, in the potential); None when it has elements that the survey lacks."""
+        if not all(symbol in self.elemental_energies for symbol, _ in composition):
+            return None
+        elements = sum(count * self.elemental_energies[symbol] for symbol, count in composition)
+        return energy - elements / sum(count for _, count in composition)
+
+
+@lru_cache(maxsize=1)
+def shipped_survey() -> SurveyIndex:
+    """The survey that comes with dosmith; empty where an installation lacks it."""
+    try:
+        return SurveyIndex.of(read_survey(shipped_folder("survey") / "crystals.parquet"))
+    except NotFoundError:
+        return SurveyIndex({})
 
 
 def write_survey(path: Path, crystals: Sequence[Surveyed], done: set[str]) -> None:

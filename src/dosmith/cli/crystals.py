@@ -1,0 +1,98 @@
+"""Commands about crystals: crystals, stability."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dosmith.cli.options import Format, FormatOption, LibraryOption, library_at, new_console
+
+
+def crystals(
+    formula: Annotated[str, typer.Argument(metavar="FORMULA", help="A composition: Pt3Co.")],
+    crystal_system: Annotated[
+        str | None, typer.Option("--crystal-system", metavar="S", help="Only these: cubic, hexagonal, tetragonal, ...")
+    ] = None,
+    prototype: Annotated[str | None, typer.Option("--prototype", metavar="P", help="Only this one: L1_2, B2, E2_1, ...")] = None,
+    aflow: Annotated[
+        bool, typer.Option("--aflow", help="Also try the prototypes of AFLOW's library, each relaxed: minutes, not seconds.")
+    ] = False,
+    known: Annotated[bool, typer.Option("--known", help="Only what library and survey hold: needs no PyTorch.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write CIF, POSCAR and extended XYZ to this folder.")
+    ] = None,
+    output: FormatOption = Format.table,
+    library: LibraryOption = None,
+) -> None:
+    """List the crystals that a composition may have, lowest in energy first."""
+    from dosmith import formulas
+    from dosmith.crystals.hull import PotentialHull
+    from dosmith.crystals.potential import Potential
+    from dosmith.crystals.structures import structures, write_structures
+    from dosmith.crystals.survey import shipped_survey
+    from dosmith.designer import csv_text
+
+    opened, console = library_at(library), new_console()
+    with console.status("looking") as status:
+        found = structures(
+            formulas.parse(formula),
+            opened,
+            shipped_survey(),
+            None if known else Potential(),
+            crystal_system=crystal_system,
+            prototype_name=prototype,
+            aflow=aflow,
+            progress=lambda name: status.update(f"trying {name}"),
+        )
+    files = write_structures(found, out) if out is not None else []
+    hull = PotentialHull(shipped_survey(), opened)
+    rows = []
+    for crystal in found:
+        height = None
+        if crystal.formation_energy is not None:
+            height = hull.height(crystal.composition, crystal.formation_energy).above_hull
+        rows.append(crystal.as_dict() | {"above_hull": height})
+    if output is Format.json:
+        typer.echo(json.dumps(rows, indent=2))
+    elif output is Format.csv:
+        typer.echo(csv_text(rows), nl=False)
+    else:
+        from dosmith.report.crystals import print_crystals
+
+        print_crystals(console, formula, rows)
+        if files:
+            console.print(f"Written: {len(files)} files in {out}", highlight=False, markup=False)
+
+
+def stability(
+    what: Annotated[
+        list[str],
+        typer.Argument(metavar="CRYSTAL...", help="Formulas (their lowest crystal), ids in the library, structure files."),
+    ],
+    relax: Annotated[bool, typer.Option("--relax", help="Let cell and atoms move in all of them, not only in files.")] = False,
+    known: Annotated[bool, typer.Option("--known", help="Only what library and survey hold: needs no PyTorch.")] = False,
+    output: FormatOption = Format.table,
+    library: LibraryOption = None,
+) -> None:
+    """Formation energies and energies above the hull, in the CHGNet potential and, where it was computed, by DFT."""
+    from dosmith.crystals.potential import Potential
+    from dosmith.crystals.stability import Judge
+    from dosmith.crystals.survey import shipped_survey
+    from dosmith.designer import csv_text
+
+    console = new_console()
+    with console.status("reading") as status:
+        judge = Judge(library_at(library), shipped_survey(), None if known else Potential())
+        told = judge.each(what, relax, lambda name, number, count: status.update(f"{number} of {count}: {name}"))
+        rows = [judged.as_dict() for judged in told]
+    if output is Format.json:
+        typer.echo(json.dumps(rows, indent=2))
+    elif output is Format.csv:
+        typer.echo(csv_text(rows), nl=False)
+    else:
+        from dosmith.report.crystals import print_stability
+
+        print_stability(console, rows)

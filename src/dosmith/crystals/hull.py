@@ -1,0 +1,109 @@
+"""How stable a crystal is in the CHGNet potential: its height above the convex hull of the survey and a library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from dosmith import formulas
+from dosmith.crystals.survey import SurveyIndex
+from dosmith.formulas import Composition
+from dosmith.library import Library
+
+if TYPE_CHECKING:
+    from pymatgen.analysis.phase_diagram import PhaseDiagram
+
+
+CONTRADICTED = 0.7
+"""eV/atom by which a formation energy in the potential must miss that of density-functional theory to be no part of the hull."""
+
+
+@dataclass(frozen=True)
+class Height:
+    """A crystal among those it could fall apart into.
+
+    Attributes:
+        above_hull: eV/atom; below zero when it is lower than everything known.
+        rivals: what is stable at its composition, by share of the atoms: {"Pt": 0.5, "PtCo": 0.5}.
+    """
+
+    above_hull: float
+    rivals: dict[str, float]
+
+
+class PotentialHull:
+    """Formation energies in the potential, of all that is known in it.
+
+    Args:
+        survey: crystals in the potential.
+        library: whose materials may carry `potential_energy` (eV/atom) in their provenance.
+    """
+
+    def __init__(self, survey: SurveyIndex, library: Library | None = None) -> None:
+        self._lowest: dict[frozenset[str], dict[Composition, float]] = {}
+        self._diagrams: dict[frozenset[str], PhaseDiagram] = {}
+        wrong = set() if library is None else contradicted(library, survey)
+        for composition, crystals in survey.crystals.items():
+            for crystal in crystals:
+                if (composition, crystal.prototype) not in wrong:
+                    self._add(composition, crystal.formation_energy)
+        if library is not None:
+            for formula, prototype, facts in zip(library.formulas, library.prototypes, library.provenances, strict=True):
+                composition, energy = formulas.parse(formula), facts.get("potential_energy")
+                formation = None if energy is None else survey.formation_energy(composition, energy)
+                if formation is not None and (composition, prototype) not in wrong:
+                    self._add(composition, formation)
+
+    def _add(self, composition: Composition, energy: float) -> None:
+        if len(composition) > 1:
+            known = self._lowest.setdefault(frozenset(symbol for symbol, _ in composition), {})
+            known[composition] = min(energy, known.get(composition, energy))
+
+    def height(self, composition: Composition, formation_energy: float) -> Height:
+        """Where a crystal stands.
+
+        Args:
+            composition: reduced.
+            formation_energy: in the potential, eV/atom.
+        """
+        formula = _entry(composition, 0.0).composition
+        diagram = self._diagram(frozenset(symbol for symbol, _ in composition))
+        hull = float(diagram.get_hull_energy_per_atom(formula))
+        parts = {entry: float(share) for entry, share in diagram.get_decomposition(formula).items() if share > 1e-6}
+        rivals = {formulas.write(formulas.reduce(_counts(entry.composition))): share for entry, share in parts.items()}
+        return Height(formation_energy - hull, rivals)
+
+    def _diagram(self, system: frozenset[str]) -> PhaseDiagram:
+        from pymatgen.analysis.phase_diagram import PhaseDiagram
+
+        if system not in self._diagrams:
+            entries = [_entry(((symbol, 1),), 0.0) for symbol in sorted(system)]
+            for size in range(2, len(system) + 1):
+                for part in combinations(sorted(system), size):
+                    entries += [_entry(*known) for known in self._lowest.get(frozenset(part), {}).items()]
+            self._diagrams[system] = PhaseDiagram(entries)
+        return self._diagrams[system]
+
+
+def contradicted(library: Library, survey: SurveyIndex) -> set[tuple[Composition, str | None]]:
+    """Crystals (composition, prototype) of a library whose formation energy in the potential density-functional theory refutes."""
+    wrong = set()
+    for formula, prototype, facts in zip(library.formulas, library.prototypes, library.provenances, strict=True):
+        energy, computed = facts.get("potential_energy"), facts.get("formation_energy")
+        if energy is not None and computed is not None:
+            formation = survey.formation_energy(formulas.parse(formula), energy)
+            if formation is not None and abs(formation - computed) > CONTRADICTED:
+                wrong.add((formulas.parse(formula), prototype))
+    return wrong
+
+
+def _entry(composition: Composition, energy: float) -> Any:
+    from pymatgen.analysis.phase_diagram import PDEntry
+    from pymatgen.core.composition import Composition as Formula
+
+    return PDEntry(Formula(dict(composition)), energy * sum(count for _, count in composition))
+
+
+def _counts(formula: Any) -> list[tuple[str, int]]:
+    return [(element.symbol, round(count)) for element, count in formula.items()]
