@@ -6,10 +6,11 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dosmith.cli.choosing import AvoidOption, KeepOption, RankOption, StabilityOption, choose, write_merits
 from dosmith.cli.options import (
     BroadeningOption,
     FermiOption,
@@ -27,6 +28,10 @@ from dosmith.cli.options import (
     settings_of,
 )
 from dosmith.cli.other import design_other, is_of_other_spectra, predict_other
+
+if TYPE_CHECKING:
+    from dosmith.choosing import Merits
+    from dosmith.designer import Design
 
 ELEMENTS_HELP = "symbols with commas or blanks: Pt,Ni,Co"
 
@@ -48,6 +53,10 @@ def design(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write report.html, candidates.json/.csv and CIFs to this folder.")
     ] = None,
+    stability: StabilityOption = False,
+    avoid: AvoidOption = None,
+    keep: KeepOption = None,
+    rank_by: RankOption = None,
     output: FormatOption = Format.table,
     model: ModelOption = None,
     library: LibraryOption = None,
@@ -59,27 +68,42 @@ def design(
         constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
         design_other(str(model), target, top or settings_of(context).design.top, constraints, output)
         return
-    answer = designer_for(context, model, library).design(
-        target,
-        top=top,
-        crystal_system=crystal_system,
-        elements=elements,
-        require=require,
-        exclude=exclude,
-        n_elements=n_elements,
-        ratio=ratio,
-        window=window,
-        metric=metric,
-        fermi=fermi,
-        broadening=broadening,
-    )
+    if avoid is not None:
+        from dosmith.element_facts import avoided
+
+        exclude = ",".join(sorted(avoided(avoid))) + (f",{exclude}" if exclude else "")
+    designer = designer_for(context, model, library)
+
+    def designed(count: int | None) -> Design:
+        return designer.design(
+            target,
+            top=count,
+            crystal_system=crystal_system,
+            elements=elements,
+            require=require,
+            exclude=exclude,
+            n_elements=n_elements,
+            ratio=ratio,
+            window=window,
+            metric=metric,
+            fermi=fermi,
+            broadening=broadening,
+        )
+
+    found: list[Merits] = []
+    if stability or keep or rank_by:
+        answer, found = choose(designed, keep or [], rank_by, top or settings_of(context).design.top)
+    else:
+        answer = designed(top)
     files: list[Path] = []
     if out is not None:
         from dosmith.report.output import write_design
 
         files = write_design(answer, out, shlex.join(["dosmith", *sys.argv[1:]]))
+        files += write_merits(found, answer.target.name, out) if found else []
     if output is Format.json:
-        typer.echo(answer.to_json())
+        merits = {"merits": [each.as_dict() for each in found]} if found else {}
+        typer.echo(json.dumps(answer.as_dict() | merits, indent=2, ensure_ascii=False))
     elif output is Format.csv:
         typer.echo(answer.to_csv(), nl=False)
     else:
@@ -87,6 +111,10 @@ def design(
 
         console = new_console()
         print_design(console, answer)
+        if found:
+            from dosmith.report.choosing import print_merits
+
+            print_merits(console, found)
         if files:
             console.print(
                 f"\nWritten: {files[0]} and {len(files) - 1} more in {out}", highlight=False, markup=False, soft_wrap=True

@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from dosmith.designer import Design, Designer
+from dosmith.element_facts import element_prices
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.forward.search import ForwardSearch
 from dosmith.records import Spectrum
@@ -29,7 +30,6 @@ from dosmith.web.guard import LOCAL, Guard
 from dosmith.web.jobs import BusyError, Jobs, missing
 from dosmith.web.live import Live
 from dosmith.web.materials import Materials
-from dosmith.web.prices import element_prices
 from dosmith.web.reading import Reader
 
 UPLOAD = "/api/target/file"

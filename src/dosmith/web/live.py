@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.designer import Designer
+from dosmith.element_facts import prices_of
 from dosmith.errors import ConstraintError, ModelError, SpectrumError
 from dosmith.forward.search import ForwardSearch
 from dosmith.library.stability import above_pair_hulls
@@ -20,7 +21,6 @@ from dosmith.spectra.standard import StandardSpectrum
 from dosmith.spectra.zero import energy_zeros
 from dosmith.targets import Target
 from dosmith.web.messages import Answer, Heat, Query, Row, plain
-from dosmith.web.prices import prices_of
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

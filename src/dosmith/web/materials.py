@@ -15,11 +15,11 @@ import numpy as np
 from dosmith import formulas
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.designer import Designer
+from dosmith.element_facts import prices_of
 from dosmith.errors import NotFoundError
 from dosmith.formulas import Composition
 from dosmith.forward.search import ForwardSearch
 from dosmith.web.messages import Atom, Card, Crystal, Curve, Kind
-from dosmith.web.prices import prices_of
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

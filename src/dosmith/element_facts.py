@@ -1,0 +1,308 @@
+"""What elements cost, how rare, how concentrated in few countries, how poisonous they are, and whether they decay.
+
+| fact | source |
+|---|---|
+| price, USD/kg | pymatgen's table of 2013; good for orders of magnitude |
+| abundance in the Earth's crust, mg/kg | CRC Handbook of Chemistry and Physics, 92nd ed. (2011) |
+| Herfindahl-Hirschman index of production and of reserves | Gaultois et al., Chem. Mater. 25, 2911 (2013), in pymatgen |
+| poisonous | permitted daily exposure by mouth of at most 30 micrograms in ICH Q3D(R1) (2019); Be by IARC, group 1 |
+| radioactive | no stable isotope: pymatgen |
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from dosmith.errors import ConstraintError
+from dosmith.formulas import HEAVIEST, Composition, symbol_of
+
+POISONOUS = frozenset({"As", "Be", "Cd", "Hg", "Pb", "Tl"})
+SCARCE = 0.01
+"""Crustal abundance below which an element is called scarce, mg/kg."""
+CONCENTRATED = 2500.0
+"""Index above which a market is called highly concentrated (U.S. Department of Justice, 2010)."""
+
+_ABUNDANCES = [
+    "H",
+    "1.4e3",
+    "He",
+    "8e-3",
+    "Li",
+    "20",
+    "Be",
+    "2.8",
+    "B",
+    "10",
+    "C",
+    "200",
+    "N",
+    "19",
+    "O",
+    "4.61e5",
+    "F",
+    "585",
+    "Ne",
+    "5e-3",
+    "Na",
+    "2.36e4",
+    "Mg",
+    "2.33e4",
+    "Al",
+    "8.23e4",
+    "Si",
+    "2.82e5",
+    "P",
+    "1050",
+    "S",
+    "350",
+    "Cl",
+    "145",
+    "Ar",
+    "3.5",
+    "K",
+    "2.09e4",
+    "Ca",
+    "4.15e4",
+    "Sc",
+    "22",
+    "Ti",
+    "5650",
+    "V",
+    "120",
+    "Cr",
+    "102",
+    "Mn",
+    "950",
+    "Fe",
+    "5.63e4",
+    "Co",
+    "25",
+    "Ni",
+    "84",
+    "Cu",
+    "60",
+    "Zn",
+    "70",
+    "Ga",
+    "19",
+    "Ge",
+    "1.5",
+    "As",
+    "1.8",
+    "Se",
+    "0.05",
+    "Br",
+    "2.4",
+    "Kr",
+    "1e-4",
+    "Rb",
+    "90",
+    "Sr",
+    "370",
+    "Y",
+    "33",
+    "Zr",
+    "165",
+    "Nb",
+    "20",
+    "Mo",
+    "1.2",
+    "Ru",
+    "1e-3",
+    "Rh",
+    "1e-3",
+    "Pd",
+    "0.015",
+    "Ag",
+    "0.075",
+    "Cd",
+    "0.15",
+    "In",
+    "0.25",
+    "Sn",
+    "2.3",
+    "Sb",
+    "0.2",
+    "Te",
+    "1e-3",
+    "I",
+    "0.45",
+    "Xe",
+    "3e-5",
+    "Cs",
+    "3",
+    "Ba",
+    "425",
+    "La",
+    "39",
+    "Ce",
+    "66.5",
+    "Pr",
+    "9.2",
+    "Nd",
+    "41.5",
+    "Sm",
+    "7.05",
+    "Eu",
+    "2",
+    "Gd",
+    "6.2",
+    "Tb",
+    "1.2",
+    "Dy",
+    "5.2",
+    "Ho",
+    "1.3",
+    "Er",
+    "3.5",
+    "Tm",
+    "0.52",
+    "Yb",
+    "3.2",
+    "Lu",
+    "0.8",
+    "Hf",
+    "3",
+    "Ta",
+    "2",
+    "W",
+    "1.25",
+    "Re",
+    "7e-4",
+    "Os",
+    "1.5e-3",
+    "Ir",
+    "1e-3",
+    "Pt",
+    "5e-3",
+    "Au",
+    "4e-3",
+    "Hg",
+    "0.085",
+    "Tl",
+    "0.85",
+    "Pb",
+    "14",
+    "Bi",
+    "8.5e-3",
+]
+ABUNDANCES: Mapping[str, float] = dict(zip(_ABUNDANCES[::2], map(float, _ABUNDANCES[1::2]), strict=True))
+"""mg/kg of the Earth's crust."""
+
+
+@dataclass(frozen=True)
+class Supply:
+    """What a composition's elements mean for those who want to make it.
+
+    Attributes:
+        price: of the elements, USD/kg; None when one has no price.
+        abundance: of the rarest element in the Earth's crust, mg/kg; None when unknown.
+        production: Herfindahl-Hirschman index, by mass: 10,000 when one country makes everything; None when unknown.
+        reserves: the same of what is in the ground.
+        poisonous: elements.
+        radioactive: elements.
+    """
+
+    price: float | None
+    abundance: float | None
+    production: float | None
+    reserves: float | None
+    poisonous: tuple[str, ...]
+    radioactive: tuple[str, ...]
+
+    @classmethod
+    def of(cls, composition: Composition) -> Supply:
+        """The supply of a composition."""
+        symbols = [symbol for symbol, _ in composition]
+        rarest = min((ABUNDANCES.get(symbol, 0.0) for symbol in symbols), default=0.0)
+        return cls(
+            _by_mass(composition, element_prices()),
+            rarest or None,
+            _by_mass(composition, {symbol: production for symbol, (production, _) in _concentrations().items()}),
+            _by_mass(composition, {symbol: reserves for symbol, (_, reserves) in _concentrations().items()}),
+            tuple(symbol for symbol in symbols if symbol in POISONOUS),
+            tuple(symbol for symbol in symbols if symbol in radioactive()),
+        )
+
+
+def avoided(words: str | Iterable[str]) -> frozenset[str]:
+    """The elements to leave out by reason: poisonous, radioactive, scarce, concentrated; commas or blanks between.
+
+    Raises:
+        ConstraintError: a reason is none of these.
+    """
+    found: set[str] = set()
+    for word in words.replace(",", " ").split() if isinstance(words, str) else words:
+        if word == "poisonous":
+            found |= POISONOUS
+        elif word == "radioactive":
+            found |= radioactive()
+        elif word == "scarce":
+            found |= {symbol for symbol, abundance in ABUNDANCES.items() if abundance < SCARCE}
+        elif word == "concentrated":
+            found |= {symbol for symbol, (production, _) in _concentrations().items() if production > CONCENTRATED}
+        else:
+            raise ConstraintError(
+                f"'{word}' is no reason to avoid elements; they are poisonous, radioactive, scarce, concentrated"
+            )
+    return frozenset(found)
+
+
+@lru_cache(maxsize=1)
+def element_prices() -> dict[str, float]:
+    """USD/kg by symbol; elements without a price are left out."""
+    from pymatgen.analysis.cost import CostDBElements
+    from pymatgen.core.periodic_table import Element
+
+    prices: dict[str, float] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # noble gases have no electronegativity
+        table = CostDBElements()
+    for number in range(1, HEAVIEST + 1):
+        element = Element.from_Z(number)
+        entries = table.get_entries((element,))
+        if entries:
+            per_mole = min(entry.energy_per_atom for entry in entries)
+            prices[symbol_of(number)] = float(per_mole) / (float(element.atomic_mass) / 1000)
+    return prices
+
+
+def prices_of(compositions: Iterable[Composition]) -> list[float | None]:
+    """USD/kg of the elements in each composition; None where one has no price."""
+    return [_by_mass(composition, element_prices()) for composition in compositions]
+
+
+@lru_cache(maxsize=1)
+def radioactive() -> frozenset[str]:
+    """Elements without a stable isotope."""
+    from pymatgen.core.periodic_table import Element
+
+    numbers = range(1, HEAVIEST + 1)
+    return frozenset(symbol_of(number) for number in numbers if Element.from_Z(number).is_radioactive)
+
+
+@lru_cache(maxsize=1)
+def _concentrations() -> dict[str, tuple[float, float]]:
+    """Herfindahl-Hirschman indices of production and reserves by symbol."""
+    from pymatgen.analysis.hhi import HHIModel
+
+    return {symbol: (float(made), float(held)) for symbol, (made, held) in HHIModel().symbol_hhip_hhir.items()}
+
+
+@lru_cache(maxsize=1)
+def _masses() -> dict[str, float]:
+    from pymatgen.core.periodic_table import Element
+
+    return {symbol_of(number): float(Element.from_Z(number).atomic_mass) for number in range(1, HEAVIEST + 1)}
+
+
+def _by_mass(composition: Composition, values: Mapping[str, float]) -> float | None:
+    """Mean over the mass; None where an element has no value."""
+    if not all(symbol in values for symbol, _ in composition):
+        return None
+    masses = _masses()
+    mass = sum(count * masses[symbol] for symbol, count in composition)
+    return sum(count * masses[symbol] * values[symbol] for symbol, count in composition) / mass

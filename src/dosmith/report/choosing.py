@@ -1,0 +1,121 @@
+"""What speaks for and against candidates: a table in the terminal, and a page that shows the compromises."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from dosmith.choosing import Merits
+from dosmith.report.crystals import COMPUTED, POTENTIAL, number
+from dosmith.report.html import formula_html
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NOTES = (
+    POTENTIAL,
+    COMPUTED,
+    "USD/kg: of the elements, 2013. Rarest: least abundance of an element in the Earth's crust, mg/kg. HHI: concentration of production"
+    " in few countries, 10,000 at most (Gaultois 2013).",
+    "Centre: mean energy of the total DOS from -7.5 eV to the energy zero; it follows the d-band centre of late transition metals"
+    " but is not projected. At E_F: of a DOS of unit area, 1/eV.",
+    "*: no other candidate is as good in similarity, stability and price, and better in one.",
+)
+_HEADS = ("formula", "similarity", "above hull", "(DFT)", "USD/kg", "rarest", "HHI", "gap", "centre", "at E_F", "")
+
+
+def print_merits(console: Console, found: Sequence[Merits]) -> None:
+    """The merits of candidates in a terminal."""
+    from rich.table import Table
+
+    table = Table(title="For and against", title_justify="left", box=None, pad_edge=False)
+    for name in _HEADS:
+        table.add_column(name, justify="left" if name in ("formula", "") else "right")
+    for each in found:
+        table.add_row(*_cells(each))
+    console.print(table)
+    for note in NOTES:
+        console.print(note, style="dim", highlight=False)
+
+
+def choosing_page(title: str, found: Sequence[Merits]) -> str:
+    """A page that loads nothing: similarity against height above the hull, price by area, and the table."""
+    rows = "".join(
+        "<tr>"
+        + "".join(f"<td>{formula_html(cell) if place == 0 else escape(cell)}</td>" for place, cell in enumerate(_cells(each)))
+        + "</tr>"
+        for each in found
+    )
+    head = "".join(f"<th>{escape(name)}</th>" for name in _HEADS)
+    notes = "".join(f"<li>{escape(note)}</li>" for note in NOTES)
+    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}: compromises</title>
+<style>body{{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1c2430}}
+table{{border-collapse:collapse;width:100%}}td,th{{padding:.25rem .5rem;text-align:right;border-bottom:1px solid #d8dde4}}
+td:first-child,th:first-child{{text-align:left}}svg{{width:100%;height:auto}}li{{color:#5a6675}}</style></head><body>
+<h1>Candidates with the DOS of {formula_html(title)}</h1>
+<p>To the upper left is best: like the target, and low above the hull. Filled circles are compromises that no other candidate beats in
+similarity, stability and price; the smaller a circle, the cheaper its elements.</p>
+{_scatter(found)}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table><ul>{notes}</ul></body></html>
+"""
+
+
+def _cells(each: Merits) -> list[str]:
+    warnings = [f"poisonous {each.poisonous}"] if each.poisonous else []
+    warnings += [f"radioactive {each.radioactive}"] if each.radioactive else []
+    return [
+        each.formula,
+        _plain(each.similarity, ".3f"),
+        number(each.above_hull),
+        number(each.dft_above_hull),
+        _plain(each.price, ",.0f"),
+        _plain(each.abundance, "g"),
+        _plain(each.production, ",.0f"),
+        _plain(each.gap, ".2f"),
+        _plain(each.band_centre, ".2f"),
+        _plain(each.dos_at_fermi, ".3f"),
+        " ".join([*(["*"] if each.compromise else []), *warnings]),
+    ]
+
+
+def _plain(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _scatter(found: Sequence[Merits]) -> str:
+    shown = [each for each in found if each.similarity is not None and each.above_hull is not None]
+    if not shown:
+        return "<p>No candidate has both a similarity and a height above the hull.</p>"
+    heights = [max(each.above_hull or 0.0, 0.0) for each in shown]
+    likes = [each.similarity or 0.0 for each in shown]
+    right, low = max(*heights, 0.1) * 1.08, min(*likes, 0.9) - 0.02
+    prices = [math.log10(each.price) for each in shown if each.price]
+    least, most = min(prices, default=0.0), max(prices, default=1.0)
+
+    def x(value: float) -> float:
+        return 60 + 700 * value / right
+
+    def y(value: float) -> float:
+        return 20 + 320 * (1.0 - value) / (1.0 - low)
+
+    parts = []
+    for step in range(6):
+        height, like = right * step / 5, low + (1 - low) * step / 5
+        parts.append(f'<line x1="{x(height):.1f}" x2="{x(height):.1f}" y1="20" y2="340" stroke="#e3e7ec"/>')
+        parts.append(f'<text x="{x(height):.1f}" y="358" text-anchor="middle">{height:.2f}</text>')
+        parts.append(f'<line x1="60" x2="760" y1="{y(like):.1f}" y2="{y(like):.1f}" stroke="#e3e7ec"/>')
+        parts.append(f'<text x="52" y="{y(like) + 4:.1f}" text-anchor="end">{like:.2f}</text>')
+    for each, height, like in zip(shown, heights, likes, strict=True):
+        share = (math.log10(each.price) - least) / max(most - least, 1e-9) if each.price else 1.0
+        fill, label = ("#1f6feb" if each.compromise else "none"), escape(each.formula)
+        parts.append(
+            f'<circle cx="{x(height):.1f}" cy="{y(like):.1f}" r="{4 + 7 * share:.1f}" fill="{fill}" stroke="#1f6feb" stroke-width="1.5">'
+            f"<title>{label}, {each.price or 0:,.0f} USD/kg</title></circle>"
+            f'<text x="{x(height) + 8 + 7 * share:.1f}" y="{y(like) + 4:.1f}">{label}</text>'
+        )
+    return (
+        f'<svg viewBox="0 0 860 395" font-size="12" font-family="system-ui,sans-serif" fill="#1c2430">{"".join(parts)}'
+        '<text x="410" y="385" text-anchor="middle">above the hull, CHGNet potential, eV/atom</text>'
+        '<text x="14" y="180" text-anchor="middle" transform="rotate(-90 14 180)">similarity</text></svg>'
+    )
