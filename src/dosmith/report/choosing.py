@@ -89,7 +89,9 @@ def _scatter(found: Sequence[Merits]) -> str:
         return "<p>No candidate has both a similarity and a height above the hull.</p>"
     heights = [max(each.above_hull or 0.0, 0.0) for each in shown]
     likes = [each.similarity or 0.0 for each in shown]
-    right, low = max(*heights, 0.1) * 1.08, min(*likes, 0.9) - 0.02
+    right = 1.08 * max(*heights, 0.05)
+    span = max(max(likes) - min(likes), 0.02)
+    low, high = min(likes) - 0.1 * span, max(likes) + 0.1 * span
     prices = [math.log10(each.price) for each in shown if each.price]
     least, most = min(prices, default=0.0), max(prices, default=1.0)
 
@@ -97,22 +99,27 @@ def _scatter(found: Sequence[Merits]) -> str:
         return 60 + 700 * value / right
 
     def y(value: float) -> float:
-        return 20 + 320 * (1.0 - value) / (1.0 - low)
+        return 20 + 320 * (high - value) / (high - low)
 
     parts = []
     for step in range(6):
-        height, like = right * step / 5, low + (1 - low) * step / 5
+        height, like = right * step / 5, low + (high - low) * step / 5
         parts.append(f'<line x1="{x(height):.1f}" x2="{x(height):.1f}" y1="20" y2="340" stroke="#e3e7ec"/>')
-        parts.append(f'<text x="{x(height):.1f}" y="358" text-anchor="middle">{height:.2f}</text>')
+        parts.append(f'<text x="{x(height):.1f}" y="358" text-anchor="middle">{height:.3f}</text>')
         parts.append(f'<line x1="60" x2="760" y1="{y(like):.1f}" y2="{y(like):.1f}" stroke="#e3e7ec"/>')
-        parts.append(f'<text x="52" y="{y(like) + 4:.1f}" text-anchor="end">{like:.2f}</text>')
-    for each, height, like in zip(shown, heights, likes, strict=True):
+        parts.append(f'<text x="52" y="{y(like) + 4:.1f}" text-anchor="end">{like:.3f}</text>')
+    taken: list[tuple[float, float]] = []  # places of labels
+    for each, height, like in sorted(zip(shown, heights, likes, strict=True), key=lambda row: -row[2]):
         share = (math.log10(each.price) - least) / max(most - least, 1e-9) if each.price else 1.0
         fill, label = ("#1f6feb" if each.compromise else "none"), escape(each.formula)
+        across, down = x(height) + 20, y(like) + 4
+        while any(abs(across - other) < 60 and abs(down - beside) < 13 for other, beside in taken):
+            down += 4
+        taken.append((across, down))
         parts.append(
-            f'<circle cx="{x(height):.1f}" cy="{y(like):.1f}" r="{4 + 7 * share:.1f}" fill="{fill}" stroke="#1f6feb" stroke-width="1.5">'
+            f'<circle cx="{x(height):.1f}" cy="{y(like):.1f}" r="{4 + 7 * share:.1f}" fill="{fill}" fill-opacity="0.7" stroke="#1f6feb">'
             f"<title>{label}, {each.price or 0:,.0f} USD/kg</title></circle>"
-            f'<text x="{x(height) + 8 + 7 * share:.1f}" y="{y(like) + 4:.1f}">{label}</text>'
+            f'<text x="{across:.1f}" y="{down:.1f}">{label}</text>'
         )
     return (
         f'<svg viewBox="0 0 860 395" font-size="12" font-family="system-ui,sans-serif" fill="#1c2430">{"".join(parts)}'
