@@ -20,7 +20,7 @@ from dosmith.errors import NotFoundError, SettingsError
 PREFIX = "DOSMITH_"
 FILE_VARIABLE = "DOSMITH_SETTINGS"
 
-ZeroRule = Literal["auto", "fermi"]
+ZeroRule = Literal["auto", "fermi", "midgap"]
 
 
 class _Section(BaseModel):
@@ -36,7 +36,7 @@ class SpectraSettings(_Section):
     broadening: float = Field(
         0.15, gt=0, le=2, description="Gaussian sigma of every standard vector, eV, that of the source included"
     )
-    zero: ZeroRule = Field("auto", description="energy zero: auto (valence-band top if gapped, else Fermi level) or fermi")
+    zero: ZeroRule = Field("auto", description="energy zero: fermi, or if gapped auto (valence-band top) or midgap")
     min_coverage: float = Field(0.8, gt=0, le=1, description="share of the window that a curve must cover")
 
     @model_validator(mode="after")

@@ -148,3 +148,11 @@ def test_the_tail_of_a_smeared_band_edge_is_what_the_open_set_shows(open_set: Pa
     sigma = 0.1  # of the set
     empty_width = found[gapped] - 2 * TAIL * sigma
     assert np.median((stated[gapped] - empty_width) / (2 * sigma)) == pytest.approx(TAIL, abs=0.15)  # a hundredth of an eV
+
+
+def test_the_middle_of_the_gap_on_request(block_dos: Blocks) -> None:
+    energies = np.arange(-12, 12, STEP)
+    density = np.stack([block_dos(energies, [(-6, 0, 1.5), (2, 6, 1.0)]), block_dos(energies, [(-6, 6, 1.5)])])
+    zeros, gaps = energy_zeros(energies, density, np.array([0.4, 0.4]), np.zeros(2), "midgap")
+    assert zeros[0] == pytest.approx(1.0, abs=2 * STEP) and gaps[0] == pytest.approx(2.0, abs=4 * STEP)
+    assert zeros[1] == 0.4 and gaps[1] == 0.0  # a metal: its Fermi level

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from dosmith.forward.calibration import BAND, MATCH
+from dosmith.spectra.zero import WORDS
 
 
 def text(spec: Mapping[str, Any]) -> str:
     """The card in Markdown."""
     recipe, settings, found = spec["recipe"], spec["settings"], spec["calibration"]
     options = "\n".join(f"| {key} | {value} |" for key, value in settings.items())
-    zero = "valence-band top where there is a gap, Fermi level elsewhere" if recipe["zero"] == "auto" else "Fermi level"
+    zero = WORDS[recipe["zero"]]
     members = settings["members"]
     return f"""# Model card: {spec["name"]}
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from math import comb
 from typing import Any
 
+from dosmith.spectra.zero import WORDS
+
 COLUMNS = ("network", "spectra", "top 1", "top 5", "top 5, varied", "top 5 by chance")
 """Of `accuracy_rows`."""
 
@@ -46,7 +48,7 @@ def text(spec: Mapping[str, Any]) -> str:
     choices = candidates_in_all(len(spec["elements"]), spec["n_elements"], spec["max_ratio"])
     table = "\n".join(f"| {' | '.join(str(cell) for cell in row)} |" for row in accuracy_rows(spec))
     options = "\n".join(f"| {key} | {value} |" for key, value in settings.items())
-    zero = "valence-band top where there is a gap, Fermi level elsewhere" if recipe["zero"] == "auto" else "Fermi level"
+    zero = WORDS[recipe["zero"]]
     return f"""# Model card: {spec["name"]}
 
 From a density of states to compositions: the model of Bang et al., J. Mater. Chem. A 2024, 12, 6004

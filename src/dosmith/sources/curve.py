@@ -20,7 +20,7 @@ class Curve:
     """A density of states as it stands in a file, not checked yet.
 
     Attributes:
-        format: what the file is: 'vasprun.xml', 'DOSCAR', 'pymatgen JSON' or 'table'.
+        format: what the file is, such as 'vasprun.xml', 'CP2K dos' or 'table'.
         energies: eV, shape (N,).
         densities: states/eV, shape (spins, N).
         fermi: Fermi level the source states, eV; None when it states none.
@@ -39,13 +39,16 @@ class Curve:
     composition: Composition | None = None
     notes: list[str] = field(default_factory=list)
 
-    def spectrum(self, fermi: float | None = None, broadening: float = 0.0) -> Spectrum:
-        """The checked spectrum; what the user gives (eV) goes before what the source says.
+    def spectrum(self, fermi: float | None = None, broadening: float = 0.0, electrons: float | None = None) -> Spectrum:
+        """The checked spectrum; what the user gives (Fermi level or else number of electrons, eV) goes before what the source says.
 
         Raises:
-            SpectrumError: no Fermi level is known, or the curve is not a density of states.
+            SpectrumError: no Fermi level is known, or the curve is not a density of states, or has not that many states.
         """
         notes = list(self.notes)
+        if fermi is None and electrons is not None:
+            fermi = level_of_electrons(self.energies, self.densities, electrons)
+            notes.append(f"the lowest {electrons:g} electrons of the curve end at {fermi:.4g} eV: its Fermi level")
         if fermi is not None and self.fermi is not None and fermi != self.fermi:
             notes.append(f"the Fermi level given, {fermi:g} eV, replaces the file's {self.fermi:g} eV")
         level = self.fermi if fermi is None else fermi
@@ -56,6 +59,34 @@ class Curve:
             raise SpectrumError("no Fermi level is stated; give it with --fermi")
         energies = _undo_rounding(self.energies, notes)
         return Spectrum(energies, self.densities, level, broadening=broadening or self.broadening, notes=tuple(notes))
+
+
+def level_of_electrons(energies: FloatArray, densities: FloatArray, electrons: float) -> float:
+    """Where the states from the lowest energy on hold that many electrons, eV; the middle of the gap when it is one.
+
+    Args:
+        energies: eV, shape (N,), from below the lowest state that counts.
+        densities: states/eV, shape (spins, N).
+        electrons: how many the curve holds up to its Fermi level.
+
+    Raises:
+        SpectrumError: the curve does not begin below its states, or holds fewer.
+    """
+    density = densities.sum(axis=0)
+    if density.shape != energies.shape or len(energies) < 2 or not np.isfinite(density).all() or not electrons > 0:
+        raise SpectrumError(f"{electrons:g} electrons cannot be counted in this curve; check the number, or give --fermi")
+    if density[0] > 0.01 * density.max():
+        raise SpectrumError("electrons cannot be counted: the curve does not begin below its lowest states; give --fermi")
+    running = np.concatenate([[0.0], np.cumsum(np.diff(energies) * (density[1:] + density[:-1]) / 2)])
+    tolerance = 1e-3 * electrons  # of files with few digits
+    if running[-1] < electrons - tolerance:
+        raise SpectrumError(f"the curve holds {running[-1]:.4g} states, not {electrons:g}; check the number, or give --fermi")
+    reached = int(np.argmax(running >= electrons - tolerance))
+    passed = np.flatnonzero(running > electrons + tolerance)
+    last = int(passed[0]) if len(passed) else len(energies) - 1
+    if last - reached > 1:
+        return float((energies[reached] + energies[last - 1]) / 2)
+    return float(np.interp(electrons, running[reached - 1 : last + 1], energies[reached - 1 : last + 1]))
 
 
 def spin_rows(densities: Mapping[int, ArrayLike]) -> FloatArray:

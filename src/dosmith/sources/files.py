@@ -1,6 +1,6 @@
 """Densities of states in files of other programs, recognised by what is in them, plain or gzipped.
 
-`vasprun.xml` and `DOSCAR` of VASP, pymatgen's Dos and CompleteDos as JSON, tables with two or three columns.
+VASP, LOBSTER, Quantum ESPRESSO, CP2K, FHI-aims, pymatgen's Dos as JSON, and tables with two or three columns.
 A file is read up to a limit of unpacked bytes; whatever is in it, the outcome is a DOS or one line that says why not.
 """
 
@@ -9,15 +9,17 @@ from __future__ import annotations
 import gzip
 import io
 import itertools
+import os
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from dosmith.errors import FileFormatError, NotFoundError, SpectrumError
+from dosmith.errors import DosmithError, FileFormatError, NotFoundError, SpectrumError
 from dosmith.formulas import Composition
 from dosmith.records import Spectrum
 from dosmith.settings import FileSettings
@@ -36,7 +38,7 @@ class FileDos:
     Attributes:
         spectrum: the DOS, checked.
         composition: reduced, when the file names its atoms (vasprun.xml, CompleteDos); None otherwise.
-        format: 'vasprun.xml', 'DOSCAR', 'pymatgen JSON' or 'table'.
+        format: what the file is, such as 'vasprun.xml', 'CP2K dos' or 'table'.
     """
 
     spectrum: Spectrum
@@ -45,13 +47,19 @@ class FileDos:
 
 
 def read_dos(
-    path: str | Path, *, fermi: float | None = None, broadening: float = 0.0, max_mebibytes: int = _DEFAULT_LIMIT
+    path: str | Path,
+    *,
+    fermi: float | None = None,
+    electrons: float | None = None,
+    broadening: float = 0.0,
+    max_mebibytes: int = _DEFAULT_LIMIT,
 ) -> FileDos:
     """The total DOS in a file.
 
     Args:
         path: the file, plain or gzipped.
         fermi: Fermi level on the file's energy axis, eV; goes before what the file says.
+        electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
         broadening: Gaussian sigma that the curve already carries, eV; 0 takes what the file says.
         max_mebibytes: largest unpacked size, MiB.
 
@@ -72,23 +80,58 @@ def read_dos(
         reason = getattr(error, "strerror", None) or str(error)
         raise NotFoundError(f"{name} cannot be opened ({reason}); check the path and its permissions") from None
     with stream:
-        return read_dos_stream(stream, name, fermi=fermi, broadening=broadening, max_mebibytes=max_mebibytes)
+        return read_dos_stream(stream, name, fermi=fermi, electrons=electrons, broadening=broadening, max_mebibytes=max_mebibytes)
 
 
-def load_dos(path: str | Path, *, fermi: float | None = None, broadening: float = 0.0) -> Spectrum:
+def load_dos(
+    path: str | Path, *, fermi: float | None = None, electrons: float | None = None, broadening: float = 0.0
+) -> Spectrum:
     """The total DOS in a file as a Spectrum; arguments and errors as in `read_dos`."""
-    return read_dos(path, fermi=fermi, broadening=broadening).spectrum
+    return read_dos(path, fermi=fermi, electrons=electrons, broadening=broadening).spectrum
+
+
+def read_folder(folder: str | Path, *, max_mebibytes: int = _DEFAULT_LIMIT) -> Iterator[tuple[Path, FileDos | DosmithError]]:
+    """Every DOS in a folder and those below it, by path; hidden files are left out. A file that cannot be read gives its error.
+
+    Of a folder with a readable vasprun.xml the DOSCAR, which is of the same run, is left out.
+
+    Raises:
+        NotFoundError: there is no such folder.
+    """
+    top = Path(folder)
+    if not top.is_dir():
+        raise NotFoundError(f"{printable(folder)} is not a folder; check the path")
+    for place, below, names in os.walk(top):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        read_here: set[str] = set()
+        for name in sorted(names, key=lambda name: (not name.startswith("vasprun"), name)):
+            if name.startswith(".") or (name.startswith("DOSCAR") and "vasprun.xml" in read_here):
+                continue
+            path = Path(place, name)
+            try:
+                found = read_dos(path, max_mebibytes=max_mebibytes)
+            except DosmithError as error:
+                yield path, error
+            else:
+                read_here.add(found.format)
+                yield path, found
 
 
 def read_dos_stream(
-    file: BinaryIO, name: str, *, fermi: float | None = None, broadening: float = 0.0, max_mebibytes: int = _DEFAULT_LIMIT
+    file: BinaryIO,
+    name: str,
+    *,
+    fermi: float | None = None,
+    electrons: float | None = None,
+    broadening: float = 0.0,
+    max_mebibytes: int = _DEFAULT_LIMIT,
 ) -> FileDos:
     """The total DOS in an open binary file, such as an upload; `name` stands in messages. Otherwise as `read_dos`."""
     name = printable(name)
     try:
         with np.errstate(all="ignore"):  # what overflows or is not a number is refused when the Spectrum is checked
             curve = _parse(_unpack(file, max_mebibytes))
-            return FileDos(curve.spectrum(fermi, broadening), curve.composition, curve.format)
+            return FileDos(curve.spectrum(fermi, broadening, electrons), curve.composition, curve.format)
     except SpectrumError as error:
         raise SpectrumError(f"{name}: {error}") from None
     except FileFormatError as error:
@@ -136,12 +179,14 @@ def _parse(content: bytes) -> Curve:
         from dosmith.sources.pymatgen_dos import read_json
 
         return read_json(content.decode(encoding))
-    from dosmith.sources.tables import read_table
-    from dosmith.sources.vasp import looks_like_doscar, read_doscar
+    from dosmith.sources import cp2k, programs, tables, vasp
 
     lines = io.TextIOWrapper(io.BytesIO(content), encoding)
     first = list(itertools.islice(lines, 6))
-    return read_doscar(first, lines) if looks_like_doscar(first) else read_table(itertools.chain(first, lines))
+    if vasp.looks_like_doscar(first):
+        return vasp.read_doscar(first, lines)
+    read = cp2k.read_cp2k if cp2k.looks_like_cp2k(first) else programs.reader_for(first) or tables.read_table
+    return read(itertools.chain(first, lines))
 
 
 def _encoding(content: bytes) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ def read_table(lines: Iterable[str]) -> Curve:
         FileFormatError: there is no table of numbers, or its columns cannot be told apart.
     """
     notes: list[str] = []
-    columns, remarks, cut = _take_apart(lines)
+    columns, remarks, cut = take_apart(lines)
     if columns.shape[1] > 1 and (np.diff(columns[0]) < 0).all():
         columns = columns[:, ::-1]
         notes.append("energies decrease in the file; the rows are reversed")
@@ -71,12 +71,19 @@ def read_table(lines: Iterable[str]) -> Curve:
         densities = np.stack([densities[0], -densities[1]])
         notes.append("spin down is drawn below zero in the file; its sign is changed")
     around_zero = bool(energies.min() < 0 < energies.max())
-    fermi = _stated_fermi(remarks, notes)
+    relative = any(_RELATIVE.search(remark) for remark in remarks)
+    if relative:
+        notes.append("the header says that energies are relative to the Fermi level")
+    fermi = 0.0 if relative else stated_fermi(remarks)
     return Curve("table", np.array(energies), np.array(densities), fermi, 0.0 if around_zero else None, notes=notes)
 
 
-def _take_apart(lines: Iterable[str]) -> tuple[FloatArray, list[str], Cut]:
-    """The numbers, shape (columns, rows); comments and the lines above the numbers; how lines are cut into cells."""
+def take_apart(lines: Iterable[str]) -> tuple[FloatArray, list[str], Cut]:
+    """The numbers, shape (columns, rows); comments and the lines above the numbers; how lines are cut into cells.
+
+    Raises:
+        FileFormatError: there are no numbers, a row is incomplete, or the file is too long for a DOS.
+    """
     remarks: list[str] = []
     values = array("d")
     cut: Cut | None = None
@@ -102,7 +109,7 @@ def _take_apart(lines: Iterable[str]) -> tuple[FloatArray, list[str], Cut]:
         values.extend(value for value in row if value is not None)
     if cut is None:
         raise FileFormatError(
-            "is none of vasprun.xml, DOSCAR, pymatgen Dos JSON, or a table with columns of energy (eV) and density (states/eV)"
+            "is of no format that dosmith reads (docs/formats.md), nor a table with columns of energy (eV) and density (states/eV)"
         )
     return np.frombuffer(values, dtype=np.float64).reshape(-1, width).T, remarks, cut
 
@@ -222,11 +229,8 @@ def _is_integral(energies: FloatArray, density: FloatArray, column: FloatArray) 
     return whole > 0 and rises and bool(np.abs(column - column[0] - running).max() <= 0.05 * whole)
 
 
-def _stated_fermi(remarks: list[str], notes: list[str]) -> float | None:
-    """Fermi level on the table's axis, eV: 0 where energies are said to be relative to it, else the number stated."""
-    if any(_RELATIVE.search(remark) for remark in remarks):
-        notes.append("the header says that energies are relative to the Fermi level")
-        return 0.0
+def stated_fermi(remarks: Sequence[str]) -> float | None:
+    """The Fermi level stated in words or a header, on the table's axis, eV; None when there is none."""
     for remark in remarks:
         if stated := _FERMI.search(remark):
             return float(stated["value"].replace(",", "."))

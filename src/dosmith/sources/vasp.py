@@ -1,4 +1,4 @@
-"""The total density of states out of VASP's vasprun.xml and DOSCAR.
+"""The total density of states out of VASP's vasprun.xml and DOSCAR, and out of LOBSTER's DOSCAR.
 
 Of a vasprun.xml only the pieces that matter are cut out and parsed, so a large file costs little more than its
 unpacking. Each piece goes through defusedxml; a file that declares a document type or entities is refused as a whole.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -78,8 +78,10 @@ def looks_like_doscar(lines: Sequence[str]) -> bool:
     return len(counts) == 4 and all(c.lstrip("-").isdigit() for c in counts) and _doscar_grid(lines[5]) is not None
 
 
-def read_doscar(head: Sequence[str], rows: Iterable[str]) -> Curve:
-    """The total DOS of a DOSCAR, given its first six lines and the lines after; the blocks of single atoms are ignored.
+def read_doscar(head: Sequence[str], rows: Iterator[str]) -> Curve:
+    """The total DOS of a DOSCAR, given its first six lines and the lines after; the blocks of single atoms (LORBIT) are not read.
+
+    LOBSTER's DOSCAR names element and orbitals behind a semicolon over each atom's block, and its energies start from the Fermi level.
 
     Raises:
         FileFormatError: rows are missing or are not numbers.
@@ -97,11 +99,15 @@ def read_doscar(head: Sequence[str], rows: Iterable[str]) -> Curve:
     columns = np.array(table, dtype=np.float64).T
     notes: list[str] = []
     densities = _without_dips(columns[1:2] if widths == {3} else columns[1:3], notes)
+    if ";" in head[5] or ";" in next(rows, ""):
+        notes.append("written by LOBSTER: energies are relative to the Fermi level")
+        return Curve("LOBSTER DOSCAR", columns[0], densities, 0.0, notes=notes)
     return Curve("DOSCAR", columns[0], densities, fermi if math.isfinite(fermi) else None, notes=notes)
 
 
 def _doscar_grid(line: str) -> tuple[int, float] | None:
     """Number of energies and Fermi level (eV) in line 6: highest and lowest energy, number, Fermi level, 1.0."""
+    line = line.partition(";")[0]
     cells = line.split()
     if len(cells) != 5:  # NEDOS of five digits touches the energy before it, so go by VASP's columns (2F16.8,I5,2F16.8)
         cells = [line[:16], line[16:32], line[32:37], line[37:53]]

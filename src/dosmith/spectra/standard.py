@@ -237,9 +237,8 @@ def _steps(spectrum: Spectrum, recipe: Recipe, zero: float, gap: float, coverage
         kind = "metal (no gap above 0.3 eV at the Fermi level)" if gap == 0 else f"gap of about {gap:.2f} eV"
         steps.append(f"{kind}: energy zero at the Fermi level, {zero:.3f} eV in the source")
     else:
-        steps.append(
-            f"gap of about {gap:.2f} eV: energy zero at the valence-band top, {shift:+.2f} eV from the source's Fermi level"
-        )
+        place = "middle of the gap" if recipe.zero == "midgap" else "valence-band top"
+        steps.append(f"gap of about {gap:.2f} eV: energy zero at the {place}, {shift:+.2f} eV from the source's Fermi level")
     if spectrum.broadening >= recipe.broadening:
         steps.append(f"already broadened by {spectrum.broadening:g} eV (the model's is {recipe.broadening:g} eV): left as it is")
     else:

@@ -14,6 +14,12 @@ from dosmith.settings import ZeroRule
 
 FloatArray = NDArray[np.float64]
 
+WORDS: dict[str, str] = {
+    "auto": "valence-band top where there is a gap, Fermi level elsewhere",
+    "midgap": "middle of the gap where there is one, Fermi level elsewhere",
+    "fermi": "Fermi level",
+}
+"""What each rule does."""
 EMPTY = 0.02
 """A level is empty when its density is below this share of the mean density within 7.5 eV of the Fermi level."""
 REACH = 0.3
@@ -37,7 +43,7 @@ def energy_zeros(
         densities: spin-summed, any unit, shape (B, N).
         fermi: Fermi levels on the axis of `energies`, eV, shape (B,).
         broadening: Gaussian sigma the curves carry, eV, shape (B,).
-        rule: ``auto`` (the valence-band top where there is a gap) or ``fermi`` (always the Fermi level).
+        rule: ``auto`` (the valence-band top where there is a gap), ``midgap`` (the middle of the gap) or ``fermi`` (always the Fermi level).
 
     Returns:
         zeros, eV on the same axis, shape (B,); gaps, eV, 0 for metals, shape (B,).
@@ -49,7 +55,7 @@ def energy_zeros(
         zeros[block], gaps[block] = _band_tops(energies, densities[block], fermi[block], broadening[block])
     if rule == "fermi":
         return fermi.copy(), gaps
-    return zeros, gaps
+    return (zeros + gaps / 2 if rule == "midgap" else zeros), gaps
 
 
 def _band_tops(
