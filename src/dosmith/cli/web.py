@@ -72,6 +72,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(128)  # who comes before the board is ready waits
     except OSError as error:
         raise DosmithError(f"cannot listen on {host} port {port} ({error.strerror}); choose another with --port") from None
     return listening

@@ -137,14 +137,15 @@ class Jobs:
             NotFoundError: there is none of that id.
         """
         path = self._folder_of(identifier)
-        state = _json(path / STATE)
-        if state.get("state") in ("waiting", "running"):
-            self._write(path, state | {"state": "stopped", "why": "stopped by hand"})
+        with self._lock:
+            state = _json(path / STATE)
+            if state.get("state") not in ("waiting", "running"):
+                shutil.rmtree(path, ignore_errors=True)
+                return
+            self._write(path, state | {"state": "stopped", "why": "stopped by hand", "ended": time.time()})
             process = self._processes.get(identifier)
-            if process is not None:
-                _end(process)
-        else:
-            shutil.rmtree(path, ignore_errors=True)
+        if process is not None:
+            _end(process)
 
     def close(self) -> None:
         """Stop all."""
@@ -155,10 +156,11 @@ class Jobs:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, path: Path) -> None:
-        state = _json(path / STATE)
-        if state.get("state") != "waiting":
-            return
-        self._write(path, state | {"state": "running", "started": time.time()})
+        with self._lock:
+            state = _json(path / STATE)
+            if state.get("state") != "waiting":
+                return
+            self._write(path, state | {"state": "running", "started": time.time()})
         log = open(path / "log.txt", "wb")  # noqa: SIM115  closed below
         with log:
             process = subprocess.Popen(
@@ -179,14 +181,15 @@ class Jobs:
                 why = f"it ran longer than {self.settings.web.job_hours:g} hours (web.job_hours)"
                 _end(process)
             self._processes.pop(path.name, None)
-        state = _json(path / STATE)
-        if not state or state.get("state") == "stopped":
-            return
-        if (path / RESULT).is_file() and not why:
-            self._write(path, state | {"state": "done", "ended": time.time()})
-        else:
-            why = why or _text(path / FAILURE) or "it ended without a result; its log.txt may say why"
-            self._write(path, state | {"state": "failed", "why": why, "ended": time.time()})
+        with self._lock:
+            state = _json(path / STATE)
+            if not state or state.get("state") == "stopped":
+                return
+            if (path / RESULT).is_file() and not why:
+                self._write(path, state | {"state": "done", "ended": time.time()})
+            else:
+                why = why or _text(path / FAILURE) or "it ended without a result; its log.txt may say why"
+                self._write(path, state | {"state": "failed", "why": why, "ended": time.time()})
 
     def _job(self, path: Path) -> Job | None:
         request, state = _json(path / REQUEST), _json(path / STATE)

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { cosine } from "./curves.js";
 import { $, colour, formula, make, number, tell } from "./dom.js";
 import * as jobs from "./jobs.js";
-import { hover, rowOf } from "./lists.js";
+import { pin, rowOf } from "./lists.js";
 import { announce, state } from "./state.js";
 
 let shown = null, viewer = null, library = null;
@@ -13,7 +13,7 @@ const VIEW = turned(turned(turn(13, 0), turn(-26, 1)), turn(-90, 0));
 const TASKS = { relax: "Relax", verify: "Verify by DFT" };
 
 export function setUp() {
-  $("card").addEventListener("close", () => { shown = null; hover(null); viewer = null; $("card").replaceChildren(); });
+  $("card").addEventListener("close", () => { shown = null; pin(null); viewer = null; $("card").replaceChildren(); });
   addEventListener("keydown", (event) => { if (event.key === "Escape" && shown && !document.querySelector("dialog:modal")) $("card").close(); });
   jobs.onChange(refresh);
 }
@@ -24,6 +24,7 @@ export async function open(kind, id) {
     const found = await api.card(kind, id);
     if (shown?.id !== id || shown.kind !== kind) return;
     build(found);
+    pin({ kind, id });
     const box = $("card");
     if (!box.open) box.show();
     box.querySelector("h2").focus();
@@ -46,8 +47,8 @@ function build(card) {
     make("p", { class: "match", id: "card-match" }),
     make("div", { class: "crystal", id: "crystal", role: "img", "aria-label": `Crystal of ${card.formula}` }),
     make("p", { class: "atoms", id: "crystal-legend" }),
-    make("div", { class: "row" }, file("cif", "CIF"), file("poscar", "POSCAR"), file("csv", "DOS as CSV"),
-      make("span", { class: "grow" }), task("relax"), task("verify")),
+    make("div", { class: "row" }, file("cif", "CIF"), file("poscar", "POSCAR"), file("csv", "DOS as CSV")),
+    make("div", { class: "row tasks" }, task("relax"), task("verify")),
     make("ul", { class: "jobs", id: "card-jobs" }),
     facts(card.facts),
     ...(card.others.length ? [make("h3", {}, "Other crystals"), make("p", { class: "row" }, ...card.others.map(([kind, id, name]) =>

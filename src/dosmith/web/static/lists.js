@@ -7,7 +7,7 @@ import { overlay } from "./editor.js";
 export const HUES = { known: "--known-line", new: "--new-line" };
 const rows = { known: new Map(), new: new Map() };
 let open = () => {};
-let hovered = null;
+let hovered = null, pinned = null;
 
 export const onOpen = (listener) => { open = listener; };
 
@@ -80,11 +80,19 @@ export function bar(share) {
   return make("span", { class: "bar", "aria-hidden": "true" }, inner);
 }
 
+// A material whose curve stays over the target while no other is pointed at, or null.
+export function pin(material) {
+  pinned = material;
+  hover(null);
+}
+
 // The material's curve over the target as long as it is pointed at.
 export async function hover(material) {
   hovered = material && `${material.kind} ${material.id}`;
   document.querySelectorAll("tr.hovered, .place.hovered").forEach((each) => each.classList.remove("hovered"));
+  material ??= pinned;
   if (!material) return overlay(null);
+  hovered = `${material.kind} ${material.id}`;
   for (const each of document.querySelectorAll(`[data-kind="${material.kind}"][data-id="${CSS.escape(material.id)}"]`)) each.classList.add("hovered");
   try {
     const curve = await api.curve(material.kind, material.id);

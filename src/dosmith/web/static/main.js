@@ -12,7 +12,8 @@ import * as maps from "./maps.js";
 import { asText, change, commit, fromLink, fromText, link, namedQuery, on, query, state } from "./state.js";
 
 const START = "Pt3Ni";
-let dirty = false, asking = false, last = null;
+const SAID_AFTER = 700; // milliseconds of rest after which the ranking is read out
+let dirty = false, asking = false, last = null, resting;
 
 async function start() {
   state.facts = await api.board();
@@ -51,7 +52,7 @@ async function ask() {
       show(answer);
       await new Promise((painted) => requestAnimationFrame(painted));
       performance.measure("answer", { start: changed, end: performance.now() });
-      spoken(performance.getEntriesByName("answer").at(-1).duration, answer);
+      clocked(performance.getEntriesByName("answer").at(-1).duration, answer);
     } catch (error) {
       if (!(error instanceof api.Refused)) throw error;
       tell(error.message);
@@ -68,10 +69,16 @@ function show(answer) {
   maps.light();
   card.refresh();
   notes(answer);
+  clearTimeout(resting);
+  resting = setTimeout(() => { $("spoken").textContent = summary(answer); }, SAID_AFTER);
   document.documentElement.dataset.answered = String(Number(document.documentElement.dataset.answered ?? 0) + 1);
 }
 
-function spoken(milliseconds, answer) {
+const summary = ({ known, new: fresh }) => [
+  fresh[0] ? `Best new crystal ${fresh[0].formula}${fresh[0].probability == null ? "" : `, ${Math.round(100 * fresh[0].probability)} percent`}` : "No new crystal",
+  known[0] ? `most similar known material ${known[0].formula}, ${number(known[0].similarity, 2)}` : "no known material"].join("; ");
+
+function clocked(milliseconds, answer) {
   const crystals = state.facts.candidates ? `${(state.facts.candidates + state.facts.spectra).toLocaleString("en")} crystals ranked` : "ranked";
   $("speed").textContent = `${crystals} in ${answer.milliseconds.toFixed(1)} ms, on the screen after ${Math.round(milliseconds)} ms`;
 }

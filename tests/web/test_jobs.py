@@ -1,0 +1,156 @@
+"""Calculations in the background: bounded, stoppable, remembered."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pymatgen.core.structure import Structure
+
+from dosmith import Designer, Settings
+from dosmith.errors import EngineError, NotFoundError
+from dosmith.web.jobs import BusyError, Jobs, missing
+from dosmith.web.materials import Materials
+from dosmith.web.messages import Job, JobRequest
+from fake_cp2k import script, tight_binding
+
+Board = Callable[..., Jobs]
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is first on PATH; what lies in it as `cp2k.psmp` is CP2K."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    return folder
+
+
+def place(folder: Path, text: str) -> None:
+    Path(script(folder, f"#!{sys.executable}\n{text}")).rename(folder / "cp2k.psmp")
+
+
+@pytest.fixture
+def board(designer: Designer, tmp_path: Path) -> Iterator[Board]:
+    opened: list[Jobs] = []
+
+    def new(**limits: int) -> Jobs:
+        opened.append(Jobs(tmp_path / "jobs", Materials(designer), Settings.model_validate({"web": limits})))
+        return opened[-1]
+
+    yield new
+    for jobs in opened:
+        jobs.close()
+
+
+def verify(identifier: str) -> JobRequest:
+    return JobRequest(task="verify", kind="known", id=identifier)
+
+
+def until(jobs: Jobs, identifier: str, *states: str) -> Job:
+    for _ in range(1200):
+        job = jobs.get(identifier)
+        if job.state in states:
+            return job
+        time.sleep(0.05)
+    raise AssertionError(f"{job.state}: {job.progress}")
+
+
+def test_a_calculation_runs_and_leaves_its_results(program: Path, board: Board, designer: Designer) -> None:
+    Path(tight_binding(program, electrons=3)).rename(program / "cp2k.psmp")
+    jobs = board()
+    job = until(jobs, jobs.start(verify("Al-A1")).id, "done", "failed")
+    assert job.state == "done", job.progress
+    assert dict(job.facts)["Energy"].endswith("eV/atom")
+    assert job.values is not None and np.sum(job.values) * 0.1 == pytest.approx(1, abs=1e-3)
+    assert set(job.files) == {"structure.cif", "POSCAR", "dos.csv", "calculation.json"}
+    assert json.loads(jobs.file(job.id, "calculation.json"))["formula"] == "Al"
+    with pytest.raises(NotFoundError):
+        jobs.file(job.id, "request.json")
+    # Another board finds it where this one left it.
+    assert board().get(job.id).facts == job.facts
+    jobs.stop(job.id)
+    assert jobs.all() == []
+
+
+def test_they_are_bounded_and_can_be_stopped(program: Path, board: Board) -> None:
+    place(program, "import time\ntime.sleep(600)\n")
+    jobs = board(jobs=1, waiting=1)
+    first = jobs.start(verify("Al-A1"))
+    until(jobs, first.id, "running")
+    second = jobs.start(verify("Pt-A1"))
+    assert second.state == "waiting"
+    assert jobs.start(verify("Pt-A1")).id == second.id  # asked twice, done once
+    with pytest.raises(BusyError, match="2 calculations"):
+        jobs.start(verify("Ni-A1"))
+    jobs.stop(first.id)
+    until(jobs, second.id, "running")
+    assert jobs.get(first.id).state == "stopped"
+    start = time.monotonic()
+    jobs.close()
+    assert time.monotonic() - start < 30
+    assert {job.state for job in jobs.all()} == {"stopped"}
+
+
+def test_a_failure_says_why(program: Path, board: Board) -> None:
+    place(program, "import sys\nprint(' * the cell is far too small *')\nsys.exit(1)\n")
+    jobs = board()
+    job = until(jobs, jobs.start(verify("Al-A1")).id, "failed", "done")
+    assert job.state == "failed" and "CP2K stopped" in job.progress and not job.files
+
+
+def test_too_long_is_ended(program: Path, board: Board) -> None:
+    place(program, "import time\ntime.sleep(600)\n")
+    jobs = board(job_hours=1e-4)
+    job = until(jobs, jobs.start(verify("Al-A1")).id, "failed")
+    assert "web.job_hours" in job.progress
+
+
+def test_only_the_newest_are_kept(program: Path, board: Board) -> None:
+    place(program, "import sys\nsys.exit(1)\n")
+    jobs = board(kept=2)
+    last = ""
+    for identifier in ("Al-A1", "Pt-A1", "Ni-A1"):
+        last = jobs.start(verify(identifier)).id
+        until(jobs, last, "failed")
+    assert len(jobs.all()) == 2 and last in {job.id for job in jobs.all()}
+
+
+def test_what_a_closed_board_left_running_is_told(board: Board, tmp_path: Path) -> None:
+    folder = tmp_path / "jobs" / "20260101-000000-aaaaaaaa"
+    folder.mkdir(parents=True)
+    (folder / "request.json").write_text(json.dumps(verify("Al-A1").model_dump() | {"formula": "Al"}))
+    (folder / "state.json").write_text(json.dumps({"state": "running", "asked": 0, "started": 0, "server": 0}))
+    job = board().get(folder.name)
+    assert job.state == "stopped" and "closed" in job.progress
+
+
+def test_what_cannot_be_done_is_refused(board: Board, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    jobs = board()
+    for identifier in ("../jobs", "nothing", ""):
+        with pytest.raises(NotFoundError):
+            jobs.get(identifier)
+        with pytest.raises(NotFoundError):
+            jobs.start(JobRequest(task="relax", kind="new", id=identifier))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert missing()["verify"]
+    with pytest.raises(EngineError, match="CP2K"):
+        jobs.start(verify("Al-A1"))
+    assert jobs.all() == []
+
+
+@pytest.mark.training
+def test_a_crystal_relaxes(board: Board) -> None:
+    jobs = board()
+    job = until(jobs, jobs.start(JobRequest(task="relax", kind="new", id="Pt3Pd-L1_2")).id, "done", "failed")
+    assert job.state == "done", job.progress
+    facts = dict(job.facts)
+    assert "as before" in facts["Space group"] and float(facts["Energy gained"].split()[0]) >= -0.1
+    relaxed = Structure.from_str(jobs.file(job.id, "structure.cif").decode(), fmt="cif")
+    assert relaxed.composition.reduced_formula == "PdPt3"
+    assert job.values is not None and len(job.values) == 151
