@@ -193,6 +193,17 @@ def test_the_answer_leaves_as_json_and_report(client: TestClient, pt3ni: list[fl
     assert "my &lt;curve&gt;" in report.text and "<curve>" not in report.text
 
 
+def test_the_paper_s_model_has_no_crystals_to_show(tmp_path: Path, pt3ni: list[float]) -> None:
+    with TestClient(create_app(Settings(), Designer(model="paper"), tmp_path), base_url=BASE) as client:
+        assert client.get("/api/board").json()["candidates"] is None
+        row = client.post("/api/answer", json={"values": pt3ni, "top": 1}).json()["new"][0]
+        for path in ("material", "material/curve"):
+            response = client.get(f"/api/{path}", params={"kind": "new", "id": row["id"]})
+            assert response.status_code == 404 and "compositions only" in said(response)
+        assert client.post("/api/neighbourhood", json={"values": pt3ni}).status_code == 200
+        assert client.post("/api/jobs", json={"task": "relax", "kind": "new", "id": row["id"]}).status_code in (404, 422)
+
+
 def test_openapi_is_what_is_committed(app: FastAPI) -> None:
     committed = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))
     assert app.openapi() == committed, "write it anew: make openapi"

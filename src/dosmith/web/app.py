@@ -196,7 +196,7 @@ def _routes(board: _Board) -> APIRouter:
     @router.post("/answer")
     async def answer(query: messages.Query) -> messages.Answer:
         """What has this DOS, and which elements are promising; made to be asked many times a second."""
-        return board.live.answer(query)  # a few milliseconds: not worth a thread
+        return board.live.answer(query)  # two milliseconds: not worth a thread
 
     @router.post("/design")
     def design(query: messages.NamedQuery) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ class Live:
     def __init__(self, designer: Designer) -> None:
         self.designer = designer
         self.recipe = designer.checkpoint.recipe
+        self._open = lru_cache(maxsize=64)(self._uncomputed)  # the same while a curve is dragged
 
     def target(self, query: Query, name: str = "drawn", source: str = "drawn by hand") -> Target:
         """The drawn curve as a target, scaled to unit area; its energies are the model's own.
@@ -174,6 +175,11 @@ class Live:
             found[system] = np.array([composition in known for composition in self._search.compositions], dtype=np.bool_)
         return found
 
+    def _uncomputed(self, constraints: Constraints, system: str | None) -> BoolArray:
+        """Candidates that the constraints let pass and nobody has computed, shape (C,)."""
+        fits = self._search.fits(constraints, system)
+        return fits & ~self._computed.get(system, np.zeros(len(fits), dtype=np.bool_))
+
     def _new(self, target: Target, query: Query, constraints: Constraints) -> tuple[list[Row], Heat, list[str]]:
         if not isinstance(self.designer.checkpoint, ForwardSearch):
             return self._measured(target, query)
@@ -183,13 +189,9 @@ class Live:
         values = search.probabilities(scores) if whole else scores
         try:
             # An element's own place in the table says what it would bring, allowed or not.
-            fits = search.fits(
-                Constraints(required=constraints.required, ratio=constraints.ratio, n_elements=constraints.n_elements),
-                query.crystal_system,
-            )
-            fits &= ~self._computed.get(query.crystal_system, np.zeros(len(fits), dtype=np.bool_))
-            heat = self._heat(values, fits, whole)
-            places = search.best(ranked, fits & search.fits(constraints, query.crystal_system), query.top)
+            around = Constraints(required=constraints.required, ratio=constraints.ratio, n_elements=constraints.n_elements)
+            heat = self._heat(values, self._open(around, query.crystal_system), whole)
+            places = search.best(ranked, self._open(constraints, query.crystal_system), query.top)
         except ModelError as error:
             return [], Heat(kind="probability", values={}), [f"{str(error)[:1].upper()}{str(error)[1:]}."]
         rows = [self._new_row(place, scores, values if whole else None) for place in places.tolist()]
@@ -203,12 +205,19 @@ class Live:
             notes.append(f"No confident match among what nobody has computed: the likeliest has a probability of {surest:.2f}.")
         return rows, heat, notes
 
+    @cached_property
+    def _holders(self) -> tuple[NDArray[np.intp], NDArray[np.intp], list[str]]:
+        """Candidates in order of an element in them; where each element begins among them; the elements."""
+        elements = self._search.elements
+        order = np.argsort(elements.T.ravel(), kind="stable")
+        numbers, starts = np.unique(elements.T.ravel()[order], return_index=True)
+        names = [formulas.symbol_of(int(number)) if number else "" for number in numbers]  # 0 is no element
+        return order % len(elements), starts, names
+
     def _heat(self, values: FloatArray, fits: BoolArray, whole: bool) -> Heat:
-        best = np.zeros(formulas.HEAVIEST + 1)
-        for column in self._search.elements[fits].T:
-            np.maximum.at(best, column, values[fits])
-        best[0] = 0.0  # no element
-        found = {formulas.symbol_of(int(number)): round(float(best[number]), 4) for number in np.flatnonzero(best > 0)}
+        holders, starts, names = self._holders
+        best = np.maximum.reduceat(np.where(fits, values, 0.0)[holders], starts) if len(holders) else np.empty(0)
+        found = {name: round(value, 4) for name, value in zip(names, best.tolist(), strict=False) if name and value > 0}
         return Heat(kind="probability" if whole else "similarity", values=found)
 
     def _new_row(self, place: int, scores: FloatArray, probabilities: FloatArray | None) -> Row:

@@ -58,8 +58,10 @@ class Materials:
 
     @property
     def _search(self) -> ForwardSearch:
-        assert isinstance(self.designer.checkpoint, ForwardSearch)
-        return self.designer.checkpoint
+        model = self.designer.checkpoint
+        if not isinstance(model, ForwardSearch):
+            raise NotFoundError(f"the model '{model.name}' proposes compositions only; it predicts no crystal and no DOS")
+        return model
 
     def _place(self, identifier: str) -> int:
         if identifier not in self._places:

@@ -51,15 +51,18 @@ export function show(found) {
   for (const [symbol, { cell }] of cells) {
     const value = heat.values[symbol] ?? 0;
     const what = state.elements[symbol];
-    // Steep, so that the best stand out also where many are good.
-    cell.style.setProperty("--heat", `${Math.round(100 * light(value, highest))}%`);
-    cell.classList.toggle("bright", light(value, highest) > 0.55);
+    const title = `${symbol}: ${heat.kind} ${number(value, 2)}, ${WORDS[what]}`, glow = Math.round(50 * light(value, highest)) * 2;
+    if (cell.title === title && cell.glow === glow) continue;
+    cell.glow = glow;
+    cell.style.setProperty("--heat", `${glow}%`);
+    cell.classList.toggle("bright", glow > 55);
     cell.dataset.what = what ?? "allow";
-    cell.title = `${symbol}: ${heat.kind} ${number(value, 2)}, ${WORDS[what]}`;
-    cell.setAttribute("aria-label", cell.title);
+    cell.title = title;
+    cell.setAttribute("aria-label", title);
   }
 }
 
+// Steep, so that the best stand out also where many are good.
 export const light = (value, highest = Math.max(...Object.values(heat.values), 0.01)) => Math.min(value / Math.max(highest, 0.25), 1) ** 6 * (0.35 + 0.65 * highest);
 export const heatOf = (symbol) => heat.values[symbol] ?? 0;
 

@@ -13,9 +13,10 @@ export const onOpen = (listener) => { open = listener; };
 
 export function show(kind, found, none) {
   const body = $(kind).tBodies[0], kept = rows[kind];
-  const before = new Map([...kept].map(([id, row]) => [id, row.getBoundingClientRect().top]));
   const fresh = new Set();
   const ids = found.map(({ id }) => id);
+  const same = ids.length === kept.size && ids.every((id, i) => body.children[i]?.dataset.id === id);
+  const before = same ? null : new Map([...kept].map(([id, row]) => [id, row.getBoundingClientRect().top]));
   for (const [id, row] of kept) if (!ids.includes(id)) { row.remove(); kept.delete(id); }
   found.forEach((material, i) => {
     let row = kept.get(material.id);
@@ -27,7 +28,7 @@ export function show(kind, found, none) {
     fill(row, material, i + 1);
     if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null);
   });
-  glide(kept, before, fresh);
+  if (!same) glide(kept, before, fresh);
   const empty = $(kind).nextElementSibling;
   empty.hidden = found.length > 0;
   empty.textContent = none;
@@ -36,10 +37,11 @@ export function show(kind, found, none) {
 
 function glide(kept, before, fresh) {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const now = new Map([...kept].map(([id, row]) => [id, row.getBoundingClientRect().top]));
   for (const [id, row] of kept) {
     if (fresh.has(id)) row.animate([{ opacity: 0 }, { opacity: 1 }], { duration: 220, easing: "ease-out" });
     else {
-      const by = before.get(id) - row.getBoundingClientRect().top;
+      const by = before.get(id) - now.get(id);
       if (Math.abs(by) > 1) row.animate([{ transform: `translateY(${by}px)` }, { transform: "none" }], { duration: 240, easing: "cubic-bezier(.2,.8,.2,1)" });
     }
   }
@@ -60,14 +62,21 @@ function build(material) {
   return row;
 }
 
+// Only what has changed is written: this runs many times a second.
 function fill(row, material, rank) {
   row.material = material;
-  const set = (name, ...content) => row.querySelector(`.${name}`)?.replaceChildren(...content);
+  row.said ??= {};
+  const set = (name, words, content = () => [words]) => {
+    if (row.said[name] === words) return;
+    row.said[name] = words;
+    row.querySelector(`.${name}`)?.replaceChildren(...content());
+  };
+  const percent = material.probability == null ? "\u2013" : `${Math.round(100 * material.probability)}\u2009%`;
+  const alike = material.similarity == null ? "\u2013" : number(material.similarity, 3);
   set("rank", String(rank));
-  set("similarity", material.similarity == null ? "\u2013" : number(material.similarity, 3));
-  if (material.kind === "new") set("probability", ...(material.probability == null ? ["\u2013"] : [bar(material.probability), `${Math.round(100 * material.probability)}\u2009%`]));
-  else if (material.similarity != null) row.querySelector(".similarity").prepend(bar(material.similarity));
-  set("hull", material.above_hull == null ? "\u2013" : stability(material.above_hull));
+  if (material.kind === "new") set("probability", percent, () => (material.probability == null ? [percent] : [bar(material.probability), percent]));
+  set("similarity", alike, () => (material.kind === "new" || material.similarity == null ? [alike] : [bar(material.similarity), alike]));
+  set("hull", material.above_hull == null ? "\u2013" : number(material.above_hull, 2), () => (material.above_hull == null ? ["\u2013"] : [stability(material.above_hull)]));
   set("price", price(material.price));
 }
 

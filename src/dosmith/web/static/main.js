@@ -95,8 +95,10 @@ function notes(answer) {
   $("notes").replaceChildren(...lines);
 }
 
+let captioned = "";
 function caption() {
-  $("target").replaceChildren(...formula(state.name.replace(/ \*$/, "") || "drawn"), ...(state.name.endsWith("*") ? [make("small", {}, " edited")] : []));
+  if (captioned !== state.name) $("target").replaceChildren(...formula(state.name.replace(/ \*$/, "") || "drawn"), ...(state.name.endsWith("*") ? [make("small", {}, " edited")] : []));
+  captioned = state.name;
   const whole = area(state.values, state.facts.energies);
   const gap = last?.gap ? `gap ${number(last.gap, 1)} eV` : "no gap";
   const counted = state.window ? `only ${number(state.window[0], 1)} to ${number(state.window[1], 1)} eV counts` : state.weights ? "weighted" : "";

@@ -12,13 +12,14 @@ const REACH = 66; // of the furthest one; distances go with the square root of 1
 const LABELS = 22, WAIT = 220, APART = 9.8;
 const places = new Map();
 const spots = new Map();
-let timer, asked = 0;
+let timer, asked = 0, visible = false;
 
 export function setUp() {
   on("change", () => { clearTimeout(timer); timer = setTimeout(around, WAIT); });
   const rings = RINGS.map((similarity) => draw("g", { class: "ring" }, draw("circle"), draw("text", {}, document.createTextNode(String(similarity)))));
   $("around").append(...rings, draw("path", { class: "centre", d: "M-3 0H3M0-3V3" }), draw("g", { id: "places" }));
   seen($("map"), elementMap);
+  new IntersectionObserver((entries) => { visible = entries.at(-1).isIntersecting; if (visible) light(); }).observe($("map"));
 }
 
 // Done when it first comes into view: it takes a second.
@@ -111,6 +112,7 @@ function apart(points) {
 
 // The elements' promise and place in the search, as in the table.
 export function light() {
+  if (!visible) return;
   for (const [symbol, group] of spots) {
     const value = elements.heatOf(symbol), what = state.elements[symbol] ?? "allow";
     group.style.setProperty("--heat", `${Math.round(100 * elements.light(value))}%`);

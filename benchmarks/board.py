@@ -1,0 +1,211 @@
+"""How fast the drawing board answers: a hand on the page, and many clients dragging at once. And its pictures.
+
+python benchmarks/board.py               -> benchmarks/board.json, docs/board-speed.md
+python benchmarks/board.py --pictures    -> docs/board*.png          (both need chromium)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+CLIENTS = (1, 10, 50)
+SECONDS = 10.0
+FRAME = 1 / 60
+"""A client asks at most this often, s: a page redraws no faster."""
+
+
+@contextmanager
+def board() -> Iterator[str]:
+    """The address of a board in a process of its own."""
+    with tempfile.TemporaryDirectory() as jobs:
+        command = [sys.executable, "-m", "dosmith", "web", "--port", "0", "--no-browser", "--model", "dosmith", "--jobs", jobs]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            yield re.search(r"http://\S+/", process.stdout.readline())[0]  # type: ignore[index]
+            process.terminate()
+
+
+def spread(times: list[float]) -> dict[str, float]:
+    """Quantiles of latencies, ms."""
+    values = 1000 * np.array(times)
+    found = {f"p{q}": float(np.percentile(values, q)) for q in (50, 90, 95, 99)}
+    return {name: round(value, 1) for name, value in (found | {"max": float(values.max())}).items()} | {"count": len(times)}
+
+
+async def ask(streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], host: str, body: bytes) -> int:
+    """One question over a connection that stays open; the status of the answer."""
+    reader, writer = streams
+    writer.write(
+        b"POST /api/answer HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        % (host.encode(), len(body))
+        + body
+    )
+    await writer.drain()
+    head = await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(int(re.search(rb"content-length: (\d+)", head, re.IGNORECASE)[1]))  # type: ignore[index]
+    return int(head.split()[1])
+
+
+async def client(host: str, number: int, until: float) -> tuple[list[float], int]:
+    """One who drags a peak through a curve; latencies, s, and how many answers were none."""
+    name, port = host.split(":")
+    streams = await asyncio.open_connection(name, int(port))
+    energies, generator = np.linspace(-7.5, 7.5, 151), np.random.default_rng(number)
+    curve = 0.2 + sum(np.exp(-((energies - centre) ** 2)) for centre in generator.uniform(-6, 4, 3))
+    times, failed, step = [], 0, 0
+    while time.perf_counter() < until:
+        centre, step = -6 + 12 * ((0.011 * step + number / 50) % 1), step + 1
+        values = (curve + 2 * np.exp(-(((energies - centre) / 0.5) ** 2))).round(5).tolist()
+        body = json.dumps({"values": values, "top": 12}).encode()
+        start = time.perf_counter()
+        failed += await ask(streams, host, body) != 200
+        times.append(time.perf_counter() - start)
+        await asyncio.sleep(max(FRAME - times[-1], 0))
+    streams[1].close()
+    return times, failed
+
+
+async def crowd(address: str, count: int) -> dict[str, Any]:
+    """Many at once."""
+    host, start = urlsplit(address).netloc, time.perf_counter()
+    found = await asyncio.gather(*(client(host, number, start + SECONDS) for number in range(count)))
+    seconds = time.perf_counter() - start
+    times = [each for times, _ in found for each in times]
+    return {
+        "clients": count,
+        "errors": sum(failed for _, failed in found),
+        "per_second": round(len(times) / seconds, 1),
+    } | spread(times)
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+        yield chromium
+        chromium.close()
+
+
+def opened(chromium: Any, address: str, width: int, height: int, scheme: str = "light") -> Any:
+    page = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme).new_page()
+    page.goto(address)
+    page.locator("#known tbody tr").first.wait_for(timeout=30_000)
+    page.wait_for_timeout(1500)
+    return page
+
+
+def drag(page: Any, *stops: tuple[float, float], steps: int = 12, release: bool = True) -> None:
+    """The mouse over the curve; places are shares of its width and height from the upper left."""
+    box = page.locator("#plot .u-over").bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stops]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=steps)
+    if release:
+        page.mouse.up()
+
+
+def hand(address: str) -> dict[str, Any]:
+    """From a move of the mouse to the new table on the screen, in headless Chromium without a graphics card."""
+    with browser() as chromium:
+        page = opened(chromium, address, 1280, 900)
+        page.evaluate("performance.clearMeasures('answer')")
+        drag(page, (0.3, 0.5), (0.3, 0.15), (0.32, 0.7), (0.3, 0.2), (0.31, 0.6), (0.3, 0.1), steps=40)
+        page.wait_for_timeout(500)
+        times = page.evaluate("performance.getEntriesByName('answer').map((each) => each.duration)")
+    return spread([each / 1000 for each in times])
+
+
+def text(found: dict[str, Any]) -> str:
+    """The page in docs/."""
+    rows = "".join(
+        f"| {each['clients']} | {each['p50']} | {each['p95']} | {each['p99']} | {each['max']} | {each['per_second']} | {each['errors']} |\n"
+        for each in found["clients"]
+    )
+    page = found["page"]
+    return f"""# Speed of the drawing board
+
+Written by `python benchmarks/board.py` (Python {found["python"]}, {found["machine"]}, {found["cores"]} cores, load {found["load"]} from other work before the start).
+
+## A hand on the page
+
+From a move of the mouse to the new ranking in the table, in headless Chromium that draws without a graphics card; {page["count"]} answers of one drag:
+half within {page["p50"]} ms, 95 % within {page["p95"]} ms, the slowest {page["max"]} ms. Each answer ranks all predicted crystals and all known spectra anew.
+
+## Many who drag at once
+
+Each client moves a peak and asks again as soon as it is answered, at most 60 times a second, for {found["seconds"]:g} s; server and clients share the machine.
+The page works the same way: it has one question under way and drops what has become old, so a busy server makes it coarser and never late by more than one answer.
+
+| clients | median, ms | 95 %, ms | 99 %, ms | slowest, ms | answers a second | errors |
+|---|---|---|---|---|---|---|
+{rows}"""
+
+
+def measure() -> None:
+    found: dict[str, Any] = {
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {platform.system()}",
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "seconds": SECONDS,
+    }
+    with board() as address:
+        found["page"] = hand(address)
+        found["clients"] = [asyncio.run(crowd(address, count)) for count in CLIENTS]
+    (ROOT / "benchmarks" / "board.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (ROOT / "docs" / "board-speed.md").write_text(text(found), encoding="utf-8")
+    print(json.dumps(found, indent=1))
+
+
+def pictures() -> None:
+    """Wide and narrow, light and dark."""
+    docs = ROOT / "docs"
+    with board() as address, browser() as chromium:
+        page = opened(chromium, address, 1280, 900)
+        page.locator("#new tbody tr").nth(1).hover()
+        page.wait_for_timeout(400)
+        page.screenshot(path=docs / "board.png")
+
+        page = opened(chromium, address, 1280, 900, "dark")
+        page.locator("[data-tool=peak]").click()
+        drag(page, (0.62, 0.8), (0.62, 0.25))
+        page.wait_for_timeout(900)
+        page.locator("#new tbody tr").first.click()
+        page.locator("#crystal[data-drawn]").wait_for(timeout=30_000)
+        page.wait_for_timeout(900)
+        page.screenshot(path=docs / "board-crystal.png")
+
+        page = opened(chromium, address, 1280, 900)
+        page.locator("#map").scroll_into_view_if_needed()
+        page.locator("#map .spot").first.wait_for(timeout=60_000)
+        page.wait_for_timeout(900)
+        page.locator(".halves").screenshot(path=docs / "board-maps.png")
+
+        page = opened(chromium, address, 390, 844)
+        page.screenshot(path=docs / "board-narrow.png")
+
+
+if __name__ == "__main__":
+    pictures() if "--pictures" in sys.argv[1:] else measure()
