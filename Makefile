@@ -41,17 +41,19 @@ model: .venv/dev            ## train the shipped models again
 benchmark: .venv/dev            ## the paper's tables and figures, then everything on held-out chemistry, into docs/benchmark
 	$(BIN)/dosmith benchmark --out docs/benchmark
 
-bench: .venv/dev            ## timings, into benchmarks/results.json
+bench: .venv/dev            ## timings, into benchmarks/*.json and docs/
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/board.py
 
 openapi: .venv/dev            ## the drawing board's addresses, into docs/openapi.json
 	$(BIN)/python -c 'import json; from dosmith import Designer, Settings; from dosmith.web.app import create_app; \
 		print(json.dumps(create_app(Settings(), Designer()).openapi(), indent=1))' > docs/openapi.json
 
-picture: .venv/core            ## the picture of a report in docs/ (needs chromium)
+picture: .venv/dev            ## the pictures of report and drawing board in docs/ (needs chromium)
 	$(BIN)/dosmith design Pt3Ni --top 6 --out "$(OUT)" >/dev/null
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --virtual-time-budget=3000 --window-size=1100,1000 \
 		--screenshot=docs/report.png "file://$(abspath $(OUT))/report.html"
+	$(BIN)/python benchmarks/board.py --pictures
 
 clean:            ## remove what was built
 	rm -rf .venv dist build design-output

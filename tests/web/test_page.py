@@ -205,7 +205,7 @@ def test_keys_alone_are_enough(page: Page) -> None:
     for key in ("ArrowRight", "Shift+ArrowRight", "Shift+ArrowUp", "Shift+ArrowUp"):
         page.keyboard.press(key)
     expect(page.locator("#target")).to_contain_text("edited")
-    expect(page.locator("#spoken")).to_contain_text("electronvolt")
+    expect(page.locator("#spoken")).to_contain_text("Best new crystal")
     page.locator('.element[data-symbol="Ni"]').focus()
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.activeElement.dataset.symbol") == "Pd"
@@ -262,6 +262,17 @@ def test_a_broken_file_is_told_and_changes_nothing(page: Page) -> None:
     drop(page, "dos.csv", "energy,dos\n" + "\n".join(f"{e / 10},{abs(e) % 30}" for e in range(-100, 101)))
     expect(page.locator("#target")).to_have_text("dos.csv")
     expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_the_fermi_level_is_asked_for(page: Page) -> None:
+    drop(page, "late.csv", "\n".join(f"{e / 10} {1 + max(0, 5 - abs(e - 100) / 10)}" for e in range(20, 221)))
+    expect(page.locator("#fermi-box")).to_be_visible()
+    page.locator("#fermi-of-file").fill("12")
+    page.locator("#fermi-go").click()
+    expect(page.locator("#target")).to_have_text("late.csv")
+    expect(page.locator("#fermi-box")).to_be_hidden()
+    values = state(page)["values"]
+    assert -7.5 + 0.1 * values.index(max(values)) == pytest.approx(-2, abs=0.11)
 
 
 def drop(page: Page, name: str, content: str) -> None:

@@ -65,6 +65,7 @@ class Materials:
 
     def _place(self, identifier: str) -> int:
         if identifier not in self._places:
+            _ = self._search  # of another kind of model that is told first
             raise NotFoundError(f"there is no predicted crystal '{identifier}'")
         return self._places[identifier]
 

@@ -24,7 +24,8 @@ const material = (kind, id) => new URLSearchParams({ kind, id });
 
 export const board = () => json("GET", "board");
 export const byName = (text) => json("POST", "target/name", { text });
-export const byFile = (file) => json("POST", `target/file?${new URLSearchParams({ name: file.name.slice(0, 200) })}`, file, "application/octet-stream");
+export const byFile = (file, fermi = null) =>
+  json("POST", `target/file?${new URLSearchParams({ name: file.name.slice(0, 200), ...(fermi == null ? {} : { fermi }) })}`, file, "application/octet-stream");
 export const byColumns = (text, fermi, broadening) => json("POST", "target/columns", { text, fermi, broadening });
 export const answer = (query) => json("POST", "answer", query);
 export const neighbourhood = (query) => json("POST", "neighbourhood", query);

@@ -143,11 +143,22 @@ function inputs() {
 }
 
 // A file with a DOS goes to the server, a saved board is read here.
-async function file(found) {
+async function file(found, fermi = null) {
   try {
     if (found.size < 100_000 && /^\s*\{\s*"dosmith_board"/.test(await found.slice(0, 40).text())) commit(fromText(await found.text()));
-    else await take(() => api.byFile(found));
-  } catch (error) { tell(error.message); }
+    else await take(() => api.byFile(found, fermi));
+    $("fermi-box").close();
+  } catch (error) {
+    if (/Fermi level/.test(error.message)) askFermi(found, error.message);
+    else tell(error.message);
+  }
+}
+
+// Some files do not say where the Fermi level is; the person who computed them knows.
+function askFermi(found, message) {
+  $("fermi-why").textContent = message;
+  $("fermi-go").onclick = () => { if ($("fermi-of-file").value !== "") file(found, Number($("fermi-of-file").value)); };
+  if (!$("fermi-box").open) $("fermi-box").showModal();
 }
 
 function pasting() {
