@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dosmith import formulas
-from dosmith.crystals.hull import CONTRADICTED, PotentialHull, contradicted
+from dosmith.crystals.hull import CONTRADICTED, contradicted, potential_hull
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.relaxation import FORCE, relax
@@ -47,28 +47,28 @@ class TestSurveyIndex:
 
 class TestHeight:
     def test_is_zero_on_the_hull_and_names_the_rivals(self) -> None:
-        hull = PotentialHull(SURVEY)
+        hull = potential_hull(SURVEY)
         assert hull.height(AB, -0.6).above_hull == pytest.approx(0.0)
         assert hull.height(AB, -0.6).rivals == {"NiAl": 1.0}
         assert hull.height(AB, 0.1).above_hull == pytest.approx(0.7)
 
     def test_counts_the_share_of_each_rival(self) -> None:
         # AlNi3 is half AlNi and half Ni by atoms: -0.3 eV/atom
-        height = PotentialHull(SURVEY).height(A3B, -0.2)
+        height = potential_hull(SURVEY).height(A3B, -0.2)
         assert height.above_hull == pytest.approx(0.1)
         assert height.rivals == pytest.approx({"NiAl": 0.5, "Ni": 0.5})
 
     def test_may_be_below_all_that_is_known(self) -> None:
-        assert PotentialHull(SURVEY).height(A3B, -0.5).above_hull == pytest.approx(-0.2)
+        assert potential_hull(SURVEY).height(A3B, -0.5).above_hull == pytest.approx(-0.2)
 
     def test_of_a_ternary_stands_on_its_pairs(self) -> None:
-        height = PotentialHull(SURVEY).height(formulas.parse("AlNiPt"), -0.3)
+        height = potential_hull(SURVEY).height(formulas.parse("AlNiPt"), -0.3)
         # of its pairs AlPt (2/3 of the atoms) with Ni is lowest: -0.533
         assert height.above_hull == pytest.approx(-0.3 + 0.8 * 2 / 3)
         assert set(height.rivals) == {"PtAl", "Ni"}
 
     def test_of_an_unknown_pair_stands_on_the_elements(self) -> None:
-        height = PotentialHull(SURVEY).height(formulas.parse("ZrCu"), 0.05)
+        height = potential_hull(SURVEY).height(formulas.parse("ZrCu"), 0.05)
         assert height.above_hull == pytest.approx(0.05)
         assert height.rivals == pytest.approx({"Zr": 0.5, "Cu": 0.5})
 
@@ -76,7 +76,7 @@ class TestHeight:
 class TestLibrary:
     def test_lowers_the_hull(self, make_material: Callable[..., Material]) -> None:
         material = make_material("AlNi3-L1_2", "AlNi3", prototype="L1_2", potential_energy=-4.5 - 0.45)
-        height = PotentialHull(SURVEY, MemoryLibrary([material])).height(A3B, -0.2)
+        height = potential_hull(SURVEY, MemoryLibrary([material])).height(A3B, -0.2)
         assert height.above_hull == pytest.approx(0.25)
 
     @pytest.mark.parametrize("refuted", [True, False])
@@ -88,7 +88,7 @@ class TestLibrary:
         library = MemoryLibrary([material])
         assert contradicted(library, SURVEY) == ({(AB, "B2")} if refuted else set())
         # without AlNi its height is that above AlNi3 and Al
-        height = PotentialHull(SURVEY, library).height(AB, -0.6)
+        height = potential_hull(SURVEY, library).height(AB, -0.6)
         assert height.above_hull == pytest.approx(-0.6 + 0.2 * 2 / 3 if refuted else 0.0)
 
 

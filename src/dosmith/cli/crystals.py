@@ -29,7 +29,7 @@ def crystals(
 ) -> None:
     """List the crystals that a composition may have, lowest in energy first."""
     from dosmith import formulas
-    from dosmith.crystals.hull import PotentialHull
+    from dosmith.crystals.hull import potential_hull
     from dosmith.crystals.potential import Potential
     from dosmith.crystals.structures import structures, write_structures
     from dosmith.crystals.survey import shipped_survey
@@ -48,7 +48,7 @@ def crystals(
             progress=lambda name: status.update(f"trying {name}"),
         )
     files = write_structures(found, out) if out is not None else []
-    hull = PotentialHull(shipped_survey(), opened)
+    hull = potential_hull(shipped_survey(), opened)
     rows = []
     for crystal in found:
         height = None

@@ -35,7 +35,7 @@ def find_structure(what: str, library: Library, prototype_name: str | None = Non
     """
     path = Path(what)
     if path.is_file():
-        return _from_file(path)
+        return from_file(path)
     if what in library:
         return _known(library, what)
     if path.suffix or "/" in what:
@@ -82,7 +82,12 @@ def _known(library: Library, identifier: str) -> Structure:
     return structure
 
 
-def _from_file(path: Path) -> Structure:
+def from_file(path: Path) -> Structure:
+    """The primitive cell of the ordered crystal in a file.
+
+    Raises:
+        FileFormatError: there is none in it.
+    """
     from pymatgen.core.structure import Structure
 
     try:

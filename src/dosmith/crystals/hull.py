@@ -1,7 +1,8 @@
-"""How stable a crystal is in the CHGNet potential: its height above the convex hull of the survey and a library."""
+"""Height above a convex hull of formation energies; and that of the CHGNet potential, from the survey and a library."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -32,28 +33,18 @@ class Height:
     rivals: dict[str, float]
 
 
-class PotentialHull:
-    """Formation energies in the potential, of all that is known in it.
+class Hull:
+    """A convex hull of formation energies, all at one level.
 
     Args:
-        survey: crystals in the potential.
-        library: whose materials may carry `potential_energy` (eV/atom) in their provenance.
+        energies: composition (reduced) and formation energy, eV/atom; elements have none.
     """
 
-    def __init__(self, survey: SurveyIndex, library: Library | None = None) -> None:
+    def __init__(self, energies: Iterable[tuple[Composition, float]] = ()) -> None:
         self._lowest: dict[frozenset[str], dict[Composition, float]] = {}
         self._diagrams: dict[frozenset[str], PhaseDiagram] = {}
-        wrong = set() if library is None else contradicted(library, survey)
-        for composition, crystals in survey.crystals.items():
-            for crystal in crystals:
-                if (composition, crystal.prototype) not in wrong:
-                    self._add(composition, crystal.formation_energy)
-        if library is not None:
-            for formula, prototype, facts in zip(library.formulas, library.prototypes, library.provenances, strict=True):
-                composition, energy = formulas.parse(formula), facts.get("potential_energy")
-                formation = None if energy is None else survey.formation_energy(composition, energy)
-                if formation is not None and (composition, prototype) not in wrong:
-                    self._add(composition, formation)
+        for composition, energy in energies:
+            self._add(composition, energy)
 
     def _add(self, composition: Composition, energy: float) -> None:
         if len(composition) > 1:
@@ -65,7 +56,7 @@ class PotentialHull:
 
         Args:
             composition: reduced.
-            formation_energy: in the potential, eV/atom.
+            formation_energy: eV/atom, at the level of the hull.
         """
         formula = _entry(composition, 0.0).composition
         diagram = self._diagram(frozenset(symbol for symbol, _ in composition))
@@ -84,6 +75,29 @@ class PotentialHull:
                     entries += [_entry(*known) for known in self._lowest.get(frozenset(part), {}).items()]
             self._diagrams[system] = PhaseDiagram(entries)
         return self._diagrams[system]
+
+
+def potential_hull(survey: SurveyIndex, library: Library | None = None) -> Hull:
+    """The hull of all that is known in the potential.
+
+    Args:
+        survey: crystals in the potential.
+        library: whose materials may carry `potential_energy` (eV/atom) in their provenance.
+    """
+    wrong = set() if library is None else contradicted(library, survey)
+    energies = [
+        (composition, crystal.formation_energy)
+        for composition, crystals in survey.crystals.items()
+        for crystal in crystals
+        if (composition, crystal.prototype) not in wrong
+    ]
+    if library is not None:
+        for formula, prototype, facts in zip(library.formulas, library.prototypes, library.provenances, strict=True):
+            composition, energy = formulas.parse(formula), facts.get("potential_energy")
+            formation = None if energy is None else survey.formation_energy(composition, energy)
+            if formation is not None and (composition, prototype) not in wrong:
+                energies.append((composition, formation))
+    return Hull(energies)
 
 
 def contradicted(library: Library, survey: SurveyIndex) -> set[tuple[Composition, str | None]]:

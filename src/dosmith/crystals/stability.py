@@ -10,7 +10,7 @@ from typing import Any
 
 from dosmith import formulas
 from dosmith.crystals.find import find_structure
-from dosmith.crystals.hull import Height, PotentialHull
+from dosmith.crystals.hull import Height, potential_hull
 from dosmith.crystals.potential import Potential, Relaxed
 from dosmith.crystals.relaxation import relax
 from dosmith.crystals.structures import Crystal, structures
@@ -73,7 +73,7 @@ class Judge:
 
     def __init__(self, library: Library, survey: SurveyIndex, potential: Potential | None = None) -> None:
         self.library, self.survey, self.potential = library, survey, potential
-        self.hull = PotentialHull(survey, library)
+        self.hull = potential_hull(survey, library)
 
     def each(self, whats: Iterable[str], relaxing: bool = False, progress: Progress | None = None) -> Iterator[Judged]:
         """Judge what a person names; one that fails does not stop the others.

@@ -28,6 +28,7 @@ from dosmith.crystals.potential import ELEMENTAL, NAME, Potential, Relaxed
 from dosmith.crystals.prototypes import PROTOTYPES, Prototype
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
+from dosmith.library import stability
 from dosmith.shipped import shipped_folder
 
 if TYPE_CHECKING:
@@ -198,21 +199,12 @@ class SurveyIndex:
     @cached_property
     def elemental_energies(self) -> dict[str, float]:
         """eV/atom of the elements that all its formation energies are counted from."""
-        compositions = list(self.crystals)
-        symbols = sorted({symbol for composition in compositions for symbol, _ in composition})
-        shares = np.zeros((len(compositions), len(symbols)))
-        for row, composition in enumerate(compositions):
-            for symbol, count in composition:
-                shares[row, symbols.index(symbol)] = count / sum(each for _, each in composition)
-        energies = [first.energy - first.formation_energy for first, *_ in self.crystals.values()]
-        return dict(zip(symbols, np.linalg.lstsq(shares, np.array(energies), rcond=None)[0].tolist(), strict=True))
+        firsts = ((composition, first) for composition, (first, *_) in self.crystals.items())
+        return stability.elemental_energies((composition, first.energy, first.formation_energy) for composition, first in firsts)
 
     def formation_energy(self, composition: Composition, energy: float) -> float | None:
         """Of a crystal with this energy (eV/atom, in the potential); None when it has elements that the survey lacks."""
-        if not all(symbol in self.elemental_energies for symbol, _ in composition):
-            return None
-        elements = sum(count * self.elemental_energies[symbol] for symbol, count in composition)
-        return energy - elements / sum(count for _, count in composition)
+        return stability.formation_energy(composition, energy, self.elemental_energies)
 
 
 @lru_cache(maxsize=1)

@@ -11,20 +11,29 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dosmith.crystals.prototypes import PROTOTYPES
+from dosmith.dft import volume
 from dosmith.dft.cp2k import Cp2k, find_command
 from dosmith.dft.engine import Calculation
 from dosmith.dft.plan import Entry, read_plan
 from dosmith.errors import DosmithError, EngineError, MissingExtraError
 from dosmith.library.ledger import Ledger, Outcome
+from dosmith.library.stability import MOLECULE
 from dosmith.records import Material
 from dosmith.settings import DftSettings
 
 Progress = Callable[[Outcome, int, int], None]
 """Told of each outcome, how many are in the ledger by now, and how many the plan has."""
+
+
+Task = Callable[[Entry, DftSettings], Outcome]
+"""Computes one entry; a function of a module, for it travels to other processes."""
 
 
 def remaining(entries: Sequence[Entry], ledger: Ledger, retry_failed: bool = False) -> list[Entry]:
@@ -42,18 +51,20 @@ def run(
     progress: Progress | None = None,
     retry_failed: bool = False,
     limit: int | None = None,
+    task: Task | None = None,
 ) -> None:
     """Compute what remains of a plan.
 
     Args:
         entries: the plan.
         ledger: where outcomes go.
-        executor: runs `outcome_of`: local processes, or a Dask client's executor.
+        executor: runs the task: local processes, or a Dask client's executor.
         workers: entries computed side by side.
         settings: of the calculations.
         progress: told of each outcome.
         retry_failed: also compute again what failed before.
         limit: entries computed at most; `progress` then counts these alone.
+        task: what is done with each; `outcome_of` when None.
 
     Raises:
         LibraryError: another program writes to the ledger.
@@ -67,7 +78,7 @@ def run(
         try:
             while waiting or running:
                 while waiting and len(running) < workers:
-                    running.add(executor.submit(outcome_of, waiting.pop(), settings))
+                    running.add(executor.submit(task or outcome_of, waiting.pop(), settings))
                 finished, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in sorted(finished, key=lambda future: future.exception() is not None):  # what is done first
                     outcome = future.result()
@@ -109,17 +120,30 @@ def run_plan(
         MissingExtraError: a cluster is named and Dask is not installed.
         LibraryError: another program writes to the ledger.
     """
-    entries = read_plan(plan)
-    book = Ledger(ledger)
+    run_entries(read_plan(plan), Ledger(ledger), settings, workers, cluster, limit, retry_failed, progress)
+
+
+def run_entries(
+    entries: Sequence[Entry],
+    ledger: Ledger,
+    settings: DftSettings,
+    workers: int = 1,
+    cluster: str | None = None,
+    limit: int | None = None,
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+    task: Task | None = None,
+) -> None:
+    """Compute entries, on this machine or on a cluster; see `run_plan` and `run`."""
     if cluster is None:
         find_command()
         # Spawned, not forked: a forked worker would hold the ledger's lock after its parent is killed.
         executor: Executor = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
         with executor:
-            run(entries, book, executor, workers, settings, progress, retry_failed, limit)
+            run(entries, ledger, executor, workers, settings, progress, retry_failed, limit, task)
         return
     with _dask(cluster, workers) as client:
-        run(entries, book, client.get_executor(), workers, settings, progress, retry_failed, limit)
+        run(entries, ledger, client.get_executor(), workers, settings, progress, retry_failed, limit, task)
 
 
 @contextmanager
@@ -146,10 +170,24 @@ def _dask(cluster: str, workers: int) -> Iterator[Any]:
 
 def outcome_of(entry: Entry, settings: DftSettings) -> Outcome:
     """Compute one entry; a calculation that fails is an outcome too."""
+    return _outcome(entry, settings, False)
+
+
+def outcome_at_lowest_volume(entry: Entry, settings: DftSettings) -> Outcome:
+    """The same at the volume of lowest energy; molecules stay as they are."""
+    return _outcome(entry, settings, entry.prototype != MOLECULE)
+
+
+def _outcome(entry: Entry, settings: DftSettings, relax_volume: bool) -> Outcome:
     started = time.monotonic()
     material, reason = None, None
     try:
-        result = Cp2k(settings).compute(entry.structure, spin=entry.spin)
+        engine = Cp2k(settings)
+        if relax_volume:
+            structure, result = volume.relaxed(entry.structure, engine, entry.spin)
+            entry = replace(entry, lattice=np.array(structure.lattice.matrix), volume_from="lowest energy")
+        else:
+            result = engine.compute(entry.structure, spin=entry.spin)
         material = material_of(entry, result, settings)
     except DosmithError as error:
         reason = str(error)

@@ -73,8 +73,8 @@ class Entry:
 
     @property
     def crystal_system(self) -> str | None:
-        """Of the prototype; None for a molecule."""
-        return None if self.prototype == MOLECULE else PROTOTYPES[self.prototype].crystal_system
+        """Of the prototype; None for a molecule, or where the prototype has no name."""
+        return PROTOTYPES[self.prototype].crystal_system if self.prototype in PROTOTYPES else None
 
     @property
     def moments(self) -> list[int] | None:

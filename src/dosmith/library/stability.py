@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +71,29 @@ def among(energies: Mapping[str, tuple[Composition, float]]) -> dict[str, Stabil
                 float(diagram.get_form_energy_per_atom(entries[identifier])), max(float(height or 0.0), 0.0)
             )
     return found
+
+
+def elemental_energies(known: Iterable[tuple[Composition, float, float]]) -> dict[str, float]:
+    """The energies of the elements from which formation energies were counted, eV/atom, by symbol.
+
+    Args:
+        known: composition, energy and formation energy of crystals, eV/atom, all of one kind.
+    """
+    rows = list(known)
+    symbols = sorted({symbol for composition, _, _ in rows for symbol, _ in composition})
+    shares = np.zeros((len(rows), len(symbols)))
+    for row, (composition, _, _) in enumerate(rows):
+        for symbol, count in composition:
+            shares[row, symbols.index(symbol)] = count / sum(each for _, each in composition)
+    differences = np.array([energy - formation for _, energy, formation in rows])
+    return dict(zip(symbols, np.linalg.lstsq(shares, differences, rcond=None)[0].tolist(), strict=True))
+
+
+def formation_energy(composition: Composition, energy: float, elements: Mapping[str, float]) -> float | None:
+    """From energies of crystal and elements, all eV/atom; None when an element is missing."""
+    if not all(symbol in elements for symbol, _ in composition):
+        return None
+    return energy - sum(count * elements[symbol] for symbol, count in composition) / sum(count for _, count in composition)
 
 
 def above_pair_hulls(pairs: NDArray[np.intp], shares: NDArray[np.float64], energies: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""A design as files in a folder: report.html, candidates.json, candidates.csv, and a CIF for every known or predicted structure."""
+"""A design as files in a folder: report.html, candidates.json, candidates.csv, curves.csv, and a CIF for every known or predicted structure."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def write_design(design: Design, folder: str | Path, command: str = "") -> list[
         "report.html": render(report_data(design, command)),
         "candidates.json": design.to_json() + "\n",
         "candidates.csv": design.to_csv(),
+        "curves.csv": curves_text(design),
     }
     known = {candidate.composition for candidate in design.candidates if candidate.known_dos}
     for identifier in sorted({i for candidate in design.candidates for i in candidate.structure_ids}):
@@ -53,6 +54,14 @@ def write_design(design: Design, folder: str | Path, command: str = "") -> list[
     except OSError as error:
         raise DosmithError(f"cannot write to {folder}: {error.strerror or error}; choose another folder with --out") from None
     return [folder / name for name in contents]
+
+
+def curves_text(design: Design) -> str:
+    """Target and candidates' curves, known or predicted, as CSV text: eV from the energy zero, 1/eV, unit area."""
+    curves = {c.formula: curve.values for c in design.candidates if (curve := _curve(design, c)) is not None}
+    columns = [design.energies, design.target.standard.values, *curves.values()]
+    rows = (",".join(f"{value:.6g}" for value in row) for row in zip(*columns, strict=True))
+    return "\n".join([",".join(["energy_ev", "target", *curves]), *rows]) + "\n"
 
 
 def _earlier_structures(folder: Path) -> set[str]:

@@ -1,0 +1,1 @@
+"""Candidates of a design, checked by density-functional theory."""
