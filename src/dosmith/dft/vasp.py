@@ -61,12 +61,13 @@ def _write(structure: Structure, place: Path, spin: bool, lone: bool) -> None:
         tags = tags | ({"ISPIN": 2} if spin else {"ISPIN": 1, "MAGMOM": None})
         if lone:  # a molecule: its box stays, one k-point
             tags |= {"ISIF": 2, "ISMEAR": 0, "SIGMA": 0.01}
+        kpoints: Any = Kpoints.gamma_automatic((1, 1, 1) if lone else mesh)  # taken, though annotated otherwise
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             inputs = MPRelaxSet(
                 structure,
                 user_incar_settings=tags,
-                user_kpoints_settings=Kpoints.gamma_automatic((1, 1, 1) if lone else mesh),
+                user_kpoints_settings=kpoints,
                 user_potcar_functional="PBE_54",
                 sort_structure=True,
             )
