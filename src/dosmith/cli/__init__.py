@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dosmith.cli import answers, crystals, data, dft, models, verify, web
+from dosmith.cli import answers, crystals, data, dft, hydrogen, models, verify, web
 from dosmith.errors import DosmithError
 from dosmith.version import __version__
 
@@ -38,6 +38,7 @@ _COMMANDS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
             crystals.crystals,
             crystals.stability,
             verify.verify,
+            hydrogen.hydrogen,
         ),
     ),
     "data": ("Densities of states at hand.", (data.info, data.build_open_set, data.plan, data.survey)),
