@@ -8,6 +8,7 @@ nearest atoms form decides.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 
 if TYPE_CHECKING:
+    from pymatgen.core.operations import SymmOp
     from pymatgen.core.structure import Structure
 
 FloatArray = NDArray[np.float64]
@@ -73,7 +75,7 @@ def interstitial_sites(structure: Structure) -> list[Site]:
         if found is not None:
             kind, environment, distance = found
             sites.append(Site(kind, environment, place, len(orbit), distance))
-    return sorted(sites, key=lambda site: (site.kind, -site.distance, site.environment))
+    return sorted(sites, key=lambda site: (site.kind, -round(site.distance, 3), site.environment))
 
 
 def with_atom(structure: Structure, site: Site, symbol: str, repeats: int = 1) -> Structure:
@@ -105,11 +107,11 @@ def _near(structure: Structure, places: FloatArray, place: FloatArray) -> bool:
     return bool((structure.lattice.get_all_distances(places, place[None, :]) < _SAME).any())
 
 
-def _orbit(structure: Structure, place: FloatArray, operations: list[object]) -> FloatArray:
+def _orbit(structure: Structure, place: FloatArray, operations: Sequence[SymmOp]) -> FloatArray:
     """All places that symmetry makes of one, shape (multiplicity, 3)."""
     orbit = place[None, :]
     for operation in operations:
-        image = np.asarray(operation.operate(place)) % 1.0  # type: ignore[attr-defined]
+        image = np.asarray(operation.operate(place)) % 1.0
         if not _near(structure, orbit, image):
             orbit = np.concatenate([orbit, image[None, :]])
     return orbit

@@ -69,7 +69,8 @@ def conventional(structure: Structure) -> Structure:
     """The conventional standard cell: four atoms of a face-centred metal or of L1_2."""
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
-    return SpacegroupAnalyzer(structure, symprec=1e-2).get_conventional_standard_structure()
+    cell: Structure = SpacegroupAnalyzer(structure, symprec=1e-2).get_conventional_standard_structure()
+    return cell
 
 
 def by_potential(
