@@ -96,12 +96,12 @@ async def crowd(address: str, count: int) -> dict[str, Any]:
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
+def browser(*options: str) -> Iterator[Any]:
+    """Headless Chromium."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", *options])
         yield chromium
         chromium.close()
 
@@ -128,7 +128,7 @@ def drag(page: Any, *stops: tuple[float, float], steps: int = 12, release: bool 
 
 def hand(address: str) -> dict[str, Any]:
     """From a move of the mouse to the new table on the screen, in headless Chromium without a graphics card."""
-    with browser() as chromium:
+    with browser("--disable-gpu") as chromium:
         page = opened(chromium, address, 1280, 900)
         page.evaluate("performance.clearMeasures('answer')")
         drag(page, (0.3, 0.5), (0.3, 0.15), (0.32, 0.7), (0.3, 0.2), (0.31, 0.6), (0.3, 0.1), steps=40)
@@ -182,7 +182,7 @@ def measure() -> None:
 def pictures() -> None:
     """Wide and narrow, light and dark."""
     docs = ROOT / "docs"
-    with board() as address, browser() as chromium:
+    with board() as address, browser("--enable-unsafe-swiftshader", "--use-angle=swiftshader") as chromium:
         page = opened(chromium, address, 1280, 900)
         page.locator("#new tbody tr").nth(1).hover()
         page.wait_for_timeout(400)

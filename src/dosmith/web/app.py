@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from dosmith.designer import Design, Designer
+from dosmith.designer import Design, Designer, Model
 from dosmith.element_facts import element_prices
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.forward.search import ForwardSearch
@@ -125,7 +125,7 @@ class _Board:
             broadening=model.recipe.broadening,
             elements=list(model.spec["elements"]),
             crystal_systems=sorted(systems | {system for system in library.crystal_systems if system}),
-            ratios=sorted({":".join(map(str, counts)) for counts in _ratios(model.max_ratio)}),
+            ratios=[":".join(map(str, counts)) for counts in _ratios(model)],
             library=library.name,
             spectra=len(self.designer.standard[0]),
             model=model.name,
@@ -280,8 +280,13 @@ def _cosine(target: Target, curve: Sequence[float]) -> float:
     return round(float(mine @ theirs / (np.linalg.norm(mine) * np.linalg.norm(theirs))), 5)
 
 
-def _ratios(largest: int) -> list[tuple[int, int]]:
-    return [(m, n) for m in range(1, largest + 1) for n in range(1, m + 1) if np.gcd(m, n) == 1]
+def _ratios(model: Model) -> list[tuple[int, ...]]:
+    """Of the compositions that a model proposes, falling; those of few elements first."""
+    if isinstance(model, ForwardSearch):
+        found = {tuple(sorted((count for _, count in composition), reverse=True)) for composition in model.compositions}
+    else:
+        found = {(m, n) for m in range(1, model.max_ratio + 1) for n in range(1, m + 1) if np.gcd(m, n) == 1}
+    return sorted(found, key=lambda counts: (len(counts), counts))
 
 
 def _download(content: str | bytes, name: str, kind: str) -> Response:

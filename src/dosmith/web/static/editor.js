@@ -307,7 +307,7 @@ function keys(box) {
     } else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "y") {
       event.preventDefault();
       redo();
-    } else if (!event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest("[role=grid]")) {
+    } else if (!event.ctrlKey && !event.metaKey && !event.altKey && !event.target.closest("#elements")) {
       const found = Object.entries(TOOLS).find(([, { key }]) => key === event.key.toLowerCase());
       if (found) choose(found[0]);
     }

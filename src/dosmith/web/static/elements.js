@@ -20,7 +20,7 @@ export function setUp() {
   const known = new Set(state.facts.elements);
   ROWS.forEach((row, y) => row.split(" ").forEach((symbol, x) => {
     if (symbol === "." || !known.has(symbol)) return;
-    const cell = make("button", { type: "button", class: "element", "data-symbol": symbol, tabindex: cells.size ? -1 : 0, role: "gridcell",
+    const cell = make("button", { type: "button", class: "element", "data-symbol": symbol, tabindex: cells.size ? -1 : 0,
       onclick: () => cycle(symbol),
       oncontextmenu: (event) => { event.preventDefault(); set(symbol, state.elements[symbol] === "forbid" ? undefined : "forbid"); },
       onkeydown: (event) => move(event, symbol),

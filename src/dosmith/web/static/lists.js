@@ -11,12 +11,13 @@ let hovered = null, pinned = null;
 
 export const onOpen = (listener) => { open = listener; };
 
-export function show(kind, found, none) {
+// Rows glide to their new places where the machine keeps up.
+export function show(kind, found, none, gliding) {
   const body = $(kind).tBodies[0], kept = rows[kind];
   const fresh = new Set();
   const ids = found.map(({ id }) => id);
   const same = ids.length === kept.size && ids.every((id, i) => body.children[i]?.dataset.id === id);
-  const before = same ? null : new Map([...kept].map(([id, row]) => [id, row.getBoundingClientRect().top]));
+  const before = same || !gliding ? null : new Map([...kept].map(([id, row]) => [id, row.getBoundingClientRect().top]));
   for (const [id, row] of kept) if (!ids.includes(id)) { row.remove(); kept.delete(id); }
   found.forEach((material, i) => {
     let row = kept.get(material.id);
@@ -28,7 +29,7 @@ export function show(kind, found, none) {
     fill(row, material, i + 1);
     if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null);
   });
-  if (!same) glide(kept, before, fresh);
+  if (before) glide(kept, before, fresh);
   const empty = $(kind).nextElementSibling;
   empty.hidden = found.length > 0;
   empty.textContent = none;
