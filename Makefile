@@ -67,5 +67,5 @@ clean:            ## remove what was built
 	@touch $@
 
 .venv/dev: .venv/core
-	$(PIP) -e '.[benchmark,cluster,dev,relax,train,web]'
+	$(PIP) -e '.[benchmark,cluster,dev,mp,relax,train,web]'
 	@touch $@

@@ -27,9 +27,9 @@ from dosmith.library import ParquetLibrary
 from dosmith.library.append import GrowingLibrary
 from dosmith.records import Material
 from dosmith.sources import fetching
-from dosmith.sources.fetching import Ledger, TransientError, fill, key_for_materials_project, patiently
+from dosmith.sources.fetching import Ledger, Query, TransientError, fill, key_for_materials_project, patiently
 from dosmith.sources.materials_project import fetch, material
-from dosmith.sources.mp_client import Client, Query, TaskDos, letters_of, task_of
+from dosmith.sources.mp_client import Client, TaskDos, letters_of, task_of
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -122,9 +122,9 @@ import sys
 from pathlib import Path
 from dosmith.library.append import GrowingLibrary
 from dosmith.sources import fetching
-from dosmith.sources.fetching import Ledger
+from dosmith.sources.fetching import Ledger, Query
 from dosmith.sources.materials_project import fetch
-from dosmith.sources.mp_client import Client, Query
+from dosmith.sources.mp_client import Client
 fetching.BATCH = 3
 url, table, folder = sys.argv[1:]
 with GrowingLibrary(folder) as store:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dosmith.cli import answers, crystals, data, dft, hydrogen, models, verify, web
+from dosmith.cli import answers, crystals, data, dft, fetch, hydrogen, models, verify, web
 from dosmith.errors import DosmithError
 from dosmith.version import __version__
 
@@ -42,15 +42,18 @@ _COMMANDS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
         ),
     ),
     "data": ("Densities of states at hand.", (data.info, data.build_open_set, data.plan, data.survey)),
+    "data fetch": ("Densities of states of databases, into your own library.", (fetch.mp, fetch.jarvis)),
     "model": ("Trained models.", (models.info,)),
 }
-"""Group -> its help and commands, in the order of the help."""
-for _name, (_help, _commands) in _COMMANDS.items():
-    _group = typer.Typer(name=_name, help=_help, no_args_is_help=True) if _name else app
+"""Group -> its help and commands, in the order of the help; a group within another one comes after it."""
+_groups = {"": app}
+for _path, (_help, _commands) in _COMMANDS.items():
+    _parent, _, _name = _path.rpartition(" ")
+    if _path:
+        _groups[_path] = typer.Typer(name=_name, help=_help, no_args_is_help=True)
+        _groups[_parent].add_typer(_groups[_path])
     for _command in _commands:
-        _group.command()(_command)
-    if _name:
-        app.add_typer(_group)
+        _groups[_path].command()(_command)
 
 
 @app.callback(invoke_without_command=True)

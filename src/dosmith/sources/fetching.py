@@ -30,6 +30,16 @@ Found = tuple[str, "Material | DosmithError"]
 """Id, and the material or why there is none."""
 
 
+@dataclass(frozen=True)
+class Query:
+    """Which materials: made only of `elements` (None: any), of at most `max_elements`, in a crystal system (None: any)."""
+
+    elements: tuple[str, ...] | None = None
+    max_elements: int = 2
+    crystal_system: str | None = None
+    deprecated: bool = False
+
+
 class Store(Protocol):
     """Where materials go: a library that grows."""
 
@@ -105,7 +115,9 @@ def patiently(ask: Callable[[], T], sleep: Callable[[float], None] = time.sleep,
 
 def fill(store: Store, ledger: Ledger, found: Iterable[Found], progress: Callable[[int], None] = lambda done: None) -> Tally:
     """Append what is found to the store in batches, refusals to the ledger. An interruption keeps what was found before it."""
-    tally, batch, refused, seen = Tally(), [], {}, set[str]()
+    tally, seen = Tally(), set[str]()
+    batch: list[Material] = []
+    refused: dict[str, str] = {}
 
     def put() -> None:
         store.append(batch)

@@ -16,8 +16,8 @@ from dosmith import formulas
 from dosmith.errors import DosmithError, NotFoundError, SpectrumError
 from dosmith.records import Material, Spectrum
 from dosmith.sources.curve import Curve, spin_rows
-from dosmith.sources.fetching import Found, Ledger, Progress, Store, Tally, fill
-from dosmith.sources.mp_client import Client, Query, TaskDos
+from dosmith.sources.fetching import Found, Ledger, Progress, Query, Store, Tally, fill
+from dosmith.sources.mp_client import Client, TaskDos
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

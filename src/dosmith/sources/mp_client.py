@@ -12,12 +12,11 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from dosmith.errors import DosmithError, MissingExtraError, NotFoundError
-from dosmith.sources.fetching import TransientError, patiently
-
-T = TypeVar("T")
+from dosmith.sources.fetching import Query, TransientError, patiently
 
 TABLE = "s3://materialsproject-parsed/core/electronic-structure/total-dos/"
 OPTIONS = {"AWS_SKIP_SIGNATURE": "true", "AWS_REGION": "us-east-1", "timeout": "120s"}
@@ -30,16 +29,6 @@ _CHUNK = 500
 _MAX_SYSTEMS = 3000  # chemical systems asked for by name; more are filtered here
 _FINAL = re.compile(r"status code (?:400|401|403|404|422)|does not support the request")
 _KEY = re.compile(r"status code 40[13]|valid API key|[Ii]nvalid.*key")
-
-
-@dataclass(frozen=True)
-class Query:
-    """Which materials: made only of `elements` (None: any), of at most `max_elements`, in a crystal system (None: any)."""
-
-    elements: tuple[str, ...] | None = None
-    max_elements: int = 2
-    crystal_system: str | None = None
-    deprecated: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +85,7 @@ class Client:
         summary = self._rester.materials.summary
         entries: dict[str, dict[str, Any]] = {}
         for part in parts:
-            for document in self._ask(lambda part=part: summary.search(**limits, **part, fields=list(FIELDS))):
+            for document in self._ask(partial(summary.search, **limits, **part, fields=list(FIELDS))):
                 entry = _plain(document)
                 if query.elements is None or set(_symbols(entry)) <= set(query.elements):
                     entries[str(entry["material_id"])] = entry
@@ -112,7 +101,7 @@ class Client:
         route = self._rester.materials.electronic_structure
         for first in range(0, len(identifiers), _CHUNK):
             part = list(identifiers[first : first + _CHUNK])
-            for document in self._ask(lambda part=part: route.search(material_ids=part, fields=["material_id", "dos"])):
+            for document in self._ask(partial(route.search, material_ids=part, fields=["material_id", "dos"])):
                 entry = _plain(document)
                 yield str(entry["material_id"]), task_of(entry.get("dos"))
 
@@ -120,7 +109,7 @@ class Client:
         route = self._rester.materials.electronic_structure_dos
         for task in tasks:
             try:
-                dos = self._ask(lambda task=task: route.get_dos_from_task_id(task))
+                dos = self._ask(partial(route.get_dos_from_task_id, task))
             except NotFoundError as error:
                 yield task, error
                 continue
@@ -139,11 +128,11 @@ class Client:
         for fragment in fragments:
             if not wanted:
                 return
-            here = self._ask(lambda f=fragment: f.to_table(schema=schema, columns=["identifier"]))["identifier"].to_pylist()
+            here = self._ask(partial(fragment.to_table, schema=schema, columns=["identifier"]))["identifier"].to_pylist()
             rows = [identifier for identifier in dict.fromkeys(here) if identifier in wanted]
             for first in range(0, len(rows), _CHUNK):
                 keep = pc.field("identifier").isin(rows[first : first + _CHUNK])
-                table = self._ask(lambda f=fragment, keep=keep: f.to_table(schema=schema, columns=list(_COLUMNS), filter=keep))
+                table = self._ask(partial(fragment.to_table, schema=schema, columns=list(_COLUMNS), filter=keep))
                 for row in table.to_pylist():
                     task = wanted.pop(row["identifier"], None)
                     if task is not None:
@@ -156,10 +145,10 @@ class Client:
         dataset = DeltaTable(self._table, storage_options=self._options).to_pyarrow_dataset()
         return dataset.schema, sorted(dataset.get_fragments(), key=lambda fragment: str(fragment.path))
 
-    def _ask(self, ask: Callable[[], T]) -> T:
+    def _ask(self, ask: Callable[[], Any]) -> Any:
         """An answer, with patience; the client's errors sorted into those that may pass, a bad key, and nothing there."""
 
-        def once() -> T:
+        def once() -> Any:
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")

@@ -1,0 +1,132 @@
+"""dosmith data fetch: densities of states of databases into the user's own library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dosmith.cli.options import new_console
+
+if TYPE_CHECKING:
+    from dosmith.sources.fetching import Ledger, Progress, Query, Store, Tally
+
+ElementsOption = Annotated[
+    str | None, typer.Option("--elements", metavar="Ni,Pt,...", help="Only materials made of these elements.")
+]
+MaxElementsOption = Annotated[int, typer.Option("--max-elements", min=1, max=9, help="Largest number of elements.")]
+CrystalOption = Annotated[
+    str | None, typer.Option("--crystal-system", metavar="S", help="Only this crystal system, such as cubic.")
+]
+FolderOption = Annotated[
+    Path | None, typer.Option("--library", metavar="DIR", help="Library to add to.  [default: one in the user's data folder]")
+]
+
+
+def mp(
+    elements: ElementsOption = None,
+    max_elements: MaxElementsOption = 2,
+    crystal_system: CrystalOption = None,
+    deprecated: Annotated[bool, typer.Option("--deprecated", help="Materials that are marked as deprecated too.")] = False,
+    library: FolderOption = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key", metavar="KEY", help="Key of the Materials Project.  [default: MP_API_KEY, then pymatgen's settings]"
+        ),
+    ] = None,
+) -> None:
+    """Fetch from the Materials Project; run again, it goes on where it was."""
+    from dosmith.sources.fetching import Query, key_for_materials_project
+    from dosmith.sources.materials_project import fetch
+    from dosmith.sources.mp_client import Client
+
+    query = Query(_elements(elements), max_elements, _system(crystal_system), deprecated)
+    found_key = key_for_materials_project(key)
+
+    def run(store: Store, ledger: Ledger, progress: Progress) -> Tally:
+        progress("connecting", 0, None)
+        return fetch(Client(found_key), query, store, ledger, progress)
+
+    _fill(library, "mp", query, run)
+
+
+def jarvis(
+    elements: ElementsOption = None,
+    max_elements: MaxElementsOption = 2,
+    crystal_system: CrystalOption = None,
+    library: FolderOption = None,
+) -> None:
+    """Fetch JARVIS-DFT's spin-up curves, those whose axis can be checked; run again, it goes on where it was."""
+    from platformdirs import user_cache_path
+
+    from dosmith.sources.fetching import Query
+    from dosmith.sources.jarvis import fetch
+
+    query = Query(_elements(elements), max_elements, _system(crystal_system))
+
+    def run(store: Store, ledger: Ledger, progress: Progress) -> Tally:
+        return fetch(user_cache_path("dosmith") / "jarvis", query, store, ledger, progress)
+
+    _fill(library, "jarvis", query, run)
+
+
+def _fill(library: Path | None, source: str, query: Query, run: Callable[[Store, Ledger, Progress], Tally]) -> None:
+    """Open the library and the ledger, run with a bar, and say what was done."""
+    from platformdirs import user_data_path
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    from dosmith.library.append import GrowingLibrary
+    from dosmith.sources.fetching import Ledger
+
+    folder = library or user_data_path("dosmith") / "library"
+    console = new_console()
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with GrowingLibrary(folder) as store, Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("opening", total=None)
+        tally = run(
+            store,
+            Ledger(folder / "fetch" / f"{source}.jsonl"),
+            lambda what, done, whole: bar.update(task, description=what, completed=done, total=whole),
+        )
+        count = len(store)
+    console.print(
+        f"{tally.added:,} added, {tally.present:,} were there, {len(tally.refused):,} without a usable DOS; {count:,} materials in {folder}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    for identifier, why in list(tally.refused.items())[:5]:
+        console.print(f"  {identifier}: {why}", highlight=False, markup=False, soft_wrap=True)
+    if len(tally.refused) > 5:
+        console.print(f"  all reasons: {folder / 'fetch' / source}.jsonl", highlight=False, markup=False, soft_wrap=True)
+
+
+def _elements(text: str | None) -> tuple[str, ...] | None:
+    """The elements a person named.
+
+    Raises:
+        FormulaError: one does not exist.
+    """
+    from dosmith import formulas
+
+    if text is None:
+        return None
+    return tuple(formulas.parse(part)[0][0] for part in text.replace(",", " ").split())
+
+
+def _system(text: str | None) -> str | None:
+    """The crystal system a person named.
+
+    Raises:
+        ConstraintError: there is no such system.
+    """
+    from dosmith.errors import ConstraintError
+
+    systems = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
+    if text is not None and text.lower() not in systems:
+        raise ConstraintError(f"'{text}' is not a crystal system; they are {', '.join(systems)}")
+    return None if text is None else text.lower()
