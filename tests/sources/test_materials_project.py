@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mp_server import ENERGIES, FERMI, MaterialsProject, curve, serving, summaries, write_table
 from pymatgen.electronic_structure.core import Spin
 from pymatgen.electronic_structure.dos import Dos
 
@@ -30,6 +29,7 @@ from dosmith.sources import fetching
 from dosmith.sources.fetching import Ledger, Query, TransientError, fill, key_for_materials_project, patiently
 from dosmith.sources.materials_project import fetch, material
 from dosmith.sources.mp_client import Client, TaskDos, letters_of, task_of
+from mp_server import ENERGIES, FERMI, MaterialsProject, curve, serving, summaries, write_table
 
 KEY = "0123456789abcdef0123456789abcdef"
 
