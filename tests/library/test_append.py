@@ -34,6 +34,9 @@ def test_ids_stay_unique_and_nothing_is_half_added(tmp_path: Path, make_material
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
+    with GrowingLibrary(tmp_path):
+        pass
+    assert not (tmp_path / "manifest.json").exists()  # nothing was added
     with GrowingLibrary(tmp_path), pytest.raises(LibraryError, match="another dosmith is adding"):
         GrowingLibrary(tmp_path)
     GrowingLibrary(tmp_path).close()
@@ -44,5 +47,6 @@ def test_a_damaged_library_is_not_added_to(tmp_path: Path, make_material: Callab
         library.append([make_material("a", "Pt")])
         library.append([make_material("b", "Pt")])
     next(tmp_path.glob("part-0000*")).write_bytes(b"gone")
-    with pytest.raises(LibraryError, match="is damaged"):
-        GrowingLibrary(tmp_path)
+    for _ in range(2):  # and is not left locked
+        with pytest.raises(LibraryError, match="is damaged"):
+            GrowingLibrary(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,6 +118,26 @@ def test_what_will_not_pass_is_not_repeated(status: str, message: str, table: Pa
     assert KEY not in str(caught.value) and not waits
 
 
+def test_a_file_of_the_table_that_is_cut_short_loses_nothing(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "BATCH", 5)
+    mine = tmp_path / "table"
+    shutil.copytree(table, mine)
+    store, ledger = Memory(), Ledger(tmp_path / "mp.jsonl")
+    victim = sorted(mine.rglob("*.parquet"))[3]
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[: len(whole) // 2])
+    with serving(project(60)) as served:
+        client = client_of(served, mine, [])
+        with pytest.raises(DosmithError, match="run the same command later"):
+            fetch(client, Query(None, 2, None, deprecated=True), store, ledger)
+        assert 0 < len(store) < 57 and not ledger.refused
+        victim.write_bytes(whole)
+        again = fetch(client, Query(None, 2, None, deprecated=True), store, ledger)
+    assert len(store) == 57 and again.present + again.added == 57
+
+
 RUN = """
 import sys
 from pathlib import Path
@@ -135,6 +156,13 @@ print("done")
 """
 
 
+def shards_in(folder: Path) -> int:
+    try:
+        return len(json.loads((folder / "manifest.json").read_text())["shards"])
+    except FileNotFoundError:
+        return 0
+
+
 def test_kill_minus_nine_midway_nothing_lost_or_doubled(table: Path, tmp_path: Path) -> None:
     pytest.importorskip("mp_api")
     folder = tmp_path / "library"
@@ -143,7 +171,7 @@ def test_kill_minus_nine_midway_nothing_lost_or_doubled(table: Path, tmp_path: P
         kills, before = 0, -1
         for shards in (1, 5, 12):
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ)
-            while process.poll() is None and len(list(folder.glob("part-*.parquet"))) < shards:
+            while process.poll() is None and shards_in(folder) < shards:
                 time.sleep(0.002)
             kills += process.poll() is None
             process.send_signal(signal.SIGKILL)

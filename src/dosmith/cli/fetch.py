@@ -38,7 +38,10 @@ def mp(
         ),
     ] = None,
 ) -> None:
-    """Fetch from the Materials Project; run again, it goes on where it was."""
+    """Fetch from the Materials Project.
+
+    Run again, it goes on where it was.
+    """
     from dosmith.sources.fetching import Query, key_for_materials_project
     from dosmith.sources.materials_project import fetch
     from dosmith.sources.mp_client import Client
@@ -59,7 +62,10 @@ def jarvis(
     crystal_system: CrystalOption = None,
     library: FolderOption = None,
 ) -> None:
-    """Fetch JARVIS-DFT's spin-up curves, those whose axis can be checked; run again, it goes on where it was."""
+    """Fetch from JARVIS-DFT: spin-up curves.
+
+    Those whose axis can be checked; docs/fetching.md says how. Run again, it goes on where it was.
+    """
     from platformdirs import user_cache_path
 
     from dosmith.sources.fetching import Query

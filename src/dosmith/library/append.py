@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -20,7 +21,7 @@ from dosmith.records import Material
 
 
 class GrowingLibrary:
-    """A library folder open for appending, by one process at a time; it is made when it is not there.
+    """A library folder open for appending, by one process at a time; a new library begins with its first material.
 
     Args:
         folder: of the library.
@@ -39,13 +40,11 @@ class GrowingLibrary:
         except OSError:
             self._lock.close()
             raise LibraryError(f"another dosmith is adding to {self.folder}; wait until it has ended") from None
-        if not (self.folder / MANIFEST).exists():
-            self._write({"schema_version": schema.VERSION, "name": name, "rows": 0, "shards": {}})
-        opened = ParquetLibrary(self.folder)
-        if opened.damaged:
+        try:
+            self._manifest, self._ids = self._open(name)
+        except BaseException:
             self._lock.close()
-            raise LibraryError(f"{self.folder} is damaged ({opened.damaged[0]}); restore it before more is added")
-        self._manifest, self._ids = opened.manifest, set(opened.ids)
+            raise
 
     def __contains__(self, identifier: object) -> bool:
         return identifier in self._ids
@@ -89,5 +88,14 @@ class GrowingLibrary:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _write(self, manifest: dict[str, object]) -> None:
+    def _open(self, name: str) -> tuple[dict[str, Any], set[str]]:
+        """Manifest and ids of what is there."""
+        if not (self.folder / MANIFEST).exists():
+            return {"schema_version": schema.VERSION, "name": name, "rows": 0, "shards": {}}, set()
+        opened = ParquetLibrary(self.folder)
+        if opened.damaged:
+            raise LibraryError(f"{self.folder} is damaged ({opened.damaged[0]}); restore it before more is added")
+        return opened.manifest, set(opened.ids)
+
+    def _write(self, manifest: dict[str, Any]) -> None:
         write_text(self.folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
