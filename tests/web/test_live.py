@@ -102,6 +102,13 @@ def test_a_gap_away_from_the_zero_is_noticed(live: Live, designer: Designer, pt3
     assert live.answer(Query(values=pt3ni)).gap == 0
 
 
+@pytest.mark.parametrize("formula", ["AlN", "MgO", "NaCl"])
+def test_the_gap_of_an_insulator_is_read_off_its_drawn_curve(live: Live, designer: Designer, formula: str) -> None:
+    target = designer.target(formula).standard
+    answer = live.answer(Query(values=target.values.tolist()))
+    assert answer.gap == pytest.approx(target.gap, abs=0.15) and abs(answer.zero) < 0.1  # one level
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [

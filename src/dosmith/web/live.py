@@ -18,7 +18,7 @@ from dosmith.search.constraints import Constraints
 from dosmith.spectra.grid import Window
 from dosmith.spectra.similarity import similarity
 from dosmith.spectra.standard import StandardSpectrum
-from dosmith.spectra.zero import energy_zeros
+from dosmith.spectra.zero import TAIL, energy_zeros
 from dosmith.targets import Target
 from dosmith.web.messages import Answer, Heat, Query, Row, plain
 
@@ -91,10 +91,11 @@ class Live:
 
     def _zero(self, values: FloatArray) -> tuple[float, float]:
         """Where the energy zero should be, and the gap, eV."""
-        zeros, gaps = energy_zeros(
-            self.recipe.grid.energies, values[None], np.zeros(1), np.array([self.recipe.broadening]), self.recipe.zero
-        )
-        return float(zeros[0]), float(gaps[0])
+        sigma = self.recipe.broadening
+        beyond = np.array([TAIL * sigma])  # where the smeared edge of an insulator's valence band seems to be
+        zeros, gaps = energy_zeros(self.recipe.grid.energies, values[None], beyond, np.array([sigma]), self.recipe.zero)
+        gap = float(gaps[0])
+        return float(zeros[0]) if gap else 0.0, gap
 
     # What is known.
 

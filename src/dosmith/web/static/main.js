@@ -64,6 +64,7 @@ async function ask() {
 
 function show(answer) {
   last = answer;
+  caption();
   lists.show("new", answer.new, answer.notes[0] ?? "Nothing.", took < FAST);
   lists.show("known", answer.known, "No known material satisfies the constraints.", took < FAST);
   elements.show(answer.heat);
