@@ -94,7 +94,7 @@ def drag(page: Page, start: tuple[float, float], *stops: tuple[float, float]) ->
     page.mouse.move(*at(start))
     page.mouse.down()
     for stop in stops:
-        page.mouse.move(*at(stop), steps=5)
+        page.mouse.move(*at(stop), steps=3)
     page.mouse.up()
 
 
