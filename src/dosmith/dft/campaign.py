@@ -164,7 +164,7 @@ def _dask(cluster: str, workers: int) -> Iterator[Any]:
     from dask_jobqueue.slurm import SLURMCluster
 
     with SLURMCluster(cores=1, processes=1, memory="4GB") as jobs, Client(jobs) as client:
-        jobs.scale(workers)
+        jobs.adapt(minimum=workers, maximum=workers)  # a job that dies is sent again
         yield client
 
 
