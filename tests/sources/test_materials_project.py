@@ -189,6 +189,13 @@ def test_kill_minus_nine_midway_nothing_lost_or_doubled(table: Path, tmp_path: P
 # --- the older client, by the shapes of its objects --------------------------------------------------------------
 
 
+class LazyRoute(SimpleNamespace):
+    """A route as the client loads it: it seems to have every attribute."""
+
+    def __getattr__(self, name: str) -> None:
+        return None
+
+
 class OldRester:
     """mp-api until 0.46.0: documents with the task under total, one CompleteDos-like object for each task."""
 
@@ -198,7 +205,7 @@ class OldRester:
                 search=lambda **limits: [SimpleNamespace(model_dump=lambda e=e: e) for e in served.summaries]
             ),
             electronic_structure=SimpleNamespace(search=lambda material_ids, fields: self._tasks(served, material_ids)),
-            electronic_structure_dos=SimpleNamespace(get_dos_from_task_id=behave),
+            electronic_structure_dos=LazyRoute(get_dos_from_task_id=behave),
         )
 
     @staticmethod

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from typing import Any
 
 from dosmith.errors import DosmithError, MissingExtraError, NotFoundError
@@ -69,7 +70,8 @@ class Client:
         self._key, self._table, self._options = key, table, dict(OPTIONS if options is None else options)
         self._sleep = sleep
         self._rester = rester if rester is not None else self._ask(lambda: _rester(key, endpoint))
-        self.has_table = hasattr(self._rester.materials.electronic_structure_dos, "_get_delta_table")
+        by_task = self._rester.materials.electronic_structure_dos.get_dos_from_task_id
+        self.has_table = "run_type" in signature(by_task).parameters
 
     def search(self, query: Query) -> list[dict[str, Any]]:
         """Summaries (`FIELDS`) of the materials with a DOS, each with the task of its DOS in 'dos_task' (None: unknown), by id."""
