@@ -14,10 +14,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dosmith.atomic import write_text
-from dosmith.errors import DosmithError, MissingExtraError
+from dosmith.errors import DosmithError
 from dosmith.settings import DftSettings
 from dosmith.spectra.grid import EnergyGrid
 from dosmith.spectra.standard import Recipe, standardise
@@ -25,8 +23,6 @@ from dosmith.spectra.standard import Recipe, standardise
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
-_FORCE = 0.03
-"""Forces left in a relaxed crystal, eV/Angstrom, at most."""
 _STEPS = 300
 
 
@@ -76,36 +72,19 @@ def verify(structure: Structure, folder: Path, recipe: Recipe, settings: DftSett
 
 def relax(structure: Structure, folder: Path, recipe: Recipe, report: Any) -> dict[str, Any]:
     """Cell and atoms at the lowest energy in the CHGNet potential, and the DOS then to be expected."""
-    try:
-        from ase.filters import FrechetCellFilter
-        from ase.optimize import FIRE
-        from chgnet.model.dynamics import CHGNetCalculator
-    except ImportError:
-        raise MissingExtraError("relaxing a crystal (CHGNet)", "relax") from None
-    from pymatgen.io.ase import AseAtomsAdaptor
-
     from dosmith.crystals.potential import Potential, Relaxed
+    from dosmith.crystals.relaxation import relax as relax_crystal
 
     report("opening the potential")
     potential = Potential()
-    adaptor = AseAtomsAdaptor()
-    atoms = adaptor.get_atoms(structure)
-    atoms.calc = CHGNetCalculator(potential.model, use_device="cpu", on_isolated_atoms="error")
-    first = float(atoms.get_potential_energy()) / len(structure)
-    optimizer = FIRE(FrechetCellFilter(atoms), logfile=None)
-    optimizer.attach(lambda: report(f"step {optimizer.nsteps}, {_force(atoms):.3f} eV/Å left"))
-    try:
-        settled = optimizer.run(fmax=_FORCE, steps=_STEPS)
-    except ValueError as error:  # atoms that fly apart
-        raise DosmithError(f"the crystal falls apart in the potential ({error})") from None
-    relaxed = adaptor.get_structure(atoms)
-    energy = float(atoms.get_potential_energy()) / len(relaxed)
+    found = relax_crystal(structure, potential, report, steps=_STEPS)
+    relaxed, energy = found.structure, found.energy
     report("energies of the elements")
     formation = potential.formation_energy(Relaxed(relaxed, energy))
     before, after = (each.get_space_group_info(symprec=0.05) for each in (structure, relaxed))
     facts = [
-        ("Relaxed", f"in {optimizer.nsteps} steps" if settled else f"not within {_STEPS} steps"),
-        ("Energy gained", f"{1000 * (first - energy):.1f} meV/atom"),
+        ("Relaxed", f"in {found.steps} steps" if found.settled else f"not within {_STEPS} steps"),
+        ("Energy gained", f"{1000 * found.gained:.1f} meV/atom"),
         ("Formation energy", f"{formation:+.3f} eV/atom (CHGNet)"),
         ("Volume", f"{relaxed.volume / len(relaxed):.2f} Å³/atom ({relaxed.volume / structure.volume - 1:+.1%})"),
         ("Space group", f"{after[0]}, as before" if before == after else f"{after[0]}, was {before[0]}"),
@@ -128,10 +107,6 @@ def _expected(structure: Structure, recipe: Recipe) -> list[float] | None:
     if model.recipe.grid != recipe.grid:
         return None
     return [round(float(value), 6) for value in found.vectors[0]]
-
-
-def _force(atoms: Any) -> float:
-    return float(np.linalg.norm(atoms.get_forces(), axis=1).max())
 
 
 def _interrupt(number: int, frame: Any) -> None:
