@@ -1,7 +1,8 @@
-"""Files and folders written whole or not at all."""
+"""Files and folders written whole or not at all, by one program at a time."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from dosmith.errors import LibraryError
 
 
 @contextmanager
@@ -60,6 +63,25 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(retired, ignore_errors=True)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for writing; the lock ends with the process, however it ends.
+
+    Raises:
+        LibraryError: another program holds it.
+        OSError: the folder cannot be written.
+    """
+    with open(folder / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LibraryError(f"another dosmith is writing to {folder}; wait for it, or stop it") from None
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)  # closing alone would not: forked children hold the file too
 
 
 def _sync(folder: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from damage import empty, overwrite_the_end, replace_by_folder, replace_by_text, truncate
 from dosmith import formulas
 from dosmith.errors import LibraryError, NotFoundError
-from dosmith.library import Library, MemoryLibrary, ParquetLibrary, SpectraBlock, write_library
+from dosmith.library import JoinedLibrary, Library, MemoryLibrary, ParquetLibrary, SpectraBlock, shards, write_library
 from dosmith.records import Material
 
 Maker = Callable[..., Material]
@@ -120,6 +120,13 @@ class TestEveryStore:
         assert library.select(crystal_system="hexagonal") == hexagonal
         assert [library.ids[row] for row in library.select(n_elements=1, crystal_system="hexagonal")] == ["Zr-A3"]
         assert library.select(n_elements=7) == []
+        formulas_of = lambda **filters: {library.formulas[row] for row in library.select(**filters)}  # noqa: E731
+        assert formulas_of(elements=["Pt", "Ni"]) == {"Pt", "Ni", "Pt3Ni", "PtNi"}
+        assert formulas_of(require=["Pt", "Ni"]) == {"Pt3Ni", "PtNi"}
+        assert formulas_of(elements=["Al", "Zr", "N"], require=["Al"]) == {"Al", "Al3Zr", "AlN"}
+        assert formulas_of(gap=(3.0, 4.0)) == {"AlN"}
+        assert formulas_of(source="nobody") == set()
+        assert len(library.select(source="synthetic")) == 18
 
     def test_hands_out_every_curve_once_with_spins_summed(self, library: Library, materials: list[Material]) -> None:
         blocks = list(library.spectra())
@@ -155,13 +162,63 @@ class TestEveryStore:
         with pytest.raises(LibraryError, match="'twin' occurs twice"):
             store([make_material("twin", "Pt"), make_material("other", "Ni"), make_material("twin", "Pt3Ni")])
 
+    def test_adds_what_is_new_and_keeps_the_order(self, store: Store, materials: list[Material]) -> None:
+        library = store(materials[:5])
+        assert library.add(materials[3:12]) == [material.id for material in materials[5:12]]
+        assert library.add(materials[:12]) == []
+        for material in materials[12:]:
+            assert library.add([material]) == [material.id]
+        assert library.ids == [material.id for material in materials]
+        assert covered(list(library.spectra())) == list(range(len(materials)))
+        for material in materials:
+            assert_same(library.material(material.id), material)
+
+    def test_adds_all_or_nothing(self, store: Store, materials: list[Material], make_material: Maker) -> None:
+        library = store(materials[:2])
+        with pytest.raises(LibraryError, match="'twin' occurs twice"):
+            library.add([make_material("other", "Ni"), make_material("twin", "Pt"), make_material("twin", "Pt")])
+        assert library.ids == [material.id for material in materials[:2]]
+
+    def test_removes_what_is_named_and_nothing_else(self, store: Store, materials: list[Material]) -> None:
+        library = store(materials)
+        library.remove(["Pt-A1", "uneven-2"])
+        rest = [material for material in materials if material.id not in ("Pt-A1", "uneven-2")]
+        assert library.ids == [material.id for material in rest]
+        assert_same(library.material("bare"), rest[-2])
+        with pytest.raises(NotFoundError):
+            library.remove(["Al-A1", "Pt-A1"])
+        assert "Al-A1" in library
+        library.remove(library.ids)
+        assert len(library) == 0
+        assert library.add(materials) == [material.id for material in materials]
+
+    def test_hands_out_rows_whole(self, library: Library, materials: list[Material]) -> None:
+        rows = [0, 3, 4, 11, 17]
+        found = [row for table in library.tables(rows) for row in table.to_pylist()]
+        assert [row["id"] for row in found] == [materials[row].id for row in rows]
+        assert [fact["formula"] for fact in library.facts(rows)] == [materials[row].formula for row in rows]
+        assert list(library.tables([])) == []
+
+    def test_joins_another(self, store: Store, materials: list[Material]) -> None:
+        joined = JoinedLibrary([store(materials[:7]), store(materials[7:])])
+        assert joined.ids == [material.id for material in materials]
+        assert covered(list(joined.spectra())) == list(range(len(materials)))
+        for block in joined.spectra():
+            for place, row in enumerate(block.rows):
+                np.testing.assert_allclose(block.densities[place], materials[row].spectrum.total, rtol=2e-7, atol=1e-30)
+        for material in materials:
+            assert_same(joined.material(material.id), material)
+        assert [row["id"] for table in joined.tables([2, 9]) for row in table.to_pylist()] == [materials[2].id, materials[9].id]
+        with pytest.raises(LibraryError, match="occurs twice"):
+            JoinedLibrary([store(materials[:7]), store(materials[6:])])
+
     def test_may_be_empty(self, store: Store) -> None:
         library = store([])
         assert len(library) == 0
         assert library.ids == []
         assert list(library.spectra()) == []
         assert library.rows_of(formulas.parse("Pt")) == []
-        assert library.select() == []
+        assert library.select() == library.select(require=["Pt"]) == library.select(elements=["Pt"]) == []
         assert library.summary() == {
             "count": 0,
             "by_n_elements": {},
@@ -344,3 +401,54 @@ class TestParquet:
         assert not list(folder.glob("*.writing"))
         assert ParquetLibrary(folder).damaged == ()
         assert ParquetLibrary(folder).ids == [material.id for material in materials]
+
+
+class TestWriting:
+    def test_small_appends_are_merged(self, tmp_path: Path, make_material: Maker) -> None:
+        library = ParquetLibrary.at(tmp_path / "own", "own")
+        ids = [f"m{number:03d}" for number in range(70)]
+        for identifier in ids:
+            library.add([make_material(identifier, "Pt")])
+        assert library.ids == ParquetLibrary(tmp_path / "own").ids == ids
+        assert len(library.manifest["shards"]) <= 7  # log2(70)
+        assert len(list((tmp_path / "own").glob("*.parquet"))) == len(library.manifest["shards"])
+
+    def test_a_reader_keeps_what_it_opened(self, folder: Path, materials: list[Material], make_material: Maker) -> None:
+        reader, late, writer = ParquetLibrary(folder), ParquetLibrary(folder), ParquetLibrary(folder)
+        assert len(reader) == 18
+        writer.remove([materials[0].id, materials[7].id, materials[17].id])  # each shard is written anew
+        writer.add([make_material("new", "Pd")])
+        for material in materials:
+            assert_same(reader.material(material.id), material)
+        assert late.ids == writer.ids  # it had read the manifest, but no shard yet
+        assert late.damaged == ()
+
+    def test_a_second_writer_is_told(self, folder: Path, make_material: Maker) -> None:
+        first, second = ParquetLibrary(folder), ParquetLibrary(folder)
+        with shards.writing(folder), pytest.raises(LibraryError, match="another dosmith is writing"):
+            first.add([make_material("new", "Pd")])
+        first.add([make_material("one", "Pd")])
+        second.add([make_material("two", "Pd"), make_material("one", "Pd")])  # sees what the first added since
+        assert ParquetLibrary(folder).ids[-2:] == ["one", "two"]
+
+    def test_a_damaged_shard_stays_where_it_is(self, folder: Path, materials: list[Material], make_material: Maker) -> None:
+        whole = nth_shard(folder, 2).read_bytes()
+        truncate(nth_shard(folder, 2))
+        library = ParquetLibrary(folder)
+        library.add([make_material("new", "Pd")])
+        library.remove([materials[0].id])
+        assert [text[:9] for text in library.damaged] == ["part-0002"]
+        nth_shard(folder, 2).write_bytes(whole)
+        assert sorted(ParquetLibrary(folder).ids) == sorted([m.id for m in materials[1:]] + ["new"])
+
+    def test_files_of_others_are_left_alone(self, tmp_path: Path, make_material: Maker) -> None:
+        for name in ("part-0000.parquet", "part-00000-0123abcd-c000.snappy.parquet", "notes.txt"):
+            (tmp_path / name).write_text("mine")
+        orphan = tmp_path / "part-0007-0123abcd.parquet"
+        orphan.write_text("of an append that was killed")
+        library = ParquetLibrary.at(tmp_path, "own")
+        library.add([make_material("new", "Pd")])
+        library.remove(["new"])
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            ".lock", "manifest.json", "notes.txt", "part-0000.parquet", "part-00000-0123abcd-c000.snappy.parquet"
+        ]  # fmt: skip

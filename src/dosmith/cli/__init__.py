@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dosmith.cli import answers, crystals, data, dft, fetch, hydrogen, models, verify, web
+from dosmith.cli import answers, crystals, data, dft, fetch, hydrogen, library, models, verify, web
 from dosmith.errors import DosmithError
 from dosmith.version import __version__
 
@@ -41,7 +41,20 @@ _COMMANDS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
             hydrogen.hydrogen,
         ),
     ),
-    "data": ("Densities of states at hand.", (data.info, data.build_open_set, data.plan, data.survey)),
+    "data": (
+        "Densities of states at hand.",
+        (
+            data.info,
+            library.add,
+            library.list_,
+            library.export,
+            library.verify,
+            library.remove,
+            data.build_open_set,
+            data.plan,
+            data.survey,
+        ),
+    ),
     "data fetch": ("Densities of states of databases, into your own library.", (fetch.mp, fetch.jarvis)),
     "model": ("Trained models.", (models.info,)),
 }
@@ -53,7 +66,7 @@ for _path, (_help, _commands) in _COMMANDS.items():
         _groups[_path] = typer.Typer(name=_name, help=_help, no_args_is_help=True)
         _groups[_parent].add_typer(_groups[_path])
     for _command in _commands:
-        _groups[_path].command()(_command)
+        _groups[_path].command(_command.__name__.strip("_").replace("_", "-"))(_command)
 
 
 @app.callback(invoke_without_command=True)

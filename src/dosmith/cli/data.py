@@ -12,7 +12,7 @@ from dosmith.cli.options import Format, FormatOption, LibraryOption, library_at,
 
 
 def info(library: LibraryOption = None, output: FormatOption = Format.table) -> None:
-    """Tell what the open DOS set, or another library, holds."""
+    """Tell what the open DOS set, or other libraries, hold."""
     opened = library_at(library)
     if output is Format.table:
         from dosmith.report.console import print_library

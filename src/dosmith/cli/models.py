@@ -97,14 +97,18 @@ def benchmark(
     """Reproduce the paper's tables and figures, then test everything on held-out chemistry. Needs dosmith[benchmark,relax,train]."""
     from dosmith.benchmark.page import write
     from dosmith.benchmark.run import run
+    from dosmith.errors import LibraryError
+    from dosmith.library import ParquetLibrary
     from dosmith.report.console import benchmark_progress, print_benchmark
 
-    console = new_console()
+    console, opened = new_console(), library_at(library)
+    if not isinstance(opened, ParquetLibrary):
+        raise LibraryError("the benchmark is of one library; give --library once")
     if output is Format.table:
         with benchmark_progress(console) as progress:
-            results = run(library_at(library), out, settings_of(context), quick, progress)
+            results = run(opened, out, settings_of(context), quick, progress)
     else:
-        results = run(library_at(library), out, settings_of(context), quick)
+        results = run(opened, out, settings_of(context), quick)
     write(results, out)
     if output is Format.json:
         typer.echo(json.dumps(results))

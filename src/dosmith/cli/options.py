@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dosmith.designer import Designer
-    from dosmith.library import ParquetLibrary
+    from dosmith.library import Library, ParquetLibrary
     from dosmith.settings import Settings
 
 
@@ -47,7 +48,16 @@ SystemOption = Annotated[
 ]
 ModelOption = Annotated[str | None, typer.Option("--model", metavar="NAME|DIR", help="Shipped model or checkpoint folder.")]
 LibraryOption = Annotated[
-    Path | None, typer.Option("--library", metavar="DIR", help="Folder of a library in place of the open DOS set.")
+    list[str] | None,
+    typer.Option(
+        "--library",
+        metavar="DIR|mine|open",
+        help="Known materials: a folder, your own library (mine) or the open DOS set; repeat it to join several.  [default: open]",
+    ),
+]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option("--library", metavar="DIR", help="Folder of the library.  [default: your own, in the user's data folder]"),
 ]
 
 
@@ -65,15 +75,37 @@ def settings_of(context: typer.Context) -> Settings:
     return context.obj or load_settings()
 
 
-def library_at(folder: Path | None) -> ParquetLibrary:
-    """The library in a folder; without one the open DOS set."""
-    from dosmith.designer import open_dos_set
+def library_at(names: Sequence[str] | None) -> Library:
+    """The libraries of these names as one; without any the open DOS set."""
+    from dosmith.library import JoinedLibrary
+
+    opened = [_library(name) for name in names or ["open"]]
+    return opened[0] if len(opened) == 1 else JoinedLibrary(opened)
+
+
+def _library(name: str) -> Library:
+    if name == "open":
+        from dosmith.designer import open_dos_set
+
+        return open_dos_set()
+    return own_library(None if name == "mine" else Path(name))
+
+
+def own_library(folder: Path | None, make: bool = False) -> ParquetLibrary:
+    """The library in a folder; without one the user's own. Made when missing, if it may be."""
+    from dosmith.errors import NotFoundError
     from dosmith.library import ParquetLibrary
 
-    return open_dos_set() if folder is None else ParquetLibrary(folder)
+    if folder is None:
+        from platformdirs import user_data_path
+
+        folder = user_data_path("dosmith") / "library"
+        if not make and not folder.exists():
+            raise NotFoundError("you have no library yet; 'dosmith data add FILE' makes one")
+    return ParquetLibrary.at(folder, "my library") if make else ParquetLibrary(folder)
 
 
-def designer_for(context: typer.Context, model: str | None, library: Path | None) -> Designer:
+def designer_for(context: typer.Context, model: str | None, library: Sequence[str] | None) -> Designer:
     """A designer by the names that a person gave."""
     from dosmith.designer import Designer
 

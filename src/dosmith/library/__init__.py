@@ -1,5 +1,5 @@
 """Stores of materials with their densities of states: Parquet shards on disk, and an in-memory twin."""
 
-from dosmith.library.store import Library, MemoryLibrary, ParquetLibrary, SpectraBlock, write_library
+from dosmith.library.store import JoinedLibrary, Library, MemoryLibrary, ParquetLibrary, SpectraBlock, write_library
 
-__all__ = ["Library", "MemoryLibrary", "ParquetLibrary", "SpectraBlock", "write_library"]
+__all__ = ["JoinedLibrary", "Library", "MemoryLibrary", "ParquetLibrary", "SpectraBlock", "write_library"]

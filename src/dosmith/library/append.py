@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from dosmith.atomic import replacing, write_text
 from dosmith.errors import LibraryError
 from dosmith.library import schema
-from dosmith.library.store import MANIFEST, ParquetLibrary
+from dosmith.library.shards import MANIFEST
+from dosmith.library.store import ParquetLibrary
 from dosmith.records import Material
 
 

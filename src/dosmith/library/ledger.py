@@ -7,7 +7,6 @@ the latest.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dosmith.atomic import replacing
+from dosmith.atomic import locked, replacing
 from dosmith.errors import LibraryError
 from dosmith.library import schema
 from dosmith.records import Material
@@ -73,15 +72,8 @@ class Ledger:
         Raises:
             LibraryError: another program holds it.
         """
-        with open(self.folder / ".lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise LibraryError(f"another dosmith is writing to {self.folder}; wait for it, or stop it") from None
-            try:
-                yield
-            finally:
-                fcntl.flock(file, fcntl.LOCK_UN)  # closing alone would not: forked children hold the file too
+        with locked(self.folder):
+            yield
 
     def append(self, outcome: Outcome) -> None:
         """Add one outcome; it is on disk when this returns."""

@@ -1,16 +1,13 @@
 """Libraries: many Materials, found by id, formula and filters; spectra handed out in blocks.
 
-A Parquet library is a folder of shards with a manifest that holds the schema version and the SHA-256 of each shard.
-A damaged shard is named in `damaged` and the rest is served.
+A Parquet library is a folder of shards (`shards.py`). A damaged shard is named in `damaged` and the rest is served.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,13 +19,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.atomic import replacing, write_text
 from dosmith.errors import LibraryError, NotFoundError
 from dosmith.formulas import Composition
-from dosmith.library import schema
+from dosmith.library import schema, shards
 from dosmith.records import Material
 
-MANIFEST = "manifest.json"
 _INDEX_COLUMNS = ("id", "formula", "n_elements", "crystal_system", "prototype", "energy_per_atom", "gap")
 
 FloatArray = NDArray[np.float64]
@@ -75,6 +70,35 @@ class Library:
     def spectra(self) -> Iterator[SpectraBlock]:
         """All curves, in blocks that share a grid, in order of rows."""
         raise NotImplementedError
+
+    def tables(self, rows: Sequence[int]) -> Iterator[pa.Table]:
+        """All columns of the given rows, in order, in parts that fit in memory."""
+        raise NotImplementedError
+
+    def add(self, materials: Sequence[Material]) -> list[str]:
+        """Append the materials whose ids are new; those of known ids are left out. All of them are kept, or none.
+
+        Returns:
+            ids that were added.
+
+        Raises:
+            LibraryError: two of the materials share an id; another program is writing; the disk is full or read-only.
+        """
+        raise NotImplementedError
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Remove the materials of these ids: all of them, or none.
+
+        Raises:
+            NotFoundError: there is no such id.
+            LibraryError: as in `add`.
+        """
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        """What was read before a change counts no more."""
+        for name in [name for name in self.__dict__ if isinstance(getattr(type(self), name, None), cached_property)]:
+            del self.__dict__[name]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -160,14 +184,53 @@ class Library:
         ]
         return sorted(rows, key=lambda row: (energies[row] is None, energies[row] or 0.0, row))
 
-    def select(self, *, n_elements: int | None = None, crystal_system: str | None = None) -> list[int]:
-        """Rows that pass the filters, in order."""
-        counts, systems = self._index["n_elements"], self.crystal_systems
-        return [
-            row
-            for row in range(len(self))
-            if (n_elements is None or counts[row] == n_elements) and (crystal_system is None or systems[row] == crystal_system)
-        ]
+    def select(
+        self,
+        *,
+        elements: Iterable[str] | None = None,
+        require: Iterable[str] = (),
+        n_elements: int | None = None,
+        crystal_system: str | None = None,
+        source: str | None = None,
+        gap: tuple[float, float] | None = None,
+    ) -> list[int]:
+        """Rows that pass the filters, in order.
+
+        Args:
+            elements: only these may take part.
+            require: each of these must.
+            n_elements: how many elements the formula has.
+            crystal_system: cubic, hexagonal, ...
+            source: as `Material.provenance` has it.
+            gap: lowest and highest band gap, eV; rows whose gap is not stated do not pass.
+        """
+        table = self._table(("elements", "n_elements", "crystal_system", "source", "gap"))
+        passes = np.ones(len(table), dtype=bool)
+        lists = table["elements"].combine_chunks()
+        symbols, rows = pc.list_flatten(lists), np.asarray(pc.list_parent_indices(lists))
+
+        def holds(wanted: Iterable[str]) -> NDArray[np.intp]:
+            """How many of the wanted elements each row has."""
+            inside = np.asarray(pc.is_in(symbols, pa.array(list(wanted), pa.string())))
+            return np.bincount(rows[inside], minlength=len(table))
+
+        if elements is not None:
+            passes &= holds(set(elements)) == np.asarray(table["n_elements"])
+        if required := set(require):
+            passes &= holds(required) == len(required)
+        for column, value in (("n_elements", n_elements), ("crystal_system", crystal_system), ("source", source)):
+            if value is not None:
+                passes &= np.asarray(pc.fill_null(pc.equal(table[column], value), False))
+        if gap is not None:
+            gaps = np.asarray(table["gap"], dtype=np.float64)  # NaN where none is stated
+            passes &= (gaps >= gap[0]) & (gaps <= gap[1])
+        return [int(row) for row in np.flatnonzero(passes)]
+
+    FACTS = ("id", "formula", "crystal_system", "prototype", "space_group", "gap", "source", "code", "functional")
+
+    def facts(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """What is told of rows in a list: the columns `FACTS`."""
+        return list(self._table(self.FACTS).take(pa.array(rows, pa.int64())).to_pylist())
 
     def summary(self) -> dict[str, Any]:
         """Counts: how many materials, by number of elements, crystal system, prototype, element and energy above the hull."""
@@ -207,9 +270,31 @@ class MemoryLibrary(Library):
         """All curves, in blocks that share a grid."""
         yield from _blocks(self._whole.select(schema.CURVE_COLUMNS), 0)
 
+    def tables(self, rows: Sequence[int]) -> Iterator[pa.Table]:
+        """All columns of the given rows."""
+        if len(rows):
+            yield self._whole.take(pa.array(rows, pa.int64()))
+
+    def add(self, materials: Sequence[Material]) -> list[str]:
+        """See `Library.add`."""
+        _refuse_doubles([material.id for material in materials])
+        fresh = [material for material in materials if material.id not in self]
+        if fresh:
+            self._whole = pa.concat_tables([self._whole, schema.to_table(fresh)])
+            self._forget()
+        return [material.id for material in fresh]
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """See `Library.remove`."""
+        gone = {self.row_of(identifier) for identifier in ids}
+        self._whole = self._whole.take(pa.array([row for row in range(len(self)) if row not in gone], pa.int64()))
+        self._forget()
+
 
 class ParquetLibrary(Library):
-    """A folder of Parquet shards, read lazily: the index on first use, curves when asked for.
+    """A folder of Parquet shards, read lazily: the manifest at once, the index on first use, curves when asked for.
+
+    Many may read while one writes; a reader sees the library as it was when its index was first used.
 
     Raises:
         NotFoundError: the folder holds no library.
@@ -218,8 +303,22 @@ class ParquetLibrary(Library):
 
     def __init__(self, folder: str | Path, name: str | None = None) -> None:
         self.folder = Path(folder)
-        self.manifest = _read_manifest(self.folder)
+        self.manifest = shards.read_manifest(self.folder)
         self.name = name or self.manifest.get("name", str(self.folder))
+
+    @classmethod
+    def at(cls, folder: str | Path, name: str) -> ParquetLibrary:
+        """The library in a folder; an empty one is made where there is none.
+
+        Raises:
+            LibraryError: it cannot be read, or the folder cannot be written.
+        """
+        folder = Path(folder)
+        if not (folder / shards.MANIFEST).exists():
+            with shards.writing(folder):
+                if not (folder / shards.MANIFEST).exists():  # another program may have been faster
+                    shards.write_manifest(folder, {"name": name}, {})
+        return cls(folder)
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -229,24 +328,14 @@ class ParquetLibrary(Library):
     @cached_property
     def _opened(self) -> tuple[list[tuple[pq.ParquetFile, int]], tuple[str, ...]]:
         """The sound shards with the row each begins at; the damaged ones with the reason."""
-        shards: list[tuple[pq.ParquetFile, int]] = []
-        damaged: list[str] = []
-        first = 0
-        for name, facts in self.manifest["shards"].items():
-            try:
-                content = (self.folder / name).read_bytes()
-            except OSError as error:
-                damaged.append(f"{name}: {error.strerror}")
-                continue
-            if hashlib.sha256(content).hexdigest() != facts["sha256"]:
-                damaged.append(f"{name}: its content is not what was written")
-                continue
-            file = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False)
-            shards.append((file, first))
-            first += file.metadata.num_rows
-        if damaged and not shards:
+        opened, damaged, gone = shards.open_shards(self.folder, self.manifest)
+        while gone and (manifest := shards.read_manifest(self.folder)) != self.manifest:  # rewritten since it was read
+            self.manifest = manifest
+            opened, damaged, gone = shards.open_shards(self.folder, self.manifest)
+        if damaged and not opened:
             raise LibraryError(f"no shard of {self.name} can be read ({damaged[0]}); restore the folder {self.folder}")
-        return shards, tuple(damaged)
+        firsts = np.cumsum([0, *(file.metadata.num_rows for file in opened.values())]).tolist()
+        return list(zip(opened.values(), firsts, strict=False)), tuple(damaged)
 
     @property
     def _shards(self) -> list[tuple[pq.ParquetFile, int]]:
@@ -266,6 +355,77 @@ class ParquetLibrary(Library):
         for file, first in self._shards:
             yield from _blocks(file.read(list(schema.CURVE_COLUMNS), use_threads=False), first)
 
+    def tables(self, rows: Sequence[int]) -> Iterator[pa.Table]:
+        """All columns of the given rows, which increase, shard by shard."""
+        wanted = np.asarray(rows, dtype=np.int64)
+        for file, first in self._shards:
+            inside = wanted[(wanted >= first) & (wanted < first + file.metadata.num_rows)] - first
+            if len(inside):
+                yield file.read(use_threads=False).take(pa.array(inside))
+
+    def add(self, materials: Sequence[Material]) -> list[str]:
+        """See `Library.add`. What was there is not touched until the new shard is on the disk."""
+        _refuse_doubles([material.id for material in materials])
+        with shards.writing(self.folder):
+            self._read_anew()
+            fresh = [material for material in materials if material.id not in self]
+            if fresh:
+                self._replace(shards.append(self.folder, self.manifest, schema.to_table(fresh)))
+        return [material.id for material in fresh]
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """See `Library.remove`. Shards that held one of them are written again without it."""
+        with shards.writing(self.folder):
+            self._read_anew()
+            gone = [identifier for identifier in ids if self.row_of(identifier) >= 0]
+            self._replace(shards.without(self.folder, self.manifest, gone))
+
+    def _read_anew(self) -> None:
+        self._forget()
+        self.manifest = shards.read_manifest(self.folder)
+
+    def _replace(self, written: shards.Shards) -> None:
+        """The library has these shards from now on."""
+        shards.write_manifest(self.folder, self.manifest, written)
+        self._read_anew()
+
+
+class JoinedLibrary(Library):
+    """Several libraries as one, one after another; for reading.
+
+    Raises:
+        LibraryError: two of them hold the same id.
+    """
+
+    def __init__(self, parts: Sequence[Library]) -> None:
+        self.parts = tuple(parts)
+        self.name = " and ".join(part.name for part in self.parts)
+        _refuse_doubles([identifier for part in self.parts for identifier in part.ids])
+        self._firsts = np.cumsum([0, *(len(part) for part in self.parts)]).tolist()
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """Damaged parts of all of them."""
+        return tuple(damage for part in self.parts for damage in part.damaged)
+
+    def _table(self, columns: Sequence[str]) -> pa.Table:
+        return pa.concat_tables([part._table(columns) for part in self.parts])
+
+    def _row(self, row: int) -> dict[str, Any]:
+        place = int(np.searchsorted(self._firsts, row, side="right")) - 1
+        return self.parts[place]._row(row - self._firsts[place])
+
+    def spectra(self) -> Iterator[SpectraBlock]:
+        """All curves, library by library."""
+        for part, first in zip(self.parts, self._firsts, strict=False):
+            for block in part.spectra():
+                yield replace(block, rows=block.rows + first)
+
+    def tables(self, rows: Sequence[int]) -> Iterator[pa.Table]:
+        """All columns of the given rows, which increase."""
+        for part, first in zip(self.parts, self._firsts, strict=False):
+            yield from part.tables([row - first for row in rows if first <= row < first + len(part)])
+
 
 def write_library(
     materials: Iterable[Material],
@@ -274,8 +434,7 @@ def write_library(
     facts: Mapping[str, Any] | None = None,
     rows_per_shard: int = 512,
 ) -> ParquetLibrary:
-    """A new Parquet library in `folder`. Shards are named by content and the manifest is renamed into place last, so that
-    a library already there stays whole until the new one is.
+    """A new Parquet library in `folder`. A library already there stays whole until the new one is.
 
     Args:
         materials: with unique ids.
@@ -286,44 +445,17 @@ def write_library(
 
     Raises:
         LibraryError: two materials share an id.
+        OSError: the folder cannot be written.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    materials = list(materials)
+    folder, materials = Path(folder), list(materials)
     _refuse_doubles([material.id for material in materials])
-    shards: dict[str, dict[str, Any]] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    written: shards.Shards = {}
     for first in range(0, len(materials), rows_per_shard):
-        part = materials[first : first + rows_per_shard]
-        content = io.BytesIO()
-        pq.write_table(schema.to_table(part), content, compression="zstd", compression_level=9)
-        digest = hashlib.sha256(content.getbuffer()).hexdigest()
-        shard = f"part-{first // rows_per_shard:04d}-{digest[:8]}.parquet"
-        shards[shard] = {"rows": len(part), "bytes": len(content.getbuffer()), "sha256": digest}
-        with replacing(folder / shard) as file:
-            file.write(content.getbuffer())
-    manifest = {"schema_version": schema.VERSION, "name": name, **(facts or {}), "rows": len(materials), "shards": shards}
-    write_text(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
-    for stale in folder.glob("part-*.parquet"):
-        if stale.name not in shards:
-            stale.unlink()
+        table = schema.to_table(materials[first : first + rows_per_shard])
+        written |= shards.write_shard(folder, first // rows_per_shard, table)
+    shards.write_manifest(folder, {"name": name, **(facts or {})}, written)
     return ParquetLibrary(folder)
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise NotFoundError(f"{folder} holds no library (no {MANIFEST} in it)") from None
-    except (OSError, ValueError) as error:
-        raise LibraryError(f"the manifest of {folder} is damaged: {error}") from None
-    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
-    if not isinstance(version, int) or not isinstance(manifest.get("shards"), dict):
-        raise LibraryError(f"the manifest of {folder} is damaged: it names no schema version and shards")
-    if version > schema.VERSION:
-        raise LibraryError(
-            f"{folder} was written by a newer dosmith (schema {version}, this one reads {schema.VERSION}): upgrade dosmith"
-        )
-    return dict(manifest)
 
 
 def _blocks(table: pa.Table, first_row: int) -> Iterator[SpectraBlock]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
+    from dosmith.adding import Addition
     from dosmith.benchmark.jobs import Job
     from dosmith.designer import Design, Neighbour
     from dosmith.dft.engine import Calculation
@@ -123,6 +125,48 @@ def print_library(console: Console, library: Library) -> None:
         counts = "  ".join(f"{key} {count:,}" for key, count in summary[name].items())
         console.print(f"  [dim]{label}[/dim]  {counts}", highlight=False)
     print_damage(console, library)
+
+
+class AdditionsPrinter:
+    """Tells of files as they are added: a line for what was added or skipped, a count for the rest; use with `with`."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.outcomes: Counter[str] = Counter()
+        self._status = console.status("reading")
+
+    def __enter__(self) -> AdditionsPrinter:
+        self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
+
+    def show(self, addition: Addition) -> None:
+        """One more file."""
+        self.outcomes[addition.outcome] += 1
+        self._status.update(self.counts())
+        told = ": ".join(text for text in (addition.file, addition.id, addition.reason) if text)
+        self.console.print(f"{addition.outcome}  {told}", highlight=False, markup=False, soft_wrap=True)
+
+    def counts(self) -> str:
+        """How many files came to what."""
+        return ", ".join(f"{self.outcomes[name]:,} {name}" for name in ("added", "already there", "skipped"))
+
+
+def print_materials(console: Console, facts: Sequence[Mapping[str, Any]]) -> None:
+    """Materials of a library, one a line."""
+    table = _table(f"{len(facts):,} materials")
+    for name in ("id", "formula", "crystal system", "prototype", "gap (eV)", "source"):
+        table.add_column(name, justify="right" if name.startswith("gap") else "left")
+    for row in facts:
+        gap = "" if row["gap"] is None else f"{row['gap']:.2f}"
+        table.add_row(
+            *(_escape(str(row[name] or "")) for name in ("id", "formula", "crystal_system", "prototype")),
+            gap,
+            row["source"] or "",
+        )
+    console.print(table)
 
 
 def print_damage(console: Console, library: Library) -> None:

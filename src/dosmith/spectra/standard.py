@@ -11,7 +11,6 @@ move with the curve's own zero, and one matrix product spreads the fine bins ove
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -92,27 +91,6 @@ def standardise(spectrum: Spectrum, recipe: Recipe | None = None) -> StandardSpe
     return StandardSpectrum(values, recipe, zero, gap, coverage, _steps(spectrum, recipe, zero, gap, coverage))
 
 
-def standardise_all(spectra: Sequence[Spectrum], recipe: Recipe | None = None) -> FloatArray:
-    """Many DOS as vectors, shape (len(spectra), levels); those on one common grid go through in one batch.
-
-    Raises:
-        SpectrumError: one of them cannot be standardised.
-    """
-    recipe = recipe or Recipe()
-    values = np.empty((len(spectra), recipe.grid.levels))
-    groups: dict[bytes, list[int]] = {}
-    for index, spectrum in enumerate(spectra):
-        groups.setdefault(spectrum.energies.tobytes(), []).append(index)
-    for members in groups.values():
-        energies = spectra[members[0]].energies
-        densities = np.stack([spectra[i].total for i in members])
-        fermi = np.array([spectra[i].fermi for i in members])
-        broadening = np.array([spectra[i].broadening for i in members])
-        zeros, _ = energy_zeros(energies, densities, fermi, broadening, recipe.zero)
-        values[members] = standardise_batch(energies, densities, zeros, broadening, recipe)
-    return values
-
-
 def standardise_batch(
     energies: FloatArray, densities: FloatArray, zeros: FloatArray, broadening: FloatArray | float, recipe: Recipe | None = None
 ) -> FloatArray:
@@ -159,7 +137,7 @@ def standardise_library(library: Library, recipe: Recipe | None = None) -> tuple
     rows, values = [np.empty(0, dtype=np.intp)], [np.empty((0, recipe.grid.levels))]
     for block in library.spectra():
         zeros, _ = energy_zeros(block.energies, block.densities, block.fermi, block.broadening, recipe.zero)
-        fits = _coverage(block.energies, zeros, recipe.grid) >= recipe.min_coverage
+        fits = _coverage(block.energies, zeros, recipe.grid) >= recipe.min_coverage - 1e-9
         binned = _binned(block.energies, block.densities[fits], zeros[fits], block.broadening[fits], recipe)
         area = binned.sum(axis=1) * recipe.grid.step
         rows.append(block.rows[fits][area > 0])

@@ -1,0 +1,155 @@
+"""Files of other programs into a library: what was added, what was there already, what was skipped and why."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from dosmith import formulas
+from dosmith.errors import DosmithError, FormulaError, SpectrumError
+from dosmith.formulas import Composition
+from dosmith.library import Library
+from dosmith.records import Material, Spectrum
+from dosmith.settings import FileSettings
+from dosmith.sources.files import FileDos, printable, read_dos, read_folder
+from dosmith.spectra.zero import energy_zeros
+
+_JARGON = {"SCF", "NSCF", "SOC", "SP", "U"}
+"""Words in names of files that are formulas only by chance."""
+BATCH = 64
+"""Files of one append: a kill loses at most these, and they are read again by the next run."""
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What became of one file.
+
+    Attributes:
+        file: its path.
+        outcome: added, already there, or skipped.
+        id: of the material; None when skipped.
+        reason: why it was skipped, or what was assumed.
+    """
+
+    file: str
+    outcome: str
+    id: str | None
+    reason: str | None
+
+
+def add_files(
+    library: Library,
+    paths: Sequence[Path],
+    *,
+    composition: Composition | None = None,
+    fermi: float | None = None,
+    broadening: float | None = None,
+    files: FileSettings | None = None,
+) -> Iterator[Addition]:
+    """Add every density of states in files and folders; those already there are known by their curve, whatever the file is called.
+
+    Args:
+        library: to add to.
+        paths: files of any format of docs/formats.md, or folders of such, with those below them.
+        composition: of files that name no atoms; without it, it is read off the name of the file or of its folder.
+        fermi: Fermi level on the files' energy axis, eV, in place of the stated one.
+        broadening: Gaussian sigma that the curves already carry, eV.
+        files: limits on files.
+
+    Raises:
+        LibraryError: the library cannot be written.
+    """
+    limit = (files or FileSettings()).max_mebibytes
+    batch: list[tuple[Path, Material, str | None]] = []
+    for path, found in _read(paths, fermi, broadening, limit):
+        if isinstance(found, DosmithError):
+            yield _skipped(path, found)
+            continue
+        try:
+            material, assumed = _material(path, found, composition)
+        except DosmithError as error:
+            yield _skipped(path, error)
+            continue
+        batch.append((path, material, assumed))
+        if len(batch) == BATCH:
+            yield from _append(library, batch)
+            batch = []
+    yield from _append(library, batch)
+
+
+def _read(
+    paths: Sequence[Path], fermi: float | None, broadening: float | None, limit: int
+) -> Iterator[tuple[Path, FileDos | DosmithError]]:
+    for path in paths:
+        if path.is_dir():
+            for file, found in read_folder(path, max_mebibytes=limit):
+                if (isinstance(found, FileDos) and (fermi is not None or broadening is not None)) or (
+                    isinstance(found, SpectrumError) and fermi is not None
+                ):
+                    yield file, _reading(file, fermi, broadening, limit)
+                else:
+                    yield file, found
+        else:
+            yield path, _reading(path, fermi, broadening, limit)
+
+
+def _reading(path: Path, fermi: float | None, broadening: float | None, limit: int) -> FileDos | DosmithError:
+    try:
+        return read_dos(path, fermi=fermi, broadening=broadening or 0.0, max_mebibytes=limit)
+    except DosmithError as error:
+        return error
+
+
+def _skipped(path: Path, error: DosmithError) -> Addition:
+    return Addition(printable(path), "skipped", None, str(error).removeprefix(printable(path)).lstrip(": "))
+
+
+def _append(library: Library, batch: Sequence[tuple[Path, Material, str | None]]) -> Iterator[Addition]:
+    unique = {material.id: material for _, material, _ in reversed(batch)}  # the first of equals
+    added = set(library.add(list(reversed(unique.values())))) if unique else set()
+    for path, material, assumed in batch:
+        outcome = "added" if material.id in added else "already there"
+        added.discard(material.id)  # the same curve once more in this batch
+        yield Addition(printable(path), outcome, material.id, assumed)
+
+
+def _material(path: Path, found: FileDos, given: Composition | None) -> tuple[Material, str | None]:
+    """The material in a file, and what was assumed of it."""
+    composition, assumed = found.composition or given, None
+    if composition is None:
+        composition = _composition_in_name(path)
+        assumed = f"composition {formulas.write(composition)} from the name"
+    spectrum = found.spectrum
+    provenance = {"source": found.format, "file": printable(path.name)} | ({"composition_from": "name"} if assumed else {})
+    if spectrum.gap is None:
+        _, gaps = energy_zeros(
+            spectrum.energies, spectrum.total[None, :], np.array([spectrum.fermi]), np.array([spectrum.broadening])
+        )
+        spectrum = replace(spectrum, gap=float(gaps[0]))
+        provenance["gap_from"] = "curve"
+    return Material(identifier(composition, spectrum), composition, spectrum, provenance=provenance), assumed
+
+
+def identifier(composition: Composition, spectrum: Spectrum) -> str:
+    """An id made of formula and curve, the same wherever and whenever the curve is read."""
+    digest = hashlib.sha256(np.asarray(spectrum.energies - spectrum.fermi, dtype=np.float32).tobytes())
+    digest.update(np.asarray(spectrum.densities, dtype=np.float32).tobytes())
+    return f"{formulas.write(composition)}-{digest.hexdigest()[:10]}"
+
+
+def _composition_in_name(path: Path) -> Composition:
+    """The formula that a file, or else its folder, is named after: Pt3Ni.dos, run-Pt3Ni.csv, Pt3Ni/DOSCAR.
+
+    Raises:
+        FormulaError: neither is named so.
+    """
+    for name in (path.name, path.absolute().parent.name):
+        words = {word for word in re.split(r"[^A-Za-z0-9]", name) if formulas.looks_like_formula(word)} - _JARGON
+        if len(words) == 1:
+            return formulas.parse(words.pop())
+    raise FormulaError("names no atoms; give --formula, or name the file or its folder after the formula")

@@ -1,0 +1,158 @@
+"""The files of a Parquet library: shards, and a manifest with the schema version and the SHA-256 of each shard.
+
+A shard is named by its content and never changed. To change the library is to write new shards beside the old, sync them,
+and rename a new manifest into place: a kill at any moment leaves the old library or the new one. What the manifest does not
+name is swept away by the next writer. Nothing depends on the clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dosmith.atomic import locked, replacing, write_text
+from dosmith.errors import LibraryError, NotFoundError
+from dosmith.library import schema
+
+MANIFEST = "manifest.json"
+ROWS = 4096
+"""Materials in a shard that others are merged into, at most."""
+_OURS = re.compile(r"part-(\d{4,})-[0-9a-f]{8}\.parquet|\.(part-\d{4,}-[0-9a-f]{8}\.parquet|manifest\.json)\.writing")
+Shards = dict[str, dict[str, Any]]
+"""Rows, bytes and SHA-256 of each shard by name, in order of rows."""
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Hold the folder, made when missing, for writing.
+
+    Raises:
+        LibraryError: another program holds it, or it cannot be written: the message says why.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            yield
+    except OSError as error:
+        why = error.strerror or error
+        raise LibraryError(
+            f"{folder} cannot be written ({why}); what was there is untouched, what was to be added is not"
+        ) from None
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a library.
+
+    Raises:
+        NotFoundError: there is none.
+        LibraryError: it is damaged, or of a newer dosmith.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFoundError(f"{folder} holds no library (no {MANIFEST} in it)") from None
+    except (OSError, ValueError) as error:
+        raise LibraryError(f"the manifest of {folder} is damaged: {error}") from None
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if not isinstance(version, int) or not isinstance(manifest.get("shards"), dict):
+        raise LibraryError(f"the manifest of {folder} is damaged: it names no schema version and shards")
+    if version > schema.VERSION:
+        raise LibraryError(
+            f"{folder} was written by a newer dosmith (schema {version}, this one reads {schema.VERSION}): upgrade dosmith"
+        )
+    return dict(manifest)
+
+
+def write_manifest(folder: Path, facts: Mapping[str, Any], shards: Shards) -> None:
+    """From now on the library is these shards; files that belong to no shard go. `facts`: its name, licence, ..."""
+    kept = {key: value for key, value in facts.items() if key not in ("schema_version", "rows", "shards")}
+    rows = sum(shard["rows"] for shard in shards.values())
+    manifest = {"schema_version": schema.VERSION, **kept, "rows": rows, "shards": shards}
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+    for path in folder.iterdir():
+        if _OURS.fullmatch(path.name) and path.name not in shards and path.is_file():
+            path.unlink(missing_ok=True)
+
+
+def write_shard(folder: Path, number: int, table: pa.Table) -> Shards:
+    """Write one shard; it is on the disk when this returns, and part of the library when a manifest names it."""
+    content = io.BytesIO()
+    pq.write_table(table, content, compression="zstd", compression_level=9)
+    digest = hashlib.sha256(content.getbuffer()).hexdigest()
+    name = f"part-{number:04d}-{digest[:8]}.parquet"
+    with replacing(folder / name) as file:
+        file.write(content.getbuffer())
+    return {name: {"rows": len(table), "bytes": len(content.getbuffer()), "sha256": digest}}
+
+
+def open_shards(folder: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, pq.ParquetFile], list[str], bool]:
+    """The sound shards by name; the damaged ones with the reason; whether one is gone.
+
+    A shard stays open, so that it can be read after another program has replaced it.
+    """
+    opened: dict[str, pq.ParquetFile] = {}
+    damaged: list[str] = []
+    gone = False
+    for name, facts in manifest["shards"].items():
+        try:
+            with open(folder / name, "rb") as file:
+                sound = hashlib.file_digest(file, "sha256").hexdigest() == facts["sha256"]
+            if sound:  # read from the disk when asked for, not mapped: a file cut short later is an error, not a crash
+                opened[name] = pq.ParquetFile(pa.OSFile(os.fsencode(folder / name)), pre_buffer=False)
+            else:
+                damaged.append(f"{name}: its content is not what was written")
+        except OSError as error:
+            damaged.append(f"{name}: {error.strerror or error}")
+            gone = gone or isinstance(error, FileNotFoundError)
+    return opened, damaged, gone
+
+
+def append(folder: Path, manifest: Mapping[str, Any], table: pa.Table) -> Shards:
+    """The shards with the table's rows behind them, written. Small shards at the end are merged with the new rows, so that
+    a library of n rows has about n / ROWS + log2(ROWS) of them however it was filled."""
+    shards: Shards = dict(manifest["shards"])
+    number = _next_number(shards)
+    tables = [table]
+    while shards:
+        name, rows = next(reversed(shards)), sum(map(len, tables))
+        if shards[name]["rows"] > min(rows, ROWS - rows):
+            break
+        sound, _, _ = open_shards(folder, {"shards": {name: shards[name]}})
+        if not sound:  # a damaged shard stays as it is: someone may have a copy
+            break
+        tables.insert(0, sound[name].read(use_threads=False))
+        del shards[name]
+    whole = pa.concat_tables(tables)
+    for first in range(0, len(whole), ROWS):
+        shards |= write_shard(folder, number + first // ROWS, whole.slice(first, ROWS))
+    return shards
+
+
+def without(folder: Path, manifest: Mapping[str, Any], ids: Sequence[str]) -> Shards:
+    """The shards without the rows of these ids, written where they held one."""
+    gone = pa.array(list(ids), pa.string())
+    number = _next_number(manifest["shards"])
+    opened, _, _ = open_shards(folder, manifest)
+    shards: Shards = {}
+    for name, facts in manifest["shards"].items():
+        if name not in opened or not pc.any(held := pc.is_in(opened[name].read(["id"], use_threads=False)["id"], gone)).as_py():
+            shards[name] = facts
+        elif len(rest := opened[name].read(use_threads=False).filter(pc.invert(held))):
+            shards |= write_shard(folder, number, rest)
+            number += 1
+    return shards
+
+
+def _next_number(shards: Mapping[str, Any]) -> int:
+    return 1 + max((int(name.split("-")[1]) for name in shards), default=-1)

@@ -1,0 +1,153 @@
+"""Files into a library, from Python and from the command line."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from dosmith import formulas
+from dosmith.adding import BATCH, Addition, add_files
+from dosmith.library import MemoryLibrary, ParquetLibrary
+
+FIXTURES = Path(__file__).parent / "fixtures"
+VASPRUN = FIXTURES / "vasprun-AlN.xml.gz"
+ENERGIES = np.linspace(-10, 10, 401)
+
+
+def table(path: Path, centre: float = -2.0, head: str = "energy,dos") -> Path:
+    """A metal's DOS as CSV."""
+    rows = zip(ENERGIES, 0.3 + 4 * np.exp(-((ENERGIES - centre) ** 2)), strict=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([head, *(f"{e:.3f},{d:.6f}" for e, d in rows)]))
+    return path
+
+
+def outcomes(additions: list[Addition]) -> list[str]:
+    return [addition.outcome for addition in additions]
+
+
+def test_a_file_is_added_once_whatever_its_name(tmp_path: Path) -> None:
+    library = MemoryLibrary([])
+    copy = shutil.copy(VASPRUN, tmp_path / "again.gz")
+    plain = tmp_path / "plain.xml"
+    plain.write_bytes(gzip.decompress(VASPRUN.read_bytes()))
+    assert outcomes(list(add_files(library, [VASPRUN, copy]))) == ["added", "already there"]
+    (again,) = add_files(library, [plain])
+    assert (again.outcome, again.id) == ("already there", library.ids[0])
+    material = library.material(library.ids[0])
+    assert material.formula == "AlN"
+    assert material.provenance == {"source": "vasprun.xml", "file": VASPRUN.name, "gap_from": "curve"}
+    assert material.spectrum.gap == pytest.approx(4.18, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "formula"),
+    [("Pt3Ni.csv", "Pt3Ni"), ("run-MgO-ase.dat", "MgO"), ("NSCF_Pd.csv", "Pd"), ("PtNi3/dos.csv", "Ni3Pt"), ("Ni-Pt.csv", None)],
+)
+def test_the_name_tells_the_composition_where_the_file_does_not(tmp_path: Path, name: str, formula: str | None) -> None:
+    library = MemoryLibrary([])
+    (found,) = add_files(library, [table(tmp_path / "results" / name)])
+    if formula is None:
+        assert (found.outcome, found.id) == ("skipped", None)
+        assert "--formula" in str(found.reason)
+        (found,) = add_files(library, [tmp_path / "results" / name], composition=formulas.parse("NiPt"))
+        assert (found.outcome, found.reason) == ("added", None)
+    else:
+        assert library.formulas == [formula]
+        assert found.reason == f"composition {formula} from the name"
+
+
+def test_a_folder_tells_of_every_file(tmp_path: Path) -> None:
+    for number in range(BATCH + 3):
+        table(tmp_path / f"Pt-{number:03d}.csv", -3 + number / 30)
+    table(tmp_path / "deep" / "Pt-copy.csv", -3)
+    (tmp_path / "notes.txt").write_text("what I did\n")
+    (tmp_path / "Ni.csv").write_text("energy,dos\n1,2\n")
+    found = list(add_files(library := MemoryLibrary([]), [tmp_path]))
+    assert len(library) == BATCH + 3
+    assert sorted(outcomes(found)) == ["added"] * (BATCH + 3) + ["already there"] + ["skipped"] * 2
+    assert all(a.reason for a in found if a.outcome == "skipped")
+    assert outcomes(list(add_files(library, [tmp_path]))).count("already there") == BATCH + 4
+
+
+def test_options_go_before_what_files_say(tmp_path: Path) -> None:
+    library = MemoryLibrary([])
+    list(add_files(library, [table(tmp_path / "Pt.csv")], fermi=1.0, broadening=0.2))
+    list(add_files(library, [tmp_path], fermi=2.0))
+    spectra = [library.material(identifier).spectrum for identifier in library.ids]
+    assert [(s.fermi, s.broadening) for s in spectra] == [(1.0, 0.2), (2.0, 0.0)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux")
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    home = Path(os.fsdecode(os.fsencode(tmp_path) + b"/r\xe9sultats"))
+    path = table(home / os.fsdecode(b"Pt-\xff\n.csv"))
+    library = ParquetLibrary.at(home / os.fsdecode(b"\xe4"), "own")
+    (found,) = add_files(library, [path])
+    assert (found.outcome, found.file) == ("added", f"{tmp_path}/r?sultats/Pt-??.csv")
+    assert ParquetLibrary(library.folder).material(str(found.id)).provenance["file"] == "Pt-??.csv"
+
+
+def run(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"XDG_DATA_HOME": str(home), "COLUMNS": "120"}
+    command = [sys.executable, "-m", "dosmith", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+
+
+def answer(*arguments: object, home: Path) -> str:
+    result = run(*arguments, home=home)
+    assert (result.returncode, result.stderr) == (0, "")
+    return result.stdout
+
+
+def test_the_commands_from_first_to_last(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for words in (("data", "list"), ("similar", "AlN", "--library", "mine")):
+        result = run(*words, home=home)
+        assert result.returncode == 2
+        assert "you have no library yet" in result.stderr
+    table(tmp_path / "files" / "Pt3Ni.csv")
+    added = json.loads(answer("data", "add", VASPRUN, tmp_path / "files", "--format", "json", home=home))
+    assert [row["outcome"] for row in added] == ["added", "added"]
+    assert "0 added, 2 already there, 0 skipped; 2 materials" in answer("data", "add", VASPRUN, tmp_path / "files", home=home)
+    rows = list(csv.DictReader(io.StringIO(answer("data", "list", "--format", "csv", home=home))))
+    assert [row["formula"] for row in rows] == ["AlN", "Pt3Ni"]
+    assert "Pt3Ni" not in (text := answer("data", "list", "--gap", "1:", home=home)) and "AlN" in text
+    assert json.loads(answer("data", "list", "--elements", "Pt,Ni", "--format", "json", home=home))[0]["id"] == rows[1]["id"]
+    assert "all as they were written" in answer("data", "verify", home=home)
+
+    both = json.loads(
+        answer("similar", VASPRUN, "--library", "open", "--library", "mine", "--format", "json", "--top", 40, home=home)
+    )
+    assert both["similar"][0]["id"] == rows[0]["id"]
+    assert len(both["similar"]) == 40
+    mine = json.loads(answer("similar", rows[1]["id"], "--library", "mine", "--format", "json", home=home))
+    assert [row["formula"] for row in mine["similar"]] == ["Pt3Ni", "AlN"]
+
+    for ending in ("parquet", "jsonl", "csv"):
+        answer("data", "export", tmp_path / f"out.{ending}", home=home)
+    assert pq.read_table(tmp_path / "out.parquet")["id"].to_pylist() == [row["id"] for row in rows]
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert lines[1]["provenance"]["composition_from"] == "name"
+    exported = list(csv.DictReader((tmp_path / "out.csv").open()))
+    assert [float(v) for v in exported[1]["dos_up"].split()] == lines[1]["dos_up"]
+    assert run("data", "export", tmp_path / "out.txt", home=home).returncode == 2
+
+    assert "1 removed; 1 materials" in answer("data", "remove", rows[0]["id"], home=home)
+    assert run("data", "remove", rows[0]["id"], home=home).returncode == 2
+    (shard,) = (home / "dosmith" / "library").glob("part-*.parquet")
+    shard.write_bytes(shard.read_bytes()[:-100])
+    result = run("data", "verify", home=home)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert shard.name in result.stderr
