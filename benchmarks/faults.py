@@ -245,7 +245,7 @@ def clock_backwards(folder: Path, random: np.random.Generator) -> int:
     """The clock jumps back by up to ten years between appends, and files seem to be of the future."""
     now = time.time()
     for number in range(START, START + 3):
-        with mock.patch.object(time, "time", lambda: now - random.uniform(0, 3e8)):
+        with mock.patch.object(time, "time", return_value=now - random.uniform(0, 3e8)):
             ParquetLibrary(folder).add([material(number)])
         for path in folder.iterdir():
             os.utime(path, (now + 1e8, now + 1e8 * random.random()))
