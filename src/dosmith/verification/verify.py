@@ -269,7 +269,8 @@ def add_to_library(checked: Iterable[Checked], folder: Path) -> int:
     Raises:
         LibraryError: the folder holds a damaged library.
     """
-    from dosmith.library.store import MANIFEST, ParquetLibrary, write_library
+    from dosmith.library.shards import MANIFEST
+    from dosmith.library.store import ParquetLibrary, write_library
 
     known: dict[str, Material] = {}
     name = folder.name
