@@ -15,6 +15,7 @@ from dosmith.crystals.molecules import molecule
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.dft.plan import Entry
 from dosmith.dft.vasp import read_runs, write_runs
+from dosmith.errors import DosmithError, NotFoundError
 from dosmith.library.stability import MOLECULE
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "vasprun-AlN.xml.gz"
@@ -78,10 +79,9 @@ class TestRead:
         assert "truncated" in reasons["AlN-B3"]
 
 
-@pytest.mark.parametrize("name", ["file"])
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, name: str) -> None:
-    from dosmith.errors import DosmithError
-
-    (tmp_path / name).write_text("")
+def test_folders_that_cannot_be_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
     with pytest.raises(DosmithError, match="cannot write"):
-        write_runs([entry("A1", "Pt")], tmp_path / name)
+        write_runs([entry("A1", "Pt")], tmp_path / "file")
+    with pytest.raises(NotFoundError, match="no folder"):
+        read_runs([entry("A1", "Pt")], tmp_path / "nowhere")

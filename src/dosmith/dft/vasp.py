@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dosmith.atomic import write_text
 from dosmith.dft.plan import Entry
-from dosmith.errors import DosmithError, FileFormatError
+from dosmith.errors import DosmithError, FileFormatError, NotFoundError
 from dosmith.library.stability import MOLECULE
 from dosmith.records import Material
 from dosmith.sources.files import load_dos
@@ -85,7 +85,12 @@ def read_runs(entries: Sequence[Entry], folder: Path) -> tuple[dict[str, Materia
     Args:
         entries: that were written.
         folder: where `write_runs` wrote them; `dos/vasprun.xml` (or `.gz`) of each is read.
+
+    Raises:
+        NotFoundError: there is no such folder.
     """
+    if not folder.is_dir():
+        raise NotFoundError(f"there is no folder {folder}; 'dosmith verify DIR --engine vasp' writes runs, and says where")
     found: dict[str, Material] = {}
     reasons: dict[str, str] = {}
     for entry in entries:
