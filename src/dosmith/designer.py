@@ -157,6 +157,12 @@ class Designer:
         return standardise_library(self.library, self.checkpoint.recipe)
 
     @cached_property
+    def _squares(self) -> FloatArray:
+        """Sum of squares of each standard vector, shape (M,)."""
+        vectors = self.standard[1]
+        return np.asarray(np.einsum("ij,ij->i", vectors, vectors))
+
+    @cached_property
     def _places(self) -> dict[int, int]:
         """Row of the library -> place among the standard vectors."""
         return {int(row): place for place, row in enumerate(self.standard[0])}
@@ -304,13 +310,19 @@ class Designer:
         return self._neighbours(found, scores, metric, _whole(top), crystal_system)
 
     def _scores(self, target: Target, metric: str, window: Window | None, weights: FloatArray | None) -> FloatArray:
-        return self._alike(target, self.standard[1], metric, window, weights)
+        return self._alike(target, self.standard[1], metric, window, weights, self._squares)
 
     def _alike(
-        self, target: Target, vectors: FloatArray, metric: str, window: Window | None, weights: FloatArray | None
+        self,
+        target: Target,
+        vectors: FloatArray,
+        metric: str,
+        window: Window | None,
+        weights: FloatArray | None,
+        squares: FloatArray | None = None,
     ) -> FloatArray:
         grid = self.checkpoint.recipe.grid
-        return similarity(target.standard.values, vectors, metric, grid=grid, window=window, weights=weights)
+        return similarity(target.standard.values, vectors, metric, grid=grid, window=window, weights=weights, squares=squares)
 
     def _known(self, scores: FloatArray, crystal_system: str | None) -> dict[Composition, float]:
         """Similarity of each composition's best known spectrum of the crystal system."""

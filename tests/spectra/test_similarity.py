@@ -167,3 +167,14 @@ def test_what_cannot_be_compared_is_refused(target: np.ndarray, others: np.ndarr
     with pytest.raises(SpectrumError, match=why) as refusal:
         alike(target, others, **options)
     assert "\n" not in str(refusal.value)
+
+
+def test_known_squares_change_nothing() -> None:
+    random = np.random.default_rng(5)
+    vectors = random.random((40, 151))
+    squares = (vectors**2).sum(axis=1)
+    weights = random.random(151)
+    for metric in METRICS:
+        for options in ({}, {"weights": weights}, {"window": Window(-3.0, 1.0)}):
+            plain = similarity(vectors[3], vectors, metric, **options)
+            np.testing.assert_allclose(similarity(vectors[3], vectors, metric, squares=squares, **options), plain, rtol=1e-12)

@@ -25,6 +25,7 @@ def similarity(
     grid: EnergyGrid | None = None,
     window: Window | None = None,
     weights: FloatArray | None = None,
+    squares: FloatArray | None = None,
 ) -> FloatArray:
     """Similarity of the target to each of the others.
 
@@ -35,6 +36,8 @@ def similarity(
         grid: the levels' energies.
         window: levels outside do not count.
         weights: not negative, one for each level, shape (levels,).
+        squares: sum of squares of each of the others, shape (M,), if they are known; spares half the time where neither
+            window nor weights are given, and is not used where they are.
 
     Returns:
         shape (M,).
@@ -55,32 +58,38 @@ def similarity(
         weight = np.empty(0)
     if weight.shape != (grid.levels,) or not np.isfinite(weight).all() or weight.min() < 0:
         raise SpectrumError(f"weights must be {grid.levels} finite numbers of 0 or more, one for each level")
+    if window is not None or weights is not None:
+        squares = None
     if window is not None:
         weight = weight * window.mask(grid)
     if not (target * weight).any():
         raise SpectrumError("the target is zero wherever the window and weights let it count")
-    return METRICS[metric](target, others, weight, grid.step)
+    return METRICS[metric](target, others, weight, grid.step, squares)
 
 
-def _inner_products(target: FloatArray, others: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+def _inner_products(
+    target: FloatArray, others: FloatArray, weight: FloatArray, squares: FloatArray | None
+) -> tuple[FloatArray, FloatArray, float]:
     product = others @ (weight * target)
-    norms = np.einsum("ij,ij,j->i", others, others, weight)
+    norms = np.einsum("ij,ij,j->i", others, others, weight) if squares is None else squares
     return product, norms, float(target @ (weight * target))
 
 
-def _cosine(target: FloatArray, others: FloatArray, weight: FloatArray, step: float) -> FloatArray:
+def _cosine(target: FloatArray, others: FloatArray, weight: FloatArray, step: float, squares: FloatArray | None) -> FloatArray:
     """Bang et al. 2024, equation 2."""
-    product, norms, norm = _inner_products(target, others, weight)
+    product, norms, norm = _inner_products(target, others, weight, squares)
     return np.asarray(product / np.sqrt(np.where(norms > 0, norms, np.inf) * norm))
 
 
-def _tanimoto(target: FloatArray, others: FloatArray, weight: FloatArray, step: float) -> FloatArray:
+def _tanimoto(target: FloatArray, others: FloatArray, weight: FloatArray, step: float, squares: FloatArray | None) -> FloatArray:
     """Kuban et al., Sci. Data 9, 646 (2022), on the curve as pymatgen's DOS fingerprint does: a.b / (a.a + b.b - a.b)."""
-    product, norms, norm = _inner_products(target, others, weight)
+    product, norms, norm = _inner_products(target, others, weight, squares)
     return np.asarray(product / (norms + norm - product))
 
 
-def _wasserstein(target: FloatArray, others: FloatArray, weight: FloatArray, step: float) -> FloatArray:
+def _wasserstein(
+    target: FloatArray, others: FloatArray, weight: FloatArray, step: float, squares: FloatArray | None
+) -> FloatArray:
     """1 / (1 + W), W the first Wasserstein distance in eV: the mean energy by which states must move."""
     areas = others @ weight
     mine = np.cumsum(target * weight) / float(target @ weight)
@@ -88,7 +97,7 @@ def _wasserstein(target: FloatArray, others: FloatArray, weight: FloatArray, ste
     return np.where(areas > 0, 1.0 / (1.0 + np.abs(theirs - mine).sum(axis=1) * step), 0.0)
 
 
-METRICS: dict[str, Callable[[FloatArray, FloatArray, FloatArray, float], FloatArray]] = {
+METRICS: dict[str, Callable[[FloatArray, FloatArray, FloatArray, float, FloatArray | None], FloatArray]] = {
     "cosine": _cosine,
     "tanimoto": _tanimoto,
     "wasserstein": _wasserstein,
