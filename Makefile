@@ -35,11 +35,12 @@ convergence: .venv/dev            ## what the DFT settings and volumes are worth
 	$(BIN)/python benchmarks/throughput.py
 
 model: .venv/dev            ## train the shipped models again
-	$(BIN)/dosmith train --out models/paper
-	$(BIN)/dosmith train --model dosmith --out models/dosmith
+	$(BIN)/dosmith train --model paper --out models/paper
+	$(BIN)/dosmith train --out models/dosmith
 
 benchmark: .venv/dev            ## the paper's tables and figures, then everything on held-out chemistry, into docs/benchmark
 	$(BIN)/dosmith benchmark --out docs/benchmark
+	$(BIN)/python benchmarks/readme.py
 
 bench: .venv/dev            ## timings, into benchmarks/*.json and docs/
 	$(BIN)/python benchmarks/run.py

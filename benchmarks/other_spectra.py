@@ -3,7 +3,7 @@
     python benchmarks/other_spectra.py FILE.npz
 
 The file holds `formula`, `mpid`, `E` (eV) and `cohp` (rows): the cation-anion COHP of the LOBSTER database paper, BSD-3-Clause, from
-github.com/naik-aakash/lobster-database-paper-analysis-scripts; it is not part of dosmith. Folds that are in the JSON are not trained again.
+github.com/naik-aakash/lobster-database-paper-analysis-scripts; it is not part of dosmith. Folds that are done (other_spectra.folds.json) are not trained again.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from dosmith.spectra.standard import Recipe
 from dosmith.vectors.compositions import composition_vector
 
 OUTPUT = Path(__file__).with_suffix(".json")
+KEPT = Path(__file__).with_suffix(".folds.json")
 PAGE = Path(__file__).parents[1] / "docs" / "other-spectra.md"
 BROADENING = 0.15  # eV, as for densities of states
 FOLDS, SEED, PICKS, STEPS = 5, 0, 5, 2000
@@ -174,7 +175,7 @@ def main() -> None:
     torch.set_num_threads(1)
     table = read(path)
     mark = hashlib.sha256(path.read_bytes()).hexdigest()
-    kept: dict[str, Any] = json.loads(OUTPUT.read_text()) if OUTPUT.is_file() else {}
+    kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
     folds: dict[str, Any] = kept["folds"] if kept.get("file") == mark else {}
     splits = held_out_system(table.compositions, np.ones(len(table), dtype=bool), FOLDS, SEED)
     for split in splits:
@@ -185,7 +186,7 @@ def main() -> None:
                 "all": {method: judge(table, split.test, said[method]) for method in METHODS if method != "paper"},
                 "ternaries": {m: judge(table, split.test[three], said[m][np.ix_(three, three)]) for m in METHODS},
             }
-            write_text(OUTPUT, json.dumps({"file": mark, "folds": folds}) + "\n")
+            write_text(KEPT, json.dumps({"file": mark, "folds": folds}) + "\n")
             print("fold", split.fold, flush=True)
     results = {}
     for kind in ("all", "ternaries"):
@@ -194,7 +195,7 @@ def main() -> None:
         methods = [method for method in METHODS if method in folds["0"][kind]]
         joined = {m: np.array([each for split in splits for each in folds[str(split.fold)][kind][m]]) for m in methods}
         results[kind] = {"count": len(rows), "methods": {method: summary(joined[method], systems) for method in methods}}
-    write_text(OUTPUT, json.dumps({"file": mark, "results": results, "folds": folds}) + "\n")
+    write_text(OUTPUT, json.dumps({"file": mark, "results": results}, indent=1) + "\n")
     write_text(PAGE, page(results, table))
 
 

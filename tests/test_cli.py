@@ -83,8 +83,9 @@ def test_similar_show_and_info():
     info = json.loads(answer("data", "info", "--format", "json"))
     assert info["count"] == sum(info["by_n_elements"].values()) >= 1204
     assert f"{info['count']:,} materials" in answer("data", "info")
-    assert "in-sample" in answer("model", "info")
-    assert json.loads(answer("model", "info", "--format", "json"))["name"] == "paper"
+    assert "Held-out" in answer("model", "info")
+    assert "in-sample" in answer("model", "info", "paper")
+    assert json.loads(answer("model", "info", "--format", "json"))["name"] == "dosmith"
 
 
 def test_help_and_version_import_nothing_heavy():

@@ -143,7 +143,7 @@ class DesignSettings(_Section):
     metric: Literal["cosine", "tanimoto", "wasserstein"] = Field(
         "cosine", description="similarity of known spectra to the target"
     )
-    model: str = Field("paper", description="name or folder of the model")
+    model: str = Field("dosmith", description="name or folder of the model")
 
 
 class WebSettings(_Section):

@@ -11,7 +11,9 @@ from dosmith import formulas
 from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, NotFoundError
 from dosmith.formulas import Composition
+from dosmith.forward.search import ForwardSearch
 from dosmith.library import Library
+from dosmith.model.checkpoint import Checkpoint
 from dosmith.settings import Settings
 from dosmith.spectra.grid import EnergyGrid
 from dosmith.spectra.similarity import similarity
@@ -104,28 +106,32 @@ CASES = (
     ),
 )
 
+PAPER, OWN = "paper", "dosmith"
+"""The shipped models."""
+
 FEWEST = 100
 """Spectra of the wanted kind that a network is trained from for a case."""
 
 CANDIDATES = 5
 
 
-def case(wanted: Case, library: Library, settings: Settings, model: str | None = None) -> dict[str, Any]:
+def case(wanted: Case, library: Library, settings: Settings) -> dict[str, Any]:
     """Ask one of the paper's questions again.
 
-    Candidates come from the shipped model; where it does not propose that many elements, from the paper's network trained on the
-    wanted kind of crystal, as soon as the library holds `FEWEST` of them.
+    Candidates come from the shipped model of the paper's kind; where it does not propose that many elements, from the paper's network
+    trained on the wanted kind of crystal, as soon as the library holds `FEWEST` of them. Beside them stand those of dosmith's own model.
 
     Returns:
         `energies` and `curve` of the target; `published` and `ours`: candidates with formula, stated similarity, id, similarity,
-        formation energy (eV/atom) and curve where the library knows them; `missing`: why there is no answer, or None.
+        formation energy (eV/atom) and curve where the library knows them; `own`: those of dosmith's own model, with the
+        probability of unknown ones; `missing`: why there is no answer, or None.
     """
-    designer = Designer(library, model or settings.design.model, settings)
+    designer = Designer(library, Checkpoint.open(PAPER), settings)
     grid = designer.checkpoint.recipe.grid
     try:
         target = designer.target(wanted.target, crystal_system=wanted.target_system)
     except NotFoundError as error:
-        return {"missing": str(error), "published": [], "ours": [], "spectra": 0, "retrieved": []}
+        return {"missing": str(error), "published": [], "ours": [], "own": [], "spectra": 0, "retrieved": []}
     known = {
         composition: _describe(composition, wanted, target, designer)
         for composition in [formulas.parse(formula) for formula, _ in wanted.published]
@@ -145,8 +151,26 @@ def case(wanted: Case, library: Library, settings: Settings, model: str | None =
         "target": target.material_id,
         "published": published,
         "ours": [{"formula": formulas.write(c)} | _describe(c, wanted, target, designer) for c in ours],
+        "own": _own(wanted, library, settings),
         "retrieved": neighbours,
     }
+
+
+def _own(wanted: Case, library: Library, settings: Settings) -> list[dict[str, Any]]:
+    """Candidates of dosmith's own model, but for the target itself; none where it does not propose that many elements."""
+    model = ForwardSearch.open(OWN)
+    if wanted.n_elements not in model.sizes:
+        return []
+    designer = Designer(library, model, settings)
+    target = designer.target(wanted.target, crystal_system=wanted.target_system)
+    answer = designer.design(
+        target, top=CANDIDATES + 1, crystal_system=wanted.crystal_system, ratio=wanted.ratio, n_elements=wanted.n_elements
+    )
+    return [
+        {"formula": each.formula, "id": each.structure_id, "similarity": each.similarity, "probability": each.probability}
+        for each in answer.candidates
+        if each.composition != target.composition
+    ][:CANDIDATES]
 
 
 def _candidates(
@@ -154,7 +178,8 @@ def _candidates(
 ) -> tuple[list[Composition], str | None, int]:
     """Our candidates, why there are none, and how many spectra the network saw."""
     checkpoint = designer.checkpoint
-    if (wanted.n_elements,) == checkpoint.sizes:
+    assert isinstance(checkpoint, Checkpoint)
+    if wanted.n_elements == checkpoint.n_elements:
         network = wanted.crystal_system if wanted.crystal_system in checkpoint.networks else None
         answer = designer.design(target, top=CANDIDATES, crystal_system=network, ratio=wanted.ratio)
         spectra = int(checkpoint.spec["networks"][network or "any"]["spectra"])

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dosmith.benchmark.cases import CASES, Case
+from dosmith.benchmark.cases import CASES, PAPER, Case
 from dosmith.benchmark.chemistry import FAMILIES, family
-from dosmith.benchmark.jobs import DEFAULT, PLAIN, SENSITIVE
+from dosmith.benchmark.jobs import DISTURBED, FORWARD, PLAIN
 from dosmith.benchmark.networks import DOS_BASED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, TARGET, NULL, MODEL, GRID = "#222222", "#c0392b", "#9aa5b1", "#2b6cb0", "#e3e7eb"
+INK, TARGET, NULL, MODEL, OWN_MODEL, GRID = "#222222", "#c0392b", "#9aa5b1", "#2b6cb0", "#2f9e6e", "#e3e7eb"
 _FAMILY_COLOURS = ("#d1495b", "#edae49", "#66a182", "#2e4057", "#8d6bb8", "#00798c", "#e07be0")
 _CANDIDATE_COLOURS = ("#2b6cb0", "#2f9e6e", "#d08a1d", "#7b5cb8", "#5f6b7a")
 
@@ -123,7 +123,7 @@ def _bars(axes: Axes, rows: Sequence[tuple[str, Mapping[str, Any] | None, str]],
 
 
 def _colour(model: str) -> str:
-    return MODEL if model.startswith(DEFAULT) else NULL
+    return OWN_MODEL if model == FORWARD else MODEL if model.startswith(PAPER) else NULL
 
 
 def _paper(results: Mapping[str, Any]) -> Figure:
@@ -172,7 +172,7 @@ def _sensitivity(results: Mapping[str, Any]) -> Figure:
         panels, (("screen", "blind picks: true cosine"), ("top_50", "own composition in the first 50")), strict=True
     ):
         _plain(axes)
-        for model, colour, shape in zip(SENSITIVE, ("#9aa5b1", "#d08a1d", MODEL), ("s", "D", "o"), strict=True):
+        for model, colour, shape in zip(DISTURBED, (NULL, "#d08a1d", MODEL, OWN_MODEL), ("s", "D", "o", "^"), strict=True):
             found = [(place, score(results, model, "system", metric, variant)) for place, variant in enumerate(variants)]
             points = [(place, each) for place, each in found if each is not None]
             axes.errorbar(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dosmith.benchmark.baselines import BASELINES, Predictor, Scores
-from dosmith.benchmark.cases import CASES, case
+from dosmith.benchmark.cases import CASES, OWN, PAPER, case
 from dosmith.benchmark.chemistry import element_map, gap_classes
 from dosmith.benchmark.data import Spectra
 from dosmith.benchmark.networks import DOS_BASED, ONE_HOT, inverse_network, shipped
@@ -32,7 +32,7 @@ VARIED = "paper, varied"
 """The paper's network trained three times as long, on spectra that are varied, as the shipped model is."""
 
 SHIPPED = "paper, as shipped"
-"""The model of the settings; in-sample alone, and only where it was trained on the very library."""
+"""The shipped model of the paper's kind; in-sample alone, and only where it was trained on the very library."""
 
 NETWORKS = {
     "paper": DOS_BASED,
@@ -46,23 +46,23 @@ NETWORKS = {
 KINDS = (DOS_BASED, *PUBLISHED, ONE_HOT)
 """Element vectors whose chemistry is looked at."""
 
-DEFAULT = "paper"
-"""The model whose sensitivity is shown."""
-
-FORWARD = "dosmith"
+FORWARD = OWN
 """dosmith's own model."""
 
 TESTED = {
     "in-sample": (*BASELINES, *(name for name in NETWORKS if name != VARIED)),
-    "formula": (*BASELINES, DEFAULT),
+    "formula": (*BASELINES, PAPER),
     "system": (*BASELINES, *NETWORKS, FORWARD),
-    "element-relaxed": (*BASELINES, DEFAULT),
-    "element-strict": (*BASELINES, DEFAULT),
+    "element-relaxed": (*BASELINES, PAPER),
+    "element-strict": (*BASELINES, PAPER),
 }
 """Which methods face which split."""
 
-SENSITIVE = ("mixed centroids", "substitution", DEFAULT)
-"""Which methods are disturbed, on the held-out chemical systems."""
+DISTURBED = ("mixed centroids", "substitution", PAPER, FORWARD)
+"""Methods that are shown disturbed targets, on the held-out chemical systems."""
+
+RETAUGHT = ("mixed centroids", "substitution", PAPER)
+"""Methods that are taught, and shown, spectra of other recipes."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,11 @@ def jobs(settings: Settings, library: ParquetLibrary, quick: bool = False) -> li
     """
     folds = range(settings.benchmark.folds)
     if quick:
-        asked = [Job("outcomes", method, "system", fold) for method in (DEFAULT, *BASELINES) for fold in folds[:2]]
+        asked = [Job("outcomes", method, "system", fold) for method in (PAPER, *BASELINES) for fold in folds[:2]]
         return [*asked, Job("map", DOS_BASED), *(Job("case", each.key) for each in CASES if each.n_elements == 2)]
     asked = [Job("outcomes", method, split, fold) for split, methods in TESTED.items() for method in methods for fold in folds]
-    asked += [Job("outcomes", method, "system", fold, recipe) for recipe in RECIPES for method in SENSITIVE for fold in folds]
-    model = Checkpoint.open(settings.design.model).spec
-    if model["kind"] == "paper" and model["library"] == {"name": library.name, "count": len(library)}:
+    asked += [Job("outcomes", method, "system", fold, recipe) for recipe in RECIPES for method in RETAUGHT for fold in folds]
+    if Checkpoint.open(PAPER).spec["library"] == {"name": library.name, "count": len(library)}:
         asked.append(Job("outcomes", SHIPPED, "in-sample"))
     asked += [Job("gaps", kind) for kind in KINDS]
     asked += [Job("map", kind) for kind in KINDS if kind != ONE_HOT]
@@ -148,7 +147,7 @@ def outcomes_of(job: Job, library: ParquetLibrary, settings: Settings) -> dict[s
         seen = other.like(spectra)
     scores = fit(job.subject, seen, split, settings, library)
     shown = {PLAIN: seen.vectors[split.test]}
-    if job.split == "system" and job.subject in SENSITIVE and job.recipe == PLAIN:
+    if job.split == "system" and job.subject in DISTURBED and job.recipe == PLAIN:
         for number, (name, disturbance) in enumerate(DISTURBANCES.items()):
             generator = np.random.default_rng([options.seed, job.fold, number])
             shown[name] = disturbance.apply(seen.vectors[split.test], usual.grid, generator)
@@ -180,7 +179,7 @@ def fit(method: str, spectra: Spectra, split: Split, settings: Settings, library
 
         return forward(spectra, split, library, survey_file(), settings.forward)
     if method == SHIPPED:
-        return shipped(spectra, Checkpoint.open(settings.design.model))
+        return shipped(spectra, Checkpoint.open(PAPER))
     plain = settings.paper.model_copy(update={"plain_share": 1.0})  # the paper does not vary its spectra
     if split.name == "in-sample":
         remembering = plain.model_copy(update={"batch": options.in_sample_batch})

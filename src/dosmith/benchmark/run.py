@@ -17,6 +17,7 @@ import numpy as np
 
 from dosmith.atomic import write_text
 from dosmith.benchmark.baselines import BASELINES
+from dosmith.benchmark.cases import PAPER
 from dosmith.benchmark.data import FloatArray, Spectra
 from dosmith.benchmark.jobs import FORWARD, NETWORKS, PLAIN, SHIPPED, Job, answer, jobs, survey_file
 from dosmith.benchmark.metrics import METRICS, ORACLE, Metric, calibration, mean_of, summarise
@@ -100,7 +101,7 @@ def as_text(results: Mapping[str, Any]) -> str:
 
 def fingerprint(library: ParquetLibrary, settings: Settings) -> str:
     """What the answers depend on: the data, the settings, the model, the code."""
-    model = Checkpoint.open(settings.design.model)
+    model = Checkpoint.open(PAPER)
     sections = {name: getattr(settings, name).model_dump() for name in ("spectra", "paper", "forward", "design", "benchmark")}
     del sections["benchmark"]["processes"]  # changes nothing but the time
     shards = sorted(shard["sha256"] for shard in library.manifest["shards"].values())
@@ -173,7 +174,7 @@ def collate(answers: dict[Job, Any], library: ParquetLibrary, settings: Settings
 def _results(answers: dict[Job, Any], settings: Settings) -> Iterator[dict[str, Any]]:
     """One object for each model, split, variant and metric."""
     asked = {(job.split, job.subject, job.recipe) for job in answers if job.kind == "outcomes"}
-    order, ranked = list(SPLITS), [*BASELINES, SHIPPED, *NETWORKS, FORWARD]
+    order, ranked = list(SPLITS), [FORWARD, *BASELINES, SHIPPED, *NETWORKS]
     for split, model, recipe in sorted(
         asked, key=lambda each: (order.index(each[0]), each[2] != PLAIN, ranked.index(each[1]), each[2])
     ):

@@ -15,15 +15,15 @@ from dosmith.cli.other import is_of_other_spectra
 def train(
     context: typer.Context,
     model: Annotated[
-        str, typer.Option("--model", help="What to train: paper (DOS to composition), dosmith (crystal to DOS).")
-    ] = "paper",
+        str, typer.Option("--model", help="What to train: dosmith (crystal to DOS), paper (DOS to composition).")
+    ] = "dosmith",
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Folder of the checkpoint, replaced whole.  [default: trained-MODEL]"),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of weights and batches.  [default: 0]")] = None,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help="Epochs of the largest networks.  [default: paper 440, dosmith 25]")
+        int | None, typer.Option("--epochs", min=1, help="Epochs of the largest networks.  [default: dosmith 25, paper 440]")
     ] = None,
     survey: Annotated[
         Path | None,
@@ -43,7 +43,7 @@ def train(
         return
 
     if model not in ("paper", "dosmith"):
-        raise ModelError(f"there is no model '{model}' to train; choose paper or dosmith")
+        raise ModelError(f"there is no model '{model}' to train; choose dosmith or paper")
     from dosmith.report.console import print_forward_model, print_model, training_progress
 
     folder = out or Path(f"trained-{model}")
@@ -122,7 +122,7 @@ def benchmark(
 
 
 def info(
-    model: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model or checkpoint folder.")] = "paper",
+    model: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model or checkpoint folder.")] = "dosmith",
     output: FormatOption = Format.table,
 ) -> None:
     """Tell what a model is and how good it is."""
