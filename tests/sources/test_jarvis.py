@@ -20,7 +20,7 @@ from dosmith.sources.jarvis import ENERGIES, check_axis, download, entries, fetc
 
 
 class Memory(dict[str, Material]):
-    def append(self, materials: Any) -> None:
+    def add(self, materials: Any) -> None:
         for one in materials:
             assert one.id not in self
             self[one.id] = one

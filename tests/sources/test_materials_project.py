@@ -24,7 +24,6 @@ from pymatgen.electronic_structure.dos import Dos
 
 from dosmith.errors import DosmithError, NotFoundError, SpectrumError
 from dosmith.library import ParquetLibrary
-from dosmith.library.append import GrowingLibrary
 from dosmith.records import Material
 from dosmith.sources import fetching
 from dosmith.sources.fetching import Ledger, Query, TransientError, fill, key_for_materials_project, patiently
@@ -36,7 +35,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 
 class Memory(dict[str, Material]):
-    def append(self, materials: Sequence[Material]) -> None:
+    def add(self, materials: Sequence[Material]) -> None:
         for one in materials:
             assert one.id not in self, "doubled"
             self[one.id] = one
@@ -141,24 +140,24 @@ def test_a_file_of_the_table_that_is_cut_short_loses_nothing(
 RUN = """
 import sys
 from pathlib import Path
-from dosmith.library.append import GrowingLibrary
+from dosmith.library import ParquetLibrary
 from dosmith.sources import fetching
 from dosmith.sources.fetching import Ledger, Query
 from dosmith.sources.materials_project import fetch
 from dosmith.sources.mp_client import Client
 fetching.BATCH = 3
 url, table, folder = sys.argv[1:]
-with GrowingLibrary(folder) as store:
-    client = Client("{key}", endpoint=url, table=table, options={{}}, sleep=lambda s: None)
-    print("ready", flush=True)
-    fetch(client, Query(None, 2, None, deprecated=True), store, Ledger(Path(folder) / "fetch" / "mp.jsonl"))
+store = ParquetLibrary.at(folder, "mine")
+client = Client("{key}", endpoint=url, table=table, options={{}}, sleep=lambda s: None)
+print("ready", flush=True)
+fetch(client, Query(None, 2, None, deprecated=True), store, Ledger(Path(folder) / "fetch" / "mp.jsonl"))
 print("done")
 """
 
 
-def shards_in(folder: Path) -> int:
+def rows_in(folder: Path) -> int:
     try:
-        return len(json.loads((folder / "manifest.json").read_text())["shards"])
+        return int(json.loads((folder / "manifest.json").read_text())["rows"])
     except FileNotFoundError:
         return 0
 
@@ -169,9 +168,9 @@ def test_kill_minus_nine_midway_nothing_lost_or_doubled(table: Path, tmp_path: P
     with serving(project(60)) as served:
         command = [sys.executable, "-c", RUN.format(key=KEY), served.url, str(table), str(folder)]
         kills, before = 0, -1
-        for shards in (1, 5, 12):
+        for rows in (3, 15, 36):
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ)
-            while process.poll() is None and shards_in(folder) < shards:
+            while process.poll() is None and rows_in(folder) < rows:
                 time.sleep(0.002)
             kills += process.poll() is None
             process.send_signal(signal.SIGKILL)
@@ -333,9 +332,9 @@ def test_an_interruption_keeps_what_was_found(
             yield f"m{number}", make_material(f"m{number}", "Pt3Ni")
         raise KeyboardInterrupt
 
-    with GrowingLibrary(tmp_path) as store:
-        with pytest.raises(KeyboardInterrupt):
-            fill(store, Ledger(tmp_path / "l"), found())
-        assert len(store) == 7
+    store = ParquetLibrary.at(tmp_path, "mine")
+    with pytest.raises(KeyboardInterrupt):
+        fill(store, Ledger(tmp_path / "l"), found())
+    assert len(store) == 7
     assert len(ParquetLibrary(tmp_path).ids) == 7
     assert json.loads((tmp_path / "manifest.json").read_text())["rows"] == 7

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dosmith.cli.options import new_console
+from dosmith.cli.options import new_console, own_library
 
 if TYPE_CHECKING:
     from dosmith.sources.fetching import Ledger, Progress, Query, Store, Tally
@@ -81,17 +81,16 @@ def jarvis(
 
 def _fill(library: Path | None, source: str, query: Query, run: Callable[[Store, Ledger, Progress], Tally]) -> None:
     """Open the library and the ledger, run with a bar, and say what was done."""
-    from platformdirs import user_data_path
     from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    from dosmith.library.append import GrowingLibrary
     from dosmith.sources.fetching import Ledger
 
-    folder = library or user_data_path("dosmith") / "library"
+    store = own_library(library, make=True)
+    folder = store.folder
     console = new_console()
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with GrowingLibrary(folder) as store, Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("opening", total=None)
         tally = run(
             store,

@@ -45,7 +45,7 @@ class Store(Protocol):
 
     def __contains__(self, identifier: object) -> bool: ...
 
-    def append(self, materials: Sequence[Material]) -> object:
+    def add(self, materials: Sequence[Material]) -> object:
         """Add materials whole or not at all."""
 
 
@@ -120,7 +120,8 @@ def fill(store: Store, ledger: Ledger, found: Iterable[Found], progress: Callabl
     refused: dict[str, str] = {}
 
     def put() -> None:
-        store.append(batch)
+        if batch:
+            store.add(batch)
         ledger.refuse(refused)
         tally.added += len(batch)
         tally.refused |= refused
