@@ -53,7 +53,7 @@ _OWN_COLUMNS = ("energy_per_atom", "source", "code", "functional")
 def to_table(materials: Sequence[Material]) -> pa.Table:
     """Materials as rows."""
     table = pa.Table.from_pylist([_to_row(material) for material in materials], schema=SCHEMA)
-    for spin, name in enumerate(("dos_up", "dos_down")):  # as arrays: number by number takes twenty times as long
+    for spin, name in enumerate(("dos_up", "dos_down")):  # as arrays, not number by number
         curves = [m.spectrum.densities[spin] if spin < len(m.spectrum.densities) else None for m in materials]
         table = table.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), _lists(curves))
     return table
