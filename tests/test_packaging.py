@@ -56,8 +56,9 @@ def test_core_runs_in_a_fresh_environment_without_pytorch(wheel, tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "Pt3Ni" in [candidate["formula"] for candidate in json.loads(result.stdout)["candidates"]]
     assert (tmp_path / "out" / "report.html").stat().st_size > 50_000
-    training = subprocess.run(
-        [str(python.with_name("dosmith")), "train"], capture_output=True, text=True, cwd=tmp_path, check=False
-    )
-    assert training.returncode == 2
-    assert "pip install 'dosmith[train]'" in training.stderr
+    for model, extra in (("dosmith", "relax"), ("paper", "train")):
+        training = subprocess.run(
+            [command[0], "train", "--model", model], capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+        assert training.returncode == 2
+        assert f"pip install 'dosmith[{extra}]'" in training.stderr
