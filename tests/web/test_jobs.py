@@ -14,6 +14,8 @@ from pymatgen.core.structure import Structure
 
 from dosmith import Designer, Settings
 from dosmith.errors import EngineError, NotFoundError
+from dosmith.library import ParquetLibrary
+from dosmith.shipped import shipped_folder
 from dosmith.web.jobs import BusyError, Jobs, missing
 from dosmith.web.materials import Materials
 from dosmith.web.messages import Job, JobRequest
@@ -66,7 +68,11 @@ def test_a_calculation_runs_and_leaves_its_results(program: Path, board: Board, 
     jobs = board()
     job = until(jobs, jobs.start(verify("Al-A1")).id, "done", "failed")
     assert job.state == "done", job.progress
-    assert dict(job.facts)["Energy"].endswith("eV/atom")
+    facts, calculation = dict(job.facts), json.loads(jobs.file(job.id, "calculation.json"))
+    assert float(facts["Total energy"].split()[0]) == pytest.approx(calculation["energy_per_atom_ev"], abs=1e-4)
+    reference = ParquetLibrary(shipped_folder("open-dos")).material("Al-A1").provenance
+    expected = calculation["energy_per_atom_ev"] - reference.get("dft_energy_per_atom", reference["energy_per_atom"])
+    assert float(facts["Formation energy"].split()[0]) == pytest.approx(expected, abs=2e-3)
     assert job.values is not None and np.sum(job.values) * 0.1 == pytest.approx(1, abs=1e-3)
     assert set(job.files) == {"structure.cif", "POSCAR", "dos.csv", "calculation.json"}
     assert json.loads(jobs.file(job.id, "calculation.json"))["formula"] == "Al"

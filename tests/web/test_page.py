@@ -245,6 +245,7 @@ def test_a_calculation_outlives_a_reload(page: Page) -> None:
     expect(job).to_have_attribute("data-state", "running", timeout=10_000)
     page.reload()
     expect(page.locator("#target")).to_have_text("Al")  # so does the board
+    expect(page.locator("#jobs-link")).to_be_in_viewport()  # wherever the list of calculations is
     expect(job).to_have_attribute("data-state", "done", timeout=40_000)
     expect(job).to_contain_text("to your curve")
     with page.expect_download() as found:

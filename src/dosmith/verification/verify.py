@@ -225,9 +225,7 @@ def check(
         }
         hull = None
     else:
-        converged = list(_converged(library))
-        elements = elemental_energies(converged)
-        hull = Hull((composition, formation) for composition, _, formation in converged if len(composition) > 1)
+        elements, hull = references(library)
     judge = partial(_checked, design=task.design, elements=elements, hull=hull)
     found = []
     for candidate in task.design.candidates:
@@ -291,6 +289,14 @@ def _energy(material: Material) -> float:
     """eV/atom by density-functional theory."""
     facts = material.provenance
     return float(facts.get("dft_energy_per_atom", facts["energy_per_atom"]))
+
+
+def references(library: Library) -> tuple[dict[str, float], Hull]:
+    """What a crystal computed with the default settings is judged by: energies of the elements, eV/atom, and the hull."""
+    converged = list(_converged(library))
+    return elemental_energies(converged), Hull(
+        (composition, formation) for composition, _, formation in converged if len(composition) > 1
+    )
 
 
 def _converged(library: Library) -> Iterable[tuple[Composition, float, float]]:

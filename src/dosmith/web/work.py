@@ -11,9 +11,11 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dosmith import formulas
 from dosmith.atomic import write_text
 from dosmith.errors import DosmithError
 from dosmith.settings import DftSettings
@@ -59,15 +61,36 @@ def verify(structure: Structure, folder: Path, recipe: Recipe, settings: DftSett
     from dosmith.dft.cp2k import Cp2k
 
     report("preparing the calculation")
-    result = compute(structure.get_primitive_structure(), Cp2k(settings), folder, None, report)
+    primitive = structure.get_primitive_structure()
+    result = compute(primitive, Cp2k(settings), folder, None, report)
     write_text(folder / "POSCAR", str(structure.get_sorted_structure().to(fmt="poscar")))
+    energy = result.energy / len(primitive)
     facts = [
-        ("Energy", f"{result.energy / len(structure):.4f} eV/atom"),
+        *(_judged(formulas.parse(structure.composition.formula), energy) if settings == DftSettings() else ()),
+        ("Total energy", f"{energy:.4f} eV/atom"),
         ("Band gap", f"{result.gap:.2f} eV" if result.gap else "none, a metal"),
         ("Magnetic moment", f"{result.moment:.2f} Bohr magnetons per cell"),
         ("Program", str(result.provenance.get("code", "CP2K"))),
     ]
     return {"facts": facts, "values": standardise(result.spectrum, recipe).values.round(6).tolist()}
+
+
+def _judged(composition: formulas.Composition, energy: float) -> Iterator[tuple[str, str]]:
+    """Formation energy and energy above the hull among the open set, which has the same settings.
+
+    Args:
+        energy: eV/atom.
+    """
+    from dosmith.library import ParquetLibrary
+    from dosmith.library.stability import formation_energy
+    from dosmith.shipped import shipped_folder
+    from dosmith.verification.verify import references
+
+    elements, hull = references(ParquetLibrary(shipped_folder("open-dos")))
+    formation = formation_energy(composition, energy, elements)
+    if formation is not None:
+        yield "Formation energy", f"{round(formation, 3) + 0.0:+.3f} eV/atom (PBE)"
+        yield "Above the hull", f"{max(hull.height(composition, formation).above_hull, 0.0):.3f} eV/atom, among the open set"
 
 
 def relax(structure: Structure, folder: Path, recipe: Recipe, report: Any) -> dict[str, Any]:

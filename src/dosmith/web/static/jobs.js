@@ -14,12 +14,19 @@ const listeners = [];
 export const onChange = (listener) => listeners.push(listener);
 export const of = (kind, id) => all.filter((job) => job.kind === kind && job.material === id);
 
-export function setUp() { look(); }
+export function setUp() {
+  $("jobs-link").addEventListener("click", (event) => { event.preventDefault(); $("jobs-section").scrollIntoView(); }); // the address holds the board
+  look();
+}
 
 async function look() {
   clearTimeout(timer);
   try { all = await api.jobs(); } catch { /* it will answer again, or the ranking tells */ }
   $("jobs-section").hidden = !all.length;
+  const busy = all.filter(active).length;
+  $("jobs-link").hidden = !all.length;
+  $("jobs-link").textContent = busy ? `${busy} running` : `${all.length} calculation${all.length > 1 ? "s" : ""}`;
+  $("jobs-link").classList.toggle("busy", busy > 0);
   $("jobs").replaceChildren(...all.map((job) => item(job, true)));
   listeners.forEach((listener) => listener());
   if (all.some(active)) timer = setTimeout(look, EVERY);
