@@ -48,6 +48,8 @@ _KEYS = {
 }
 ANY = "any"
 """The network trained on all crystal systems together."""
+_BATCH = 256
+"""Vectors that a network sees at once: its layers need a hundred times their memory."""
 
 FloatArray = NDArray[np.float64]
 
@@ -142,8 +144,11 @@ class Checkpoint:
         batch = np.atleast_2d(vectors).astype(np.float32)
         if batch.shape[1] != self.recipe.grid.levels:
             raise ModelError(f"the model needs vectors of {self.recipe.grid.levels} levels, got {batch.shape[1]}")
-        (predicted,) = self._session(self._known(network)).run(None, {"vectors": batch})
-        return np.asarray(predicted, dtype=np.float64)
+        session = self._session(self._known(network))
+        parts = [
+            session.run(None, {"vectors": batch[first : first + _BATCH]})[0] for first in range(0, max(len(batch), 1), _BATCH)
+        ]
+        return np.asarray(np.concatenate(parts), dtype=np.float64)
 
     def costs(self, vector: FloatArray, network: str = ANY) -> FloatArray:
         """What the search needs for one standard vector (levels,): squared distances, shape (slots, E, max_ratio)."""
