@@ -42,8 +42,10 @@ benchmark: .venv/dev            ## the paper's tables and figures, then everythi
 	$(BIN)/dosmith benchmark --out docs/benchmark
 	$(BIN)/python benchmarks/readme.py
 
-bench: .venv/dev            ## timings, into benchmarks/*.json and docs/
+bench: .venv/dev            ## timings and faults survived, into benchmarks/*.json and docs/
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/library.py
+	$(BIN)/python benchmarks/faults.py
 	$(BIN)/python benchmarks/board.py
 
 openapi: .venv/dev            ## the drawing board's addresses, into docs/openapi.json

@@ -413,6 +413,23 @@ class TestWriting:
         assert len(library.manifest["shards"]) <= 7  # log2(70)
         assert len(list((tmp_path / "own").glob("*.parquet"))) == len(library.manifest["shards"])
 
+    def test_what_was_checked_is_not_checked_again(
+        self, folder: Path, make_material: Maker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checked: list[str] = []
+        digest = hashlib.file_digest
+        monkeypatch.setattr(shards.hashlib, "file_digest", lambda file, kind: checked.append(file.name) or digest(file, kind))
+        monkeypatch.setattr(shards, "ROWS", 6)  # the three shards are full
+        library = ParquetLibrary(folder)
+        ids = [f"new-{number}" for number in range(20)]
+        for identifier in ids:
+            assert identifier not in library
+            assert library.add([make_material(identifier, "Pd")]) == [identifier]
+        first, second = nth_shard(folder, 0), nth_shard(folder, 1)
+        assert (checked.count(str(first)), checked.count(str(second))) == (1, 1)  # of 20 appends
+        truncate(second)  # what is opened anew is checked anew
+        assert [text[:9] for text in ParquetLibrary(folder).damaged] == ["part-0001"]
+
     def test_a_reader_keeps_what_it_opened(self, folder: Path, materials: list[Material], make_material: Maker) -> None:
         reader, late, writer = ParquetLibrary(folder), ParquetLibrary(folder), ParquetLibrary(folder)
         assert len(reader) == 18

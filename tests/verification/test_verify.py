@@ -140,10 +140,12 @@ class TestCompute:
         assert text.count("<svg") == 2 and "http" not in text and "<script" not in text
         facts = json.loads((tmp_path / "out" / "verification.json").read_text())
         assert [each["formula"] for each in facts["candidates"]] == [each.formula for each in design.candidates[:2]]
-        assert add_to_library(found, tmp_path / "mine") == 2
-        assert add_to_library(found, tmp_path / "mine") == 2  # not twice
-        mine = ParquetLibrary(tmp_path / "mine")
-        assert set(mine.ids) == {each.material.id for each in found if each.material}
+        mine = ParquetLibrary.at(tmp_path / "mine", "mine")
+        mine.add([open_set.material("Pd-A1")])
+        ids = add_to_library(found, mine)
+        assert set(ids) == {each.material.id for each in found if each.material}
+        assert add_to_library(found, mine) == []  # not twice
+        assert ParquetLibrary(tmp_path / "mine").ids == ["Pd-A1", *ids]
 
     def test_a_failure_is_told(self, design: DesignFolder, open_set: ParquetLibrary) -> None:
         task = plan(design, open_set, shipped_survey(), 5, own_elements=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dosmith.cli.options import LibraryOption, library_at, new_console, settings_of
+from dosmith.cli.options import LibraryOption, library_at, new_console, own_library, settings_of
 
 if TYPE_CHECKING:
     from dosmith.records import Material
@@ -41,7 +41,9 @@ def verify(
         str | None, typer.Option("--cluster", metavar="ADDRESS|slurm", help="Dask scheduler (tcp://...), or slurm.")
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also compute again what failed before.")] = False,
-    add_to: Annotated[Path | None, typer.Option("--add-to", metavar="DIR", help="Add what was computed to this library.")] = None,
+    add_to: Annotated[
+        Path | None, typer.Option("--add-to", metavar="DIR|mine", help="Add what was computed to this library.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.  [default: DIR/verification]")
     ] = None,
@@ -57,6 +59,7 @@ def verify(
 
     settings, console, opened = settings_of(context).dft, new_console(), library_at(library)
     designed, folder = read_design(design), out or design / "verification"
+    results = None if add_to is None else own_library(None if str(add_to) == "mine" else add_to, make=True)
     own = settings != DftSettings() or engine is EngineName.vasp or collect is not None
     task = plan(designed, opened, shipped_survey(), top, own_elements=own, potential=Potential())
     computed: dict[str, Material]
@@ -96,6 +99,11 @@ def verify(
     files = write_verification(designed, found, folder, shlex.join(["dosmith", *sys.argv[1:]]))
     print_checked(console, designed.name, found)
     console.print(f"Written: {files[0]} and {len(files) - 1} more", highlight=False, markup=False, soft_wrap=True)
-    if add_to is not None:
-        count = add_to_library(found, add_to)
-        console.print(f"The library {add_to} holds {count:,} materials now", highlight=False, markup=False, soft_wrap=True)
+    if results is not None:
+        added = add_to_library(found, results)
+        console.print(
+            f"{len(added):,} added; {len(results):,} materials in {results.folder}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )

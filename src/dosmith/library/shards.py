@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,26 @@ ROWS = 4096
 _OURS = re.compile(r"part-(\d{4,})-[0-9a-f]{8}\.parquet|\.(part-\d{4,}-[0-9a-f]{8}\.parquet|manifest\.json)\.writing")
 Shards = dict[str, dict[str, Any]]
 """Rows, bytes and SHA-256 of each shard by name, in order of rows."""
+
+
+class Shard:
+    """A sound shard, open: it can be read after another program has replaced it."""
+
+    def __init__(self, path: Path) -> None:
+        # Read from the disk when asked for, not mapped: a file cut short later is an error, not a crash.
+        self._file = pq.ParquetFile(pa.OSFile(os.fsencode(path)), pre_buffer=False)
+
+    def __len__(self) -> int:
+        return int(self._file.metadata.num_rows)
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """These columns of all rows; without any, all of them."""
+        return self._file.read(None if columns is None else list(columns), use_threads=False)
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """The ids of its rows."""
+        return frozenset(self.read(["id"])["id"].to_pylist())
 
 
 @contextmanager
@@ -96,20 +117,28 @@ def write_shard(folder: Path, number: int, table: pa.Table) -> Shards:
     return {name: {"rows": len(table), "bytes": len(content.getbuffer()), "sha256": digest}}
 
 
-def open_shards(folder: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, pq.ParquetFile], list[str], bool]:
+def open_shards(
+    folder: Path, manifest: Mapping[str, Any], checked: Mapping[str, Shard] | None = None
+) -> tuple[dict[str, Shard], list[str], bool]:
     """The sound shards by name; the damaged ones with the reason; whether one is gone.
 
-    A shard stays open, so that it can be read after another program has replaced it.
+    Args:
+        folder: of the library.
+        manifest: names the shards.
+        checked: shards by SHA-256 that are open already and are not checked again.
     """
-    opened: dict[str, pq.ParquetFile] = {}
+    opened: dict[str, Shard] = {}
     damaged: list[str] = []
     gone = False
     for name, facts in manifest["shards"].items():
+        if checked is not None and facts["sha256"] in checked:
+            opened[name] = checked[facts["sha256"]]
+            continue
         try:
             with open(folder / name, "rb") as file:
                 sound = hashlib.file_digest(file, "sha256").hexdigest() == facts["sha256"]
-            if sound:  # read from the disk when asked for, not mapped: a file cut short later is an error, not a crash
-                opened[name] = pq.ParquetFile(pa.OSFile(os.fsencode(folder / name)), pre_buffer=False)
+            if sound:
+                opened[name] = Shard(folder / name)
             else:
                 damaged.append(f"{name}: its content is not what was written")
         except OSError as error:
@@ -131,7 +160,7 @@ def append(folder: Path, manifest: Mapping[str, Any], table: pa.Table) -> Shards
         sound, _, _ = open_shards(folder, {"shards": {name: shards[name]}})
         if not sound:  # a damaged shard stays as it is: someone may have a copy
             break
-        tables.insert(0, sound[name].read(use_threads=False))
+        tables.insert(0, sound[name].read())
         del shards[name]
     whole = pa.concat_tables(tables)
     for first in range(0, len(whole), ROWS):
@@ -146,9 +175,9 @@ def without(folder: Path, manifest: Mapping[str, Any], ids: Sequence[str]) -> Sh
     opened, _, _ = open_shards(folder, manifest)
     shards: Shards = {}
     for name, facts in manifest["shards"].items():
-        if name not in opened or not pc.any(held := pc.is_in(opened[name].read(["id"], use_threads=False)["id"], gone)).as_py():
+        if name not in opened or opened[name].ids.isdisjoint(ids):
             shards[name] = facts
-        elif len(rest := opened[name].read(use_threads=False).filter(pc.invert(held))):
+        elif len(rest := (whole := opened[name].read()).filter(pc.invert(pc.is_in(whole["id"], gone)))):
             shards |= write_shard(folder, number, rest)
             number += 1
     return shards

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,38 +15,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.errors import LibraryError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import schema, shards
+from dosmith.library.blocks import SpectraBlock, blocks
 from dosmith.records import Material
 
 _INDEX_COLUMNS = ("id", "formula", "n_elements", "crystal_system", "prototype", "energy_per_atom", "gap")
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
-
-
-@dataclass(frozen=True, eq=False)
-class SpectraBlock:
-    """Curves of one library that share a grid.
-
-    Attributes:
-        rows: their places in the library, shape (B,).
-        energies: eV, shape (N,).
-        densities: states/eV/cell, spins summed, shape (B, N).
-        fermi: eV on the axis of `energies`, shape (B,).
-        broadening: Gaussian sigma in the curves, eV, shape (B,).
-    """
-
-    rows: IntArray
-    energies: FloatArray
-    densities: FloatArray
-    fermi: FloatArray
-    broadening: FloatArray
 
 
 class Library:
@@ -268,7 +246,7 @@ class MemoryLibrary(Library):
 
     def spectra(self) -> Iterator[SpectraBlock]:
         """All curves, in blocks that share a grid."""
-        yield from _blocks(self._whole.select(schema.CURVE_COLUMNS), 0)
+        yield from blocks(self._whole.select(schema.CURVE_COLUMNS), 0)
 
     def tables(self, rows: Sequence[int]) -> Iterator[pa.Table]:
         """All columns of the given rows."""
@@ -305,6 +283,7 @@ class ParquetLibrary(Library):
         self.folder = Path(folder)
         self.manifest = shards.read_manifest(self.folder)
         self.name = name or self.manifest.get("name", str(self.folder))
+        self._checked: dict[str, shards.Shard] = {}  # by SHA-256; a shard never changes, so it is checked once
 
     @classmethod
     def at(cls, folder: str | Path, name: str) -> ParquetLibrary:
@@ -326,42 +305,46 @@ class ParquetLibrary(Library):
         return self._opened[1]
 
     @cached_property
-    def _opened(self) -> tuple[list[tuple[pq.ParquetFile, int]], tuple[str, ...]]:
+    def _opened(self) -> tuple[list[tuple[shards.Shard, int]], tuple[str, ...]]:
         """The sound shards with the row each begins at; the damaged ones with the reason."""
-        opened, damaged, gone = shards.open_shards(self.folder, self.manifest)
+        opened, damaged, gone = shards.open_shards(self.folder, self.manifest, self._checked)
         while gone and (manifest := shards.read_manifest(self.folder)) != self.manifest:  # rewritten since it was read
             self.manifest = manifest
-            opened, damaged, gone = shards.open_shards(self.folder, self.manifest)
+            opened, damaged, gone = shards.open_shards(self.folder, self.manifest, self._checked)
         if damaged and not opened:
             raise LibraryError(f"no shard of {self.name} can be read ({damaged[0]}); restore the folder {self.folder}")
-        firsts = np.cumsum([0, *(file.metadata.num_rows for file in opened.values())]).tolist()
+        self._checked = {self.manifest["shards"][name]["sha256"]: shard for name, shard in opened.items()}
+        firsts = np.cumsum([0, *(len(shard) for shard in opened.values())]).tolist()
         return list(zip(opened.values(), firsts, strict=False)), tuple(damaged)
 
     @property
-    def _shards(self) -> list[tuple[pq.ParquetFile, int]]:
+    def _shards(self) -> list[tuple[shards.Shard, int]]:
         return self._opened[0]
+
+    def __contains__(self, identifier: object) -> bool:
+        return any(identifier in shard.ids for shard, _ in self._shards)
 
     def _table(self, columns: Sequence[str]) -> pa.Table:
         if not self._shards:
             return schema.SCHEMA.empty_table().select(columns)
-        return pa.concat_tables([file.read(columns, use_threads=False) for file, _ in self._shards])
+        return pa.concat_tables([shard.read(columns) for shard, _ in self._shards])
 
     def _row(self, row: int) -> dict[str, Any]:
-        file, first = next(shard for shard in reversed(self._shards) if shard[1] <= row)
-        return dict(file.read(use_threads=False).slice(row - first, 1).to_pylist()[0])
+        shard, first = next(pair for pair in reversed(self._shards) if pair[1] <= row)
+        return dict(shard.read().slice(row - first, 1).to_pylist()[0])
 
     def spectra(self) -> Iterator[SpectraBlock]:
         """All curves, shard by shard, in blocks that share a grid."""
-        for file, first in self._shards:
-            yield from _blocks(file.read(list(schema.CURVE_COLUMNS), use_threads=False), first)
+        for shard, first in self._shards:
+            yield from blocks(shard.read(schema.CURVE_COLUMNS), first)
 
     def tables(self, rows: Sequence[int]) -> Iterator[pa.Table]:
         """All columns of the given rows, which increase, shard by shard."""
         wanted = np.asarray(rows, dtype=np.int64)
-        for file, first in self._shards:
-            inside = wanted[(wanted >= first) & (wanted < first + file.metadata.num_rows)] - first
+        for shard, first in self._shards:
+            inside = wanted[(wanted >= first) & (wanted < first + len(shard))] - first
             if len(inside):
-                yield file.read(use_threads=False).take(pa.array(inside))
+                yield shard.read().take(pa.array(inside))
 
     def add(self, materials: Sequence[Material]) -> list[str]:
         """See `Library.add`. What was there is not touched until the new shard is on the disk."""
@@ -456,36 +439,6 @@ def write_library(
         written |= shards.write_shard(folder, first // rows_per_shard, table)
     shards.write_manifest(folder, {"name": name, **(facts or {})}, written)
     return ParquetLibrary(folder)
-
-
-def _blocks(table: pa.Table, first_row: int) -> Iterator[SpectraBlock]:
-    """Rows of a table of curve columns, grouped by grid."""
-    table = table.combine_chunks()
-    lengths = table["dos_up"].combine_chunks().value_lengths().to_pylist()
-    keys: dict[tuple[Any, ...], list[int]] = {}
-    starts, steps = table["energy_first"].to_pylist(), table["energy_step"].to_pylist()
-    uneven = table["energies"].to_pylist() if table["energies"].null_count < len(table) else [None] * len(table)
-    for row, length in enumerate(lengths):
-        levels = uneven[row]
-        own = None if levels is None else tuple(levels)
-        keys.setdefault((starts[row], steps[row], length, own), []).append(row)
-    for (start, step, length, own), rows in keys.items():
-        part = table.take(rows)
-        densities = _matrix(part["dos_up"], length)
-        polarized = np.flatnonzero(np.asarray(part["dos_down"].is_valid()))
-        if len(polarized):
-            densities[polarized] += _matrix(part["dos_down"].drop_null(), length)
-        yield SpectraBlock(
-            np.array(rows, dtype=np.intp) + first_row,
-            schema.energies_of(start, step, length, own),
-            densities,
-            np.asarray(part["fermi"], dtype=np.float64),
-            np.asarray(part["broadening"], dtype=np.float64),
-        )
-
-
-def _matrix(column: pa.ChunkedArray, length: int) -> FloatArray:
-    return np.asarray(column.combine_chunks().flatten(), dtype=np.float64).reshape(-1, length)
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:

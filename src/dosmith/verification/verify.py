@@ -261,28 +261,20 @@ def _checked(
     return Checked(candidate, source, material, curve, alike, formation, height)
 
 
-def add_to_library(checked: Iterable[Checked], folder: Path) -> int:
-    """Put newly computed materials into a library, made when missing; how many it holds then.
+def add_to_library(checked: Iterable[Checked], library: Library) -> list[str]:
+    """Append the materials that were computed to a library; those whose ids it holds are left as they are. Their ids, if added.
 
     Raises:
-        LibraryError: the folder holds a damaged library.
+        LibraryError: another program is writing to it, or it cannot be written.
     """
-    from dosmith.library.shards import MANIFEST
-    from dosmith.library.store import ParquetLibrary, write_library
-
-    known: dict[str, Material] = {}
-    name = folder.name
-    if (folder / MANIFEST).is_file():
-        library = ParquetLibrary(folder)
-        name = library.name
-        known = {identifier: library.material(identifier) for identifier in library.ids}
+    found: dict[str, Material] = {}
     for each in checked:
         if each.material is not None and each.source != "library":
             facts = {"formation_energy": each.formation_energy, "energy_above_hull": each.above_hull}
             provenance = dict(each.material.provenance) | {"source": "verified"}
             provenance |= {key: value for key, value in facts.items() if value is not None}
-            known[each.material.id] = replace(each.material, provenance=provenance)
-    return len(write_library(known.values(), folder, name))
+            found[each.material.id] = replace(each.material, provenance=provenance)
+    return library.add(list(found.values()))
 
 
 def _energy(material: Material) -> float:

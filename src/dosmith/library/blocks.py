@@ -1,0 +1,65 @@
+"""Curves of a table of materials, as arrays: those that share a grid in one block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dosmith.library import schema
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class SpectraBlock:
+    """Curves of one library that share a grid.
+
+    Attributes:
+        rows: their places in the library, shape (B,).
+        energies: eV, shape (N,).
+        densities: states/eV/cell, spins summed, shape (B, N).
+        fermi: eV on the axis of `energies`, shape (B,).
+        broadening: Gaussian sigma in the curves, eV, shape (B,).
+    """
+
+    rows: IntArray
+    energies: FloatArray
+    densities: FloatArray
+    fermi: FloatArray
+    broadening: FloatArray
+
+
+def blocks(table: pa.Table, first_row: int) -> Iterator[SpectraBlock]:
+    """Rows of a table of curve columns, grouped by grid."""
+    table = table.combine_chunks()
+    lengths = table["dos_up"].combine_chunks().value_lengths().to_pylist()
+    keys: dict[tuple[Any, ...], list[int]] = {}
+    starts, steps = table["energy_first"].to_pylist(), table["energy_step"].to_pylist()
+    uneven = table["energies"].to_pylist() if table["energies"].null_count < len(table) else [None] * len(table)
+    for row, length in enumerate(lengths):
+        levels = uneven[row]
+        own = None if levels is None else tuple(levels)
+        keys.setdefault((starts[row], steps[row], length, own), []).append(row)
+    for (start, step, length, own), rows in keys.items():
+        part = table.take(rows)
+        densities = _matrix(part["dos_up"], length)
+        polarized = np.flatnonzero(np.asarray(part["dos_down"].is_valid()))
+        if len(polarized):
+            densities[polarized] += _matrix(part["dos_down"].drop_null(), length)
+        yield SpectraBlock(
+            np.array(rows, dtype=np.intp) + first_row,
+            schema.energies_of(start, step, length, own),
+            densities,
+            np.asarray(part["fermi"], dtype=np.float64),
+            np.asarray(part["broadening"], dtype=np.float64),
+        )
+
+
+def _matrix(column: pa.ChunkedArray, length: int) -> FloatArray:
+    return np.asarray(column.combine_chunks().flatten(), dtype=np.float64).reshape(-1, length)
