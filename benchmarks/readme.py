@@ -1,4 +1,4 @@
-"""Write the headline of README.md from what was measured: docs/benchmark/benchmark.json and benchmarks/verified.json.
+"""Write the headline of README.md and the benchmark's rows in the model cards from docs/benchmark/benchmark.json and benchmarks/verified.json.
 
 python benchmarks/readme.py
 """
@@ -27,17 +27,56 @@ METHODS = {
 }
 
 
+CARDS = {model: ROOT / "models" / model / "card.md" for model in ("dosmith", "paper")}
+ROWS = {
+    "top_1": "own composition first",
+    "top_5": "own composition among the first 5",
+    "top_50": "own composition among the first 50",
+    "mrr": "mean reciprocal rank of the own composition",
+    "screen_closed": "blind picks: share of the way from chance to the best there are",
+    "screen_09": "blind picks with a cosine above 0.9",
+    "predicted": "predicted DOS of a held-out crystal: cosine",
+    "predicted_r2": "predicted DOS of a held-out crystal: R²",
+}
+
+
 def main() -> None:
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    write_text(
-        README,
-        before
-        + BEGIN
-        + "\n"
-        + table(json.loads(BENCHMARK.read_text()), json.loads(VERIFIED.read_text()))
-        + END
-        + rest.split(END)[1],
+    benchmark, verified = json.loads(BENCHMARK.read_text()), json.loads(VERIFIED.read_text())
+    between(README, table(benchmark, verified))
+    for model, card in CARDS.items():
+        between(card, rows(benchmark, model))
+
+
+def between(path: Path, written: str) -> None:
+    """Put text between the marks of a page; at its end where it has none."""
+    text = path.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN) if BEGIN in text else (f"{text.rstrip()}\n\n", "", "")
+    write_text(path, f"{before}{BEGIN}\n{written}{END}{rest.partition(END)[2] or chr(10)}")
+
+
+def rows(benchmark: Mapping[str, Any], model: str) -> str:
+    """The benchmark's rows of a model's card in Markdown."""
+    library, settings = benchmark["library"], benchmark["settings"]
+    found = {
+        (each["model"], each["metric"]): each
+        for each in benchmark["results"]
+        if each["split"] == "system" and each["variant"] == "plain"
+    }
+
+    def cell(method: str, metric: str) -> str:
+        each = found.get((method, metric))
+        return "-" if each is None or each["mean"] is None else f"{each['mean']:.3f} ({each['low']:.3f} to {each['high']:.3f})"
+
+    lines = [
+        f"| {name} | {cell(model, metric)} | {cell('substitution', metric)} |"
+        for metric, name in ROWS.items()
+        if (model, metric) in found
+    ]
+    return (
+        "## In the benchmark\n\n"
+        f"Split: **held-out chemical systems**, {library['asked']:,} binaries of {library['name']} ({library['count']:,} spectra), {settings['folds']} folds with a seed each,"
+        f" {library['compositions']:,} possible answers; means with 95 % intervals.\nEverything else: `docs/benchmark/README.md`.\n\n"
+        f"| | {model} | replacing elements within groups |\n|---|---|---|\n" + "\n".join(lines) + "\n"
     )
 
 

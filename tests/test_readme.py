@@ -6,16 +6,40 @@ import importlib.util
 import json
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_headline_is_that_of_the_results() -> None:
+@pytest.fixture(scope="module")
+def readme() -> ModuleType:
     spec = importlib.util.spec_from_file_location("readme", ROOT / "benchmarks" / "readme.py")
     readme = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(readme)
+    return readme
+
+
+def test_the_cards_hold_the_rows_of_the_results(readme: ModuleType) -> None:
+    benchmark = json.loads(readme.BENCHMARK.read_text())
+    for model, card in readme.CARDS.items():
+        written = readme.rows(benchmark, model)
+        assert written in card.read_text(encoding="utf-8") and written.count("\n| ") >= 6
+
+
+def test_text_goes_between_the_marks(readme: ModuleType, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n")
+    for text in ("one\n", "two\n"):
+        readme.between(page, text)
+        assert page.read_text() == f"# Page\n\n{readme.BEGIN}\n{text}{readme.END}\n"
+    page.write_text(f"before {readme.BEGIN} old {readme.END} after")
+    readme.between(page, "new")
+    assert page.read_text() == f"before {readme.BEGIN}\nnew{readme.END} after"
+
+
+def test_the_headline_is_that_of_the_results(readme: ModuleType) -> None:
     benchmark, verified = json.loads(readme.BENCHMARK.read_text()), json.loads(readme.VERIFIED.read_text())
     table = readme.table(benchmark, verified)
     assert table in (ROOT / "README.md").read_text(encoding="utf-8")
