@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dosmith import formulas
+from dosmith.crystals.survey import Surveyed
 from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, SpectrumError
+from dosmith.forward.candidates import Candidates
+from dosmith.forward.search import ForwardSearch
 from dosmith.web.live import Live
 from dosmith.web.messages import Query
 
@@ -92,6 +97,23 @@ def test_the_area_of_the_drawing_is_free(live: Live, pt3ni: list[float], scale: 
 def test_heights_are_above_the_hull(live: Live, pt3ni: list[float]) -> None:
     for row in live.answer(Query(values=pt3ni, top=100)).new:
         assert row.above_hull is not None and row.above_hull >= -1e-9
+
+
+def test_three_elements_fall_apart_into_pairs_too(designer: Designer) -> None:
+    crystals = (
+        Surveyed("B2", ("Pt", "Ni"), 12.0, 1.0, 0.0, -0.2),
+        Surveyed("B2", ("Pt", "Co"), 12.0, 1.0, 0.0, -0.4),
+        Surveyed("C1_b", ("Pt", "Ni", "Co"), 12.0, 1.0, 0.0, -0.25),  # 2/3 of PtCo and 1/3 of Ni are at -0.267
+        Surveyed("L2_1", ("Ni", "Pt", "Co"), 12.0, 1.0, 0.0, 0.1),  # half of PtCo and half of Ni are at -0.2
+        Surveyed("B1", ("Ni", "Pt"), 12.0, 1.0, 0.0, 0.0),
+    )
+    assert isinstance(designer.checkpoint, ForwardSearch)
+    spec = {**designer.checkpoint.spec, "candidates": {"sizes": [2, 3]}}
+    search = ForwardSearch(designer.checkpoint.folder, spec)
+    vars(search)["candidates"] = Candidates(crystals, np.ones((len(crystals), 151), dtype=np.float32))
+    live = Live(copy(designer))
+    live.designer.checkpoint = search
+    assert [live._height(place) for place in range(5)] == pytest.approx([0, 0, -0.25 + 0.8 / 3, 0.3, 0.2], abs=1e-9)
 
 
 def test_a_gap_away_from_the_zero_is_noticed(live: Live, designer: Designer, pt3ni: list[float]) -> None:

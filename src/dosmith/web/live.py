@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.crystals.hull import Hull
 from dosmith.designer import Designer
 from dosmith.element_facts import prices_of
 from dosmith.errors import ConstraintError, ModelError, SpectrumError
@@ -162,6 +163,19 @@ class Live:
         return found
 
     @cached_property
+    def _hull(self) -> Hull:
+        """Of all candidates; its diagrams are made when asked for."""
+        energies = (crystal.formation_energy for crystal in self._search.candidates.crystals)
+        return Hull(zip(self._search.compositions, energies, strict=True))
+
+    def _height(self, place: int) -> float:
+        """Of a candidate above the hull of its elements, eV/atom."""
+        if not np.isnan(height := self._heights[place]):
+            return float(height)
+        energy = self._search.candidates.crystals[place].formation_energy
+        return self._hull.height(self._search.compositions[place], energy).above_hull
+
+    @cached_property
     def _search(self) -> ForwardSearch:
         assert isinstance(self.designer.checkpoint, ForwardSearch)
         return self.designer.checkpoint
@@ -232,7 +246,7 @@ class Live:
             probability=None if probabilities is None else float(probabilities[place]),
             prototype=crystal.prototype,
             crystal_system=crystal.crystal_system,
-            above_hull=None if np.isnan(self._heights[place]) else float(self._heights[place]),
+            above_hull=self._height(place),
             price=prices_of([composition])[0],
         )
 
