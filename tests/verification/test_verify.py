@@ -27,8 +27,9 @@ from dosmith.library.ledger import Ledger
 from dosmith.records import Material
 from dosmith.report.verification import page, write_verification
 from dosmith.settings import DftSettings
+from dosmith.verification import verify
 from dosmith.verification.designed import DesignFolder, read_design
-from dosmith.verification.verify import Task, add_to_library, check, compute, ledger_for, plan
+from dosmith.verification.verify import Task, add_to_library, check, compute, ledger_for, plan, references
 from fake_cp2k import tight_binding
 
 COARSE = DftSettings(scf_spacing=0.9, dos_refinement=2, interpolation=1)
@@ -78,8 +79,31 @@ class TestPlan:
     def test_computes_what_nobody_has(self, design: DesignFolder, open_set: ParquetLibrary) -> None:
         task = plan(design, open_set, shipped_survey(), 5, own_elements=False)
         assert "Pt3Ni" in task.known
-        assert {entry.id.split("-")[0] for entry in task.remaining} == set(task.entries) - set(task.known)
-        assert not task.elements
+        lacking = {symbol for entry in task.entries.values() for symbol in entry.species} - set(references(open_set)[0])
+        assert {entry.species[0] for entry in task.elements} == lacking
+        wanted = (set(task.entries) - set(task.known)) | lacking
+        assert {entry.id.split("-")[0] for entry in task.remaining} == wanted
+
+    def test_an_element_that_the_library_lacks_is_computed_too(
+        self, design: DesignFolder, open_set: ParquetLibrary, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        held, hull = references(open_set)
+        monkeypatch.setattr(verify, "references", lambda library: ({key: held[key] for key in held if key != "Pd"}, hull))
+        task = plan(design, open_set, shipped_survey(), 5, own_elements=False)
+        palladium = next(entry for entry in task.elements if entry.species[0] == "Pd")
+        assert palladium.id == "Pd-A1" and palladium in task.remaining
+        formula, entry = next((f, e) for f, e in task.entries.items() if f not in task.known and "Pd" in e.species)
+        energies = {entry.id: -1.0 + sum(held[symbol] for symbol in entry.species) / len(entry.species), palladium.id: held["Pd"]}
+        computed = {
+            identifier: replace(
+                open_set.material("Pd-A1"), id=identifier, composition=composition, provenance={"energy_per_atom": energy}
+            )
+            for (identifier, energy), composition in zip(
+                energies.items(), (entry.composition, palladium.composition), strict=True
+            )
+        }
+        (checked,) = (each for each in check(task, computed, {}, open_set, "CP2K", False) if each.candidate.formula == formula)
+        assert checked.formation_energy == pytest.approx(-1.0, abs=1e-6)
 
     def test_with_other_settings_computes_all_and_the_elements(self, design: DesignFolder, open_set: ParquetLibrary) -> None:
         task = plan(design, open_set, shipped_survey(), 2, own_elements=True)

@@ -113,7 +113,7 @@ class Task:
         design: the design.
         entries: crystal of each candidate, by formula.
         known: those that the library holds at these settings, by formula.
-        elements: crystals of the elements, where the library's energies are of other settings.
+        elements: crystals of the elements for which the library has no energies of these settings.
         missing: why a candidate has no crystal, by formula.
     """
 
@@ -147,7 +147,8 @@ def plan(
         library: known materials.
         survey: crystals of candidates that the design has none for.
         top: how many candidates.
-        own_elements: compute the elements too, since the library's were computed otherwise; nothing counts as known then.
+        own_elements: compute all elements, since the library's were computed otherwise, not only those that it lacks;
+            nothing counts as known then.
         potential: finds crystals that nobody knows; None leaves those candidates out.
     """
     entries: dict[str, Entry] = {}
@@ -164,7 +165,10 @@ def plan(
         except NotFoundError as error:
             missing[formula] = str(error)
     symbols = sorted({symbol for entry in entries.values() for symbol in entry.species}, key=formulas.atomic_number)
-    elements = [_element(symbol, library) for symbol in symbols] if own_elements else []
+    if not own_elements:
+        held = references(library)[0]
+        symbols = [symbol for symbol in symbols if symbol not in held]
+    elements = [_element(symbol, library) for symbol in symbols]
     return Task(design, entries, known, [each for each in elements if each is not None], missing)
 
 
@@ -217,15 +221,13 @@ def check(
         reasons: why others failed, by entry id.
         library: whose converged crystals make the hull.
         source: the program.
-        own_elements: whether energies of the elements come from `computed`, not from the library.
+        own_elements: whether all energies of the elements come from `computed`, none from the library.
     """
-    if own_elements:
-        elements = {
-            material.composition[0][0]: _energy(material) for material in computed.values() if len(material.composition) == 1
-        }
-        hull = None
-    else:
-        elements, hull = references(library)
+    elements = {each.composition[0][0]: _energy(computed[each.id]) for each in task.elements if each.id in computed}
+    hull = None
+    if not own_elements:
+        held, hull = references(library)
+        elements |= held
     judge = partial(_checked, design=task.design, elements=elements, hull=hull)
     found = []
     for candidate in task.design.candidates:
