@@ -18,6 +18,7 @@ import pytest
 
 from dosmith import formulas
 from dosmith.adding import BATCH, Addition, add_files
+from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.library import MemoryLibrary, ParquetLibrary
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -47,7 +48,10 @@ def test_a_file_is_added_once_whatever_its_name(tmp_path: Path) -> None:
     assert (again.outcome, again.id) == ("already there", library.ids[0])
     material = library.material(library.ids[0])
     assert material.formula == "AlN"
-    assert material.provenance == {"source": "vasprun.xml", "file": VASPRUN.name, "gap_from": "curve"}
+    facts = {"source": "vasprun.xml", "file": VASPRUN.name, "gap_from": "curve", "n_electrons": 16.0}
+    assert material.provenance == facts
+    assert (material.crystal_system, material.space_group, material.prototype) == ("hexagonal", "P6_3mc", "B4")
+    assert material.structure is not None and len(material.structure) == 4
     assert material.spectrum.gap == pytest.approx(4.18, abs=0.05)
 
 
@@ -66,6 +70,31 @@ def test_the_name_tells_the_composition_where_the_file_does_not(tmp_path: Path, 
     else:
         assert library.formulas == [formula]
         assert found.reason == f"composition {formula} from the name"
+
+
+def test_a_crystal_beside_the_file_comes_along(tmp_path: Path) -> None:
+    run = tmp_path / "B2-run"
+    path = table(run / "total.csv")
+    PROTOTYPES["B2"].structure(("Ni", "Al"), 12.0).to(str(run / "total.cif"), fmt="cif")
+    found = add_files(library := MemoryLibrary([]), [path], composition=formulas.parse("NiAl"))
+    assert [(a.outcome, a.reason) for a in found] == [("added", "crystal from total.cif")]
+    (material,) = (library.material(identifier) for identifier in library.ids)
+    assert (material.formula, material.prototype, material.space_group) == ("NiAl", "B2", "Pm-3m")
+    assert material.provenance["crystal_from"] == "total.cif"
+    assert library.select(crystal_system="cubic") == [0]
+    other = list(add_files(bare := MemoryLibrary([]), [path], composition=formulas.parse("Pt3Ni")))
+    assert [(a.outcome, a.reason) for a in other] == [("added", None)]  # what a person says goes before what lies there
+    assert (bare.formulas, bare.crystal_systems) == (["Pt3Ni"], [None])
+
+
+def test_a_fermi_level_from_the_electron_count(tmp_path: Path) -> None:
+    energies = np.linspace(-5, 15, 401)  # no zero of energy that could be taken for the Fermi level
+    rows = "\n".join(f"{e + 30:.3f},{2.0 * (0 < e < 10):.3f}" for e in energies)
+    (tmp_path / "Al.csv").write_text(f"energy,dos\n{rows}")
+    (skipped,) = add_files(library := MemoryLibrary([]), [tmp_path])
+    assert skipped.outcome == "skipped" and "--electrons" in str(skipped.reason)
+    assert outcomes(list(add_files(library, [tmp_path], electrons=6.0))) == ["added"]
+    assert library.material(library.ids[0]).spectrum.fermi == pytest.approx(33.0, abs=0.06)
 
 
 def test_a_folder_tells_of_every_file(tmp_path: Path) -> None:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dosmith import formulas
-from dosmith.errors import DosmithError, FormulaError, SpectrumError
+from dosmith.crystals.recognise import recognise
+from dosmith.errors import DosmithError, FormulaError
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.records import Material, Spectrum
 from dosmith.settings import FileSettings
+from dosmith.sources.beside import crystal_of
 from dosmith.sources.files import FileDos, printable, read_dos, read_folder
 from dosmith.spectra.zero import energy_zeros
 
-_JARGON = {"SCF", "NSCF", "SOC", "SP", "U"}
-"""Words in names of files that are formulas only by chance."""
 BATCH = 64
 """Files of one append: a kill loses at most these, and they are read again by the next run."""
 
@@ -48,6 +48,7 @@ def add_files(
     *,
     composition: Composition | None = None,
     fermi: float | None = None,
+    electrons: float | None = None,
     broadening: float | None = None,
     files: FileSettings | None = None,
 ) -> Iterator[Addition]:
@@ -56,17 +57,19 @@ def add_files(
     Args:
         library: to add to.
         paths: files of any format of docs/formats.md, or folders of such, with those below them.
-        composition: of files that name no atoms; without it, it is read off the name of the file or of its folder.
+        composition: of files with no atoms in them or beside them; without it, it is read off the name of the file or of its folder.
         fermi: Fermi level on the files' energy axis, eV, in place of the stated one.
+        electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
         broadening: Gaussian sigma that the curves already carry, eV.
         files: limits on files.
 
     Raises:
         LibraryError: the library cannot be written.
     """
+    options = {"fermi": fermi, "electrons": electrons, "broadening": broadening or 0.0}
     limit = (files or FileSettings()).max_mebibytes
     batch: list[tuple[Path, Material, str | None]] = []
-    for path, found in _read(paths, fermi, broadening, limit):
+    for path, found in _read(paths, options, limit):
         if isinstance(found, DosmithError):
             yield _skipped(path, found)
             continue
@@ -82,25 +85,17 @@ def add_files(
     yield from _append(library, batch)
 
 
-def _read(
-    paths: Sequence[Path], fermi: float | None, broadening: float | None, limit: int
-) -> Iterator[tuple[Path, FileDos | DosmithError]]:
+def _read(paths: Sequence[Path], options: dict[str, Any], limit: int) -> Iterator[tuple[Path, FileDos | DosmithError]]:
     for path in paths:
         if path.is_dir():
-            for file, found in read_folder(path, max_mebibytes=limit):
-                if (isinstance(found, FileDos) and (fermi is not None or broadening is not None)) or (
-                    isinstance(found, SpectrumError) and fermi is not None
-                ):
-                    yield file, _reading(file, fermi, broadening, limit)
-                else:
-                    yield file, found
+            yield from read_folder(path, max_mebibytes=limit, **options)
         else:
-            yield path, _reading(path, fermi, broadening, limit)
+            yield path, _reading(path, options, limit)
 
 
-def _reading(path: Path, fermi: float | None, broadening: float | None, limit: int) -> FileDos | DosmithError:
+def _reading(path: Path, options: dict[str, Any], limit: int) -> FileDos | DosmithError:
     try:
-        return read_dos(path, fermi=fermi, broadening=broadening or 0.0, max_mebibytes=limit)
+        return read_dos(path, max_mebibytes=limit, **options)
     except DosmithError as error:
         return error
 
@@ -120,19 +115,33 @@ def _append(library: Library, batch: Sequence[tuple[Path, Material, str | None]]
 
 def _material(path: Path, found: FileDos, given: Composition | None) -> tuple[Material, str | None]:
     """The material in a file, and what was assumed of it."""
-    composition, assumed = found.composition or given, None
+    crystal = crystal_of(path, found)
+    if crystal is not None and given not in (None, crystal.composition) and found.composition is None:
+        crystal = None  # it is another's
+    composition, assumed = found.composition or (crystal.composition if crystal else given), None
+    provenance: dict[str, Any] = {"source": found.format, "file": printable(path.name)}
     if composition is None:
         composition = _composition_in_name(path)
         assumed = f"composition {formulas.write(composition)} from the name"
+        provenance["composition_from"] = "name"
     spectrum = found.spectrum
-    provenance = {"source": found.format, "file": printable(path.name)} | ({"composition_from": "name"} if assumed else {})
     if spectrum.gap is None:
         _, gaps = energy_zeros(
             spectrum.energies, spectrum.total[None, :], np.array([spectrum.fermi]), np.array([spectrum.broadening])
         )
         spectrum = replace(spectrum, gap=float(gaps[0]))
         provenance["gap_from"] = "curve"
-    return Material(identifier(composition, spectrum), composition, spectrum, provenance=provenance), assumed
+    if found.electrons is not None:
+        provenance["n_electrons"] = found.electrons
+    known: dict[str, Any] = {}
+    if crystal is not None:
+        if crystal.file:
+            provenance["crystal_from"] = crystal.file
+            assumed = f"crystal from {crystal.file}"
+        symmetry = recognise(crystal.lattice, crystal.species, crystal.frac_coords)
+        known = {"lattice": crystal.lattice, "species": crystal.species, "frac_coords": crystal.frac_coords}
+        known |= {} if symmetry is None else vars(symmetry)
+    return Material(identifier(composition, spectrum), composition, spectrum, provenance=provenance, **known), assumed
 
 
 def identifier(composition: Composition, spectrum: Spectrum) -> str:
@@ -149,7 +158,6 @@ def _composition_in_name(path: Path) -> Composition:
         FormulaError: neither is named so.
     """
     for name in (path.name, path.absolute().parent.name):
-        words = {word for word in re.split(r"[^A-Za-z0-9]", name) if formulas.looks_like_formula(word)} - _JARGON
-        if len(words) == 1:
-            return formulas.parse(words.pop())
+        if found := formulas.in_name(name):
+            return formulas.parse(found)
     raise FormulaError("names no atoms; give --formula, or name the file or its folder after the formula")

@@ -22,6 +22,8 @@ HEAVIEST = 103
 _LONGEST = 200  # characters
 _TOKEN = re.compile(r"([A-Z][a-z]?)(\d*)")
 _BRACKETS = re.compile(r"\(((?:[A-Z][a-z]?\d{0,6})+)\)(\d{0,6})")
+_JARGON = {"SCF", "NSCF", "SOC", "SP", "U"}
+"""Words in names of files that are formulas only by chance."""
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 
@@ -93,6 +95,12 @@ def looks_like_formula(text: str) -> bool:
     except FormulaError:
         return False
     return True
+
+
+def in_name(name: str) -> str | None:
+    """The only word of a file's or folder's name that is a formula: Pt3Ni of run-Pt3Ni.csv; None when none is, or several are."""
+    words = {word for word in re.split(r"[^A-Za-z0-9]", name) if looks_like_formula(word)} - _JARGON
+    return words.pop() if len(words) == 1 else None
 
 
 @lru_cache(maxsize=65536)

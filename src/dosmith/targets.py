@@ -14,6 +14,7 @@ from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.records import Material, Spectrum
 from dosmith.settings import FileSettings
+from dosmith.sources.curve import level_of_electrons
 from dosmith.spectra.standard import Recipe, StandardSpectrum, standardise
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def resolve_target(
     *,
     crystal_system: str | None = None,
     fermi: float | None = None,
+    electrons: float | None = None,
     broadening: float | None = None,
     files: FileSettings | None = None,
 ) -> Target:
@@ -77,6 +79,7 @@ def resolve_target(
         recipe: of the vector.
         crystal_system: of a formula with several polymorphs; without it the one of lowest energy is taken.
         fermi: Fermi level on the curve's own axis, eV, in place of the stated one.
+        electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
         broadening: Gaussian sigma that the curve carries, eV, in place of the stated one.
         files: limits on files.
 
@@ -84,8 +87,8 @@ def resolve_target(
         NotFoundError: no such file, id, or no DOS of that formula.
         FileFormatError, SpectrumError, FormulaError: what was given is not usable; the message says why.
     """
-    found = _look_up(target, library, crystal_system, fermi, files)
-    return _standard(found, recipe, fermi, broadening)
+    found = _look_up(target, library, crystal_system, fermi, electrons, files)
+    return _standard(found, recipe, fermi, electrons, broadening)
 
 
 def named_target(text: str, library: Library, recipe: Recipe, *, crystal_system: str | None = None) -> Target:
@@ -99,8 +102,13 @@ def named_target(text: str, library: Library, recipe: Recipe, *, crystal_system:
     return _standard(found, recipe)
 
 
-def _standard(found: _Found, recipe: Recipe, fermi: float | None = None, broadening: float | None = None) -> Target:
+def _standard(
+    found: _Found, recipe: Recipe, fermi: float | None = None, electrons: float | None = None, broadening: float | None = None
+) -> Target:
     name, source, spectrum, composition, material_id = found
+    if fermi is None and electrons is not None:
+        level = level_of_electrons(spectrum.energies, spectrum.densities, electrons)
+        fermi = None if abs(level - spectrum.fermi) < 1e-3 else level  # a file's reader has counted already
     if fermi is not None and spectrum.fermi != fermi:
         spectrum = replace(spectrum, fermi=fermi, notes=(*spectrum.notes, f"Fermi level set to {fermi:g} eV by hand"))
     if broadening is not None:
@@ -113,6 +121,7 @@ def _look_up(
     library: Library,
     crystal_system: str | None,
     fermi: float | None,
+    electrons: float | None,
     files: FileSettings | None,
 ) -> _Found:
     if isinstance(target, Spectrum):
@@ -123,7 +132,7 @@ def _look_up(
         text = os.fspath(target)
         named = text in library or formulas.looks_like_formula(text)
         if os.path.exists(text) and not (named and os.path.isdir(text)):  # an output folder may bear the name of its formula
-            return _from_file(Path(text), fermi, files)
+            return _from_file(Path(text), fermi, electrons, files)
         if text in library:
             return _from_library(text, library, "")
         if isinstance(target, os.PathLike) or _looks_like_path(text):
@@ -143,13 +152,16 @@ def _look_up(
     )
 
 
-def _from_file(path: Path, fermi: float | None, files: FileSettings | None) -> _Found:
+def _from_file(path: Path, fermi: float | None, electrons: float | None, files: FileSettings | None) -> _Found:
+    from dosmith.sources.beside import crystal_of
     from dosmith.sources.files import printable, read_dos
 
     shown = printable(path.name)
-    found = read_dos(path, fermi=fermi, max_mebibytes=(files or FileSettings()).max_mebibytes)
-    name = shown if found.composition is None else formulas.write(found.composition)
-    return name, f"the file {shown} ({found.format})", found.spectrum, found.composition, None
+    found = read_dos(path, fermi=fermi, electrons=electrons, max_mebibytes=(files or FileSettings()).max_mebibytes)
+    source, composition = f"the file {shown} ({found.format})", found.composition
+    if composition is None and (crystal := crystal_of(path, found)) is not None:
+        source, composition = f"{source}, crystal from {crystal.file}", crystal.composition
+    return shown if composition is None else formulas.write(composition), source, found.spectrum, composition, None
 
 
 def _from_library(identifier: str, library: Library, remark: str) -> _Found:

@@ -69,7 +69,11 @@ def test_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (b"\x1f\x8bgarbage and more", "cannot be unpacked"),
         (gzip.compress(gzip.compress(table(E, UP))), "is binary"),
         (b"PK\x03\x04rest", "export the DOS as CSV"),
-        (b"\x89PNG\r\n\x1a\n\0\0", "is binary"),
+        (b"\x89PNG\r\n\x1a\n\0\0", r"is a picture; draw its curve on the drawing board \(dosmith web\)"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "is a picture"),
+        (b"%PDF-1.7", "is a picture"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg">', "is a picture"),
+        (b'<?xml version="1.0"?>\n<!DOCTYPE svg PUBLIC "a">\n<svg width="3">', "is a picture"),
         (bytes(range(256)), "is binary"),
     ],
 )

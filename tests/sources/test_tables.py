@@ -77,7 +77,10 @@ def test_table_relative_to_its_fermi_level(head: str) -> None:
 
 
 def test_table_without_fermi_level() -> None:
-    with pytest.raises(SpectrumError, match=r"^upload: no Fermi level is stated; give it with --fermi$"):
+    with pytest.raises(
+        SpectrumError,
+        match=r"^upload: no Fermi level is stated; give it with --fermi, or the number of electrons with --electrons$",
+    ):
         parse(table(E + 10.0, UP))  # zero is an end, not inside
     assert_curve(parse(table(E + 10.0, UP), fermi=4.0).spectrum, UP, fermi=4.0, energies=E + 10.0)
     with pytest.raises(SpectrumError, match="lies outside"):

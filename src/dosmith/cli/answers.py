@@ -13,6 +13,7 @@ import typer
 from dosmith.cli.choosing import AvoidOption, KeepOption, RankOption, StabilityOption, choose, write_merits
 from dosmith.cli.options import (
     BroadeningOption,
+    ElectronsOption,
     FermiOption,
     Format,
     FormatOption,
@@ -31,7 +32,7 @@ from dosmith.cli.other import design_other, is_of_other_spectra, predict_other
 
 if TYPE_CHECKING:
     from dosmith.choosing import Merits
-    from dosmith.designs import Design
+    from dosmith.designer import Design
 
 ELEMENTS_HELP = "symbols with commas or blanks: Pt,Ni,Co"
 
@@ -49,6 +50,7 @@ def design(
     window: WindowOption = None,
     metric: MetricOption = None,
     fermi: FermiOption = None,
+    electrons: ElectronsOption = None,
     broadening: BroadeningOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write report.html, candidates.json/.csv and CIFs to this folder.")
@@ -73,10 +75,11 @@ def design(
 
         exclude = ",".join(sorted(avoided(avoid))) + (f",{exclude}" if exclude else "")
     designer = designer_for(context, model, library)
+    wanted = designer.target(target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening)
 
     def designed(count: int | None) -> Design:
         return designer.design(
-            target,
+            wanted,
             top=count,
             crystal_system=crystal_system,
             elements=elements,
@@ -86,8 +89,6 @@ def design(
             ratio=ratio,
             window=window,
             metric=metric,
-            fermi=fermi,
-            broadening=broadening,
         )
 
     found: list[Merits] = []
@@ -129,6 +130,7 @@ def similar(
     window: WindowOption = None,
     metric: MetricOption = None,
     fermi: FermiOption = None,
+    electrons: ElectronsOption = None,
     broadening: BroadeningOption = None,
     output: FormatOption = Format.table,
     model: ModelOption = None,
@@ -136,7 +138,7 @@ def similar(
 ) -> None:
     """List the known materials whose DOS is most like the target's: the honest baseline beside every design."""
     designer = designer_for(context, model, library)
-    found = designer.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)
+    found = designer.target(target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening)
     neighbours = designer.similar(found, top=top, crystal_system=crystal_system, window=window, metric=metric)
     rows = [neighbour.as_dict() for neighbour in neighbours]
     if output is Format.json:
@@ -148,7 +150,7 @@ def similar(
             )
         )
     elif output is Format.csv:
-        from dosmith.designs import csv_text
+        from dosmith.designer import csv_text
 
         typer.echo(csv_text(rows), nl=False)
     else:
@@ -165,6 +167,7 @@ def show(
     target: TargetArgument,
     crystal_system: SystemOption = None,
     fermi: FermiOption = None,
+    electrons: ElectronsOption = None,
     broadening: BroadeningOption = None,
     output: FormatOption = Format.table,
     model: ModelOption = None,
@@ -172,7 +175,7 @@ def show(
 ) -> None:
     """Summarise a DOS and draw it as the model sees it."""
     designer = designer_for(context, model, library)
-    found = designer.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)
+    found = designer.target(target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening)
     energies, values = found.standard.recipe.grid.energies, found.standard.values
     if output is Format.json:
         curve = {"energies_ev": energies.round(6).tolist(), "dos_per_ev": values.tolist()}

@@ -10,6 +10,7 @@ import typer
 
 from dosmith.cli.options import (
     BroadeningOption,
+    ElectronsOption,
     FermiOption,
     FolderOption,
     Format,
@@ -34,6 +35,7 @@ def add(
         str | None, typer.Option("--formula", help="Of files that name no atoms.  [default: from the name]")
     ] = None,
     fermi: FermiOption = None,
+    electrons: ElectronsOption = None,
     broadening: BroadeningOption = None,
     library: FolderOption = None,
     output: FormatOption = Format.table,
@@ -46,7 +48,13 @@ def add(
     opened, console = own_library(library, make=True), new_console()
     composition = None if formula is None else formulas.parse(formula)
     additions = add_files(
-        opened, paths, composition=composition, fermi=fermi, broadening=broadening, files=settings_of(context).files
+        opened,
+        paths,
+        composition=composition,
+        fermi=fermi,
+        electrons=electrons,
+        broadening=broadening,
+        files=settings_of(context).files,
     )
     if output is Format.table:
         with AdditionsPrinter(console) as printer:

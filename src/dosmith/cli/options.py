@@ -33,6 +33,12 @@ TargetArgument = Annotated[
     ),
 ]
 FermiOption = Annotated[float | None, typer.Option("--fermi", metavar="EV", help="Fermi level on the file's energy axis.")]
+ElectronsOption = Annotated[
+    float | None,
+    typer.Option(
+        "--electrons", metavar="N", help="Find the Fermi level by this many electrons, counted from the curve's lowest energy."
+    ),
+]
 BroadeningOption = Annotated[
     float | None, typer.Option("--broadening", metavar="EV", help="Gaussian sigma that the curve already carries.")
 ]

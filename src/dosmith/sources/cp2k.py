@@ -1,14 +1,15 @@
-"""The density of states that CP2K writes: histograms (`*.dos`) and lists of orbitals (`*.pdos`), in atomic units."""
+"""The density of states that CP2K writes: histograms (`*.dos`) and lists of orbitals (`*.pdos`), in atomic units; the crystal of its input."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.errors import FileFormatError
+from dosmith.sources.crystal import BOHR, Crystal, element_of
 from dosmith.sources.curve import Curve
 from dosmith.sources.tables import take_apart
 
@@ -19,6 +20,7 @@ HARTREE = 27.211386245988
 SIGMA, STEP = 0.1, 0.05
 """Gaussians that stand for the orbitals of a `*.pdos` file, and the distance of the energies they are given on, eV."""
 
+_SUBSYS = ("FORCE_EVAL", "SUBSYS")
 _NUMBER = r"[+-]?\d+\.\d+"
 _DOS = re.compile(r"^\s*#\s*DOS at iteration step", re.MULTILINE)
 _PDOS = re.compile(r"^\s*#\s*Projected DOS for .*iteration step", re.MULTILINE)
@@ -44,6 +46,42 @@ def read_cp2k(lines: Iterable[str]) -> Curve:
     return _orbitals(columns, fermi) if projected else _histogram(columns, fermi)
 
 
+def read_crystal(text: str) -> tuple[str, Crystal]:
+    """The project and the crystal of a CP2K input or restart file, where the input says it whole and the run does not move it.
+
+    Raises:
+        FileFormatError: the crystal is in another file, is made of variables, moves, or is none.
+    """
+    if "$" in text or re.search(r"^\s*@", text, re.MULTILINE):
+        raise FileFormatError("has variables or includes other files")
+    sections = _sections(text)
+    values = {key: words for path in (("GLOBAL",), (*_SUBSYS, "CELL")) for key, *words in sections.get(path, [])}
+    moves = values.get("RUN_TYPE", ["ENERGY"])[0].upper() not in ("ENERGY", "ENERGY_FORCE", "WFN_OPT")
+    if moves and "restart file" not in text[:200]:  # which has the last positions
+        raise FileFormatError("moves its atoms; the file beside it is where they began")
+    if (*_SUBSYS, "TOPOLOGY") in sections or "CELL_FILE_NAME" in values or "MULTIPLE_UNIT_CELL" in values:
+        raise FileFormatError("has its crystal in another file")
+    if values.get("PERIODIC", ["XYZ"])[0].upper() != "XYZ":
+        raise FileFormatError("is no crystal: not periodic in three directions")
+    elements = {kind[-1]: words[0] for kind, rows in sections.items() for key, *words in rows
+                if kind[:-1] == (*_SUBSYS, "KIND") and key == "ELEMENT"}  # fmt: skip
+    unit, scaled, labels, places = 1.0, False, [], []
+    for key, *words in sections.get((*_SUBSYS, "COORD"), []):
+        if key == "UNIT":
+            unit = _unit(words[0])
+        elif key == "SCALED":
+            scaled = not words or words[0].upper().strip(".") in ("T", "TRUE", "YES", "ON")
+        else:
+            labels.append(key)
+            places.append([float(word) for word in words[:3]])
+    lattice = _lattice(values)
+    species = tuple(element_of(elements.get(label.upper(), label)) for label in labels)
+    project = values.get("PROJECT", values.get("PROJECT_NAME", ["PROJECT"]))[0]
+    if scaled:
+        return project, Crystal(lattice, species, np.array(places))
+    return project, Crystal.of_cartesian(lattice, species, np.array(places) * unit)
+
+
 def _histogram(columns: FloatArray, fermi: float | None) -> Curve:
     """Rows of energy in the middle of a bin, share of all orbitals in it, electrons in it; twice when spins are apart."""
     if len(columns) not in (3, 6) or columns.shape[1] < 2:
@@ -61,7 +99,7 @@ def _histogram(columns: FloatArray, fermi: float | None) -> Curve:
         notes.append(f"the Fermi level, {fermi:.3f} eV, is where the file's {electrons.sum():.4g} electrons end")
     energies = np.concatenate([energies[:1] - width, energies])  # a curve begins below its first bin
     states = np.pad(states, ((0, 0), (1, 0)))
-    return Curve("CP2K dos", energies, states / width, fermi, notes=notes)
+    return Curve("CP2K dos", energies, states / width, fermi, electrons=float(electrons.sum()), notes=notes)
 
 
 def _orbitals(columns: FloatArray, fermi: float | None) -> Curve:
@@ -93,3 +131,49 @@ def _level_of(energies: FloatArray, states: FloatArray, electrons: FloatArray) -
     last = int(half_full[np.isin(half_full, with_states)][-1])  # there is one: the fullest bin sets the scale
     emptier = with_states[with_states > last]
     return float((energies[last] + energies[emptier[0] if len(emptier) else last]) / 2)
+
+
+def _sections(text: str) -> dict[tuple[str, ...], list[list[str]]]:
+    """The rows of each section, cut into words, by the names of the sections around it; a KIND has its own name too."""
+    found: dict[tuple[str, ...], list[list[str]]] = {}
+    path: tuple[str, ...] = ()
+    for line in text.splitlines():
+        words = re.split(r"[!#]", line)[0].split()
+        if not words:
+            continue
+        name = words[0].upper()
+        if name == "&END":
+            path = path[:-2] if path[-2:-1] == ("KIND",) else path[:-1]
+        elif name.startswith("&"):
+            path += (name[1:], words[1].upper() if len(words) > 1 else "") if name == "&KIND" else (name[1:],)
+            found.setdefault(path, [])
+        else:
+            found.setdefault(path, []).append([words[0] if path[-1:] == ("COORD",) else name, *words[1:]])
+    return found
+
+
+def _lattice(values: Mapping[str, Sequence[str]]) -> FloatArray:
+    """Lattice vectors of the keywords of a CELL section, Angstrom, shape (3, 3)."""
+    if "ABC" not in values:
+        return np.array([_lengths(values.get(key, ())) for key in "ABC"])
+    from pymatgen.core.lattice import Lattice
+
+    angles = [float(word) for word in values.get("ALPHA_BETA_GAMMA", ("90", "90", "90"))]
+    return np.array(Lattice.from_parameters(*_lengths(values["ABC"]), *angles).matrix)
+
+
+def _lengths(words: Sequence[str]) -> FloatArray:
+    """Three lengths with or without a unit before them, Angstrom."""
+    unit = _unit(words[0].strip("[]")) if words and words[0].startswith("[") else 1.0
+    numbers = [float(word) for word in words if not word.startswith("[")]
+    if len(numbers) != 3:
+        raise FileFormatError("has no whole CELL")
+    return np.array(numbers) * unit
+
+
+def _unit(name: str) -> float:
+    """A unit of length in Angstrom."""
+    units = {"ANGSTROM": 1.0, "BOHR": BOHR, "AU_L": BOHR, "NM": 10.0, "PM": 0.01}
+    if name.upper() not in units:
+        raise FileFormatError(f"has lengths in {name[:20]}")
+    return units[name.upper()]

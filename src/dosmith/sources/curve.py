@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from dosmith.errors import SpectrumError
 from dosmith.formulas import Composition
 from dosmith.records import Spectrum
+from dosmith.sources.crystal import Crystal
 
 FloatArray = NDArray[np.float64]
 
@@ -27,6 +28,9 @@ class Curve:
         assumed_fermi: Fermi level to take when neither the source nor the user states one, eV; None when there is none.
         broadening: Gaussian sigma the source says the curve carries, eV.
         composition: reduced, None when the source names no atoms.
+        crystal: the crystal, None when the source does not hold it.
+        sites: atoms in the cell, None when the source does not say.
+        electrons: in the cell, as the source states them; None when it does not.
         notes: what the reader decided or assumed.
     """
 
@@ -37,6 +41,9 @@ class Curve:
     assumed_fermi: float | None = None
     broadening: float = 0.0
     composition: Composition | None = None
+    crystal: Crystal | None = None
+    sites: int | None = None
+    electrons: float | None = None
     notes: list[str] = field(default_factory=list)
 
     def spectrum(self, fermi: float | None = None, broadening: float = 0.0, electrons: float | None = None) -> Spectrum:
@@ -56,7 +63,7 @@ class Curve:
             level = self.assumed_fermi
             notes.append(f"no Fermi level is stated; it is taken to be at {level:g} eV")
         if level is None:
-            raise SpectrumError("no Fermi level is stated; give it with --fermi")
+            raise SpectrumError("no Fermi level is stated; give it with --fermi, or the number of electrons with --electrons")
         energies = _undo_rounding(self.energies, notes)
         return Spectrum(energies, self.densities, level, broadening=broadening or self.broadening, notes=tuple(notes))
 

@@ -23,11 +23,13 @@ from dosmith.errors import DosmithError, FileFormatError, NotFoundError, Spectru
 from dosmith.formulas import Composition
 from dosmith.records import Spectrum
 from dosmith.settings import FileSettings
+from dosmith.sources.crystal import Crystal
 from dosmith.sources.curve import Curve
 
 _DEFAULT_LIMIT: int = FileSettings.model_fields["max_mebibytes"].default
 _GZIP = b"\x1f\x8b"
 _PACKED = {b"PK\x03\x04": "a zip archive or a spreadsheet", b"BZh": "packed with bzip2", b"\xfd7zXZ": "packed with xz"}
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"%!PS", b"II*\0", b"MM\0*")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")  # control characters that no text has
 
 
@@ -39,11 +41,17 @@ class FileDos:
         spectrum: the DOS, checked.
         composition: reduced, when the file names its atoms (vasprun.xml, CompleteDos); None otherwise.
         format: what the file is, such as 'vasprun.xml', 'CP2K dos' or 'table'.
+        crystal: the crystal, when the file holds it (vasprun.xml, CompleteDos); `beside.py` finds it in other files.
+        sites: atoms in the cell, when the file says so.
+        electrons: in the cell, when the file says so.
     """
 
     spectrum: Spectrum
     composition: Composition | None
     format: str
+    crystal: Crystal | None = None
+    sites: int | None = None
+    electrons: float | None = None
 
 
 def read_dos(
@@ -90,10 +98,12 @@ def load_dos(
     return read_dos(path, fermi=fermi, electrons=electrons, broadening=broadening).spectrum
 
 
-def read_folder(folder: str | Path, *, max_mebibytes: int = _DEFAULT_LIMIT) -> Iterator[tuple[Path, FileDos | DosmithError]]:
+def read_folder(
+    folder: str | Path, *, max_mebibytes: int = _DEFAULT_LIMIT, **options: Any
+) -> Iterator[tuple[Path, FileDos | DosmithError]]:
     """Every DOS in a folder and those below it, by path; hidden files are left out. A file that cannot be read gives its error.
 
-    Of a folder with a readable vasprun.xml the DOSCAR, which is of the same run, is left out.
+    Of a folder with a readable vasprun.xml the DOSCAR, which is of the same run, is left out. Options as in `read_dos`, for all files.
 
     Raises:
         NotFoundError: there is no such folder.
@@ -109,7 +119,7 @@ def read_folder(folder: str | Path, *, max_mebibytes: int = _DEFAULT_LIMIT) -> I
                 continue
             path = Path(place, name)
             try:
-                found = read_dos(path, max_mebibytes=max_mebibytes)
+                found = read_dos(path, max_mebibytes=max_mebibytes, **options)
             except DosmithError as error:
                 yield path, error
             else:
@@ -130,8 +140,9 @@ def read_dos_stream(
     name = printable(name)
     try:
         with np.errstate(all="ignore"):  # what overflows or is not a number is refused when the Spectrum is checked
-            curve = _parse(_unpack(file, max_mebibytes))
-            return FileDos(curve.spectrum(fermi, broadening, electrons), curve.composition, curve.format)
+            curve = _parse(unpack(file, max_mebibytes))
+            spectrum = curve.spectrum(fermi, broadening, electrons)
+            return FileDos(spectrum, curve.composition, curve.format, curve.crystal, curve.sites, curve.electrons)
     except SpectrumError as error:
         raise SpectrumError(f"{name}: {error}") from None
     except FileFormatError as error:
@@ -149,8 +160,12 @@ def from_pymatgen(dos: Any, *, broadening: float = 0.0) -> Spectrum:
     return curve_of(dos).spectrum(broadening=broadening)
 
 
-def _unpack(file: BinaryIO, max_mebibytes: int) -> bytes:
-    """The content, unpacked if gzipped; of either form, never more than the limit is read."""
+def unpack(file: BinaryIO, max_mebibytes: int) -> bytes:
+    """The content of a file, unpacked if gzipped; of either form, never more than the limit is read.
+
+    Raises:
+        FileFormatError: it is larger, or its gzip data are damaged.
+    """
     limit = max_mebibytes * 2**20
     content = file.read(limit + 1)
     if content.startswith(_GZIP):
@@ -170,6 +185,8 @@ def _parse(content: bytes) -> Curve:
     opening = re.match(rb"(?:\xef\xbb\xbf)?\s*(\S)", content)
     if opening is None:
         raise FileFormatError("is empty; give a file with a density of states")
+    if content.startswith(_PICTURES) or (opening[1] == b"<" and b"<svg" in content[:4096]):
+        raise FileFormatError("is a picture; draw its curve on the drawing board (dosmith web), or give a table of its numbers")
     if opening[1] == b"<":
         from dosmith.sources.vasp import read_vasprun
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.errors import FileFormatError
+from dosmith.sources.crystal import BOHR, MOST_SITES, Crystal, element_of
 from dosmith.sources.curve import Curve
 from dosmith.sources.tables import stated_fermi, take_apart
 
@@ -68,6 +69,64 @@ def read_phonopy(lines: Iterable[str]) -> Curve:
     raise FileFormatError(
         "is phonopy's density of phonon states, not an electronic one; 'dosmith train --spectra' makes a model of such spectra"
     )
+
+
+def read_espresso_xml(xml: bytes) -> Crystal:
+    """The crystal in what `pw.x` leaves in PREFIX.xml and PREFIX.save/data-file-schema.xml: the last of the run, in Bohr.
+
+    Raises:
+        FileFormatError: there is none, or it is damaged.
+    """
+    start = xml.rfind(b"<atomic_structure")
+    piece = xml[start : xml.find(b"</atomic_structure>", start)] if start >= 0 and b"<qes:espresso" in xml else b""
+    atoms = re.findall(rb'<atom name="([^"]*)"[^>]*>([^<]*)</atom>', piece)
+    cell = [re.search(rb"<%s>([^<]*)<" % name, piece) for name in (b"a1", b"a2", b"a3")]
+    return _crystal([found.group(1).split() if found else () for found in cell], [(name, place.split()) for name, place in atoms])
+
+
+def read_espresso_output(text: str) -> Crystal:
+    """The crystal at the head of what `pw.x` prints, of a run that does not move it.
+
+    Raises:
+        FileFormatError: it moves, or there is none.
+    """
+    if "Program PWSCF" not in text[:5000] or "\nATOMIC_POSITIONS" in text or "\nCELL_PARAMETERS" in text:
+        raise FileFormatError("is no output of pw.x for a crystal at rest")
+    scale = re.search(r"lattice parameter \(alat\)\s*=\s*(\S+)\s*a\.u\.", text)
+    cell = [re.search(rf"\ba\({i}\) = \(([^)]*)\)", text) for i in (1, 2, 3)]
+    atoms = re.findall(r"^\s*\d+\s+([A-Za-z]\S*)\s+tau\(\s*\d+\s*\)\s*=\s*\(([^)]*)\)", text, re.MULTILINE)
+    count = re.search(r"number of atoms/cell\s*=\s*(\d+)", text)
+    if scale is None or count is None:
+        raise FileFormatError("holds no whole crystal")
+    rows = [(name, place.split()) for name, place in atoms[: int(count.group(1))]]  # after them the same in other coordinates
+    return _crystal([found.group(1).split() if found else () for found in cell], rows, float(scale.group(1)))
+
+
+def read_aims_geometry(text: str) -> Crystal:
+    """The crystal of FHI-aims' `geometry.in`.
+
+    Raises:
+        FileFormatError: it is no crystal.
+    """
+    rows = [line.split("#")[0].split() for line in text.splitlines()]
+    lattice = np.array([row[1:4] for row in rows if row[:1] == ["lattice_vector"]], dtype=np.float64).reshape(-1, 3)
+    atoms = [(row[0], row[4], row[1:4]) for row in rows if row and row[0] in ("atom", "atom_frac") and len(row) > 4]
+    if lattice.shape != (3, 3):
+        raise FileFormatError("is no crystal: it has not three lattice vectors")
+    places = np.array([place for _, _, place in atoms], dtype=np.float64).reshape(-1, 3)
+    places = np.where([[kind == "atom_frac"] for kind, _, _ in atoms], places @ lattice, places)
+    return Crystal.of_cartesian(lattice, [element_of(label) for _, label, _ in atoms], places)
+
+
+def _crystal(
+    lattice: Sequence[Sequence[str | bytes]], atoms: Sequence[tuple[str | bytes, Sequence[str | bytes]]], unit: float = 1.0
+) -> Crystal:
+    """From words, in Bohr times `unit`."""
+    if not atoms or len(atoms) > MOST_SITES or any(len(row) != 3 for row in (*lattice, *(place for _, place in atoms))):
+        raise FileFormatError("holds no whole crystal")
+    species = [element_of(name if isinstance(name, str) else name.decode("latin-1")) for name, _ in atoms]
+    cell, places = (np.array(rows, dtype=np.float64) * unit * BOHR for rows in (lattice, [place for _, place in atoms]))
+    return Crystal.of_cartesian(cell, species, places)
 
 
 _ESPRESSO = re.compile(r"^#\s*(?:ik\s+)?E \(eV\)\s+(?:dos|ldos)(?:up)?\(E\)", re.MULTILINE)

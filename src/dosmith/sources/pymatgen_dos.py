@@ -12,6 +12,7 @@ import numpy as np
 from dosmith import formulas
 from dosmith.errors import FileFormatError, FormulaError, SpectrumError
 from dosmith.formulas import Composition
+from dosmith.sources.crystal import Crystal
 from dosmith.sources.curve import Curve, spin_rows
 
 FORMAT = "pymatgen JSON"
@@ -44,8 +45,10 @@ def read_json(text: str) -> Curve:
             f"is a pymatgen {name} without usable energies, densities and efermi; write it again with dos.as_dict()"
         ) from None
     notes: list[str] = []
-    composition = _composition(document.get("structure"), notes)
-    return Curve(FORMAT, energies, densities, fermi, composition=composition, notes=notes)
+    structure = document.get("structure")
+    composition = _composition(structure, notes)
+    crystal = None if composition is None else _crystal(structure, notes)
+    return Curve(FORMAT, energies, densities, fermi, composition=composition, crystal=crystal, notes=notes)
 
 
 def curve_of(dos: Any) -> Curve:
@@ -82,4 +85,15 @@ def _composition(structure: Any, notes: list[str]) -> Composition | None:
         return formulas.reduce(counts)
     except (KeyError, TypeError, ValueError, FormulaError):
         notes.append("the structure has no whole-number composition; it is not read")
+        return None
+
+
+def _crystal(structure: Any, notes: list[str]) -> Crystal | None:
+    """The crystal of an ordered Structure as JSON; None (with a note) when it is damaged."""
+    try:
+        sites = structure["sites"]
+        species = tuple(str(site["species"][0]["element"]) for site in sites)
+        return Crystal(_plain(structure["lattice"]["matrix"]), species, np.array([_plain(site["abc"]) for site in sites]))
+    except (KeyError, TypeError, ValueError, FileFormatError):
+        notes.append("the structure has no usable lattice and sites; its crystal is not read")
         return None

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.errors import FileFormatError, FormulaError
 from dosmith.formulas import Composition
+from dosmith.sources.crystal import MOST_SITES, Crystal
 from dosmith.sources.curve import Curve
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def read_vasprun(xml: bytes) -> Curve:
         fermi=fermi if math.isfinite(fermi) else None,
         broadening=broadening,
         composition=_composition(xml, notes),
+        crystal=_crystal(xml, notes),
+        electrons=electrons if math.isfinite(electrons := _parameter(xml, b"NELECT")) else None,
         notes=notes,
     )
 
@@ -102,7 +105,23 @@ def read_doscar(head: Sequence[str], rows: Iterator[str]) -> Curve:
     if ";" in head[5] or ";" in next(rows, ""):
         notes.append("written by LOBSTER: energies are relative to the Fermi level")
         return Curve("LOBSTER DOSCAR", columns[0], densities, 0.0, notes=notes)
-    return Curve("DOSCAR", columns[0], densities, fermi if math.isfinite(fermi) else None, notes=notes)
+    return Curve(
+        "DOSCAR", columns[0], densities, fermi if math.isfinite(fermi) else None, sites=int(head[0].split()[0]), notes=notes
+    )
+
+
+def read_poscar(text: str) -> Crystal:
+    """The crystal in a POSCAR or CONTCAR, by pymatgen; one that names no elements (VASP 4) is refused.
+
+    Raises:
+        FileFormatError: it holds no crystal, or does not name its elements.
+    """
+    from pymatgen.io.vasp.inputs import Poscar
+
+    poscar = Poscar.from_str(text, read_velocities=False)
+    if not poscar.true_names:
+        raise FileFormatError("does not name its elements")
+    return Crystal.of_pymatgen(poscar.structure)
 
 
 def _doscar_grid(line: str) -> tuple[int, float] | None:
@@ -212,12 +231,39 @@ def _parameter(xml: bytes, name: bytes) -> float:
     return _number(found.group(1).decode("latin-1")) if found else math.nan
 
 
+def _species(xml: bytes) -> tuple[str, ...]:
+    """The element of each site."""
+    cells = _element(xml, "atominfo").iterfind("array[@name='atoms']/set/rc")
+    symbols = [(rc.findtext("c") or "").strip() for rc in cells]
+    return tuple(_CUT_SYMBOLS.get(symbol, symbol) for symbol in symbols)
+
+
 def _composition(xml: bytes, notes: list[str]) -> Composition | None:
     """The reduced composition of the cell, or None (with a note) when the file does not say."""
     try:
-        cells = _element(xml, "atominfo").iterfind("array[@name='atoms']/set/rc")
-        symbols = [(rc.findtext("c") or "").strip() for rc in cells]
-        return formulas.reduce(Counter(_CUT_SYMBOLS.get(symbol, symbol) for symbol in symbols))
+        return formulas.reduce(Counter(_species(xml)))
     except (FileFormatError, FormulaError) as error:
         notes.append(f"the atoms are not read: {error}")
         return None
+
+
+def _crystal(xml: bytes, notes: list[str]) -> Crystal | None:
+    """The last crystal of the run, or None (with a note) when there is none that can be used."""
+    start = xml.rfind(b"<structure")
+    if start < 0:
+        return None
+    piece = xml[start : xml.find(b"</structure>", start)]
+    try:
+        if piece.count(b"<v>") > MOST_SITES + 9:
+            raise FileFormatError(f"it has over {MOST_SITES:,} atoms")
+        return Crystal(_vectors(piece, b"basis"), _species(xml), _vectors(piece, b"positions"))
+    except (FileFormatError, ValueError) as error:
+        notes.append(f"the crystal is not read: {str(error)[:120]}")
+        return None
+
+
+def _vectors(xml: bytes, name: bytes) -> FloatArray:
+    """The first <varray> of a name, shape (N, 3)."""
+    found = re.search(rb'<varray name="' + name + rb'"\s*>(.*?)</varray>', xml, re.DOTALL)
+    rows = [] if found is None else re.findall(rb"<v>([^<]*)</v>", found.group(1))
+    return np.array([row.split() for row in rows], dtype=np.float64).reshape(-1, 3)

@@ -1,0 +1,145 @@
+"""The crystal in a file beside a density of states: CONTCAR or POSCAR beside a DOSCAR, a program's own input or output, a CIF of the same name.
+
+Nothing is guessed: where the files beside do not agree with the curve's, or with each other, there is no crystal.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from dosmith import formulas
+from dosmith.errors import FileFormatError
+from dosmith.sources import cp2k, programs, vasp
+from dosmith.sources.crystal import Crystal
+from dosmith.sources.files import FileDos, printable, unpack
+
+_LARGEST = 32
+"""MiB of a file that a crystal is looked for in."""
+_MOST = 100
+"""Files of one kind that are looked at."""
+_SCHEMAS = ("*.xml", "*.save/data-file-schema.xml", "*/*.xml", "*/*.save/data-file-schema.xml")
+"""Where pw.x writes what it did, from the folder of the curve: in it, or in an outdir below it."""
+_DOS_WORD = re.compile(r"[-_.](?:t|total)?[-_]?dos$", re.IGNORECASE)
+
+Reader = Callable[[Path], Crystal]
+
+
+def crystal_of(path: Path, found: FileDos) -> Crystal | None:
+    """The crystal of a density of states: that in its own file, else that in a file beside it.
+
+    Args:
+        path: of the file with the curve.
+        found: what was read from it.
+    """
+    if found.crystal is not None:
+        return found.crystal
+    for reader, files in _groups(path, found.format):
+        crystals = [crystal for file in files[:_MOST] if (crystal := _read(file, reader, path.parent, found)) is not None]
+        if crystals:
+            best = crystals[0]
+            return best if all(crystal.alike(best) for crystal in crystals) else None
+    return None
+
+
+def _groups(path: Path, kind: str) -> Iterator[tuple[Reader, Sequence[Path]]]:
+    """Files that may hold the crystal, with their reader: the best first; those of one group must agree."""
+    folder, ending = path.parent, ".gz" if path.suffix == ".gz" else ""
+    stem = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    for name in dict.fromkeys((stem, _DOS_WORD.sub("", stem), formulas.in_name(stem) or stem)):
+        yield from ((reader, [folder / f"{name}.{end}"]) for end, reader in (("cif", _cif), ("vasp", _poscar), ("gpw", _gpw)))
+    if "DOSCAR" in kind:
+        for name in ("CONTCAR", "POSCAR"):
+            yield from ((_poscar, [folder / f"{name}{end}"]) for end in dict.fromkeys((ending, "", ".gz")))
+    elif kind.startswith("CP2K"):
+        for end in ("restart", "inp"):
+            files = sorted(folder.glob(f"*.{end}"), key=lambda file: (not path.name.startswith(file.stem), file))
+            yield partial(_cp2k, path.name), files  # inputs are often called after their project
+    elif kind.startswith("Quantum ESPRESSO"):
+        schemas = [file for place in _SCHEMAS for file in folder.glob(place)]
+        yield _espresso_xml, _of_run(path.name, sorted(schemas))
+        yield _espresso_output, _of_run(path.name, sorted(folder.glob("*.out")))
+    elif kind.startswith("FHI-aims"):
+        for name in ("geometry.in.next_step", "geometry.in"):
+            yield _aims, [folder / name]
+
+
+def _of_run(name: str, files: Sequence[Path]) -> list[Path]:
+    """Those of the files that are called after the same run as `name`, as al.dos and al.save are; all of them when none is."""
+    runs = {file: (file.parent if file.parent.suffix == ".save" else file).name.split(".")[0] for file in files}
+    return [file for file in files if name.startswith(f"{runs[file]}.")] or list(files)
+
+
+def _read(path: Path, reader: Reader, folder: Path, found: FileDos) -> Crystal | None:
+    """The crystal in a file, if it is one that the curve can be of."""
+    try:
+        if not path.is_file():
+            return None
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            crystal = reader(path)
+    except Exception:  # readers of other packages raise whatever their parsers do; no file beside is a reason to fail
+        return None
+    named = formulas.in_name(path.name.partition(".")[0])
+    if named is not None and path.suffix in (".cif", ".vasp", ".gpw") and formulas.parse(named) != crystal.composition:
+        return None
+    if found.composition not in (None, crystal.composition) or found.sites not in (None, len(crystal.species)):
+        return None
+    return replace(crystal, file=printable(path.relative_to(folder)))
+
+
+def _content(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return unpack(file, _LARGEST)
+
+
+def _text(path: Path) -> str:
+    return _content(path).decode("latin-1")
+
+
+def _poscar(path: Path) -> Crystal:
+    return vasp.read_poscar(_text(path))
+
+
+def _espresso_xml(path: Path) -> Crystal:
+    return programs.read_espresso_xml(_content(path))
+
+
+def _espresso_output(path: Path) -> Crystal:
+    return programs.read_espresso_output(_text(path))
+
+
+def _aims(path: Path) -> Crystal:
+    return programs.read_aims_geometry(_text(path))
+
+
+def _cp2k(name: str, path: Path) -> Crystal:
+    """Of the run whose project the file `name` is called after."""
+    project, crystal = cp2k.read_crystal(_text(path))
+    if not name.startswith(f"{project}-"):
+        raise FileFormatError("is the input of another run")
+    return crystal
+
+
+def _cif(path: Path) -> Crystal:
+    from pymatgen.core.structure import Structure
+
+    return Crystal.of_pymatgen(Structure.from_str(_text(path), fmt="cif"))
+
+
+def _gpw(path: Path) -> Crystal:
+    """The atoms of a GPAW restart file; needs ASE, which dosmith[relax] brings."""
+    from ase.io.gpw import read_gpw
+
+    if path.stat().st_size > 2**30:
+        raise FileFormatError("is too large")
+    atoms = read_gpw(path)
+    if not atoms.pbc.all():
+        raise FileFormatError("is no crystal: not periodic in three directions")
+    return Crystal.of_cartesian(atoms.cell[:], atoms.get_chemical_symbols(), atoms.positions)
