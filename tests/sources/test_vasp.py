@@ -131,7 +131,7 @@ EXTERNAL = b'<!DOCTYPE m [<!ENTITY x SYSTEM "file:///etc/passwd">]><modeling><do
     [
         (LAUGHS, "declares entities"),
         (EXTERNAL, "declares entities"),
-        (b"<?xml version='1.0'?><plist/>", "is a picture"),
+        (b"<?xml version='1.0'?><plist/>", "not a vasprun.xml"),
         (vasprun(UP)[:-400], "is truncated"),
         (vasprun(UP)[:900], "is truncated"),
         (b"<modeling><incar/></modeling>", "holds no density of states"),
