@@ -61,22 +61,32 @@ def jarvis(
     max_elements: MaxElementsOption = 2,
     crystal_system: CrystalOption = None,
     library: FolderOption = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Whole curves, from the vasprun.xml of each material's run: one download each.")
+    ] = False,
+    ids: Annotated[
+        str | None, typer.Option("--id", metavar="JVASP-N,...", help="The whole curves of these materials, whatever they are.")
+    ] = None,
 ) -> None:
-    """Fetch from JARVIS-DFT: spin-up curves.
+    """Fetch from JARVIS-DFT: spin-up curves of the set edos_pdos, or whole curves one by one (--raw).
 
     Those whose axis can be checked; docs/fetching.md says how. Run again, it goes on where it was.
     """
     from platformdirs import user_cache_path
 
+    from dosmith.sources import jarvis, jarvis_raw
     from dosmith.sources.fetching import Query
-    from dosmith.sources.jarvis import fetch
 
     query = Query(_elements(elements), max_elements, _system(crystal_system))
+    cache = user_cache_path("dosmith") / "jarvis"
+    wanted = None if ids is None else ids.replace(",", " ").split()
 
     def run(store: Store, ledger: Ledger, progress: Progress) -> Tally:
-        return fetch(user_cache_path("dosmith") / "jarvis", query, store, ledger, progress)
+        if raw or wanted is not None:
+            return jarvis_raw.fetch(cache, query, wanted, store, ledger, progress)
+        return jarvis.fetch(cache, query, store, ledger, progress)
 
-    _fill(library, "jarvis", query, run)
+    _fill(library, "jarvis-raw" if raw or wanted is not None else "jarvis", query, run)
 
 
 def _fill(library: Path | None, source: str, query: Query, run: Callable[[Store, Ledger, Progress], Tally]) -> None:
