@@ -56,6 +56,8 @@ picture: .venv/dev            ## the pictures of report and drawing board in doc
 	$(BIN)/dosmith design Pt3Ni --top 6 --out "$(OUT)" >/dev/null
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --virtual-time-budget=3000 --window-size=1100,1000 \
 		--screenshot=docs/report.png "file://$(abspath $(OUT))/report.html"
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1200,1500 \
+		--screenshot=docs/verification.png "file://$(CURDIR)/docs/cases/verified/verification.html"
 	$(BIN)/python benchmarks/board.py --pictures
 
 clean:            ## remove what was built

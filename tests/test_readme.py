@@ -54,3 +54,11 @@ def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
     links = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if not re.match(r"[a-z]+:", link)]
     missing = [link for link in links if link and not (ROOT / page).parent.joinpath(link).exists()]
     assert not missing
+
+
+def test_the_verified_example_is_what_the_page_says() -> None:
+    cases = json.loads((ROOT / "docs" / "cases" / "verified" / "verification.json").read_text(encoding="utf-8"))["candidates"]
+    verdicts = [case["verdict"] for case in cases]
+    assert sum(verdict.startswith("has the target's DOS") for verdict in verdicts) == 5 == len(cases)
+    assert sum(case["source"] == "CP2K" for case in cases) == 3
+    assert sum(verdict.endswith(", stable") for verdict in verdicts) == 4

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from dosmith.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from dosmith.designer import Design, Designer, Neighbour, design, open_dos_set, similar
+    from dosmith.designer import Designer, design, open_dos_set, similar
+    from dosmith.designs import Design, Neighbour
     from dosmith.errors import DosmithError
     from dosmith.library import MemoryLibrary, ParquetLibrary, write_library
     from dosmith.model.checkpoint import Checkpoint
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "Candidate": "records",
     "Checkpoint": "model.checkpoint",
-    "Design": "designer",
+    "Design": "designs",
     "Designer": "designer",
     "DosmithError": "errors",
     "EnergyGrid": "spectra.grid",
     "Material": "records",
     "MemoryLibrary": "library",
-    "Neighbour": "designer",
+    "Neighbour": "designs",
     "ParquetLibrary": "library",
     "Recipe": "spectra.standard",
     "Settings": "settings",

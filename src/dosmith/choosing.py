@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.crystals.stability import Judge
-from dosmith.designer import Design
+from dosmith.designs import Design
 from dosmith.element_facts import Supply
 from dosmith.errors import ConstraintError
 from dosmith.records import Candidate

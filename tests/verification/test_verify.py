@@ -18,7 +18,8 @@ import pytest
 import dosmith
 from dosmith import formulas
 from dosmith.crystals.survey import SurveyIndex, shipped_survey
-from dosmith.designer import Design, Designer
+from dosmith.designer import Designer
+from dosmith.designs import Design
 from dosmith.dft import campaign
 from dosmith.dft.plan import Entry
 from dosmith.errors import FileFormatError, NotFoundError

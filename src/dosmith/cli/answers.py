@@ -32,7 +32,7 @@ from dosmith.cli.other import design_other, is_of_other_spectra, predict_other
 
 if TYPE_CHECKING:
     from dosmith.choosing import Merits
-    from dosmith.designer import Design
+    from dosmith.designs import Design
 
 ELEMENTS_HELP = "symbols with commas or blanks: Pt,Ni,Co"
 
@@ -150,7 +150,7 @@ def similar(
             )
         )
     elif output is Format.csv:
-        from dosmith.designer import csv_text
+        from dosmith.designs import csv_text
 
         typer.echo(csv_text(rows), nl=False)
     else:

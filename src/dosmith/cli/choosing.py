@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from dosmith.choosing import Merits
-    from dosmith.designer import Design
+    from dosmith.designs import Design
 
 StabilityOption = Annotated[
     bool, typer.Option("--stability", help="Also show stability, price, supply, gap and band centre of each candidate.")
@@ -49,7 +49,7 @@ def choose(designed: Callable[[int], Design], keep: Sequence[str], rank_by: str 
 def write_merits(found: Sequence[Merits], title: str, folder: Path) -> list[Path]:
     """`choosing.html` and `choosing.csv` beside a design."""
     from dosmith.atomic import write_text
-    from dosmith.designer import csv_text
+    from dosmith.designs import csv_text
     from dosmith.report.choosing import choosing_page
 
     files = [folder / "choosing.html", folder / "choosing.csv"]

@@ -33,7 +33,7 @@ def crystals(
     from dosmith.crystals.potential import Potential
     from dosmith.crystals.structures import structures, write_structures
     from dosmith.crystals.survey import shipped_survey
-    from dosmith.designer import csv_text
+    from dosmith.designs import csv_text
 
     opened, console = library_at(library), new_console()
     with console.status("looking") as status:
@@ -81,7 +81,7 @@ def stability(
     from dosmith.crystals.potential import Potential
     from dosmith.crystals.stability import Judge
     from dosmith.crystals.survey import shipped_survey
-    from dosmith.designer import csv_text
+    from dosmith.designs import csv_text
 
     console = new_console()
     with console.status("reading") as status:

@@ -37,7 +37,7 @@ def hydrogen(
 ) -> None:
     """Formation energy of hydrogen in each interstitial site of a metal, by CHGNet and CP2K. Needs dosmith[relax]."""
     from dosmith.crystals.potential import Potential
-    from dosmith.designer import csv_text
+    from dosmith.designs import csv_text
     from dosmith.report.hydrogen import print_hydrogen, write_hydrogen
     from dosmith.verification import hydrogen as task
 

@@ -113,7 +113,7 @@ def benchmark(
     if output is Format.json:
         typer.echo(json.dumps(results))
     elif output is Format.csv:
-        from dosmith.designer import csv_text
+        from dosmith.designs import csv_text
 
         typer.echo(csv_text(results["results"]), nl=False)
     else:

@@ -34,7 +34,7 @@ def design_other(name: str, target: str, top: int, constraints: Constraints, out
     if output is Format.json:
         typer.echo(json.dumps({"target": called, "model": model.spec["name"], "candidates": rows}, indent=2, ensure_ascii=False))
     elif output is Format.csv:
-        from dosmith.designer import csv_text
+        from dosmith.designs import csv_text
 
         typer.echo(csv_text(rows), nl=False)
     else:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dosmith.adding import Addition
     from dosmith.benchmark.jobs import Job
-    from dosmith.designer import Design, Neighbour
+    from dosmith.designs import Design, Neighbour
     from dosmith.dft.engine import Calculation
     from dosmith.forward.predict import PredictedDos
     from dosmith.library import Library

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dosmith.atomic import write_text
-from dosmith.designer import Design
+from dosmith.designs import Design
 from dosmith.errors import DosmithError
 from dosmith.records import Candidate
 from dosmith.report.html import Curve, ReportData, render

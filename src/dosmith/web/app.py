@@ -16,7 +16,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from dosmith.designer import Design, Designer, Model
+from dosmith.designer import Designer
+from dosmith.designs import Design, Model
 from dosmith.element_facts import element_prices
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.forward.search import ForwardSearch

@@ -1,0 +1,182 @@
+"""The answer to a target: ranked candidates, the known materials beside them, what to bear in mind; as JSON, CSV, table."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith import formulas
+from dosmith.forward.search import ForwardSearch, Proposal
+from dosmith.library import Library
+from dosmith.model.checkpoint import Checkpoint
+from dosmith.records import Candidate
+from dosmith.targets import Target
+
+FloatArray = NDArray[np.float64]
+
+Model = Checkpoint | ForwardSearch
+"""What proposes compositions."""
+_CONFIDENT = 0.5
+"""Probability below which a predicted match is called unsure."""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A material of the library whose DOS is like the target's.
+
+    Attributes:
+        rank: from 1.
+        id: in the library.
+        formula: reduced.
+        similarity: to the target.
+        metric: name of the similarity.
+        prototype: Strukturbericht symbol, or None.
+        crystal_system: or None.
+        is_target: whether it is the very material that is the target.
+    """
+
+    rank: int
+    id: str
+    formula: str
+    similarity: float
+    metric: str
+    prototype: str | None
+    crystal_system: str | None
+    is_target: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """The neighbour as it stands in the JSON answer."""
+        return dict(self.__dict__)
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """The answer to a target.
+
+    Attributes:
+        target: what was asked for, with what was done to it.
+        candidates: ranked compositions.
+        similar: known materials with the most similar DOS: the honest baseline beside every design.
+        settings: the options that led here, plain values.
+        model: which model answered, plain values.
+        caveats: what to bear in mind, one sentence each.
+        energies: levels of the curves, eV from the energy zero, shape (levels,).
+        curves: standard DOS by id of every material named in `candidates` and `similar`, 1/eV, shape (levels,).
+        library: where ids are looked up.
+        predicted: what the model expects of the candidates without a known DOS, by formula: crystal, standard vector, band.
+    """
+
+    target: Target
+    candidates: tuple[Candidate, ...]
+    similar: tuple[Neighbour, ...]
+    settings: Mapping[str, Any]
+    model: Mapping[str, Any]
+    caveats: tuple[str, ...]
+    energies: FloatArray
+    curves: Mapping[str, FloatArray] = field(repr=False)
+    library: Library = field(repr=False)
+    predicted: Mapping[str, Proposal] = field(default_factory=dict, repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as plain values; the layout is documented in docs/json.md and stable."""
+        return {
+            "target": self.target.as_dict(),
+            "settings": dict(self.settings),
+            "model": dict(self.model),
+            "candidates": [candidate.as_dict() for candidate in self.candidates],
+            "similar": [neighbour.as_dict() for neighbour in self.similar],
+            "caveats": list(self.caveats),
+        }
+
+    def to_json(self) -> str:
+        """`as_dict` as JSON text."""
+        return json.dumps(self.as_dict(), indent=2, ensure_ascii=False)
+
+    def to_csv(self) -> str:
+        """The candidates as CSV text with a header."""
+        return csv_text([candidate.as_dict() for candidate in self.candidates])
+
+    def _repr_html_(self) -> str:
+        head = ("rank", "formula", "similarity", "distance", "known DOS", "in training", "structure")
+        rows = [
+            (
+                str(c.rank),
+                c.formula,
+                "" if c.similarity is None else f"{c.similarity:.3f}",
+                "" if c.distance is None else f"{c.distance:.3f}",
+                "yes" if c.known_dos else "no",
+                "yes" if c.in_training else "no",
+                c.structure_id or "",
+            )
+            for c in self.candidates
+        ]
+        cells = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        header = "".join(f"<th>{name}</th>" for name in head)
+        caption = f"Candidates with the DOS of {html.escape(self.target.name)}"
+        return f"<table><caption>{caption}</caption><thead><tr>{header}</tr></thead><tbody>{cells}</tbody></table>"
+
+
+def csv_text(rows: list[dict[str, Any]]) -> str:
+    """Dictionaries with the same keys as CSV text; lists are joined by blanks, compositions left to the formula."""
+    text = io.StringIO()
+    names = [name for name in rows[0] if name != "composition"] if rows else []
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        values = (row[name] for name in names)
+        writer.writerow(" ".join(value) if isinstance(value, list) else "" if value is None else value for value in values)
+    return text.getvalue()
+
+
+def caveats(
+    target: Target,
+    checkpoint: Model,
+    network: str,
+    candidates: tuple[Candidate, ...],
+    similar: tuple[Neighbour, ...],
+    library: Library,
+) -> tuple[str, ...]:
+    """What to bear in mind, a sentence each."""
+    found = []
+    if target.composition is not None:
+        formula = formulas.write(target.composition)
+        if len(target.composition) not in checkpoint.sizes:
+            found.append(
+                f"The model proposes compositions of {' or '.join(map(str, checkpoint.sizes))} elements, so {formula} itself cannot be a candidate."
+            )
+        elif target.composition in checkpoint.trained_on(network):
+            same = "this DOS" if target.material_id and library.name == checkpoint.spec["library"]["name"] else "another DOS"
+            named = target.composition in [candidate.composition for candidate in candidates]
+            verdict = "finding it again is in-sample, no discovery" if named else "yet it is not among the candidates"
+            found.append(f"The model was trained on {same} of {formula}; {verdict}.")
+    if isinstance(checkpoint, ForwardSearch):
+        surest = max((c.probability for c in candidates if c.probability is not None), default=None)
+        if surest is not None and surest < _CONFIDENT:
+            found.append(
+                f"No confident match among what nobody has computed: the likeliest has a probability of {surest:.2f} to have this DOS."
+            )
+    else:
+        usual, first = checkpoint.spec["networks"][network]["distance_95"], candidates[0].distance
+        if first is not None and first > usual:
+            found.append(
+                f"The target is unlike what the model was trained on: its first candidate is at distance {first:.2f}, against"
+                f" at most {usual:.2f} for 95 % of the training spectra. Trust the known materials with this DOS more than the candidates."
+            )
+    best = next((n.similarity for n in similar if not n.is_target), 0.0)
+    if best < 0.8:
+        found.append(f"No other known DOS is much like the target's (best similarity {best:.2f}).")
+    if target.standard.coverage < 0.999:
+        found.append(f"The target covers {target.standard.coverage:.0%} of the model's window; the rest counts as empty.")
+    found.append(
+        "A similar DOS is a hint, not a proof: the stability of every candidate, and the DOS of unknown ones, are still to be computed."
+    )
+    found.extend(f"Damaged part of {library.name} left out: {shard}." for shard in library.damaged)
+    return tuple(found)
