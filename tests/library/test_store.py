@@ -197,7 +197,9 @@ class TestEveryStore:
         found = [row for table in library.tables(rows) for row in table.to_pylist()]
         assert [row["id"] for row in found] == [materials[row].id for row in rows]
         assert [fact["formula"] for fact in library.facts(rows)] == [materials[row].formula for row in rows]
-        assert list(library.tables([])) == []
+        assert list(library.tables([])) == list(library.materials([])) == []
+        for found_one, row in zip(library.materials(rows), rows, strict=True):
+            assert_same(found_one, materials[row])
 
     def test_joins_another(self, store: Store, materials: list[Material]) -> None:
         joined = JoinedLibrary([store(materials[:7]), store(materials[7:])])

@@ -63,7 +63,11 @@ def train_forward(
     crystals = look(library, rows, settings.forward, progress)
     chosen = [place for place, row in enumerate(rows) if int(row) in crystals]
     if len(chosen) < 2 * settings.forward.members:
-        raise ModelError(f"{library.name} holds {len(chosen)} crystals; training needs {2 * settings.forward.members} or more")
+        raise ModelError(
+            f"of the {len(rows):,} spectra of {library.name}, {len(chosen)} have a crystal of up to {settings.forward.largest_cell} atoms;"
+            f" training needs {2 * settings.forward.members} or more: add files with their crystals, join more libraries"
+            " (--library open --library mine), or train --model paper, which needs none"
+        )
     symbols = {symbol for place in chosen for symbol in crystals[int(rows[place])].symbols}
     ids = [library.ids[rows[place]] for place in chosen]
     unfinished = Unfinished(final, ids, vectors[chosen], len(symbols), recipe, settings.forward)
@@ -102,8 +106,8 @@ def look(
     from dosmith.crystals.potential import Potential
 
     potential, found = Potential(), {}
-    for count, row in enumerate(rows, 1):
-        structure = library.material(library.ids[row]).structure
+    for count, (row, material) in enumerate(zip(rows, library.materials(rows.tolist()), strict=True), 1):
+        structure = material.structure
         if structure is not None and len(structure) <= settings.largest_cell:
             with suppress(NotFoundError):
                 found[int(row)] = Atoms.of(structure, potential, settings.density)

@@ -152,6 +152,12 @@ class Library:
         """
         return schema.from_row(self._row(self.row_of(identifier)))
 
+    def materials(self, rows: Sequence[int]) -> Iterator[Material]:
+        """The materials of the given rows, which increase; each part is read once."""
+        for table in self.tables(rows):
+            for batch in table.to_batches(max_chunksize=256):
+                yield from map(schema.from_row, batch.to_pylist())
+
     def rows_of(self, composition: Composition, crystal_system: str | None = None) -> list[int]:
         """Rows with this composition (and crystal system), lowest energy per atom first."""
         energies = self._index["energy_per_atom"]
