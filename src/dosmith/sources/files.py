@@ -28,7 +28,12 @@ from dosmith.sources.curve import Curve
 
 _DEFAULT_LIMIT: int = FileSettings.model_fields["max_mebibytes"].default
 _GZIP = b"\x1f\x8b"
-_PACKED = {b"PK\x03\x04": "a zip archive or a spreadsheet", b"BZh": "packed with bzip2", b"\xfd7zXZ": "packed with xz"}
+_PACKED = {
+    b"PK\x03\x04": "a zip archive or a spreadsheet",
+    b"BZh": "packed with bzip2",
+    b"\xfd7zXZ": "packed with xz",
+    b"- of Ulm": "a file of GPAW's or ASE's own",
+}
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"%!PS", b"II*\0", b"MM\0*")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")  # control characters that no text has
 
@@ -214,7 +219,7 @@ def _encoding(content: bytes) -> str:
     """
     for magic, kind in _PACKED.items():
         if content.startswith(magic):
-            raise FileFormatError(f"is {kind}; unpack it, or export the DOS as CSV")
+            raise FileFormatError(f"is {kind}; unpack it, or give the DOS as a table (CSV)")
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     if encoding == "utf-8-sig" and _BINARY.search(content):
         raise FileFormatError("is binary; give a vasprun.xml, a DOSCAR, pymatgen Dos JSON or a text table, plain or gzipped")
