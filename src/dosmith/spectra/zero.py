@@ -66,16 +66,20 @@ def _band_tops(
     rows = np.arange(len(densities))
     near = np.abs(energies - fermi[:, None])
     inside = near <= 7.5
-    threshold = EMPTY * (densities * inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 1)
+    threshold = EMPTY * np.einsum("ij,ij->i", densities, inside) / np.maximum(np.count_nonzero(inside, axis=1), 1)
     filled = densities > threshold[:, None]
 
     # Start from the emptiest level near the stated Fermi level, the nearest of equals.
     reachable = near <= np.maximum(REACH, near.min(axis=1, keepdims=True))
-    start = np.argmin(np.where(reachable, np.where(filled, densities, 0.0) + 1e-12 * near, np.inf), axis=1)
+    row, level = np.nonzero(reachable)  # few of the levels, so the rest is not looked at
+    height = np.full(densities.shape, np.inf)
+    height[row, level] = np.where(filled[row, level], densities[row, level], 0.0) + 1e-12 * near[row, level]
+    start = np.argmin(height, axis=1)
 
     index = np.arange(count)
-    below = np.maximum.accumulate(np.where(filled, index, -1), axis=1)[rows, start]
-    above = np.minimum.accumulate(np.where(filled, index, count)[:, ::-1], axis=1)[:, ::-1][rows, start]
+    lower, upper = filled & (index <= start[:, None]), filled & (index >= start[:, None])
+    below = np.where(lower.any(axis=1), count - 1 - np.argmax(lower[:, ::-1], axis=1), -1)
+    above = np.where(upper.any(axis=1), np.argmax(upper, axis=1), count)
     gapped = (below >= 0) & ~filled[rows, start]  # a curve may end before the conduction band begins
     valence = _crossing(energies, densities, threshold, rows, np.maximum(below, 0), 1)
     conduction = _crossing(energies, densities, threshold, rows, np.minimum(above, count - 1), -1)
