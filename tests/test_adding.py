@@ -172,6 +172,10 @@ def test_the_commands_from_first_to_last(tmp_path: Path) -> None:
     exported = list(csv.DictReader((tmp_path / "out.csv").open()))
     assert [float(v) for v in exported[1]["dos_up"].split()] == lines[1]["dos_up"]
     assert run("data", "export", tmp_path / "out.txt", home=home).returncode == 2
+    same = json.loads(answer("data", "list", "--library", "mine", "--format", "json", home=home))
+    assert [row["id"] for row in same] == [row["id"] for row in rows]
+    metal = json.loads(answer("data", "list", "--library", "open", "--elements", "Pt", "--format", "json", home=home))
+    assert {row["formula"] for row in metal} == {"Pt"}
 
     assert "1 removed; 1 materials" in answer("data", "remove", rows[0]["id"], home=home)
     assert run("data", "remove", rows[0]["id"], home=home).returncode == 2

@@ -15,6 +15,8 @@ from dosmith.cli.options import (
     FolderOption,
     Format,
     FormatOption,
+    ReadOption,
+    library_named,
     new_console,
     own_library,
     settings_of,
@@ -73,11 +75,11 @@ def list_(
     crystal_system: SystemOption = None,
     source: SourceOption = None,
     gap: GapOption = None,
-    library: FolderOption = None,
+    library: ReadOption = "mine",
     output: FormatOption = Format.table,
 ) -> None:
     """List the materials of your own library, or of the one in --library."""
-    opened = own_library(library)
+    opened = library_named(library)
     rows = opened.select(**_filters(elements, require, n_elements, crystal_system, source, gap))
     found = opened.facts(rows)
     if output is Format.table:
@@ -97,22 +99,22 @@ def export(
     crystal_system: SystemOption = None,
     source: SourceOption = None,
     gap: GapOption = None,
-    library: FolderOption = None,
+    library: ReadOption = "mine",
 ) -> None:
     """Write materials with their curves to one file for other programs."""
     from dosmith.library.export import export
 
-    opened = own_library(library)
+    opened = library_named(library)
     rows = opened.select(**_filters(elements, require, n_elements, crystal_system, source, gap))
     export(opened, rows, path)
     new_console().print(f"{len(rows):,} materials, written to {path}", highlight=False, markup=False)
 
 
-def verify(library: FolderOption = None) -> None:
+def verify(library: ReadOption = "mine") -> None:
     """Check every shard against its checksum; exit code 2 when one is damaged."""
     from dosmith.errors import LibraryError
 
-    opened = own_library(library)
+    opened = library_named(library)
     count = len(opened.manifest["shards"])
     if opened.damaged:
         raise LibraryError(

@@ -61,6 +61,9 @@ LibraryOption = Annotated[
         help="Known materials: a folder, your own library (mine) or the open DOS set; repeat it to join several.  [default: open]",
     ),
 ]
+ReadOption = Annotated[
+    str, typer.Option("--library", metavar="DIR|mine|open", help="A folder, your own library (mine) or the open DOS set.")
+]
 FolderOption = Annotated[
     Path | None,
     typer.Option("--library", metavar="DIR", help="Folder of the library.  [default: your own, in the user's data folder]"),
@@ -85,24 +88,25 @@ def library_at(names: Sequence[str] | None) -> Library:
     """The libraries of these names as one; without any the open DOS set."""
     from dosmith.library import JoinedLibrary
 
-    opened = [_library(name) for name in names or ["open"]]
+    opened = [library_named(name) for name in names or ["open"]]
     return opened[0] if len(opened) == 1 else JoinedLibrary(opened)
 
 
-def _library(name: str) -> Library:
+def library_named(name: str) -> ParquetLibrary:
+    """One library, for reading: `open`, `mine` or a folder."""
     if name == "open":
         from dosmith.designer import open_dos_set
 
         return open_dos_set()
-    return own_library(None if name == "mine" else Path(name))
+    return own_library(Path(name))
 
 
 def own_library(folder: Path | None, make: bool = False) -> ParquetLibrary:
-    """The library in a folder; without one the user's own. Made when missing, if it may be."""
+    """The library in a folder; without one, or for `mine`, the user's own. Made when missing, if it may be."""
     from dosmith.errors import NotFoundError
     from dosmith.library import ParquetLibrary
 
-    if folder is None:
+    if folder is None or str(folder) == "mine":
         from platformdirs import user_data_path
 
         folder = user_data_path("dosmith") / "library"

@@ -59,7 +59,7 @@ def verify(
 
     settings, console, opened = settings_of(context).dft, new_console(), library_at(library)
     designed, folder = read_design(design), out or design / "verification"
-    results = None if add_to is None else own_library(None if str(add_to) == "mine" else add_to, make=True)
+    results = None if add_to is None else own_library(add_to, make=True)
     own = settings != DftSettings() or engine is EngineName.vasp or collect is not None
     task = plan(designed, opened, shipped_survey(), top, own_elements=own, potential=Potential())
     computed: dict[str, Material]
