@@ -103,6 +103,8 @@ def test_a_folder_tells_of_every_file(tmp_path: Path) -> None:
     table(tmp_path / "deep" / "Pt-copy.csv", -3)
     (tmp_path / "notes.txt").write_text("what I did\n")
     (tmp_path / "Ni.csv").write_text("energy,dos\n1,2\n")
+    for name in ("CHGCAR", "POSCAR.gz", "Pt.cif", "run.inp"):  # of the same calculation, not worth a word
+        (tmp_path / name).write_text("1 2 3\n")
     found = list(add_files(library := MemoryLibrary([]), [tmp_path]))
     assert len(library) == BATCH + 3
     assert sorted(outcomes(found)) == ["added"] * (BATCH + 3) + ["already there"] + ["skipped"] * 2

@@ -35,6 +35,12 @@ _PACKED = {
     b"- of Ulm": "a file of GPAW's or ASE's own",
 }
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"%!PS", b"II*\0", b"MM\0*")
+_OTHER = re.compile(
+    r"(?:POSCAR|CONTCAR|INCAR|KPOINTS|POTCAR|OUTCAR|OSZICAR|CHG|CHGCAR|AECCAR\d|LOCPOT|ELFCAR|WAVECAR|WAVEDER|XDATCAR|PCDAT|EIGENVAL"
+    r"|IBZKPT|PROCAR|REPORT|geometry\.in|.+\.(?:cif|gpw|wfn|kp|restart|inp|upf|xyz|traj|h5))(?:\.gz)?",
+    re.IGNORECASE,
+)
+"""Files of a calculation that hold no DOS, by their names; those of wave functions are large."""
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")  # control characters that no text has
 
 
@@ -106,7 +112,9 @@ def load_dos(
 def read_folder(
     folder: str | Path, *, max_mebibytes: int = _DEFAULT_LIMIT, **options: Any
 ) -> Iterator[tuple[Path, FileDos | DosmithError]]:
-    """Every DOS in a folder and those below it, by path; hidden files are left out. A file that cannot be read gives its error.
+    """Every DOS in a folder and those below it, by path. A file that cannot be read gives its error.
+
+    Hidden files are left out, and those that a calculation writes for other ends, such as CHGCAR or a CIF.
 
     Of a folder with a readable vasprun.xml the DOSCAR, which is of the same run, is left out. Options as in `read_dos`, for all files.
 
@@ -120,7 +128,7 @@ def read_folder(
         below[:] = sorted(name for name in below if not name.startswith("."))
         read_here: set[str] = set()
         for name in sorted(names, key=lambda name: (not name.startswith("vasprun"), name)):
-            if name.startswith(".") or (name.startswith("DOSCAR") and "vasprun.xml" in read_here):
+            if name.startswith(".") or _OTHER.fullmatch(name) or (name.startswith("DOSCAR") and "vasprun.xml" in read_here):
                 continue
             path = Path(place, name)
             try:
