@@ -31,7 +31,8 @@ PT3NI = Structure(Lattice.cubic(3.85), ["Ni", "Pt", "Pt", "Pt"], [[0, 0, 0], [0,
 def unpacked(name: str, place: Path) -> Path:
     """A fixture where its program would have left it."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(gzip.decompress((FILES / f"{name}.gz").read_bytes()))
+    (packed,) = FILES.parent.glob(f"*/{name}.gz")
+    place.write_bytes(gzip.decompress(packed.read_bytes()))
     return place
 
 
