@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -191,7 +192,7 @@ def child(part: str, epochs: int) -> dict[str, float]:
             build(folder, PROJECT if part == "training" else MANY)
         command = [sys.executable, __file__, part, "--epochs", str(epochs), "--folder", str(folder)]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return dict(json.loads(output.splitlines()[-1]))
+    return dict(json.loads(output.splitlines()[-1])) | {"load average of the machine meanwhile": os.getloadavg()[1]}
 
 
 def page(results: dict[str, Any]) -> str:
