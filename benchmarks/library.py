@@ -125,7 +125,7 @@ def adding(folder: Path) -> dict[str, float]:
             told += taken
     rows["the last tenth, seconds"] = told
     rows["all, seconds of the processor's time"] = busy
-    rows["materials per second"] = MANY / seconds
+    rows["materials per second of the processor's time"] = MANY / busy
     again, none = timed(lambda: library.add(materials))
     assert not none
     rows["an append of what is there already, seconds"] = again
@@ -199,7 +199,8 @@ def page(results: dict[str, Any]) -> str:
     text = f"""# A library of 100,000
 
 Written by `python benchmarks/library.py` (Python {results["python"]}, {results["machine"]}), one core. The spectra, on grids of 0.05 eV, are those of the open DOS set, shifted and
-mixed at random: they show speed and nothing else. Standardising beside pymatgen stands in [speed](speed.md). On a machine that does other work too, the processor's own time says more than the clock's.
+mixed at random: they show speed and nothing else. Standardising beside pymatgen stands in [speed](speed.md). Where the clock says far more than the
+processor's own time, other programs had the machine; the load average, where it is given, says how many.
 """
     for name, title in PARTS.items():
         if name in results:
