@@ -314,7 +314,8 @@ def default_designer() -> Designer:
 def design(target: TargetLike, *, model: Model | str | None = None, library: Library | None = None, **options: Any) -> Design:
     """Ranked compositions whose DOS should be like the target's; options as in `Designer.design`.
 
-    >>> design("Pt3Ni", top=3, exclude=["Rh"])  # doctest: +SKIP
+    Examples:
+        >>> design("Pt3Ni", top=3, exclude=["Rh"])  # doctest: +SKIP
 
     Raises:
         DosmithError: something given cannot be used; the message is one line and says what to do.

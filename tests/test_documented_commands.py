@@ -1,0 +1,88 @@
+"""Every command in the README and the docs works, or where that takes too long or too much, at least its options are there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from dosmith.cli import app
+from dosmith.designer import open_dos_set
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOT_RUN = {
+    "--install-completion": "changes the shell of whoever runs the tests",
+    "compute": "minutes of CP2K; see tests/dft",
+    "data build-open-set": "rebuilds the whole set; see tests/library",
+    "data fetch": "asks the network; see tests/sources",
+    "design curve.csv --library open --library mine --model model": "needs a trained model; see tests/forward",
+    "design curve.csv --model my-model": "needs a trained model; see tests/other_spectra",
+    "crystals Pt3Co --aflow": "relaxes hundreds of crystals; see tests/crystals",
+    "hydrogen": "minutes of CHGNet, hours of CP2K; see tests/verification",
+    "predict BaTiO3 LiCl --model my-model": "needs a trained model; see tests/other_spectra",
+    "train": "minutes; see tests/forward and tests/other_spectra",
+    "verify": "minutes of CP2K; see tests/verification",
+    "web": "goes on until it is stopped; see tests/web",
+}
+"""Commands that are not run here, and why."""
+
+
+def commands(page: Path) -> list[str]:
+    """The dosmith commands that stand in the blocks of a page, a line each."""
+    fenced, found = False, []
+    for line in page.read_text(encoding="utf-8").splitlines():
+        fenced ^= line.startswith("```")
+        match = re.match(r"(?:\$ )?dosmith (.+)" if fenced else r" {4}(?:\$ )?dosmith (.+)", line)
+        if match:
+            found += [shlex.join(shlex.split(part, comments=True)) for part in match[1].split("&& dosmith ")]
+    return found
+
+
+ALL = list(dict.fromkeys(command for page in PAGES for command in commands(page)))
+ALL.sort(key=lambda command: not command.startswith("data add"))  # what the others look for
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files of which the docs speak."""
+    folder = tmp_path_factory.mktemp("commands")
+    shutil.copy(ROOT / "tests" / "fixtures" / "vasprun-AlN.xml.gz", folder / "vasprun.xml.gz")
+    (folder / "results").mkdir()
+    nickel = open_dos_set().material("Pt3Ni-L1_2")
+    for name in ("curve.csv", "results/Pt3Ni.csv"):
+        table = np.column_stack([nickel.spectrum.energies, nickel.spectrum.total])
+        np.savetxt(folder / name, table, delimiter=",", header="energy_ev,dos", comments="")
+    for name in ("structure.cif", "my-crystal.cif"):
+        nickel.structure.to(filename=str(folder / name))
+    return folder
+
+
+def test_the_docs_hold_commands() -> None:
+    assert len(ALL) > 40
+    assert all(any(command.startswith(start) for command in ALL) for start in NOT_RUN)
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_a_command_does_what_it_should(command: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("XDG_DATA_HOME", str(place / "home"))
+    if any(command.startswith(start) for start in NOT_RUN):
+        parsed = get_command(app)
+        arguments = shlex.split(command)
+        while arguments and not arguments[0].startswith("-") and hasattr(parsed, "commands"):
+            parsed = parsed.commands[arguments.pop(0)]
+        if not hasattr(parsed, "commands"):
+            with parsed.make_context(command, arguments):
+                return  # else its line was an error of usage
+        assert arguments[0] in {option for each in parsed.params for option in each.opts}
+        return
+    result = CliRunner().invoke(app, shlex.split(command), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert result.stdout
