@@ -16,8 +16,17 @@ DosmithError                something the user can put right; the message is one
 from __future__ import annotations
 
 
+_LONGEST = 1000
+
+
 class DosmithError(Exception):
-    """Base of all errors a person can put right. `str(error)` is one helpful line."""
+    """Base of all errors a person can put right. `str(error)` is one helpful line, whatever a file or a server put into it."""
+
+    def __init__(self, message: object = "") -> None:
+        line = "".join(c if c.isprintable() else "?" for c in " ".join(str(message).split()))
+        if len(line) > _LONGEST:  # what is wrong stands in front, what to do at the end
+            line = f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 3 :]}"
+        super().__init__(line)
 
 
 class FormulaError(DosmithError):

@@ -224,5 +224,5 @@ def _read_toml(path: str | Path | None, environ: Mapping[str, str]) -> dict[str,
             raise NotFoundError(f"settings file {file} does not exist")
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"settings file {file} is not TOML: {error}") from None

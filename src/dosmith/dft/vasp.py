@@ -16,7 +16,7 @@ from dosmith.atomic import write_text
 from dosmith.dft.plan import Entry
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError
 from dosmith.library.stability import MOLECULE
-from dosmith.records import Material
+from dosmith.records import Material, check_cell
 from dosmith.sources.files import load_dos
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def _read(entry: Entry, file: Path) -> Material:
     if not run.converged_electronic:
         raise FileFormatError(f"{file} did not converge; run it again with other mixing")
     structure = run.final_structure
+    check_cell(structure.lattice.matrix, structure.frac_coords)
     composition = [site.specie.symbol for site in structure]
     if sorted(set(composition)) != sorted(set(entry.species)):
         raise FileFormatError(f"{file} is of {structure.composition.reduced_formula}, not of {entry.id}")

@@ -29,6 +29,7 @@ from dosmith.library import schema
 MANIFEST = "manifest.json"
 ROWS = 4096
 """Materials in a shard that others are merged into, at most."""
+_SHARD = re.compile(r"part-\d{4,9}-[0-9a-f]{8}\.parquet")
 _OURS = re.compile(r"part-(\d{4,})-[0-9a-f]{8}\.parquet|\.(part-\d{4,}-[0-9a-f]{8}\.parquet|manifest\.json)\.writing")
 Shards = dict[str, dict[str, Any]]
 """Rows, bytes and SHA-256 of each shard by name, in order of rows."""
@@ -83,11 +84,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NotFoundError(f"{folder} holds no library (no {MANIFEST} in it)") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LibraryError(f"the manifest of {folder} is damaged: {error}") from None
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if not isinstance(version, int) or not isinstance(manifest.get("shards"), dict):
         raise LibraryError(f"the manifest of {folder} is damaged: it names no schema version and shards")
+    for name, facts in manifest["shards"].items():
+        if not _SHARD.fullmatch(name) or not (isinstance(facts, dict) and {"rows", "bytes", "sha256"} <= set(facts)):
+            raise LibraryError(f"the manifest of {folder} is damaged: it does not describe the shard {name[:60]}")
     if version > schema.VERSION:
         raise LibraryError(
             f"{folder} was written by a newer dosmith (schema {version}, this one reads {schema.VERSION}): upgrade dosmith"

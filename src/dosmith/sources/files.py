@@ -87,19 +87,24 @@ def read_dos(
         FileFormatError: the file is too large, damaged, or of a format dosmith does not read.
         SpectrumError: it holds no usable DOS, or no Fermi level.
     """
-    name = printable(path)
-    file = Path(path)
-    try:
-        if file.is_dir():
-            raise NotFoundError(f"{name} is a folder; give the file in it, such as vasprun.xml")
-        if file.exists() and not file.is_file():
-            raise NotFoundError(f"{name} is not a regular file; save its content to one")
-        stream = open(file, "rb")  # noqa: SIM115  closed below, with errors of opening kept apart from those of reading
-    except (OSError, ValueError) as error:  # ValueError: a path with a null character
-        reason = getattr(error, "strerror", None) or str(error)
-        raise NotFoundError(f"{name} cannot be opened ({reason}); check the path and its permissions") from None
-    with stream:
-        return read_dos_stream(stream, name, fermi=fermi, electrons=electrons, broadening=broadening, max_mebibytes=max_mebibytes)
+    with _opened(path) as stream:
+        return read_dos_stream(
+            stream, printable(path), fermi=fermi, electrons=electrons, broadening=broadening, max_mebibytes=max_mebibytes
+        )
+
+
+def read_content(path: str | Path, *, max_mebibytes: int = _DEFAULT_LIMIT) -> bytes:
+    """What is in a file, unpacked if gzipped.
+
+    Raises:
+        NotFoundError: there is no such file, or it may not be read.
+        FileFormatError: it is too large, or its packed data are damaged.
+    """
+    with _opened(path) as stream:
+        try:
+            return unpack(stream, max_mebibytes)
+        except FileFormatError as error:
+            raise FileFormatError(f"{printable(path)} {error}") from None
 
 
 def load_dos(
@@ -171,6 +176,20 @@ def from_pymatgen(dos: Any, *, broadening: float = 0.0) -> Spectrum:
     from dosmith.sources.pymatgen_dos import curve_of
 
     return curve_of(dos).spectrum(broadening=broadening)
+
+
+def _opened(path: str | Path) -> BinaryIO:
+    name = printable(path)
+    file = Path(path)
+    try:
+        if file.is_dir():
+            raise NotFoundError(f"{name} is a folder; give the file in it, such as vasprun.xml")
+        if file.exists() and not file.is_file():
+            raise NotFoundError(f"{name} is not a regular file; save its content to one")
+        return open(file, "rb")  # closed by the caller
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NotFoundError(f"{name} cannot be opened ({reason}); check the path and its permissions") from None
 
 
 def unpack(file: BinaryIO, max_mebibytes: int) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.atomic import replacing
 from dosmith.errors import DosmithError, FileFormatError, MissingExtraError, SpectrumError
-from dosmith.records import Material, Spectrum
+from dosmith.records import Material, Spectrum, check_cell
 from dosmith.sources.fetching import Ledger, Progress, Query, Store, Tally, TransientError, fill, patiently
 
 FloatArray = NDArray[np.float64]
@@ -33,6 +34,7 @@ ENOUGH, SHARE = 20, 0.9
 
 _EMPTY, _REACH, _SLACK = 0.02, 0.3, 0.5
 _PIECE = 1 << 20
+_LONGEST = 16 * _PIECE  # of one entry; real ones have some ten thousand characters
 _FACTS = ("jid", "optb88vdw_bandgap", "crys", "spg_symbol", "formation_energy_peratom", "ehull", "func")
 
 
@@ -121,6 +123,7 @@ def material(entry: Mapping[str, Any], facts: Mapping[str, Any] | None) -> Mater
         "spin up alone, normalised: not in states/eV",
     )
     species, lattice, coordinates = _crystal(entry)
+    check_cell(lattice, coordinates)
     system, symbol = facts.get("crys"), facts.get("spg_symbol")
     return Material(
         id=str(entry["jid"]),
@@ -167,13 +170,13 @@ def entries(file: Path) -> Iterator[dict[str, Any]]:
                     entry, end = decoder.raw_decode(text)
                 except json.JSONDecodeError:
                     piece = stream.read(_PIECE)
-                    if not piece:
+                    if not piece or len(text) > _LONGEST:
                         raise
                     text += read.decode(piece)
                     continue
                 yield entry
                 text = text[end:]
-    except (OSError, ValueError, IndexError, RecursionError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, IndexError, RecursionError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise FileFormatError(f"{file} is damaged ({str(error)[:80]}); remove it and fetch again") from None
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from dosmith import formulas
 from dosmith.errors import DosmithError, NotFoundError, SpectrumError
-from dosmith.records import Material, Spectrum
+from dosmith.records import Material, Spectrum, check_cell
 from dosmith.sources.curve import Curve, spin_rows
 from dosmith.sources.fetching import Found, Ledger, Progress, Query, Store, Tally, fill
 from dosmith.sources.mp_client import Client, TaskDos
@@ -77,6 +77,7 @@ def material(entry: Mapping[str, Any], dos: TaskDos) -> Material:
     crystal = structure_of(entry)
     if not crystal.is_ordered:
         raise SpectrumError("sites of the structure are shared by several elements")
+    check_cell(crystal.lattice.matrix, crystal.frac_coords)
     symmetry = entry.get("symmetry") or {}
     symmetry = symmetry if isinstance(symmetry, Mapping) else symmetry.model_dump()
     system = symmetry.get("crystal_system")
@@ -124,11 +125,15 @@ def structure_of(entry: Mapping[str, Any]) -> Structure:
 
 def _spectrum(dos: TaskDos, summary_fermi: float | None) -> Spectrum:
     """The checked curve; a Fermi level that is missing or outside the energies gives way to the summary's."""
-    energies = np.array(dos.energies, dtype=np.float64)
+    try:
+        energies = np.array(dos.energies, dtype=np.float64)
+        densities = spin_rows(dos.densities)
+        fermi = None if dos.efermi is None else float(dos.efermi)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SpectrumError(f"its curve is not made of numbers ({type(error).__name__})") from None
     notes = []
-    fermi = dos.efermi
     inside = len(energies) > 1 and fermi is not None and math.isfinite(fermi) and energies[0] <= fermi <= energies[-1]
     if not inside and summary_fermi is not None:
         notes.append(f"the Fermi level of the task ({fermi}) is not within the curve; that of the summary is taken")
         fermi = summary_fermi
-    return Curve("Materials Project", energies, spin_rows(dos.densities), fermi, notes=notes).spectrum()
+    return Curve("Materials Project", energies, densities, fermi, notes=notes).spectrum()

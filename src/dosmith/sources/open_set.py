@@ -13,7 +13,7 @@ import numpy as np
 
 from dosmith import formulas
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError
-from dosmith.records import Material, Spectrum
+from dosmith.records import Material, Spectrum, check_cell
 
 NAME = "the open DOS set"
 
@@ -63,7 +63,7 @@ def read_batch(path: str | Path) -> Iterator[Material]:
             for line in lines:
                 yield _material(json.loads(line))
                 number += 1
-    except (DosmithError, KeyError, ValueError, TypeError, EOFError, OSError, zlib.error) as error:
+    except (DosmithError, KeyError, ValueError, TypeError, EOFError, OSError, OverflowError, RecursionError, zlib.error) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise FileFormatError(f"{path}, line {number}: not an entry of the open DOS set ({reason})") from None
 
@@ -119,5 +119,6 @@ def _space_group(entry: dict[str, Any]) -> str:
     """Hermann-Mauguin symbol of an entry's crystal."""
     from pymatgen.core.structure import Structure
 
+    check_cell(np.array(entry["lattice"], dtype=np.float64), np.array(entry["frac"], dtype=np.float64))
     structure = Structure(entry["lattice"], entry["species"], entry["frac"])
     return str(structure.get_space_group_info(symprec=1e-3)[0])

@@ -40,8 +40,7 @@ def read_vasprun(xml: bytes) -> Curve:
     Raises:
         FileFormatError: the file declares entities, is truncated, is other XML or holds no DOS.
     """
-    if re.search(rb"<!(?:DOCTYPE|ENTITY)", xml):
-        raise FileFormatError("the XML declares entities or a document type, which VASP never writes; it is not read")
+    refuse_entities(xml)
     if b"<modeling" not in xml:
         raise FileFormatError("is XML, but not a vasprun.xml; give the vasprun.xml that VASP wrote")
     if b"</modeling>" not in xml:
@@ -71,6 +70,16 @@ def read_vasprun(xml: bytes) -> Curve:
         electrons=electrons if math.isfinite(electrons := _parameter(xml, b"NELECT")) else None,
         notes=notes,
     )
+
+
+def refuse_entities(xml: bytes) -> None:
+    """Refuse what could grow without bound or fetch other files when it is parsed.
+
+    Raises:
+        FileFormatError: the file declares entities or a document type.
+    """
+    if re.search(rb"<!(?:DOCTYPE|ENTITY)", xml):
+        raise FileFormatError("the XML declares entities or a document type, which VASP never writes; it is not read")
 
 
 def looks_like_doscar(lines: Sequence[str]) -> bool:

@@ -112,7 +112,7 @@ def read_design(folder: str | Path) -> DesignFolder:
             for each in answer["candidates"]
         )
         return DesignFolder(str(answer["target"]["name"]), recipe, curves["target"], candidates)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError, csv.Error) as error:
         raise FileFormatError(f"the design in {folder} is damaged ({error}); make it again") from None
 
 
