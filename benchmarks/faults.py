@@ -24,6 +24,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import reliability
 
 from dosmith.errors import DosmithError
 from dosmith.library import ParquetLibrary
@@ -290,21 +291,6 @@ def run(repeats: int) -> list[dict[str, object]]:
     return rows
 
 
-def page(rows: list[dict[str, object]]) -> str:
-    text = """# What a library survives
-
-Written by `python benchmarks/faults.py`. Each fault was injected into a library of 40 materials on its own, as often as said. Then the library was opened
-anew, every material that had been added before was compared with what was written, and one more was added. Lost means missing or changed; of a damaged shard,
-what the library still had to serve: its other shards.
-
-| fault | injected | materials lost | what happens |
-|---|---|---|---|
-"""
-    for row in rows:
-        text += f"| {row['fault']} | {row['injected']} | {row['lost'] or 'none'} | {row['outcome']} |\n"
-    return text
-
-
 def main() -> None:
     if sys.argv[1:2] == ["writer"]:
         try:
@@ -314,7 +300,7 @@ def main() -> None:
         return
     rows = run(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
     Path(__file__).with_name("faults.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    (Path(__file__).parents[1] / "docs" / "reliability.md").write_text(page(rows), encoding="utf-8")
+    reliability.write()
 
 
 if __name__ == "__main__":
