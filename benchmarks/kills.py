@@ -19,7 +19,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,8 +31,6 @@ import numpy as np
 import reliability
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from mp_server import MaterialsProject, serving, summaries, write_table
-
 from dosmith.adding import add_files
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.designer import open_dos_set
@@ -43,6 +41,7 @@ from dosmith.library import MemoryLibrary, ParquetLibrary
 from dosmith.library.ledger import Ledger
 from dosmith.records import Spectrum
 from dosmith.settings import DftSettings, ForwardSettings, Settings
+from mp_server import MaterialsProject, serving, summaries, write_table
 
 RESULTS = Path(__file__).with_name("kills.json")
 KILLS = 50
@@ -80,17 +79,23 @@ def _calculation(structure: Any, **_: Any) -> Calculation:
 
 @contextmanager
 def _engine() -> Iterator[None]:
-    with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(campaign, "Cp2k", lambda settings: SimpleNamespace(compute=_calculation)))
-        stack.enter_context(mock.patch.object(campaign, "find_command", lambda: "cp2k"))
-        stack.enter_context(mock.patch.object(campaign, "ProcessPoolExecutor", lambda workers, context: ThreadPoolExecutor(workers)))
+    stand_in = SimpleNamespace(compute=_calculation)
+    with (
+        mock.patch.object(campaign, "Cp2k", return_value=stand_in),
+        mock.patch.object(campaign, "find_command", return_value="cp2k"),
+        mock.patch.object(campaign, "ProcessPoolExecutor", lambda workers, context: ThreadPoolExecutor(workers)),
+    ):
         yield
 
 
 @cache
 def _plan() -> list[Entry]:
     made = []
-    for name, elements in (("A1", "Al Cu Au Ag Pt Pd Ni Rh Ir Pb"), ("A2", "Fe Cr W Mo Nb Ta V Na K Li"), ("A3", "Mg Zn Ti Zr Co Ru")):
+    for name, elements in (
+        ("A1", "Al Cu Au Ag Pt Pd Ni Rh Ir Pb"),
+        ("A2", "Fe Cr W Mo Nb Ta V Na K Li"),
+        ("A3", "Mg Zn Ti Zr Co Ru"),
+    ):
         for symbol in elements.split():
             structure = PROTOTYPES[name].structure((symbol,), 15.0)
             made.append(Entry(name, (symbol,) * len(structure), structure.lattice.matrix, structure.frac_coords))
@@ -100,7 +105,9 @@ def _plan() -> list[Entry]:
 def compute(folder: Path, tell: Tell) -> None:
     """dosmith compute --plan."""
     with _engine():
-        campaign.run_entries(_plan(), Ledger(folder / "ledger"), SETTINGS, workers=2, progress=lambda outcome, *_: tell(outcome.entry))
+        campaign.run_entries(
+            _plan(), Ledger(folder / "ledger"), SETTINGS, workers=2, progress=lambda outcome, *_: tell(outcome.entry)
+        )
 
 
 def _computed(folder: Path) -> list[str]:
@@ -130,8 +137,8 @@ def _project() -> tuple[MaterialsProject, Path]:
 def fetch(folder: Path, tell: Tell) -> None:
     """dosmith data fetch mp."""
     from dosmith.sources import fetching
-    from dosmith.sources.fetching import Query
     from dosmith.sources.fetching import Ledger as Refusals
+    from dosmith.sources.fetching import Query
     from dosmith.sources.materials_project import fetch as fill
     from dosmith.sources.mp_client import Client
 
@@ -169,7 +176,9 @@ def _files() -> tuple[Path, set[str]]:
     for identifier in library.ids[:300]:
         one = library.material(identifier)
         rows = zip(one.spectrum.energies, one.spectrum.total, strict=True)
-        (folder / f"{one.formula}.{identifier}.csv").write_text("E-Ef (eV),DOS\n" + "".join(f"{e:.4f},{d:.5g}\n" for e, d in rows))
+        (folder / f"{one.formula}.{identifier}.csv").write_text(
+            "E-Ef (eV),DOS\n" + "".join(f"{e:.4f},{d:.5g}\n" for e, d in rows)
+        )
     added = {addition.id for addition in add_files(MemoryLibrary([], "all"), [folder]) if addition.id}
     return folder, added
 
@@ -202,7 +211,11 @@ def train(folder: Path, tell: Tell) -> None:
 def _alloys() -> MemoryLibrary:
     library = open_dos_set()
     chosen = {"Pt", "Pd", "Ni", "Al", "Cu"}
-    few = [library.material(each) for each in library.ids if set(each.split("-")[0].translate(str.maketrans("", "", "0123456789"))) <= set("".join(chosen))]
+    few = [
+        library.material(each)
+        for each in library.ids
+        if set(each.split("-")[0].translate(str.maketrans("", "", "0123456789"))) <= set("".join(chosen))
+    ]
     return MemoryLibrary([one for one in few if {symbol for symbol, _ in one.composition} <= chosen][:10], "few")
 
 
@@ -248,7 +261,13 @@ def verify(folder: Path, tell: Tell) -> None:
 
     designed, task = _design()
     with _engine():
-        done, reasons = compute(task, ledger_for(folder, SETTINGS, False), SETTINGS, relax_volume=False, progress=lambda outcome, *_: tell(outcome.entry))
+        done, reasons = compute(
+            task,
+            ledger_for(folder, SETTINGS, False),
+            SETTINGS,
+            relax_volume=False,
+            progress=lambda outcome, *_: tell(outcome.entry),
+        )
     found = check(task, done, reasons, open_dos_set(), "CP2K", True)
     write_verification(designed, found, folder, "dosmith verify")
     add_to_library(found, folder / "library")
@@ -268,11 +287,29 @@ def _verified(folder: Path) -> list[str]:
 
 
 JOBS = (
-    Job("compute", compute, _computed, lambda: {entry.id for entry in _plan()}, "goes on with the crystals that are not in the ledger"),
+    Job(
+        "compute",
+        compute,
+        _computed,
+        lambda: {entry.id for entry in _plan()},
+        "goes on with the crystals that are not in the ledger",
+    ),
     Job("fetch", fetch, _library, lambda: set(_project()[0].tasks), "goes on with what is not in the library"),
     Job("add", add, _library, lambda: _files()[1], "known curves are known again, the rest is added"),
-    Job("train", train, _members, lambda: {"member 0", "member 1"}, "goes on after the last whole member; the old model stays until the new one is whole"),
-    Job("verify", verify, _verified, lambda: {entry.id for entry in _design()[1].remaining}, "computes what is missing, then writes pages and library whole"),
+    Job(
+        "train",
+        train,
+        _members,
+        lambda: {"member 0", "member 1"},
+        "goes on after the last whole member; the old model stays until the new one is whole",
+    ),
+    Job(
+        "verify",
+        verify,
+        _verified,
+        lambda: {entry.id for entry in _design()[1].remaining},
+        "computes what is missing, then writes pages and library whole",
+    ),
 )
 
 

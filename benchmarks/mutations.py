@@ -25,9 +25,11 @@ _ODD = (
     b"9" * 400,
     b"1" * 5000,
 )
-_ENTITIES = b'<!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa">' + b"".join(
-    b'<!ENTITY %c "%s">' % (98 + i, b"&%c;" % (97 + i) * 10) for i in range(12)
-) + b"]>"
+_ENTITIES = (
+    b'<!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa">'
+    + b"".join(b'<!ENTITY %c "%s">' % (98 + i, b"&%c;" % (97 + i) * 10) for i in range(12))
+    + b"]>"
+)
 _OUTSIDE = b'<!DOCTYPE x [<!ENTITY file SYSTEM "file:///etc/passwd"><!ENTITY % net SYSTEM "http://127.0.0.1:9/x"> %net;]>'
 BOMB = 300 * 2**20
 """Bytes that a bomb would unpack to: more than dosmith reads of any file."""
@@ -117,7 +119,7 @@ def change_numbers(content: bytes, random: Random) -> bytes:
 
 def change_count(content: bytes, random: Random) -> bytes:
     """One whole number in the first lines, such as a count, multiplied, off by one, or negative."""
-    found = [each for each in re.finditer(rb"(?<![\d.])\d+(?![\d.])", content[:3000])]
+    found = list(re.finditer(rb"(?<![\d.])\d+(?![\d.])", content[:3000]))
     if not found:
         return content
     chosen = random.choice(found)
@@ -129,7 +131,16 @@ def change_count(content: bytes, random: Random) -> bytes:
 def change_separators(content: bytes, random: Random) -> bytes:
     """Other blanks, line ends, or decimal commas."""
     old, new = random.choice(
-        ((b".", b","), (b" ", b"\t"), (b"\n", b"\r"), (b"\n", b"\r\n"), (b"\n", b" "), (b",", b";"), (b" ", b""), (b"\n", b"\n\n"))
+        (
+            (b".", b","),
+            (b" ", b"\t"),
+            (b"\n", b"\r"),
+            (b"\n", b"\r\n"),
+            (b"\n", b" "),
+            (b",", b";"),
+            (b" ", b""),
+            (b"\n", b"\n\n"),
+        )
     )
     return content.replace(old, new)
 
@@ -156,7 +167,9 @@ def entities(content: bytes, random: Random) -> bytes:
 def nest(content: bytes, random: Random) -> bytes:
     """Tags, brackets or quotes within each other, thousands deep."""
     depth = random.choice((10, 1000, 100_000))
-    opening, closing = random.choice(((b"<set>", b"</set>"), (b"[", b"]"), (b'{"a":', b"}"), (b"(", b")"), (b"<r>", b""), (b'"', b"")))
+    opening, closing = random.choice(
+        ((b"<set>", b"</set>"), (b"[", b"]"), (b'{"a":', b"}"), (b"(", b")"), (b"<r>", b""), (b'"', b""))
+    )
     place = _place(content, random)
     return content[:place] + opening * depth + (b"1" + closing * depth if random.random() < 0.7 else b"") + content[place:]
 

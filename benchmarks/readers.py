@@ -6,7 +6,6 @@ import functools
 import gzip
 import io
 import json
-import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -68,7 +67,9 @@ def _vaspruns() -> list[Named]:
         spectrum = one.spectrum
         sets = "".join(
             f'<set comment="spin {number}">\n'
-            + "".join(f"<r> {e:9.4f} {d:9.4f} {s:9.4f} </r>\n" for e, d, s in zip(spectrum.energies, row, _running(row), strict=True))
+            + "".join(
+                f"<r> {e:9.4f} {d:9.4f} {s:9.4f} </r>\n" for e, d, s in zip(spectrum.energies, row, _running(row), strict=True)
+            )
             + "</set>\n"
             for number, row in enumerate(spectrum.densities, start=1)
         )
@@ -139,7 +140,7 @@ def _tables() -> list[Named]:
         ("dos.txt", ("Energie;Zustandsdichte\n" + comma).encode("utf-8-sig")),
         ("unicode.txt", ("E (eV)\tDOS\n" + _rows(metal.energies, metal.total, sep="\t")).encode("utf-16")),
         ("dos.dat", ("# efermi = 1.25 eV\n" + integrated).encode()),
-        ("dos.agr", ("@ title \"DOS\"\n@type xy\n" + _rows(metal.energies, metal.total) + "&\n").encode()),
+        ("dos.agr", ('@ title "DOS"\n@type xy\n' + _rows(metal.energies, metal.total) + "&\n").encode()),
         ("dos.xlsx", _spreadsheet(metal.energies, metal.total)),
     ]
 
@@ -147,11 +148,16 @@ def _tables() -> list[Named]:
 def _spreadsheet(*columns: np.ndarray) -> bytes:
     """A minimal Excel workbook with one sheet."""
     rows = "".join(
-        f'<row r="{number}">' + "".join(f'<c r="{"ABCD"[place]}{number}"><v>{value:.6g}</v></c>' for place, value in enumerate(row)) + "</row>"
+        f'<row r="{number}">'
+        + "".join(f'<c r="{"ABCD"[place]}{number}"><v>{value:.6g}</v></c>' for place, value in enumerate(row))
+        + "</row>"
         for number, row in enumerate(zip(*columns, strict=True), start=1)
     )
     head = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-    main, office = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    main, office = (
+        "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+        "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+    )
     package = "http://schemas.openxmlformats.org/package/2006"
     parts = {
         "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/><Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/></Types>',
@@ -177,7 +183,14 @@ def _crystals() -> list[Named]:
     for one in _materials():
         structure = one.structure
         assert structure is not None
-        for name, form in (("a.cif", "cif"), ("POSCAR", "poscar"), ("a.json", "json"), ("a.cssr", "cssr"), ("a.xsf", "xsf"), ("a.res", "res")):
+        for name, form in (
+            ("a.cif", "cif"),
+            ("POSCAR", "poscar"),
+            ("a.json", "json"),
+            ("a.cssr", "cssr"),
+            ("a.xsf", "xsf"),
+            ("a.res", "res"),
+        ):
             made.append((name, str(structure.to(fmt=form)).encode()))
         made.append(("a.cif", str(structure.to(fmt="cif", symprec=1e-2)).encode()))
     return [*made, *_short_vaspruns()]
@@ -215,7 +228,9 @@ def _vasp_run(path: Path) -> object:
     """A finished run of a folder that dosmith wrote; only structure and elements of its entry matter."""
     from dosmith.dft.vasp import _read
 
-    entry: Any = SimpleNamespace(species=("Al", "N"), id="AlN-B4", composition=(("N", 1), ("Al", 1)), crystal_system="hexagonal", prototype="B4")
+    entry: Any = SimpleNamespace(
+        species=("Al", "N"), id="AlN-B4", composition=(("N", 1), ("Al", 1)), crystal_system="hexagonal", prototype="B4"
+    )
     return _read(entry, path)
 
 
@@ -251,7 +266,12 @@ def _jarvis() -> list[Named]:
     one = _materials()[0]
     curve = np.interp(ENERGIES, one.spectrum.energies, one.spectrum.total)
     assert one.structure is not None
-    atoms = {"elements": list(one.species), "lattice_mat": one.structure.lattice.matrix.tolist(), "coords": one.structure.cart_coords.tolist(), "cartesian": True}
+    atoms = {
+        "elements": list(one.species),
+        "lattice_mat": one.structure.lattice.matrix.tolist(),
+        "coords": one.structure.cart_coords.tolist(),
+        "cartesian": True,
+    }
     rows = [{"jid": f"JVASP-{number}", "atoms": atoms, "edos_up": curve.tolist()} for number in range(4)]
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -274,7 +294,12 @@ def _project() -> list[Named]:
         assert one.structure is not None
         rows = {str(1 - 2 * spin): row.tolist() for spin, row in enumerate(one.spectrum.densities)}
         dos = {"energies": one.spectrum.energies.tolist(), "densities": rows, "efermi": one.spectrum.fermi, "run_type": "GGA"}
-        summary = {"material_id": "mp-1", "structure": one.structure.as_dict(), "symmetry": {"crystal_system": "Cubic", "symbol": "Pm-3m"}, "efermi": 1.0}
+        summary = {
+            "material_id": "mp-1",
+            "structure": one.structure.as_dict(),
+            "symmetry": {"crystal_system": "Cubic", "symbol": "Pm-3m"},
+            "efermi": 1.0,
+        }
         made.append(("answer.json", json.dumps({"summary": summary | {"band_gap": 0.0, "is_metal": True}, "dos": dos}).encode()))
     return made
 
@@ -287,7 +312,9 @@ def _answer(name: str, content: bytes) -> object:
     try:
         answer = json.loads(content)
         dos = answer["dos"]
-        row = TaskDos(dos["energies"], {int(spin): values for spin, values in dos["densities"].items()}, dos["efermi"], dos["run_type"])
+        row = TaskDos(
+            dos["energies"], {int(spin): values for spin, values in dos["densities"].items()}, dos["efermi"], dos["run_type"]
+        )
         summary = {"material_id": "?"} | answer["summary"]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
@@ -302,7 +329,12 @@ def _spectra_tables() -> list[Named]:
     made = []
     for compression in ("none", "zstd"):
         file = io.BytesIO()
-        columns = {"formula": ["Pt3Ni", "AlN", "Fe2O3"], "spectrum": [one.total.tolist()] * 3, "axis": [one.energies.tolist()] * 3, "id": ["a", "b", "c"]}
+        columns = {
+            "formula": ["Pt3Ni", "AlN", "Fe2O3"],
+            "spectrum": [one.total.tolist()] * 3,
+            "axis": [one.energies.tolist()] * 3,
+            "id": ["a", "b", "c"],
+        }
         pq.write_table(pa.table(columns), file, compression=compression)
         made.append((f"{compression}.parquet", file.getvalue()))
     return made

@@ -15,7 +15,6 @@ DosmithError                something the user can put right; the message is one
 
 from __future__ import annotations
 
-
 _LONGEST = 1000
 
 

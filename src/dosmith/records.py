@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dosmith import formulas
-from dosmith.errors import FileFormatError, SpectrumError
+from dosmith.errors import SpectrumError
 from dosmith.formulas import Composition
 
 if TYPE_CHECKING:
@@ -115,25 +115,6 @@ def _check_curve(energies: FloatArray, densities: FloatArray) -> None:
             f"the DOS is negative ({densities.min():.3g} states/eV at its lowest); a density of states cannot be"
             " (for a plot with spin down drawn below zero, change its sign)"
         )
-
-
-def check_cell(lattice: FloatArray, frac_coords: FloatArray) -> None:
-    """Refuse a crystal that cannot be: what looks for symmetry ends the whole program when numbers are infinite.
-
-    Args:
-        lattice: vectors as rows, Angstrom, shape (3, 3).
-        frac_coords: fractional coordinates, shape (sites, 3).
-
-    Raises:
-        FileFormatError: it is of other shapes, holds what is no number, or has next to no volume or far too much.
-    """
-    if np.shape(lattice) != (3, 3) or np.ndim(frac_coords) != 2 or np.shape(frac_coords)[1] != 3 or not len(frac_coords):
-        raise FileFormatError("the crystal is impossible: it lacks lattice vectors or places; check the file")
-    if not (np.isfinite(lattice).all() and np.isfinite(frac_coords).all() and np.abs(lattice).max() <= 1e4):
-        raise FileFormatError("the crystal is impossible: its lattice or places are no numbers; check the file")
-    volume = abs(float(np.linalg.det(lattice))) / len(frac_coords)
-    if not 0.1 <= volume <= 1e6 or np.abs(frac_coords).max() > 1e4:
-        raise FileFormatError(f"the crystal is impossible: {volume:.3g} cubic Angstrom for each atom; check the file")
 
 
 @dataclass(frozen=True, eq=False)

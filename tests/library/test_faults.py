@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "faults.py"
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-
-@pytest.fixture(scope="module")
-def faults() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("faults", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+import faults
 
 
 @pytest.mark.parametrize("place", range(10))
-def test_nothing_is_lost(faults: ModuleType, place: int) -> None:
+def test_nothing_is_lost(place: int) -> None:
     _, inject, _ = faults.FAULTS[place]
     with faults.fresh_library() as folder:
         assert inject(folder, np.random.default_rng(1000 + place)) == 0
 
 
-def test_a_loss_would_be_counted(faults: ModuleType) -> None:
+def test_a_loss_would_be_counted() -> None:
     with faults.fresh_library() as folder:
         faults.ParquetLibrary(folder).remove(["m00003", "m00030"])
         assert faults.check(folder) == 2

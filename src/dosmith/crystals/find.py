@@ -16,15 +16,13 @@ from dosmith.crystals.prototypes import PROTOTYPES, prototype
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import Library
-from dosmith.records import check_cell
+from dosmith.sources.crystal import Crystal
 from dosmith.sources.files import read_content
-from dosmith.sources.vasp import refuse_entities
+from dosmith.sources.vasp import refuse_counts, refuse_entities
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
-LARGEST = 1000
-"""Atoms of a crystal in a file at most."""
 _MEBIBYTES = 1
 _FORMATS = {
     "*vasprun*.xml*": "vasprun",
@@ -111,27 +109,28 @@ def from_file(path: Path) -> Structure:
 
     Raises:
         NotFoundError: the file cannot be opened.
-        FileFormatError: there is none in it, or one of more than `LARGEST` atoms.
+        FileFormatError: there is none in it.
     """
     name = path.name.lower().removesuffix(".gz")
     form = next((form for pattern, form in _FORMATS.items() if fnmatch(name, pattern)), None)
     if form is None:
-        raise FileFormatError(f"{path} is not a structure file by its name; name it .cif, .vasp (POSCAR), .cssr, .xsf, .res or .json")
+        raise FileFormatError(
+            f"{path} is not a structure file by its name; name it .cif, .vasp (POSCAR), .cssr, .xsf, .res or .json"
+        )
     content = read_content(path) if form == "vasprun" else read_content(path, max_mebibytes=_MEBIBYTES)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             structure = _parsed(content, form, path)
-            check_cell(structure.lattice.matrix, structure.frac_coords)
-            if len(structure) > LARGEST:
-                raise ValueError(f"{len(structure)} atoms, more than {LARGEST}")
             ordered = structure.is_ordered
-            found = structure.get_primitive_structure() if ordered else structure
+            if ordered:
+                Crystal.of_pymatgen(structure)  # what is impossible would end spglib, and us
+                structure = structure.get_primitive_structure()
     except Exception as error:  # pymatgen's readers raise whatever their parsers do
         raise FileFormatError(f"{path} is not a structure file that pymatgen reads ({str(error)[:120]})") from None
     if not ordered:
         raise FileFormatError(f"{path} holds a disordered crystal; give one with an element on every site")
-    return found
+    return structure
 
 
 def _parsed(content: bytes, form: str, path: Path) -> Structure:
@@ -142,18 +141,9 @@ def _parsed(content: bytes, form: str, path: Path) -> Structure:
         return Structure.from_file(path)
     text = content.decode("utf-8-sig")
     if form == "poscar":
-        _refuse_counts(text)
+        refuse_counts(text)
     if form != "json":
         return Structure.from_str(text, fmt=form)  # type: ignore[arg-type]
     plain = json.loads(text)  # only lattice and sites: pymatgen would import whatever module the properties name
     species = [{each["element"]: each["occu"] for each in site["species"]} for site in plain["sites"]]
     return Structure(plain["lattice"]["matrix"], species, [site["abc"] for site in plain["sites"]])
-
-
-def _refuse_counts(poscar: str) -> None:
-    """Refuse a POSCAR that announces more atoms than it has lines, before anything is laid out for them."""
-    lines = poscar.splitlines()
-    for line in lines[5:7]:
-        counts = [int(word) for word in line.split() if word.isdecimal() and len(word) < 19]
-        if sum(counts) > len(lines):
-            raise ValueError(f"{sum(counts)} atoms announced in {len(lines)} lines")

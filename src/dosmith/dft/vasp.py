@@ -16,7 +16,8 @@ from dosmith.atomic import write_text
 from dosmith.dft.plan import Entry
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError
 from dosmith.library.stability import MOLECULE
-from dosmith.records import Material, check_cell
+from dosmith.records import Material
+from dosmith.sources.crystal import Crystal
 from dosmith.sources.files import load_dos
 
 if TYPE_CHECKING:
@@ -119,7 +120,10 @@ def _read(entry: Entry, file: Path) -> Material:
     if not run.converged_electronic:
         raise FileFormatError(f"{file} did not converge; run it again with other mixing")
     structure = run.final_structure
-    check_cell(structure.lattice.matrix, structure.frac_coords)
+    try:
+        Crystal.of_pymatgen(structure)  # what is impossible would end spglib, and us
+    except FileFormatError as error:
+        raise FileFormatError(f"{file} {error}") from None
     composition = [site.specie.symbol for site in structure]
     if sorted(set(composition)) != sorted(set(entry.species)):
         raise FileFormatError(f"{file} is of {structure.composition.reduced_formula}, not of {entry.id}")

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith import formulas
 from dosmith.atomic import replacing
 from dosmith.errors import DosmithError, FileFormatError, MissingExtraError, SpectrumError
-from dosmith.records import Material, Spectrum, check_cell
+from dosmith.records import Material, Spectrum
+from dosmith.sources.crystal import Crystal
 from dosmith.sources.fetching import Ledger, Progress, Query, Store, Tally, TransientError, fill, patiently
 
 FloatArray = NDArray[np.float64]
@@ -123,11 +123,11 @@ def material(entry: Mapping[str, Any], facts: Mapping[str, Any] | None) -> Mater
         "spin up alone, normalised: not in states/eV",
     )
     species, lattice, coordinates = _crystal(entry)
-    check_cell(lattice, coordinates)
+    crystal = Crystal(lattice, species, coordinates)
     system, symbol = facts.get("crys"), facts.get("spg_symbol")
     return Material(
         id=str(entry["jid"]),
-        composition=formulas.reduce((symbol, 1) for symbol in species),
+        composition=crystal.composition,
         spectrum=Spectrum(ENERGIES, density[None], 0.0, notes=notes),
         crystal_system=str(system).lower() if system and system != "na" else None,
         space_group=str(symbol) if symbol and symbol != "na" else None,
@@ -174,6 +174,8 @@ def entries(file: Path) -> Iterator[dict[str, Any]]:
                         raise
                     text += read.decode(piece)
                     continue
+                if not isinstance(entry, dict) or not isinstance(entry.get("atoms") or {}, dict):
+                    raise ValueError("not a list of materials")
                 yield entry
                 text = text[end:]
     except (OSError, ValueError, IndexError, RecursionError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:

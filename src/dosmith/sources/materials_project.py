@@ -14,7 +14,8 @@ import numpy as np
 
 from dosmith import formulas
 from dosmith.errors import DosmithError, NotFoundError, SpectrumError
-from dosmith.records import Material, Spectrum, check_cell
+from dosmith.records import Material, Spectrum
+from dosmith.sources.crystal import Crystal
 from dosmith.sources.curve import Curve, spin_rows
 from dosmith.sources.fetching import Found, Ledger, Progress, Query, Store, Tally, fill
 from dosmith.sources.mp_client import Client, TaskDos
@@ -77,7 +78,7 @@ def material(entry: Mapping[str, Any], dos: TaskDos) -> Material:
     crystal = structure_of(entry)
     if not crystal.is_ordered:
         raise SpectrumError("sites of the structure are shared by several elements")
-    check_cell(crystal.lattice.matrix, crystal.frac_coords)
+    Crystal.of_pymatgen(crystal)
     symmetry = entry.get("symmetry") or {}
     symmetry = symmetry if isinstance(symmetry, Mapping) else symmetry.model_dump()
     system = symmetry.get("crystal_system")

@@ -13,7 +13,8 @@ import numpy as np
 
 from dosmith import formulas
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError
-from dosmith.records import Material, Spectrum, check_cell
+from dosmith.records import Material, Spectrum
+from dosmith.sources.crystal import Crystal
 
 NAME = "the open DOS set"
 
@@ -119,6 +120,6 @@ def _space_group(entry: dict[str, Any]) -> str:
     """Hermann-Mauguin symbol of an entry's crystal."""
     from pymatgen.core.structure import Structure
 
-    check_cell(np.array(entry["lattice"], dtype=np.float64), np.array(entry["frac"], dtype=np.float64))
-    structure = Structure(entry["lattice"], entry["species"], entry["frac"])
+    crystal = Crystal(entry["lattice"], tuple(entry["species"]), entry["frac"])  # what is impossible would end spglib, and us
+    structure = Structure(crystal.lattice, list(crystal.species), crystal.frac_coords)
     return str(structure.get_space_group_info(symprec=1e-3)[0])

@@ -127,10 +127,24 @@ def read_poscar(text: str) -> Crystal:
     """
     from pymatgen.io.vasp.inputs import Poscar
 
+    refuse_counts(text)
     poscar = Poscar.from_str(text, read_velocities=False)
     if not poscar.true_names:
         raise FileFormatError("does not name its elements")
     return Crystal.of_pymatgen(poscar.structure)
+
+
+def refuse_counts(poscar: str) -> None:
+    """Refuse a POSCAR that announces more atoms than it has lines, before anything is laid out for them.
+
+    Raises:
+        FileFormatError: it does.
+    """
+    lines = poscar.splitlines()
+    for line in lines[5:7]:
+        count = sum(int(word) for word in line.split() if word.isdecimal() and len(word) < 19)
+        if count > len(lines):
+            raise FileFormatError(f"is truncated: {count:,} atoms announced in {len(lines):,} lines")
 
 
 def _doscar_grid(line: str) -> tuple[int, float] | None:
