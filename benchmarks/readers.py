@@ -16,6 +16,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
+from requests_to_board import ask, requests
 
 from dosmith.designer import open_dos_set
 from dosmith.library import ParquetLibrary
@@ -222,6 +223,51 @@ def _short_vaspruns() -> list[Named]:
     lines = rest.splitlines(keepends=True)
     kept = b"".join(line for number, line in enumerate(lines) if b"<r>" not in line or number % 20 == 10)
     return [(name, head[:first] + head[last:] + start + kept)]
+
+
+_AIMS = "# made\n" + "".join(f"lattice_vector {' '.join('4.2' if i == k else '0.0' for k in range(3))}\n" for i in range(3))
+
+
+def _beside() -> list[Named]:
+    """Files that a crystal is taken from when they lie beside a density of states."""
+    one = _materials()[0]
+    assert one.structure is not None
+    return [
+        ("POSCAR", str(one.structure.to(fmt="poscar")).encode()),
+        ("geometry.in", (_AIMS + "atom_frac 0 0 0 Mg\natom 2.1 2.1 2.1 O1\n").encode()),
+        *(
+            (name.removeprefix("espresso-"), content)
+            for name, content in _fixtures("espresso*.xml.gz") + _fixtures("espresso*.out.gz")
+        ),
+        *((name, content) for name, content in _fixtures("cp2k*.inp.gz") + _fixtures("gpaw*.gpw.gz")),
+    ]
+
+
+_CURVES = {
+    "POSCAR": "DOSCAR",
+    "geometry.in": "KS_DOS_total.dat",
+    "si.xml": "espresso-si.dos",
+    "al.nscf.out": "espresso-al.dos",
+} | {
+    "cp2k-si_k.inp": "cp2k-si_k-1.dos",
+    "gpaw-Al.gpw": "gpaw-Al-gpaw.csv",
+}
+
+
+def _add(path: Path) -> object:
+    """What `dosmith data add` makes of the folder."""
+    from dosmith.adding import add_files
+    from dosmith.library import MemoryLibrary
+
+    curve = _CURVES[path.name]
+    (path.parent / curve.removeprefix("espresso-")).write_bytes(_curves()[curve])
+    library = MemoryLibrary([], "beside")
+    return list(add_files(library, [path.parent])), [library.material(each).structure for each in library.ids]
+
+
+@functools.cache
+def _curves() -> dict[str, bytes]:
+    return dict([*_doscars(False)[:1], *_aims()[:1], *_fixtures("espresso*"), *_fixtures("cp2k*"), *_fixtures("gpaw*")])
 
 
 def _vasp_run(path: Path) -> object:
@@ -433,6 +479,7 @@ READERS = (
     Reader("pymatgen JSON", _pymatgen, _dos),
     Reader("tables, spreadsheets", _tables, _dos),
     Reader("crystals", _crystals, _through_file(_crystal)),
+    Reader("files beside a curve", _beside, _through_file(_add)),
     Reader("open DOS batches", _batches, _through_file(_batch)),
     Reader("Materials Project", _project, _answer),
     Reader("JARVIS", _jarvis, _through_file(_jarvis_set)),
@@ -441,4 +488,5 @@ READERS = (
     Reader("library manifest", _manifests, _through_file(_library)),
     Reader("design folder", _designs, _through_file(_design_folder)),
     Reader("settings", _settings, _through_file(_settings_file)),
+    Reader("drawing board", requests, ask),
 )
