@@ -236,10 +236,10 @@ def _beside() -> list[Named]:
         ("POSCAR", str(one.structure.to(fmt="poscar")).encode()),
         ("geometry.in", (_AIMS + "atom_frac 0 0 0 Mg\natom 2.1 2.1 2.1 O1\n").encode()),
         *(
-            (name.removeprefix("espresso-"), content)
-            for name, content in _fixtures("espresso*.xml.gz") + _fixtures("espresso*.out.gz")
+            (name.partition("-")[2], content)
+            for kind in ("xml", "out", "inp", "gpw")
+            for name, content in _fixtures(f"[ceg]*-*.{kind}.gz")
         ),
-        *((name, content) for name, content in _fixtures("cp2k*.inp.gz") + _fixtures("gpaw*.gpw.gz")),
     ]
 
 
@@ -249,8 +249,8 @@ _CURVES = {
     "si.xml": "espresso-si.dos",
     "al.nscf.out": "espresso-al.dos",
 } | {
-    "cp2k-si_k.inp": "cp2k-si_k-1.dos",
-    "gpaw-Al.gpw": "gpaw-Al-gpaw.csv",
+    "si_k.inp": "cp2k-si_k-1.dos",
+    "Al.gpw": "gpaw-Al-gpaw.csv",
 }
 
 
@@ -260,7 +260,7 @@ def _add(path: Path) -> object:
     from dosmith.library import MemoryLibrary
 
     curve = _CURVES[path.name]
-    (path.parent / curve.removeprefix("espresso-")).write_bytes(_curves()[curve])
+    (path.parent / (curve.partition("-")[2] or curve)).write_bytes(_curves()[curve])
     library = MemoryLibrary([], "beside")
     return list(add_files(library, [path.parent])), [library.material(each).structure for each in library.ids]
 

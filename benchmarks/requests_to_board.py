@@ -64,8 +64,8 @@ def _application() -> Any:
         return dict(json.loads(json.dumps(reader._read(content, options))))
 
     mock.patch.object(reading.Reader, "_read", read).start()
-    mock.patch.object(jobs.Jobs, "_run", lambda self, path: None).start()
-    mock.patch.object(jobs, "missing", lambda: {"relax": None, "verify": None}).start()
+    mock.patch.object(jobs.Jobs, "_run", return_value=None).start()
+    mock.patch.object(jobs, "missing", return_value={"relax": None, "verify": None}).start()
     settings = Settings.model_validate({"web": {"upload_mebibytes": 8}})
     app = create_app(settings, Designer(settings=settings), Path(tempfile.mkdtemp(prefix="dosmith-fuzz-jobs-")), token="t")
     return app, asyncio.new_event_loop()
