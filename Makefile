@@ -4,9 +4,9 @@ TARGET ?= Pt3Ni
 OUT    ?= design-output
 PYTHON ?= python3
 BIN    := .venv/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(if $(LOCKED),--no-build-isolation)
 
-.PHONY: help design test check data campaign convergence model benchmark bench openapi picture clean
+.PHONY: help design test check data campaign convergence model benchmark bench openapi picture lock clean
 
 help:            ## list these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/'
@@ -60,6 +60,11 @@ picture: .venv/dev            ## the pictures of report and drawing board in doc
 		--screenshot=docs/verification.png "file://$(CURDIR)/docs/cases/verified/verification.html"
 	$(BIN)/python benchmarks/board.py --pictures
 
+lock: .venv/dev            ## requirements.lock and sbom.cdx.json, out of constraints.txt
+	$(PIP) uv
+	$(BIN)/python tools/supply_chain.py lock
+	$(BIN)/python tools/supply_chain.py sbom
+
 clean:            ## remove what was built
 	rm -rf .venv dist build design-output
 
@@ -67,7 +72,11 @@ clean:            ## remove what was built
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dosmith needs Python 3.11 or newer; set PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 
-.venv/core: .venv/bin/python pyproject.toml constraints.txt
+.venv/locked: .venv/bin/python requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@touch $@
+
+.venv/core: .venv/bin/python pyproject.toml constraints.txt $(if $(LOCKED),.venv/locked)
 	$(PIP) -e .
 	@touch $@
 

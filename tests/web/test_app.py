@@ -114,6 +114,7 @@ def test_strangers_are_kept_out(client: TestClient) -> None:
     assert client.post("/api/target/name", headers={"origin": "http://evil.example"}, **question).status_code == 403
     assert client.post("/api/target/name", headers={"origin": "null"}, **question).status_code == 403
     assert client.post("/api/target/name", headers={"origin": "http://127.0.0.1:1"}, **question).status_code == 403
+    assert client.post("/api/target/name", headers={"origin": "http://["}, **question).status_code == 403
     assert client.post("/api/target/name", headers={"sec-fetch-site": "cross-site"}, **question).status_code == 403
     assert client.post("/api/target/name", headers={"origin": BASE}, **question).status_code == 200
 

@@ -84,7 +84,7 @@ class Guard:
         if self.hosts is not None and _name(host) not in self.hosts:
             return _problem(403, f"the board does not answer to the name '{host[:80]}'; open the address that it printed")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _place(origin) != host:
             return _problem(403, "another page may not use the board")
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and scope["path"] != "/":
             return _problem(403, "another page may not use the board")
@@ -130,6 +130,14 @@ class Guard:
 def _name(host: str) -> str:
     """A Host header without its port."""
     return host.rsplit(":", 1)[0] if not host.endswith("]") and ":" in host else host
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an Origin header; None for one that cannot be read."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # as of http://[
+        return None
 
 
 def _same(one: str, other: str) -> bool:
