@@ -123,6 +123,8 @@ def _computed(folder: Path) -> list[str]:
 
 @cache
 def _project() -> tuple[MaterialsProject, Path]:
+    import mp_api.client  # noqa: F401  so that a run is not spent on this import
+
     documents = summaries(60)
     tasks = {entry["material_id"]: f"mp-{70_000 + number}" for number, entry in enumerate(documents)}
     table = Path(tempfile.mkdtemp(prefix="dosmith-kills-table-"))
@@ -361,12 +363,17 @@ def run(job: Job, kills: int, seed: int = 0) -> dict[str, Any]:
             folder.mkdir(exist_ok=True)
             under_way = True
             process, pipe = child(job, folder)
-            if killed < kills:
-                time.sleep(random.uniform(0.0, lasts))
+            status = None if killed < kills else os.waitpid(process, 0)[1]
+            end = time.monotonic() + random.uniform(0.0, lasts)
+            while status is None and time.monotonic() < end:
+                time.sleep(0.002)
+                over, code = os.waitpid(process, os.WNOHANG)
+                status = code if over else None
+            if status is None:
                 with suppress(ProcessLookupError):
-                    os.killpg(process, signal.SIGKILL) if os.getpgid(process) == process else os.kill(process, signal.SIGKILL)
+                    os.kill(process, signal.SIGKILL)
+                status = os.waitpid(process, 0)[1]
             told |= heard(pipe)
-            status = os.waitpid(process, 0)[1]
             found = job.found(folder)
             doubled += len(found) - len(set(found))
             lost += len(told - set(found))

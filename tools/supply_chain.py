@@ -1,7 +1,7 @@
 """What dosmith is made of: the lock that CI installs from, and the bill of materials.
 
-    python tools/supply_chain.py lock     # requirements.lock: every pin of constraints.txt with the SHA-256 of its files (needs uv)
-    python tools/supply_chain.py sbom     # sbom.cdx.json: CycloneDX, of the core's dependencies and of the vendored files
+python tools/supply_chain.py lock     # requirements.lock: every pin of constraints.txt with the SHA-256 of its files (needs uv)
+python tools/supply_chain.py sbom     # sbom.cdx.json: CycloneDX, of the core's dependencies and of the vendored files
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def locked() -> dict[str, tuple[str, set[str]]]:
     entries = re.split(r"\n(?=\S)", LOCK.read_text(encoding="utf-8"))
     found = (re.match(r"([A-Za-z0-9._-]+)==(\S+)", entry) for entry in entries)
     return {
-        canonicalize_name(match.group(1)): (match.group(2), set(_HASH.findall(match.string))) for match in found if match is not None
+        canonicalize_name(match.group(1)): (match.group(2), set(_HASH.findall(match.string)))
+        for match in found
+        if match is not None
     }
 
 
@@ -86,13 +88,16 @@ def bill() -> dict[str, Any]:
     for name in graph:
         version = pins()[name]
         purl = f"pkg:pypi/{name}@{version}"
-        components.append({"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl, "licenses": [licence(name)]})
+        components.append(
+            {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl, "licenses": [licence(name)]}
+        )
     places = {part["name"]: part["bom-ref"] for part in components}
     vendored = json.loads((VENDORED / "vendored.json").read_text(encoding="utf-8"))
     for each in vendored:
         purl = f"pkg:npm/{each['name'].lower()}@{each['version']}"
         files = [
-            {"type": "file", "name": name, "hashes": [{"alg": "SHA-256", "content": digest}]} for name, digest in each["files"].items()
+            {"type": "file", "name": name, "hashes": [{"alg": "SHA-256", "content": digest}]}
+            for name, digest in each["files"].items()
         ]
         components.append(
             {
@@ -104,8 +109,17 @@ def bill() -> dict[str, Any]:
     direct = sorted(places[canonicalize_name(Requirement(text).name)] for text in facts["dependencies"])
     own = {"type": "application", "bom-ref": "dosmith", "name": "dosmith", "licenses": [{"expression": facts["license"]}]}
     return {
-        **{"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "metadata": {"component": own}, "components": components},
-        "dependencies": [{"ref": "dosmith", "dependsOn": direct + [part["bom-ref"] for part in components[len(graph) :]]}, *needs],
+        **{
+            "bomFormat": "CycloneDX",
+            "specVersion": "1.6",
+            "version": 1,
+            "metadata": {"component": own},
+            "components": components,
+        },
+        "dependencies": [
+            {"ref": "dosmith", "dependsOn": direct + [part["bom-ref"] for part in components[len(graph) :]]},
+            *needs,
+        ],
     }
 
 

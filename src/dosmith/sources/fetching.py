@@ -161,4 +161,7 @@ def key_for_materials_project(given: str | None = None, environ: Callable[[str],
         raise NotFoundError(
             "the Materials Project asks for a key: get one at https://materialsproject.org/api and set MP_API_KEY to it"
         )
-    return str(key).strip()
+    key = str(key).strip()
+    if not (key.isascii() and key.isprintable() and " " not in key):  # what sends it would quote it in its complaint
+        raise NotFoundError("the key of the Materials Project is no key: it has only letters and digits; copy it again")
+    return key
