@@ -272,7 +272,7 @@ def verify(folder: Path, tell: Tell) -> None:
         )
     found = check(task, done, reasons, open_dos_set(), "CP2K", True)
     write_verification(designed, found, folder, "dosmith verify")
-    add_to_library(found, folder / "library")
+    add_to_library(found, ParquetLibrary.at(folder / "library", "killed"))
 
 
 def _verified(folder: Path) -> list[str]:

@@ -23,11 +23,17 @@ from dosmith.errors import DosmithError, FileFormatError, LibraryError, MissingE
 from dosmith.library import ParquetLibrary
 from dosmith.settings import load_settings
 from dosmith.sources import jarvis, materials_project
+from dosmith.sources.crystal import Crystal
 from dosmith.sources.mp_client import TaskDos
 from dosmith.sources.open_set import read_batch
 from dosmith.verification.designed import read_design
 
-FEW = 60
+FEW = 25
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_bombs() -> None:
+    mutations.BOMB = 2**23  # the limits themselves are tested with the readers
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
@@ -150,6 +156,12 @@ def test_an_archive_with_damaged_data_or_endless_entries(tmp_path: Path) -> None
         archive.writestr("set.json", '[{"jid": "JVASP-1", "atoms": [1, 2]}]')
     with pytest.raises(FileFormatError, match="not a list of materials"):
         list(jarvis.entries(path))
+
+
+def test_a_crystal_of_numbers_too_large_or_of_none() -> None:
+    for lattice in (10**400, "x", [1, 2]):
+        with pytest.raises(FileFormatError):
+            Crystal([[lattice, 0, 0], [0, 1, 0], [0, 0, 1]], ("Mg",), np.zeros((1, 3)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

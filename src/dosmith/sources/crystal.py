@@ -43,8 +43,11 @@ class Crystal:
     file: str = ""
 
     def __post_init__(self) -> None:
-        lattice = np.array(self.lattice, dtype=np.float64)
-        coordinates = np.array(self.frac_coords, dtype=np.float64)
+        try:
+            lattice = np.array(self.lattice, dtype=np.float64)
+            coordinates = np.array(self.frac_coords, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            raise FileFormatError("holds a crystal whose lattice or places are no numbers") from None
         count = len(self.species)
         if lattice.shape != (3, 3) or coordinates.shape != (count, 3) or not 0 < count <= MOST_SITES:
             raise FileFormatError(f"holds no crystal of 1 to {MOST_SITES:,} atoms")
