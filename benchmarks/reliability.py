@@ -30,7 +30,8 @@ def _faults(rows: list[dict[str, Any]]) -> str:
 
 Written by `python benchmarks/faults.py`. Each fault was injected into a library of 40 materials on its own, as often as said. Then the library was opened
 anew, every material that had been added before was compared with what was written, and one more was added. Lost means missing or changed; of a damaged shard,
-what the library still had to serve: its other shards.
+what the library still had to serve: its other shards. What commands say of a full disk, of a place that cannot be written and of names that are no text
+is held by [tests](../tests/cli/test_hard_places.py).
 
 | fault | injected | materials lost | what happens |
 |---|---|---|---|

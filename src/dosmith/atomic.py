@@ -34,13 +34,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text whole or not at all.
+    """Write a text whole or not at all; what is no character, as in names of files that are no text, becomes a question mark.
 
     Raises:
         OSError: the folder cannot be written.
     """
     with replacing(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode("utf-8", "replace"))
 
 
 @contextmanager

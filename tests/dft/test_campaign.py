@@ -226,6 +226,14 @@ class TestFailure:
         assert [outcome.entry for outcome in ledger.outcomes()] == sorted(IDS)
 
 
+    def test_counts_though_the_clock_has_gone_back(self, engine: Engine, ledger: Ledger, compute: Compute) -> None:
+        later = "2999-12-31T23:59:59.999999+00:00"
+        ledger.append(Outcome("Pt-A1", None, "no convergence", 1.0, later))
+        told = compute(retry_failed=True)
+        assert len(told) == 12 and ledger.reasons() == dict.fromkeys(IDS)
+        assert ledger.finished()["Pt-A1"] > later
+
+
 class TestAgain:
     def test_a_finished_plan_computes_nothing(self, engine: Engine, compute: Compute) -> None:
         compute()

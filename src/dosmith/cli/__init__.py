@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -86,6 +87,9 @@ def _root(
 
 def main() -> None:
     """Run the command line; what a person can put right is one line on stderr and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files need not be text
+            stream.reconfigure(errors="replace")
     try:
         code: Any = app(standalone_mode=False)
     except DosmithError as error:
@@ -95,6 +99,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; nobody to tell
         code = 0
+    except OSError as error:  # a full disk, a folder that may not be written, where no reader or writer says more
+        place = f" {error.filename}" if error.filename else ""
+        code = _complain(f"cannot read or write{place} ({error.strerror or error}); free space, or choose another place")
     except typer.Abort:
         code = _complain("stopped", 130)
     except Exception as error:  # Typer's usage errors have no public base class; anything else is a bug and shows its trace

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
@@ -71,6 +71,7 @@ def run(
     """
     with ledger.lock():
         waiting = remaining(entries, ledger, retry_failed)[:limit]
+        earlier = ledger.finished() if retry_failed else {}
         total = len(entries) if limit is None else len(waiting)
         done = total - len(waiting)
         waiting.reverse()
@@ -81,7 +82,7 @@ def run(
                     running.add(executor.submit(task or outcome_of, waiting.pop(), settings))
                 finished, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in sorted(finished, key=lambda future: future.exception() is not None):  # what is done first
-                    outcome = future.result()
+                    outcome = _after(future.result(), earlier)
                     ledger.append(outcome)
                     done += 1
                     if progress:
@@ -90,6 +91,15 @@ def run(
             for future in running:
                 future.cancel()
             ledger.pack()
+
+
+def _after(outcome: Outcome, earlier: Mapping[str, str]) -> Outcome:
+    """The outcome, finished after an earlier one of its entry, wherever the clock stands: the latest counts."""
+    before = earlier.get(outcome.entry, "")
+    if outcome.finished > before:
+        return outcome
+    later = datetime.datetime.fromisoformat(before) + datetime.timedelta(microseconds=1)
+    return replace(outcome, finished=later.isoformat(timespec="microseconds"))
 
 
 def run_plan(

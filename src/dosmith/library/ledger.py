@@ -85,6 +85,11 @@ class Ledger:
         table = self._latest(("entry", "reason", "finished"))
         return dict(zip(table["entry"].to_pylist(), table["reason"].to_pylist(), strict=True))
 
+    def finished(self) -> dict[str, str]:
+        """When each entry in the ledger was finished last."""
+        table = self._latest(("entry", "finished"))
+        return dict(zip(table["entry"].to_pylist(), table["finished"].to_pylist(), strict=True))
+
     def outcomes(self) -> Iterator[Outcome]:
         """All outcomes, in order of their entries' ids."""
         for row in self._latest(SCHEMA.names).sort_by("entry").to_pylist():
