@@ -225,7 +225,6 @@ class TestFailure:
         assert ledger.reasons() == dict.fromkeys(IDS) | {"Cu-A1": "no convergence"}
         assert [outcome.entry for outcome in ledger.outcomes()] == sorted(IDS)
 
-
     def test_counts_though_the_clock_has_gone_back(self, engine: Engine, ledger: Ledger, compute: Compute) -> None:
         later = "2999-12-31T23:59:59.999999+00:00"
         ledger.append(Outcome("Pt-A1", None, "no convergence", 1.0, later))
