@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(if $(LOCKED),--no-build-isolation)
 
-.PHONY: help design test check data campaign convergence model benchmark bench openapi picture lock clean
+.PHONY: help design test check docs data campaign convergence model benchmark bench openapi picture lock clean
 
 help:            ## list these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/'
@@ -22,6 +22,9 @@ check: .venv/dev            ## style, types, import layers
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/dev            ## the site of these docs, with its notebooks run, into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 data: .venv/core            ## rebuild the open DOS set from the campaign's ledger and BATCHES
 	$(BIN)/dosmith data build-open-set $(BATCHES) --ledger data/campaign/ledger
@@ -59,6 +62,7 @@ picture: .venv/dev            ## the pictures of report and drawing board in doc
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1200,1500 \
 		--screenshot=docs/verification.png "file://$(CURDIR)/docs/cases/verified/verification.html"
 	$(BIN)/python benchmarks/board.py --pictures
+	$(BIN)/python benchmarks/concepts.py
 
 lock: .venv/dev            ## requirements.lock and sbom.cdx.json, out of constraints.txt
 	$(PIP) uv
@@ -81,5 +85,5 @@ clean:            ## remove what was built
 	@touch $@
 
 .venv/dev: .venv/core
-	$(PIP) -e '.[benchmark,cluster,dev,mp,relax,train,web]'
+	$(PIP) -e '.[benchmark,cluster,dev,docs,mp,relax,train,web]'
 	@touch $@

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,15 @@ from dosmith.cli import app
 from dosmith.designer import open_dos_set
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOT_RUN = {
-    "--install-completion": "changes the shell of whoever runs the tests",
+    "--install-completion": "changes the shell of whoever runs the tests; done below in another home",
+    "--show-completion": "asks which shell it is in; done below for each",
     "compute": "minutes of CP2K; see tests/dft",
     "data build-open-set": "rebuilds the whole set; see tests/library",
     "data fetch": "asks the network; see tests/sources",
     "design curve.csv --library open --library mine --model model": "needs a trained model; see tests/forward",
+    "design Pt3Ni --model my-model": "needs a trained model; see tests/forward",
     "design curve.csv --model my-model": "needs a trained model; see tests/other_spectra",
     "crystals Pt3Co --aflow": "relaxes hundreds of crystals; see tests/crystals",
     "hydrogen": "minutes of CHGNet, hours of CP2K; see tests/verification",
@@ -54,6 +57,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files of which the docs speak."""
     folder = tmp_path_factory.mktemp("commands")
     shutil.copy(ROOT / "tests" / "fixtures" / "vasprun-AlN.xml.gz", folder / "vasprun.xml.gz")
+    shutil.copy(ROOT / "tests" / "fixtures" / "dos" / "espresso-si.dos.gz", folder / "silicon.dos")
     (folder / "results").mkdir()
     nickel = open_dos_set().material("Pt3Ni-L1_2")
     for name in ("curve.csv", "results/Pt3Ni.csv"):
@@ -86,3 +90,51 @@ def test_a_command_does_what_it_should(command: str, place: Path, monkeypatch: p
     result = CliRunner().invoke(app, shlex.split(command), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert result.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_within_sentences_exist_with_their_options(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for inline in re.findall(r"`(dosmith [^`]+)`", " ".join(text.split())):
+        command, path = get_command(app), ["dosmith"]
+        words = shlex.split(inline, comments=True)[1:]
+        options = {name for each in command.params for name in each.opts}
+        while words and words[0] in getattr(command, "commands", {}):
+            path.append(words.pop(0))
+            command = command.commands[path[-1]]
+            options |= {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+        assert len(path) > 1 or words[0].startswith("-"), inline
+        unknown = {word.split("=")[0] for word in words if word.startswith("--")} - options - {"--help"}
+        assert not unknown, f"{inline}: {unknown}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_targets_of_make_extras_and_scripts_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"`make ([a-z]+)", text))
+    named |= set(re.findall(r"^    make ([a-z]+)", text, flags=re.M))
+    assert named <= set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for names in re.findall(r"dosmith\[([a-z,]+)\]|'\.\[([a-z,]+)\]'", text):
+        assert set((names[0] or names[1]).split(",")) <= set(extras)
+    scripts = re.findall(r"(?:python|bash|sh) ((?:benchmarks|examples)/[a-z_]+\.(?:py|sh))", text)
+    assert not [script for script in scripts if not (ROOT / script).exists()]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_completion_is_shown_and_completes(shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    shown = CliRunner().invoke(app, ["--show-completion", shell], prog_name="dosmith")
+    assert shown.exit_code == 0 and "_DOSMITH_COMPLETE" in shown.stdout
+    variables = {"_DOSMITH_COMPLETE": f"complete_{shell}", "COMP_WORDS": "dosmith des", "COMP_CWORD": "1"}
+    variables |= {"_TYPER_COMPLETE_ARGS": "dosmith des", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    variables |= {"_TYPER_COMPLETE_WORD_TO_COMPLETE": "des"}
+    assert "design" in CliRunner().invoke(app, [], prog_name="dosmith", env=variables).stdout
+
+
+def test_completion_is_installed_for_bash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    assert CliRunner().invoke(app, ["--install-completion", "bash"], prog_name="dosmith").exit_code == 0
+    (script,) = re.findall(r"source '?([^'\n]+)", (tmp_path / ".bashrc").read_text())
+    assert "_DOSMITH_COMPLETE" in Path(script).read_text()

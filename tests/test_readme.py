@@ -56,6 +56,17 @@ def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_names_in_modules_are_there(page: str) -> None:
+    named = re.findall(r"`([a-z_/]+\.py): (\w+)`", (ROOT / page).read_text(encoding="utf-8"))
+    missing = [
+        f"{file}: {name}"
+        for file, name in named
+        if not re.search(rf"^(?:def |class )?{name}\b", (ROOT / "src" / "dosmith" / file).read_text(encoding="utf-8"), flags=re.M)
+    ]
+    assert named and not missing
+
+
 def test_the_verified_example_is_what_the_page_says() -> None:
     cases = json.loads((ROOT / "docs" / "cases" / "verified" / "verification.json").read_text(encoding="utf-8"))["candidates"]
     verdicts = [case["verdict"] for case in cases]

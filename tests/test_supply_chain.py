@@ -33,8 +33,7 @@ def test_every_pin_is_locked_by_hash_and_nothing_else_is() -> None:
 def test_the_lock_holds_all_that_ci_installs() -> None:
     """Also what the dependencies need themselves, as far as they are installed here."""
     facts, locked = supply_chain.project(), supply_chain.locked()
-    extras = {name: texts for name, texts in facts["optional-dependencies"].items() if name != "docs"}
-    for texts in (facts["dependencies"], *extras.values()):
+    for texts in (facts["dependencies"], *facts["optional-dependencies"].values()):
         assert named(texts) <= set(locked)
     core = supply_chain.closure(facts["dependencies"])
     assert set(core) <= set(locked)
