@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -62,3 +64,15 @@ def test_core_runs_in_a_fresh_environment_without_pytorch(wheel, tmp_path):
         )
         assert training.returncode == 2
         assert f"pip install 'dosmith[{extra}]'" in training.stderr
+
+
+def test_the_conda_recipe_needs_what_the_package_needs():
+    recipe = (ROOT / "conda" / "meta.yaml").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (run,) = re.findall(r"^  run:\n((?:    - .+\n)+)", recipe, flags=re.MULTILINE)
+    needed = {line.strip("- ").replace(" ", "") for line in run.splitlines()}
+    assert needed == {f"python{project['requires-python']}", *project["dependencies"]}
+    assert f"dosmith = {project['scripts']['dosmith']}" in recipe
+    assert f"license: {project['license']}\n" in recipe
+    pattern = re.search(r"regex_pattern='(.+)'\)", recipe)[1]
+    assert re.search(pattern, (ROOT / "src" / "dosmith" / "version.py").read_text())[1]
