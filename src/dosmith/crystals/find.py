@@ -16,7 +16,7 @@ from dosmith.crystals.prototypes import PROTOTYPES, prototype
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import Library
-from dosmith.sources.crystal import Crystal
+from dosmith.sources.crystal import Crystal, refuse_endless_numbers
 from dosmith.sources.files import read_content
 from dosmith.sources.vasp import refuse_counts, refuse_entities
 
@@ -140,6 +140,7 @@ def _parsed(content: bytes, form: str, path: Path) -> Structure:
         refuse_entities(content)
         return Structure.from_file(path)
     text = content.decode("utf-8-sig")
+    refuse_endless_numbers(text)
     if form == "poscar":
         refuse_counts(text)
     if form != "json":

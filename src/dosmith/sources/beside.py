@@ -17,7 +17,7 @@ import numpy as np
 from dosmith import formulas
 from dosmith.errors import FileFormatError
 from dosmith.sources import cp2k, programs, vasp
-from dosmith.sources.crystal import Crystal
+from dosmith.sources.crystal import Crystal, refuse_endless_numbers
 from dosmith.sources.files import FileDos, printable, unpack
 
 _LARGEST = 32
@@ -130,7 +130,9 @@ def _cp2k(name: str, path: Path) -> Crystal:
 def _cif(path: Path) -> Crystal:
     from pymatgen.core.structure import Structure
 
-    return Crystal.of_pymatgen(Structure.from_str(_text(path), fmt="cif"))
+    text = _text(path)
+    refuse_endless_numbers(text)
+    return Crystal.of_pymatgen(Structure.from_str(text, fmt="cif"))
 
 
 def _gpw(path: Path) -> Crystal:

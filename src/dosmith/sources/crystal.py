@@ -102,6 +102,16 @@ class Crystal:
         )
 
 
+def refuse_endless_numbers(text: str) -> None:
+    """Refuse what pymatgen's patterns of symmetry operations would take hours for.
+
+    Raises:
+        FileFormatError: there are fifty digits in a row.
+    """
+    if re.search(r"[\d.]{50}", text):
+        raise FileFormatError("holds a number of fifty digits or more")
+
+
 def element_of(label: str) -> str:
     """The element in a program's own label of an atom: Ni1 and Ni_up are Ni.
 
