@@ -36,7 +36,7 @@ SECONDS = 120.0
 """A file must be read or refused within this time, however busy the machine is; what is told is the time of the processor."""
 MEMORY = 2 * 2**30
 """And within this address space beyond what the process had, bytes."""
-STEP = 1000
+STEP = 250
 """Files between two writings of the results."""
 LONGEST = 1000
 """Characters of a message at most."""
@@ -139,6 +139,7 @@ def add(reader: Reader, count: int) -> None:
             else:
                 row["failures"][str(number)] = result
                 print(f"{reader.name} {number}: {result}", flush=True)
+                continue
             if seconds > row["seconds"]:
                 row["seconds"], row["slowest"] = round(seconds, 2), number
             if memory > row["mebibytes"]:

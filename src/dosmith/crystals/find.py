@@ -16,7 +16,7 @@ from dosmith.crystals.prototypes import PROTOTYPES, prototype
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import Library
-from dosmith.sources.crystal import Crystal, refuse_endless_numbers
+from dosmith.sources.crystal import Crystal, refuse_endless
 from dosmith.sources.files import read_content
 from dosmith.sources.vasp import refuse_counts, refuse_entities
 
@@ -140,10 +140,10 @@ def _parsed(content: bytes, form: str, path: Path) -> Structure:
         refuse_entities(content)
         return Structure.from_file(path)
     text = content.decode("utf-8-sig")
-    refuse_endless_numbers(text)
     if form == "poscar":
         refuse_counts(text)
     if form != "json":
+        refuse_endless(text)
         return Structure.from_str(text, fmt=form)  # type: ignore[arg-type]
     plain = json.loads(text)  # only lattice and sites: pymatgen would import whatever module the properties name
     species = [{each["element"]: each["occu"] for each in site["species"]} for site in plain["sites"]]

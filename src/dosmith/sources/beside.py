@@ -17,7 +17,7 @@ import numpy as np
 from dosmith import formulas
 from dosmith.errors import FileFormatError
 from dosmith.sources import cp2k, programs, vasp
-from dosmith.sources.crystal import Crystal, refuse_endless_numbers
+from dosmith.sources.crystal import Crystal, refuse_endless
 from dosmith.sources.files import FileDos, printable, unpack
 
 _LARGEST = 32
@@ -131,7 +131,7 @@ def _cif(path: Path) -> Crystal:
     from pymatgen.core.structure import Structure
 
     text = _text(path)
-    refuse_endless_numbers(text)
+    refuse_endless(text)
     return Crystal.of_pymatgen(Structure.from_str(text, fmt="cif"))
 
 

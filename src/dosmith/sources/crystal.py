@@ -102,14 +102,14 @@ class Crystal:
         )
 
 
-def refuse_endless_numbers(text: str) -> None:
-    """Refuse what pymatgen's patterns of symmetry operations would take hours for.
+def refuse_endless(text: str) -> None:
+    """Refuse what pymatgen's patterns would take hours for; lines of a CIF have at most 2,048 characters.
 
     Raises:
-        FileFormatError: there are fifty digits in a row.
+        FileFormatError: there is a longer line, or fifty digits in a row.
     """
-    if re.search(r"[\d.]{50}", text):
-        raise FileFormatError("holds a number of fifty digits or more")
+    if re.search(r"[\d.]{50}|[^\n]{2049}", text):
+        raise FileFormatError("holds a number of fifty digits, or a line of over 2,048 characters")
 
 
 def element_of(label: str) -> str:
