@@ -258,8 +258,11 @@ class ForwardSearch:
         constraints = constraints or Constraints()
         fits = self.fits(constraints, crystal_system)
         scores, ranked = self.scores(target, alike)
+        sizes = self.sizes
         best: dict[Composition, tuple[float, int | None]] = {
-            composition: (similarity, None) for composition, similarity in known.items() if self._fits(composition, constraints)
+            composition: (similarity, None)
+            for composition, similarity in known.items()
+            if len(composition) in sizes and constraints.admit(composition)
         }
         for place in self.best(ranked, fits, len(best) + top):  # more cannot come among the first
             best.setdefault(self.compositions[place], (float(ranked[place]), int(place)))
@@ -289,17 +292,6 @@ class ForwardSearch:
         vector = self.candidates.expected[place].astype(np.float64)
         vector /= vector.sum() * self.recipe.grid.step
         return vector, self.calibration.half_widths(vector)
-
-    def _fits(self, composition: Composition, constraints: Constraints) -> bool:
-        symbols = {symbol for symbol, _ in composition}
-        counts = tuple(sorted(count for _, count in composition))
-        return (
-            len(composition) in self.sizes
-            and constraints.n_elements in (None, len(composition))
-            and constraints.required <= symbols
-            and all(map(constraints.permits, symbols))
-            and constraints.ratio in (None, counts)
-        )
 
     def _why_none(self, constraints: Constraints) -> str:
         if constraints.n_elements not in (None, *self.sizes):

@@ -47,13 +47,15 @@ def blocks(table: pa.Table, first_row: int) -> Iterator[SpectraBlock]:
         own = None if levels is None else tuple(levels)
         keys.setdefault((starts[row], steps[row], length, own), []).append(row)
     for (start, step, length, own), rows in keys.items():
-        part = table.take(rows)
+        places = np.array(rows, dtype=np.int64)
+        # By its buffer: PyArrow imports pandas, a fifth of a second, to look at any other array.
+        part = table.take(pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
         densities = _matrix(part["dos_up"], length)
         polarized = np.flatnonzero(np.asarray(part["dos_down"].is_valid()))
         if len(polarized):
             densities[polarized] += _matrix(part["dos_down"].drop_null(), length)
         yield SpectraBlock(
-            np.array(rows, dtype=np.intp) + first_row,
+            places.astype(np.intp) + first_row,
             schema.energies_of(start, step, length, own),
             densities,
             np.asarray(part["fermi"], dtype=np.float64),

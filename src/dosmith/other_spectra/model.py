@@ -138,10 +138,10 @@ class SpectrumModel:
         ignored = set(without)
         similarities = self.known.unit @ wanted
         for composition, identifier, similarity in zip(self.known.compositions, self.known.ids, similarities, strict=True):
-            usable = identifier not in ignored and _fits(composition, constraints)
+            usable = identifier not in ignored and constraints.admit(composition)
             if usable and (composition not in best or similarity > best[composition][0]):
                 best[composition] = float(similarity), identifier
-        others = [each for each in self._relatives if each not in best and _fits(each, constraints)]
+        others = [each for each in self._relatives if each not in best and constraints.admit(each)]
         for composition, similarity in zip(others, self.expect(others) @ wanted, strict=True):
             best[composition] = float(similarity), None
         if not best:
@@ -213,17 +213,6 @@ def read_curve(path: Path) -> tuple[FloatArray, FloatArray]:
     if len(points) < 2 or not np.isfinite(points).all():
         raise FileFormatError(f"{path.name} holds no two columns of numbers")
     return points[:, 0], points[:, 1]
-
-
-def _fits(composition: Composition, constraints: Constraints) -> bool:
-    symbols = {symbol for symbol, _ in composition}
-    counts = tuple(sorted(count for _, count in composition))
-    return (
-        constraints.n_elements in (None, len(composition))
-        and constraints.required <= symbols
-        and all(map(constraints.permits, symbols))
-        and constraints.ratio in (None, counts)
-    )
 
 
 @lru_cache(maxsize=512)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dosmith.errors import ConstraintError
-from dosmith.formulas import atomic_number
+from dosmith.formulas import Composition, atomic_number
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,18 @@ class Constraints:
         """Whether the element may take part."""
         return symbol not in self.forbidden and (self.allowed is None or symbol in self.allowed)
 
+    def admit(self, composition: Composition) -> bool:
+        """Whether a composition satisfies them all."""
+        if self == _NONE:
+            return True
+        symbols = {symbol for symbol, _ in composition}
+        return (
+            self.n_elements in (None, len(composition))
+            and self.required <= symbols
+            and all(map(self.permits, symbols))
+            and self.ratio in (None, tuple(sorted(count for _, count in composition)))
+        )
+
     def as_dict(self) -> dict[str, object]:
         """The constraints that were set, as plain values."""
         return {
@@ -80,6 +92,9 @@ class Constraints:
             "ratio": None if self.ratio is None else self.ratio_text,
             "n_elements": self.n_elements,
         }
+
+
+_NONE = Constraints()
 
 
 def _symbols(written: str | Iterable[str] | None) -> frozenset[str]:
