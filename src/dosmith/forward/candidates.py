@@ -66,12 +66,15 @@ class Candidates:
         try:
             with pq.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:  # no threads that outlive the program
                 table = file.read(use_threads=False)
-            crystals, highest = tuple(from_table(table)), table.column("highest").to_numpy()
+            crystals = tuple(from_table(table))
+            highest: NDArray[np.float32] = np.array(
+                table.column("highest").to_pylist(), dtype=np.float32
+            )  # spares importing pandas
             buffer = b"".join(table.column("levels").to_pylist())
             codes = np.frombuffer(buffer, dtype=np.uint8).reshape(len(crystals), -1)
         except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
             raise FileFormatError(f"the candidates of the model are damaged ({error})") from None
-        return cls(crystals, highest[:, None] * (codes.astype(np.float32) / 255) ** 2)
+        return cls(crystals, highest[:, np.newaxis] * (codes.astype(np.float32) / 255) ** 2)
 
     @cached_property
     def lengths(self) -> NDArray[np.float32]:

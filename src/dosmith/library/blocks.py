@@ -51,17 +51,25 @@ def blocks(table: pa.Table, first_row: int) -> Iterator[SpectraBlock]:
         # By its buffer: PyArrow imports pandas, a fifth of a second, to look at any other array.
         part = table.take(pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
         densities = _matrix(part["dos_up"], length)
-        polarized = np.flatnonzero(np.asarray(part["dos_down"].is_valid()))
+        polarized = np.flatnonzero(part["dos_down"].is_valid().to_pylist())
         if len(polarized):
             densities[polarized] += _matrix(part["dos_down"].drop_null(), length)
         yield SpectraBlock(
             places.astype(np.intp) + first_row,
             schema.energies_of(start, step, length, own),
             densities,
-            np.asarray(part["fermi"], dtype=np.float64),
-            np.asarray(part["broadening"], dtype=np.float64),
+            _numbers(part["fermi"].combine_chunks()),
+            _numbers(part["broadening"].combine_chunks()),
         )
 
 
 def _matrix(column: pa.ChunkedArray, length: int) -> FloatArray:
-    return np.asarray(column.combine_chunks().flatten(), dtype=np.float64).reshape(-1, length)
+    return _numbers(column.combine_chunks().flatten()).reshape(-1, length)
+
+
+def _numbers(array: pa.Array) -> FloatArray:
+    """A copy, by the buffer for the same reason as above; nan where there is none."""
+    if array.null_count or not pa.types.is_floating(array.type):
+        return np.asarray(array, dtype=np.float64)
+    kind = np.dtype(array.type.to_pandas_dtype())  # of numpy, despite its name
+    return np.frombuffer(array.buffers()[1], kind, len(array), array.offset * kind.itemsize).astype(np.float64)
