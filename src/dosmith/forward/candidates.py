@@ -74,7 +74,7 @@ class Candidates:
             codes = np.frombuffer(buffer, dtype=np.uint8).reshape(len(crystals), -1)
         except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
             raise FileFormatError(f"the candidates of the model are damaged ({error})") from None
-        return cls(crystals, highest[:, np.newaxis] * (codes.astype(np.float32) / 255) ** 2)
+        return cls(crystals, (highest[:, None] * (codes.astype(np.float32) / 255) ** 2).astype(np.float32))
 
     @cached_property
     def lengths(self) -> NDArray[np.float32]:
