@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -54,21 +56,30 @@ def requests() -> list[tuple[str, bytes]]:
 
 @functools.cache
 def _application() -> Any:
-    """The drawing board over the included set; calculations are not done, and files are read in this process."""
+    """The drawing board over the included set."""
     from dosmith import Designer, Settings
-    from dosmith.web import jobs, reader, reading
     from dosmith.web.app import create_app
+
+    settings = Settings.model_validate({"web": {"upload_mebibytes": 8}})
+    app = create_app(settings, Designer(settings=settings), Path(tempfile.mkdtemp(prefix="dosmith-fuzz-jobs-")), token="t")
+    return app, asyncio.new_event_loop()
+
+
+@contextlib.contextmanager
+def _one_process() -> Iterator[None]:
+    """Calculations are not done, and files are read in this process; only within, as others here may want the real ones."""
+    from dosmith.web import jobs, reader, reading
 
     async def read(self: Any, content: bytes, name: str, fermi: float | None, broadening: float) -> dict[str, Any]:
         options = {"name": name, "fermi": fermi, "broadening": broadening, "max_mebibytes": 16}
         return dict(json.loads(json.dumps(reader._read(content, options))))
 
-    mock.patch.object(reading.Reader, "_read", read).start()
-    mock.patch.object(jobs.Jobs, "_run", return_value=None).start()
-    mock.patch.object(jobs, "missing", return_value={"relax": None, "verify": None}).start()
-    settings = Settings.model_validate({"web": {"upload_mebibytes": 8}})
-    app = create_app(settings, Designer(settings=settings), Path(tempfile.mkdtemp(prefix="dosmith-fuzz-jobs-")), token="t")
-    return app, asyncio.new_event_loop()
+    with (
+        mock.patch.object(reading.Reader, "_read", read),
+        mock.patch.object(jobs.Jobs, "_run", lambda *_: None),
+        mock.patch.object(jobs, "missing", lambda: {"relax": None, "verify": None}),
+    ):
+        yield
 
 
 def ask(name: str, content: bytes) -> object:
@@ -105,7 +116,8 @@ def ask(name: str, content: bytes) -> object:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    loop.run_until_complete(app(scope, receive, send))
+    with _one_process():
+        loop.run_until_complete(app(scope, receive, send))
     status = sent[0]["status"]
     answer = b"".join(message.get("body", b"") for message in sent[1:])
     assert status < 500, f"{status}: {answer[:200]!r}"
