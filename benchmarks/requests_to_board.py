@@ -76,8 +76,8 @@ def _one_process() -> Iterator[None]:
 
     with (
         mock.patch.object(reading.Reader, "_read", read),
-        mock.patch.object(jobs.Jobs, "_run", lambda *_: None),
-        mock.patch.object(jobs, "missing", lambda: {"relax": None, "verify": None}),
+        mock.patch.object(jobs.Jobs, "_run", return_value=None),
+        mock.patch.object(jobs, "missing", return_value={"relax": None, "verify": None}),
     ):
         yield
 
