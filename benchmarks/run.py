@@ -10,10 +10,12 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -240,13 +242,93 @@ def calls() -> dict[str, Any]:
     return {"unit": "seconds, best; the default model", "alternative": "none", "rows": rows}
 
 
+FIRST = "76eec4e2e8b132a1df9eefe653860ab2b358fbfc"
+"""Revision with the first version of the forward model."""
+
+EPOCH = """
+import json, resource, sys, time
+import numpy as np, torch
+from pymatgen.core import Structure
+from dosmith.forward.batches import Crystal
+from dosmith.forward.elements import valence_electrons
+from dosmith.forward.lattice import Lattice
+from dosmith.forward.training import fit_tight_binding
+from dosmith.settings import ForwardSettings
+
+torch.set_num_threads(1)
+given = json.load(open(sys.argv[1]))
+settings, symbols = ForwardSettings(epochs=1), given["symbols"]
+generator, crystals = torch.Generator().manual_seed(0), []
+for each in given["structures"]:
+    structure = Structure.from_dict(each)
+    atoms = [site.specie.symbol for site in structure]
+    features = torch.randn(len(atoms), 100, generator=generator)
+    places, electrons = [symbols.index(atom) for atom in atoms], float(sum(map(valence_electrons, atoms)))
+    lattice = Lattice.of(structure, settings.density)
+    crystals.append(Crystal(lattice, (structure.volume / len(atoms)) ** (1 / 3), places, features, electrons))
+times = []
+for _ in range(3):
+    start = time.process_time()
+    fit_tight_binding(crystals, np.array(given["vectors"]), np.array(given["energies"]), symbols, settings, 0)
+    times.append(time.process_time() - start)
+print(json.dumps([min(times), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+"""
+
+
+def training() -> dict[str, Any]:
+    """An epoch of the forward model's training, by its first version and by this one; in turn, twice."""
+    designer = Designer()
+    rows = np.random.default_rng(0).permutation(len(designer.library))[:300]
+    known, vectors = designer.standard
+    place = {int(row): i for i, row in enumerate(known)}
+    chosen = [(m.structure, vectors[place[int(r)]]) for r, m in zip(rows, designer.library.materials(rows.tolist()), strict=True)]
+    chosen = [(structure, vector) for structure, vector in chosen if structure is not None and len(structure) <= 12]
+    given = {
+        "symbols": sorted({site.specie.symbol for structure, _ in chosen for site in structure}),
+        "structures": [structure.as_dict() for structure, _ in chosen],
+        "vectors": [(vector / np.linalg.norm(vector)).tolist() for _, vector in chosen],
+        "energies": Recipe().grid.energies.tolist(),
+    }
+    root = Path(__file__).parents[1]
+    with tempfile.TemporaryDirectory() as folder:
+        archive = subprocess.run(["git", "archive", FIRST, "src"], cwd=root, check=True, capture_output=True).stdout
+        subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+        (file := Path(folder) / "given.json").write_text(json.dumps(given), encoding="utf-8")
+
+        def epoch(source: Path) -> list[float]:
+            environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
+            done = subprocess.run(
+                [sys.executable, "-c", EPOCH, str(file)], check=True, capture_output=True, env=environment, text=True
+            )
+            return list(json.loads(done.stdout.splitlines()[-1]))
+
+        found = [(epoch(Path(folder) / "src"), epoch(root / "src")) for _ in range(2)]
+    first, now = (np.min([pair[which] for pair in found], axis=0) for which in (0, 1))
+    rows_of_page = {
+        f"an epoch of {len(chosen)} crystals": {
+            "seconds": now[0],
+            "first version, seconds": first[0],
+            "ratio": first[0] / now[0],
+            "memory of the process, MiB": now[1],
+            "first version, MiB": first[1],
+        }
+    }
+    return {"unit": "seconds of the processor, best; one core", "alternative": "its first version", "rows": rows_of_page}
+
+
 def page(results: dict[str, Any]) -> str:
     """The results in Markdown."""
     text = f"""# Speed
 
 Written by `make bench` (dosmith {results["dosmith"]}, Python {results["python"]}, {results["machine"]}); the ratios compare within one run.
 """
-    titles = {"processes": "Whole processes", "search": "Exact search", "spectra": "Spectra", "calls": "Within a running process"}
+    titles = {
+        "processes": "Whole processes",
+        "search": "Exact search",
+        "spectra": "Spectra",
+        "calls": "Within a running process",
+        "training": "Training the forward model",
+    }
     for name, title in titles.items():
         part = results[name]
         text += f"\n## {title}\n\n{part['unit']}; alternative: {part['alternative']}.\n\n| what | figures |\n|---|---|\n"
@@ -268,7 +350,7 @@ def main() -> None:
     }
     output = Path(__file__).with_name("results.json")
     before = json.loads(output.read_text(encoding="utf-8"))
-    for part in (processes, search, spectra, calls):
+    for part in (processes, search, spectra, calls, training):
         results[part.__name__] = part() if not sys.argv[1:] or part.__name__ in sys.argv[1:] else before[part.__name__]
         print(json.dumps({part.__name__: results[part.__name__]}, indent=1), flush=True)
     output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

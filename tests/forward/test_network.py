@@ -107,8 +107,10 @@ def test_gradients_are_those_of_finite_differences(network) -> None:
 
     seen = replace(
         seen,
-        **{name: getattr(seen, name).double() for name in ("distance", "splitting", "weights", "features", "scale", "electrons")},
-        bloch=seen.bloch.to(torch.complex128),
+        **{
+            name: getattr(seen, name).double()
+            for name in ("distance", "bloch", "splitting", "weights", "features", "scale", "electrons")
+        },
     )
 
     def loss():

@@ -41,7 +41,7 @@ class Crystals:
         first: atom that a shell's bonds start from, shape (S,).
         second: atom that they lead to, shape (S,).
         distance: their length in units of `scale`, shape (S,).
-        bloch: sums over a shell of matrix times phase, shape (S, 14, K * 81).
+        bloch: sums over a shell of matrix times phase, real and imaginary parts side by side, shape (S, 14, K * 81 * 2).
         splitting: sums over a shell of matrices, shape (S, 3, 9, 9).
         weights: of the points, shape (K,).
         scale: cube root of the volume per atom, Angstrom, shape (B,).
@@ -70,7 +70,7 @@ class Crystals:
             torch.as_tensor(lattice.first),
             torch.as_tensor(lattice.second),
             torch.as_tensor(lattice.distance, dtype=torch.float32),
-            torch.as_tensor(lattice.bloch).reshape(len(lattice.first), len(INTEGRALS), -1),
+            torch.view_as_real(torch.as_tensor(lattice.bloch)).reshape(len(lattice.first), len(INTEGRALS), -1),
             torch.as_tensor(lattice.splitting),
             torch.as_tensor(lattice.weights, dtype=torch.float32),
             torch.as_tensor(scale, dtype=torch.float32),
@@ -128,7 +128,7 @@ class TightBinding(nn.Module):
         bond = strength[:, first][..., self.first_l] + strength[:, second][..., self.second_l] - decay * beyond[..., None]
         bond = bond + self._of_the_pair(changes[5][:, first], changes[5][:, second], beyond)
         values = self.bond[self.kind] * bond.exp() * fading[:, None]
-        blocks = torch.bmm(values.transpose(0, 1).to(crystals.bloch.dtype), crystals.bloch)
+        blocks = torch.view_as_complex(torch.bmm(values.transpose(0, 1), crystals.bloch).unflatten(2, (-1, 2)))
         pairs = torch.zeros(n * n, *blocks.shape[1:], dtype=blocks.dtype).index_add(0, first * n + second, blocks)
         hopping = pairs.reshape(n, n, len(element), -1, 9, 9).permute(2, 3, 0, 4, 1, 5)
 
