@@ -14,7 +14,7 @@ from dosmith.crystals.find import find_structure
 from dosmith.dft.compute import compute
 from dosmith.dft.engine import Calculation, Report
 from dosmith.errors import DosmithError, EngineError, FileFormatError, FormulaError, NotFoundError
-from dosmith.library import ParquetLibrary
+from dosmith.library import MemoryLibrary, ParquetLibrary
 from dosmith.records import Spectrum
 from dosmith.sources.files import load_dos
 
@@ -52,6 +52,12 @@ class TestStructure:
         found = find_structure(str(tmp_path / name), open_set)
         assert len(found) == 1
         assert found.volume == pytest.approx(ALUMINIUM.volume, rel=1e-4)
+
+    def test_a_guess_is_the_lowest_of_all_crystals_and_not_of_the_known_ones(self, open_set: ParquetLibrary) -> None:
+        pytest.importorskip("chgnet")
+        library = MemoryLibrary([open_set.material("NaCl-B_h")])
+        assert find_structure("NaCl", library).get_space_group_info()[0] == "P-6m2"
+        assert find_structure("NaCl", library, guess=True).get_space_group_info()[0] == "Fm-3m"
 
     def test_comes_from_chgnet_when_nothing_else_knows_it(self, open_set: ParquetLibrary) -> None:
         pytest.importorskip("chgnet")

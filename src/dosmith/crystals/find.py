@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import warnings
-from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +46,8 @@ def find_structure(what: str, library: Library, prototype_name: str | None = Non
         library: where ids and formulas are looked up.
         prototype_name: for a formula: the crystal to put its elements in; the volume then comes from the library when it
             holds that crystal, else from CHGNet.
-        guess: for a formula that is not in the library and comes without a prototype: take the one that CHGNet finds lowest.
+        guess: for a formula without a prototype: of all crystals, known or not, take the one that CHGNet finds lowest; else the lowest
+            of those that the library holds.
 
     Raises:
         NotFoundError: there is no such file, id or prototype, or the formula is not in the library and no prototype is given.
@@ -64,12 +64,12 @@ def find_structure(what: str, library: Library, prototype_name: str | None = Non
         raise NotFoundError(f"there is no file {what}")
     composition = formulas.parse(what)
     if prototype_name is None:
+        if guess:
+            return _lowest(composition, library)
         rows = library.rows_of(composition)
-        if rows:
-            return _known(library, library.ids[rows[0]])
-        if not guess:
+        if not rows:
             raise NotFoundError(f"{what} is not in {library.name}; name its crystal with --prototype, or give a structure file")
-        return _likeliest(composition)
+        return _known(library, library.ids[rows[0]])
     chosen = prototype(prototype_name)
     identifier = f"{formulas.write(composition)}-{chosen.name}"
     if identifier in library:
@@ -83,18 +83,17 @@ def find_structure(what: str, library: Library, prototype_name: str | None = Non
     return Potential().best(chosen, assignments).structure
 
 
-def _likeliest(composition: Composition) -> Structure:
+def _lowest(composition: Composition, library: Library) -> Structure:
     from dosmith.crystals.potential import Potential
+    from dosmith.crystals.structures import structures
+    from dosmith.crystals.survey import shipped_survey
 
-    potential = Potential()
-    found = []
-    for each in PROTOTYPES.values():
-        if assignments := each.assignments(composition):
-            with suppress(NotFoundError):
-                found.append(potential.best(each, assignments))
-    if not found:
-        raise NotFoundError(f"no prototype that dosmith knows suits {formulas.write(composition)}; give a structure file")
-    return min(found, key=lambda relaxed: relaxed.energy).structure
+    try:
+        return structures(composition, library, shipped_survey(), Potential())[0].structure
+    except NotFoundError:
+        raise NotFoundError(
+            f"no prototype that dosmith knows suits {formulas.write(composition)}; give a structure file"
+        ) from None
 
 
 def _known(library: Library, identifier: str) -> Structure:

@@ -95,7 +95,7 @@ def predict(
 
     Args:
         what: structures, structure files, formulas, ids in the library.
-        library: where ids and formulas are looked up; for a formula it does not hold, CHGNet's lowest prototype is taken.
+        library: where ids and formulas are looked up; of a formula's crystals, known or not, CHGNet's lowest is taken.
         model: the forward model.
         prototype: crystal of all formulas.
 
