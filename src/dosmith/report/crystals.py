@@ -19,10 +19,13 @@ def print_crystals(console: Console, formula: str, rows: Sequence[Mapping[str, A
     from rich.table import Table
 
     energies = _columns(rows)
-    table = Table(title=f"Crystals of {formula}, lowest first", title_justify="left", box=None, pad_edge=False)
+    # Ten columns into 80 characters.
+    table = Table(
+        title=f"Crystals of {formula}, lowest first", title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     for name in ("prototype", "system", "space group"):
         table.add_column(name)
-    for name in ("atoms", "Å³/atom", *energies.values()):
+    for name in ("atoms", "Å³/atom", *(name.replace(" ", "\n") for name in energies.values())):
         table.add_column(name, justify="right")
     table.add_column("from")
     for row in rows:
@@ -48,7 +51,7 @@ def print_stability(console: Console, rows: Sequence[Mapping[str, Any]]) -> None
     table = Table(title="Stability", title_justify="left", box=None, pad_edge=False)
     for name in ("asked for", "crystal"):
         table.add_column(name)
-    for name in (*energies.values(), "s"):
+    for name in (*(name.replace(" ", "\n") for name in energies.values()), "s"):
         table.add_column(name, justify="right")
     table.add_column("rivals, by share of atoms")
     for row in rows:
