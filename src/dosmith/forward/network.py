@@ -128,7 +128,8 @@ class TightBinding(nn.Module):
         bond = strength[:, first][..., self.first_l] + strength[:, second][..., self.second_l] - decay * beyond[..., None]
         bond = bond + self._of_the_pair(changes[5][:, first], changes[5][:, second], beyond)
         values = self.bond[self.kind] * bond.exp() * fading[:, None]
-        blocks = torch.view_as_complex(torch.bmm(values.transpose(0, 1), crystals.bloch).unflatten(2, (-1, 2)))
+        blocks = torch.bmm(values.transpose(0, 1), crystals.bloch)
+        blocks = torch.view_as_complex(blocks.reshape(*blocks.shape[:2], -1, 2))
         pairs = torch.zeros(n * n, *blocks.shape[1:], dtype=blocks.dtype).index_add(0, first * n + second, blocks)
         hopping = pairs.reshape(n, n, len(element), -1, 9, 9).permute(2, 3, 0, 4, 1, 5)
 

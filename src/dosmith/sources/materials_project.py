@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +18,7 @@ from dosmith.records import Material, Spectrum
 from dosmith.sources.crystal import Crystal
 from dosmith.sources.curve import Curve, spin_rows
 from dosmith.sources.fetching import Found, Ledger, Progress, Query, Store, Tally, fill
-from dosmith.sources.mp_client import Client, TaskDos
-
-if TYPE_CHECKING:
-    from pymatgen.core.structure import Structure
+from dosmith.sources.mp_client import Client, TaskDos, structure_of
 
 _STATED = ("band_gap", "efermi", "is_metal", "total_magnetization", "energy_above_hull", "formation_energy_per_atom")
 
@@ -105,23 +102,6 @@ def material(entry: Mapping[str, Any], dos: TaskDos) -> Material:
             **{name: value for name, value in stated.items() if value is not None},
         },
     )
-
-
-def structure_of(entry: Mapping[str, Any]) -> Structure:
-    """The structure of a document, an object or its dictionary.
-
-    Raises:
-        SpectrumError: there is none.
-    """
-    from pymatgen.core.structure import Structure
-
-    structure = entry.get("structure")
-    if isinstance(structure, Structure):
-        return structure
-    try:
-        return Structure.from_dict(dict(structure or {}))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise SpectrumError(f"the structure cannot be read ({type(error).__name__})") from None
 
 
 def _spectrum(dos: TaskDos, summary_fermi: float | None) -> Spectrum:

@@ -14,10 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from inspect import signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dosmith.errors import DosmithError, MissingExtraError, NotFoundError
+from dosmith.errors import DosmithError, MissingExtraError, NotFoundError, SpectrumError
 from dosmith.sources.fetching import Query, TransientError, patiently
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
 
 TABLE = "s3://materialsproject-parsed/core/electronic-structure/total-dos/"
 OPTIONS = {"AWS_SKIP_SIGNATURE": "true", "AWS_REGION": "us-east-1", "timeout": "120s"}
@@ -225,10 +228,25 @@ def _plain(document: Any) -> dict[str, Any]:
     return dict(document.model_dump() if hasattr(document, "model_dump") else document.dict())
 
 
+def structure_of(entry: Mapping[str, Any]) -> Structure:
+    """The structure of a document, an object or its dictionary.
+
+    Raises:
+        SpectrumError: there is none.
+    """
+    from pymatgen.core.structure import Structure
+
+    structure = entry.get("structure")
+    if isinstance(structure, Structure):
+        return structure
+    try:
+        return Structure.from_dict(dict(structure or {}))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise SpectrumError(f"the structure cannot be read ({type(error).__name__})") from None
+
+
 def _symbols(entry: Mapping[str, Any]) -> list[str]:
     """The elements of a document's structure."""
-    from dosmith.sources.materials_project import structure_of
-
     return [str(element) for element in structure_of(entry).composition.elements]
 
 

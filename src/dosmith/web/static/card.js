@@ -1,7 +1,6 @@
 // One material: its crystal to turn about, what is known of it, files, and calculations to start.
 
 import * as api from "./api.js";
-import { cosine } from "./curves.js";
 import { $, colour, formula, make, number, tell } from "./dom.js";
 import * as jobs from "./jobs.js";
 import { pin, rowOf } from "./lists.js";
@@ -65,14 +64,6 @@ export function refresh() {
     : [row.probability == null ? null : `${Math.round(100 * row.probability)} % probable match`, row.similarity == null ? null : `similarity ${number(row.similarity, 3)}`,
       row.above_hull == null ? null : `${number(row.above_hull, 3)} eV/atom above the hull`].filter(Boolean).join(" \u00b7 ");
   $("card-jobs").replaceChildren(...jobs.of(shown.kind, shown.id).map((job) => jobs.item(job, false)));
-}
-
-// How a computed DOS compares with what was predicted and with the curve of this moment.
-export async function comparison(job) {
-  if (!job.values) return "";
-  const words = [`${job.task === "relax" ? "the DOS then to be expected: " : ""}cosine ${number(cosine(job.values, state.values), 3)} to your curve`];
-  if (job.kind === "new") words.push(`${number(cosine(job.values, (await api.curve(job.kind, job.material)).values), 3)} to the prediction`);
-  return words.join(", ");
 }
 
 async function crystal(found) {

@@ -1,20 +1,23 @@
 // Calculations in the background: the server keeps them, the page only looks.
 
 import * as api from "./api.js";
-import * as card from "./card.js";
-import { $, formula, make, tell } from "./dom.js";
+import { cosine } from "./curves.js";
+import { $, formula, make, number, tell } from "./dom.js";
 import { overlay } from "./editor.js";
+import { state } from "./state.js";
 
 const EVERY = 1500; // milliseconds between looks while something runs
 const NAMES = { relax: "relaxing", verify: "verifying by DFT" };
 const DONE = { relax: "relaxed", verify: "verified by DFT" };
-let all = [], timer;
+let all = [], timer, open;
 const listeners = [];
 
 export const onChange = (listener) => listeners.push(listener);
 export const of = (kind, id) => all.filter((job) => job.kind === kind && job.material === id);
 
-export function setUp() {
+// open(kind, id) shows a material.
+export function setUp(toOpen) {
+  open = toOpen;
   $("jobs-link").addEventListener("click", (event) => { event.preventDefault(); $("jobs-section").scrollIntoView(); }); // the address holds the board
   look();
 }
@@ -47,11 +50,11 @@ async function stop(id) {
 export function item(job, named) {
   const facts = job.facts.map(([name, value]) => `${name.toLowerCase()} ${value}`).join(" \u00b7 ");
   const compared = make("span", { class: "compared" });
-  card.comparison(job).then((text) => { compared.textContent = text; }, () => {});
+  comparison(job).then((text) => { compared.textContent = text; }, () => {});
   const entry = make("li", { class: `job ${job.state}`, "data-job": job.id, "data-state": job.state },
     make("div", { class: "row" },
       make("span", { class: "state", "aria-hidden": "true" }),
-      named ? make("button", { type: "button", class: "material", onclick: () => card.open(job.kind, job.material) }, make("b", {}, ...formula(job.formula)), make("small", {}, job.material)) : null,
+      named ? make("button", { type: "button", class: "material", onclick: () => open(job.kind, job.material) }, make("b", {}, ...formula(job.formula)), make("small", {}, job.material)) : null,
       make("span", { class: "doing" }, job.state === "done" ? DONE[job.task] : `${NAMES[job.task]}${job.state === "running" ? "" : `: ${job.state}`}`),
       make("span", { class: "soft" }, job.state === "done" ? "" : job.progress),
       make("span", { class: "grow" }), make("span", { class: "soft time" }, clock(job.seconds)),
@@ -64,6 +67,14 @@ export function item(job, named) {
     entry.addEventListener("pointerleave", () => overlay(null));
   }
   return entry;
+}
+
+// How a computed DOS compares with what was predicted and with the curve of this moment.
+async function comparison(job) {
+  if (!job.values) return "";
+  const words = [`${job.task === "relax" ? "the DOS then to be expected: " : ""}cosine ${number(cosine(job.values, state.values), 3)} to your curve`];
+  if (job.kind === "new") words.push(`${number(cosine(job.values, (await api.curve(job.kind, job.material)).values), 3)} to the prediction`);
+  return words.join(", ");
 }
 
 function clock(seconds) {

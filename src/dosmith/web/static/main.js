@@ -23,7 +23,7 @@ async function start() {
   editor.setUp();
   elements.setUp();
   maps.setUp();
-  jobs.setUp();
+  jobs.setUp(card.open);
   card.setUp();
   lists.onOpen(card.open);
   on("change", () => { dirty = true; caption(); if (!asking) ask(); });
