@@ -99,6 +99,22 @@ def test_the_fermi_level_holds_the_valence_electrons(network, name: str, element
     assert held == pytest.approx(float(seen.electrons[0]) - UNFILLED * seen.sites, abs=0.01)
 
 
+@pytest.mark.parametrize("sigma", [0.05, 0.15, 0.3, 0.6])
+def test_levels_are_broadened_as_by_a_gaussian_each(sigma: float) -> None:
+    """Those beyond the grid and far beyond it included, and their gradients."""
+    from dosmith.forward.network import broadened
+
+    generator = torch.Generator().manual_seed(0)
+    energies = (6 * torch.randn(3, 5, 40, generator=generator, dtype=torch.float64)).requires_grad_()
+    weights, towards = torch.tensor([0.1, 0.2, 0.3, 0.15, 0.25]).double(), torch.randn(3, 151, generator=generator).double()
+    found = broadened(energies, weights, GRID.double(), sigma)
+    one_by_one = torch.exp(-0.5 * ((GRID - energies[..., None]) / sigma) ** 2).sum(dim=2)
+    expected = torch.einsum("k,bkg->bg", weights, one_by_one)
+    assert float((found - expected).detach().abs().max()) < 3e-4 * float(expected.detach().max())
+    slopes = [torch.autograd.grad((curve * towards).sum(), energies)[0] for curve in (found, expected)]
+    assert float((slopes[0] - slopes[1]).abs().max()) < 5e-3 * float(slopes[1].abs().max())
+
+
 def test_gradients_are_those_of_finite_differences(network) -> None:
     """Degenerate levels and the moving Fermi level included."""
     seen, target = crystal(made("L1_2", ["Pt", "Ni"])), torch.linspace(0, 1, 151)

@@ -8,14 +8,20 @@ The gradient of a level is that of a Hamiltonian's expectation value, so all of 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dosmith.forward.lattice import REACH, Lattice
 from dosmith.forward.slater_koster import BONDS, INTEGRALS, SPLITTINGS
+
+FloatArray = NDArray[np.float64]
 
 ORBITAL_UNIT = 4.0
 """Orbital energies of elements are learned in units of this, eV, so that all tables take steps of one size."""
@@ -156,8 +162,7 @@ class TightBinding(nn.Module):
 
     def forward(self, crystals: Crystals, grid: Tensor, broadening: float) -> Tensor:
         """DOS on a grid of energies, scaled to length 1, shape (B, levels)."""
-        heights = torch.exp(-0.5 * ((grid - self.levels(crystals)[..., None]) / broadening) ** 2).sum(dim=2)
-        return nn.functional.normalize(torch.einsum("k,bkg->bg", crystals.weights, heights), dim=1)
+        return nn.functional.normalize(broadened(self.levels(crystals), crystals.weights, grid, broadening), dim=1)
 
 
 class PlainNetwork(nn.Module):
@@ -194,6 +199,44 @@ class PlainNetwork(nn.Module):
         atoms = self.atom(features)
         sums = torch.zeros(count, atoms.shape[1], dtype=atoms.dtype).index_add(0, crystals, atoms)
         return nn.functional.normalize(sums, dim=1)
+
+
+def broadened(energies: Tensor, weights: Tensor, grid: Tensor, broadening: float) -> Tensor:
+    """Gaussians of height 1 about all levels, summed, shape (B, G).
+
+    A level is dealt to four bins as a cubic spline, and the bins are widened by the Gaussian that is missing: as smooth as
+    a Gaussian for each level, to 3 parts in 10,000, for a fraction of the work.
+
+    Args:
+        energies: of the levels, eV, shape (B, K, levels).
+        weights: of the points, shape (K,).
+        grid: even energies, eV, shape (G,).
+        broadening: Gaussian sigma, eV.
+    """
+    first, last = float(grid[0]), float(grid[-1])
+    bins, kernel = _widening(first, last, len(grid), broadening)
+    size = bins[1] - bins[0]
+    # What lies farther out is kept in the last bins, which do not reach the grid.
+    place = ((energies - bins[0]) / size).clamp(1, len(bins) - 3)
+    left = place.detach().floor()
+    t = place - left
+    spline = torch.stack([(1 - t) ** 3, (3 * t - 6) * t**2 + 4, ((3 - 3 * t) * t + 3) * t + 1, t**3], dim=-1) / 6
+    index = left.long()[..., None] + torch.arange(-1, 3)
+    held = torch.zeros(len(energies), len(bins), dtype=energies.dtype)
+    held = held.scatter_add(1, index.flatten(1), (weights[:, None, None] * spline).flatten(1))
+    return held @ torch.as_tensor(kernel, dtype=energies.dtype)
+
+
+@lru_cache(maxsize=8)
+def _widening(first: float, last: float, count: int, broadening: float) -> tuple[FloatArray, FloatArray]:
+    """Centres of bins that reach beyond a grid, shape (F,), and what one level in each gives on the grid, shape (F, count)."""
+    step = (last - first) / (count - 1)
+    parts = math.ceil(2 * step / broadening)  # bins no larger than half of sigma
+    size, margin = step / parts, math.ceil(5.5 * broadening * parts / step)
+    bins = first + size * np.arange(-margin, (count - 1) * parts + margin + 1, dtype=np.float64)
+    variance = broadening**2 - size**2 / 3  # a cubic spline has that of a third of a bin's square
+    distances = bins[:, None] - np.linspace(first, last, count)
+    return bins, np.exp(-0.5 * distances**2 / variance) * broadening / math.sqrt(variance)
 
 
 _ROUNDS, _TRIED = 5, 24
