@@ -72,9 +72,9 @@ def survey(
     """Find every pair of elements in every simple crystal, and expected ternaries, at lowest energy in the CHGNet potential."""
     from dosmith.crystals.plausible import ELEMENTS
     from dosmith.crystals.survey import survey
-    from dosmith.report.console import survey_progress
+    from dosmith.report.progress import counting
 
     console = new_console()
-    with survey_progress(console) as progress:
+    with counting(console) as progress:
         found = survey(out, ELEMENTS, limit, progress=progress)
     console.print(f"{len(found):,} crystals in {out}", highlight=False, markup=False)

@@ -41,7 +41,7 @@ def compute(
         raise NotFoundError("name one crystal (dosmith compute Pt3Ni --prototype L1_2) or a plan (--plan FILE --ledger DIR)")
     if plan is not None:
         from dosmith.dft.campaign import run_plan
-        from dosmith.report.console import campaign_progress
+        from dosmith.report.progress import campaign_progress
 
         with campaign_progress(new_console()) as progress:
             run_plan(plan, ledger or plan.parent / "ledger", settings, workers, cluster, limit, retry_failed, progress)

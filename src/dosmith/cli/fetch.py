@@ -91,22 +91,14 @@ def jarvis(
 
 def _fill(library: Path | None, source: str, query: Query, run: Callable[[Store, Ledger, Progress], Tally]) -> None:
     """Open the library and the ledger, run with a bar, and say what was done."""
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
+    from dosmith.report.progress import counting
     from dosmith.sources.fetching import Ledger
 
     store = own_library(library, make=True)
     folder = store.folder
     console = new_console()
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("opening", total=None)
-        tally = run(
-            store,
-            Ledger(folder / "fetch" / f"{source}.jsonl"),
-            lambda what, done, whole: bar.update(task, description=what, completed=done, total=whole),
-        )
+    with counting(console) as progress:
+        tally = run(store, Ledger(folder / "fetch" / f"{source}.jsonl"), progress)
         count = len(store)
     console.print(
         f"{tally.added:,} added, {tally.present:,} were there, {len(tally.refused):,} without a usable DOS; {count:,} materials in {folder}",

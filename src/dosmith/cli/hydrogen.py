@@ -47,7 +47,7 @@ def hydrogen(
         cell, found = task.by_potential(host, potential, supercell, lambda text: status.update(text))
     if dft:
         from dosmith.dft.campaign import remaining, run_entries
-        from dosmith.report.console import campaign_progress
+        from dosmith.report.progress import campaign_progress
         from dosmith.verification.verify import ledger_for
 
         settings = settings_of(context).dft

@@ -44,7 +44,8 @@ def train(
 
     if model not in ("paper", "dosmith"):
         raise ModelError(f"there is no model '{model}' to train; choose dosmith or paper")
-    from dosmith.report.console import print_forward_model, print_model, training_progress
+    from dosmith.report.console import print_forward_model, print_model
+    from dosmith.report.progress import training_progress
 
     folder = out or Path(f"trained-{model}")
     section = "paper" if model == "paper" else "forward"
@@ -74,7 +75,8 @@ def train(
 def _train_other(context: typer.Context, spectra: Path, folder: Path, seed: int | None, epochs: int | None) -> None:
     from dosmith.other_spectra.table import SpectraTable
     from dosmith.other_spectra.training import train_other_spectra
-    from dosmith.report.console import print_other_model, training_progress
+    from dosmith.report.console import print_other_model
+    from dosmith.report.progress import training_progress
 
     changes = {name: value for name, value in (("seed", seed), ("epochs", epochs)) if value is not None}
     table, console = SpectraTable.read(spectra), new_console()
@@ -99,7 +101,8 @@ def benchmark(
     from dosmith.benchmark.run import run
     from dosmith.errors import LibraryError
     from dosmith.library import ParquetLibrary
-    from dosmith.report.console import benchmark_progress, print_benchmark
+    from dosmith.report.console import print_benchmark
+    from dosmith.report.progress import benchmark_progress
 
     console, opened = new_console(), library_at(library)
     if not isinstance(opened, ParquetLibrary):

@@ -81,7 +81,7 @@ def verify(
         )
         return
     else:
-        from dosmith.report.console import campaign_progress
+        from dosmith.report.progress import campaign_progress
 
         with campaign_progress(console) as progress:
             computed, reasons = compute(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +15,13 @@ from dosmith import formulas
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
     from rich.console import Console
-    from rich.progress import Progress
     from rich.table import Table
 
     from dosmith.adding import Addition
-    from dosmith.benchmark.jobs import Job
     from dosmith.designs import Design, Neighbour
     from dosmith.dft.engine import Calculation
     from dosmith.forward.predict import PredictedDos
     from dosmith.library import Library
-    from dosmith.library.ledger import Outcome
-    from dosmith.model.training import Progress as TrainingProgress
     from dosmith.other_spectra.model import Match
     from dosmith.targets import Target
 
@@ -274,30 +269,6 @@ def print_predictions(console: Console, predictions: Sequence[PredictedDos]) -> 
     console.print(table)
 
 
-@contextmanager
-def training_progress(console: Console) -> Iterator[TrainingProgress]:
-    """A progress display that `train_paper` can report to."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.4f}"))
-    bars = Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, refresh_per_second=4)
-    tasks: dict[str, Any] = {}
-
-    def report(name: str, done: int, total: int, loss: float) -> None:
-        if not tasks:
-            bars.start()  # only now: what fails before training shows no bars
-        if name not in tasks:
-            tasks[name] = bars.add_task(name, total=total, loss=loss)
-        bars.update(tasks[name], completed=done, loss=loss)
-
-    try:
-        yield report
-    finally:
-        if tasks:
-            bars.stop()
-
-
 def _print_list(console: Console, sentences: Sequence[str]) -> None:
     """Sentences one below the other, their further lines indented."""
     from rich.table import Table
@@ -307,14 +278,6 @@ def _print_list(console: Console, sentences: Sequence[str]) -> None:
     for sentence in sentences:
         grid.add_row("-", Text(sentence), style="dim")
     console.print(grid)
-
-
-def _counting(console: Console) -> Progress:
-    """A bar that counts and tells the time left."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console)
 
 
 def _table(title: str) -> Table:
@@ -328,20 +291,6 @@ def _escape(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-@contextmanager
-def campaign_progress(console: Console) -> Iterator[Callable[[Outcome, int, int], None]]:
-    """A bar over the entries of a plan with the one just finished; failures stay on the screen, with their reason."""
-    with _counting(console) as bar:
-        task = bar.add_task("computing", total=None)
-
-        def advance(outcome: Outcome, done: int, total: int) -> None:
-            bar.update(task, description=f"{outcome.entry} ({outcome.seconds:.0f} s)", completed=done, total=total)
-            if outcome.reason:
-                bar.console.print(f"{outcome.entry} failed: {outcome.reason}", markup=False, highlight=False)
-
-        yield advance
 
 
 def print_benchmark(console: Console, results: Mapping[str, Any]) -> None:
@@ -367,24 +316,6 @@ def print_benchmark(console: Console, results: Mapping[str, Any]) -> None:
             row = {metric: value for metric, value in row.items() if not metric.startswith("screen")}
         table.add_row(model, *(row.get(metric, "") for metric in shown))
     console.print(table)
-
-
-@contextmanager
-def benchmark_progress(console: Console) -> Iterator[Callable[[Job, int, int], None]]:
-    """A bar over the questions of the benchmark with the one just answered."""
-    with _counting(console) as bar:
-        task = bar.add_task("benchmark", total=None)
-        yield lambda job, done, total: bar.update(
-            task, description=" ".join(part for part in (job.subject, job.split, job.recipe) if part), completed=done, total=total
-        )
-
-
-@contextmanager
-def survey_progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar over the steps of a survey with the one just done."""
-    with _counting(console) as bar:
-        task = bar.add_task("survey", total=None)
-        yield lambda pair, done, total: bar.update(task, description=pair, completed=done, total=total)
 
 
 def print_calculation(console: Console, structure: Structure, result: Calculation, folder: Path) -> None:

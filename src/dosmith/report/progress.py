@@ -1,0 +1,95 @@
+"""How far long work has come: bars in a terminal, a line now and then in a file, such as a cluster's log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dosmith.benchmark.jobs import Job
+    from dosmith.library.ledger import Outcome
+    from dosmith.model.training import Progress as TrainingProgress
+
+EVERY = 30.0
+"""Seconds between two lines; work that is over before has none."""
+
+Report = Callable[[str, int, int | None, str], None]
+"""Told of a step: the bar it is of, how many steps are done, and of how many if that is known; in words."""
+
+
+@contextmanager
+def reporting(console: Console) -> Iterator[Report]:
+    """Shows what it is told; nothing before the first step."""
+    if not console.is_terminal:
+        yield _lines(console)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    bars = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, refresh_per_second=4)
+    tasks: dict[str, Any] = {}
+
+    def report(bar: str, done: int, total: int | None, text: str) -> None:
+        if not tasks:
+            bars.start()  # only now: what fails before shows no bars
+        if bar not in tasks:
+            tasks[bar] = bars.add_task(text, total=total)
+        bars.update(tasks[bar], description=text, completed=done, total=total)
+
+    try:
+        yield report
+    finally:
+        if tasks:
+            bars.stop()
+
+
+def _lines(console: Console) -> Report:
+    start = last = time.monotonic()
+
+    def report(bar: str, done: int, total: int | None, text: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= EVERY:
+            last = now
+            of = "" if total is None else f" of {total:,}"
+            console.print(f"{(now - start) / 60:.1f} min: {text}, {done:,}{of}", markup=False, highlight=False, soft_wrap=True)
+
+    return report
+
+
+@contextmanager
+def counting(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
+    """One bar, with what was just done: told its name, how many are done, and of how many."""
+    with reporting(console) as report:
+        yield lambda what, done, total: report("", done, total, what)
+
+
+@contextmanager
+def training_progress(console: Console) -> Iterator[TrainingProgress]:
+    """A bar for each network, with its loss."""
+    with reporting(console) as report:
+        yield lambda name, done, total, loss: report(name, done, total, f"{name}, loss {loss:.4f}")
+
+
+@contextmanager
+def campaign_progress(console: Console) -> Iterator[Callable[[Outcome, int, int], None]]:
+    """A bar over the entries of a plan; failures stay on the screen, with their reason."""
+    with counting(console) as count:
+
+        def advance(outcome: Outcome, done: int, total: int) -> None:
+            count(f"{outcome.entry} ({outcome.seconds:.0f} s)", done, total)
+            if outcome.reason:
+                console.print(f"{outcome.entry} failed: {outcome.reason}", markup=False, highlight=False)
+
+        yield advance
+
+
+@contextmanager
+def benchmark_progress(console: Console) -> Iterator[Callable[[Job, int, int], None]]:
+    """A bar over the questions of the benchmark."""
+    with counting(console) as count:
+        yield lambda job, done, total: count(" ".join(filter(None, (job.subject, job.split, job.recipe))), done, total)
