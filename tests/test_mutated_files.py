@@ -102,6 +102,7 @@ def json_crystal(**properties: object) -> str:
         ("a.cif", (CELL + SITE).format(b="1e-30"), "not a structure file"),
         ("a.cif", (CELL + SITE).format(b="4" + "1" * 5000), "fifty digits"),
         ("a.cif", (CELL + SITE).format(b="4") + '"' * 100_000, "over 2,048 characters"),
+        ("a.cif", (CELL + SITE).format(b="4" + "\n" * 100_000), "500 blanks"),
         ("POSCAR", "x\n1\n4 0 0\n0 4 0\n0 0 4\nMg\n999999999999\ndirect\n0 0 0\n", "999,999,999,999 atoms announced in 9 lines"),
         ("POSCAR", "x\n1\n4 0 0\n0 4 0\n0 0 inf\nMg\n1\ndirect\n0 0 0\n", "not a structure file"),
         ("a.json", "[" * 100_000, "not a structure file"),

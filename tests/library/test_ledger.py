@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -380,6 +381,17 @@ class TestDamage:
                 assert (one.entry, one.reason, one.finished) == (other.entry, other.reason, other.finished)
                 assert one.material is not None and other.material is not None
                 assert_same(one.material, other.material)
+
+    def test_a_value_that_must_be_there_is_missed(self, book: Ledger, make_material: Maker) -> None:
+        """What a flipped bit can make of a file whose checksums are right again."""
+        book.append(outcome("a", material=make_material("a", "Pt3Ni")))
+        (part,) = book.folder.glob("*.parquet")
+        table = pq.read_table(part)
+        row = table.to_pylist()[0]
+        row["material"]["formula"] = None
+        pq.write_table(pa.Table.from_pylist([row], schema=table.schema), part)
+        with pytest.raises(LibraryError, match="cannot be read"):
+            list(book.outcomes())
 
     def test_without_the_damaged_part_the_rest_is_there(self, book: Ledger) -> None:
         entries = fill(book, 6)

@@ -139,7 +139,11 @@ class TestEspresso:
         found = of(dos)
         assert found is not None and found.species == ("Al",)
         assert abs(np.linalg.det(found.lattice)) == pytest.approx((7.5 * BOHR) ** 3 / 4, rel=1e-5)
-        output.write_text(output.read_text() + "\nATOMIC_POSITIONS (alat)\nAl 0 0 0\n")  # of a relaxation
+        text = output.read_text()
+        output.write_text(text + 50_000 * "\n")  # a pattern tried from each of them would take minutes
+        again = of(dos)
+        assert again is not None and again.alike(found)
+        output.write_text(text + "\nATOMIC_POSITIONS (alat)\nAl 0 0 0\n")  # of a relaxation
         assert of(dos) is None
 
 
@@ -210,6 +214,11 @@ class TestCp2k:
         text = CP2K.format(**{"run": "ENERGY", "cell": "ABC 5.43 5.43 5.43", "coord": "Si 0 0 0"} | change)
         with pytest.raises(FileFormatError):
             cp2k.read_crystal(text)
+
+    def test_sections_without_an_end_are_refused(self) -> None:
+        """Their names, each with those around it, would take the square of the file in memory."""
+        with pytest.raises(FileFormatError, match="do not end"):
+            cp2k.read_crystal(CP2K.format(run="ENERGY", cell="ABC 5 5 5", coord="Si 0 0 0") + "&SCF\n" * 50_000)
 
     def test_a_restart_file_has_the_last_positions(self) -> None:
         text = CP2K.format(run="GEO_OPT", cell="ABC 5.43 5.43 5.43", coord="Si 0 0 0")

@@ -79,15 +79,23 @@ def test_curves_are_taken_over_once_the_axis_is_borne_out(tmp_path: Path) -> Non
         entry(102, 2.0, shift=1.5),  # its gap is elsewhere
         entry(103, 2.0, edos_up=[1.0] * 200),
         entry(104, 2.0, atoms={"elements": ["Mg"]}),
+        entry(105, 2.0, atoms={"elements": ["Mg"], "lattice_mat": [[10**400] * 3] * 3, "coords": [[0, 0, 0]]}),
     ]
-    get = sets(tmp_path, curves=odd, facts=[facts(number, 2.0) for number in (102, 103, 104)])
+    get = sets(tmp_path, curves=odd, facts=[facts(number, 2.0) for number in (102, 103, 104, 105)])
     store, ledger = Memory(), Ledger(tmp_path / "ledger")
     tally = fetch(tmp_path, Query(), store, ledger, download=get)
     assert tally.added == len(store) == len(GAPS)
-    reasons = [tally.refused[f"JVASP-{number}"] for number in range(100, 105)]
+    reasons = [tally.refused[f"JVASP-{number}"] for number in range(100, 106)]
     for reason, words in zip(
         reasons,
-        ["no density", "cannot be checked", "does not show the stated gap of 2", "200 points", "crystal cannot"],
+        [
+            "no density",
+            "cannot be checked",
+            "does not show the stated gap of 2",
+            "200 points",
+            "crystal cannot",
+            "crystal cannot",
+        ],
         strict=True,
     ):
         assert words in reason

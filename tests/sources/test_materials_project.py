@@ -283,8 +283,10 @@ def test_curves_that_are_none_are_refused(densities: dict[int, Any]) -> None:
     entry, dos = entry_and_dos()
     with pytest.raises(SpectrumError):
         material(entry, replace(dos, densities=densities))
-    with pytest.raises(SpectrumError, match="structure cannot be read"):
-        material(entry | {"structure": None}, dos)
+    huge = {"lattice": {"matrix": [[10**400] * 3] * 3}, "sites": []}
+    for structure in (None, huge):
+        with pytest.raises(SpectrumError, match="structure cannot be read"):
+            material(entry | {"structure": structure}, dos)
 
 
 def test_the_key_is_looked_up_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,9 +91,18 @@ class Ledger:
         return dict(zip(table["entry"].to_pylist(), table["finished"].to_pylist(), strict=True))
 
     def outcomes(self) -> Iterator[Outcome]:
-        """All outcomes, in order of their entries' ids."""
+        """All outcomes, in order of their entries' ids.
+
+        Raises:
+            LibraryError: one is damaged.
+        """
         for row in self._latest(SCHEMA.names).sort_by("entry").to_pylist():
-            material = None if row["material"] is None else schema.from_row(row["material"])
+            try:
+                material = None if row["material"] is None else schema.from_row(row["material"])
+            except (TypeError, ValueError, KeyError) as error:  # values that are never missing are
+                raise LibraryError(
+                    f"{self.folder} is damaged: the outcome of {row['entry']} cannot be read ({error}); restore it"
+                ) from None
             yield Outcome(row["entry"], material, row["reason"], row["seconds"], row["finished"])
 
     def pack(self) -> None:

@@ -52,7 +52,7 @@ def read_crystal(text: str) -> tuple[str, Crystal]:
     Raises:
         FileFormatError: the crystal is in another file, is made of variables, moves, or is none.
     """
-    if "$" in text or re.search(r"^\s*@", text, re.MULTILINE):
+    if "$" in text or re.search(r"^[ \t]*@", text, re.MULTILINE):
         raise FileFormatError("has variables or includes other files")
     sections = _sections(text)
     values = {key: words for path in (("GLOBAL",), (*_SUBSYS, "CELL")) for key, *words in sections.get(path, [])}
@@ -80,6 +80,10 @@ def read_crystal(text: str) -> tuple[str, Crystal]:
     if scaled:
         return project, Crystal(lattice, species, np.array(places))
     return project, Crystal.of_cartesian(lattice, species, np.array(places) * unit)
+
+
+_DEEPEST = 30
+"""Sections within each other; CP2K's own manual has some twelve."""
 
 
 def _histogram(columns: FloatArray, fermi: float | None) -> Curve:
@@ -146,6 +150,8 @@ def _sections(text: str) -> dict[tuple[str, ...], list[list[str]]]:
             path = path[:-2] if path[-2:-1] == ("KIND",) else path[:-1]
         elif name.startswith("&"):
             path += (name[1:], words[1].upper() if len(words) > 1 else "") if name == "&KIND" else (name[1:],)
+            if len(path) > _DEEPEST:
+                raise FileFormatError("is damaged: its sections do not end")
             found.setdefault(path, [])
         else:
             found.setdefault(path, []).append([words[0] if path[-1:] == ("COORD",) else name, *words[1:]])

@@ -106,10 +106,10 @@ def refuse_endless(text: str) -> None:
     """Refuse what pymatgen's patterns would take hours for; lines of a CIF have at most 2,048 characters.
 
     Raises:
-        FileFormatError: there is a longer line, or fifty digits in a row.
+        FileFormatError: there is a longer line, or there are fifty digits or 500 blanks in a row.
     """
-    if re.search(r"[\d.]{50}|[^\n]{2049}", text):
-        raise FileFormatError("holds a number of fifty digits, or a line of over 2,048 characters")
+    if re.search(r"[\d.]{50}|[^\n]{2049}|\s{500}", text):
+        raise FileFormatError("holds a number of fifty digits, a line of over 2,048 characters, or 500 blanks in a row")
 
 
 def element_of(label: str) -> str:

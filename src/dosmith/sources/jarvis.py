@@ -250,7 +250,7 @@ def _crystal(entry: Mapping[str, Any]) -> tuple[tuple[str, ...], FloatArray, Flo
         lattice = np.array(atoms["lattice_mat"], dtype=np.float64).reshape(3, 3)
         coordinates = np.array(atoms["coords"], dtype=np.float64).reshape(len(species), 3)
         return species, lattice, coordinates @ np.linalg.inv(lattice) if atoms.get("cartesian") else coordinates
-    except (KeyError, TypeError, ValueError, np.linalg.LinAlgError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, np.linalg.LinAlgError) as error:
         raise SpectrumError(f"its crystal cannot be read ({type(error).__name__})") from None
 
 

@@ -241,7 +241,7 @@ def structure_of(entry: Mapping[str, Any]) -> Structure:
         return structure
     try:
         return Structure.from_dict(dict(structure or {}))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise SpectrumError(f"the structure cannot be read ({type(error).__name__})") from None
 
 

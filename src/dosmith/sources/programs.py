@@ -94,7 +94,7 @@ def read_espresso_output(text: str) -> Crystal:
         raise FileFormatError("is no output of pw.x for a crystal at rest")
     scale = re.search(r"lattice parameter \(alat\)\s*=\s*(\S+)\s*a\.u\.", text)
     cell = [re.search(rf"\ba\({i}\) = \(([^)]*)\)", text) for i in (1, 2, 3)]
-    atoms = re.findall(r"^\s*\d+\s+([A-Za-z]\S*)\s+tau\(\s*\d+\s*\)\s*=\s*\(([^)]*)\)", text, re.MULTILINE)
+    atoms = re.findall(r"^[ \t]*\d+[ \t]+([A-Za-z]\S*)[ \t]+tau\(\s*\d+\s*\)\s*=\s*\(([^)]*)\)", text, re.MULTILINE)
     count = re.search(r"number of atoms/cell\s*=\s*(\d+)", text)
     if scale is None or count is None:
         raise FileFormatError("holds no whole crystal")
