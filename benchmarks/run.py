@@ -221,7 +221,7 @@ def spectra() -> dict[str, Any]:
         "unit": "best, one core",
         "alternative": "pymatgen object by object",
         "limit": "Standardising passes over every point some five times (gap, integral, bins), of which a running sum alone allows the rate"
-        " given; the product with the Gaussian is small beside it. Similarity reads every spectrum once, near the bandwidth of the memory.",
+        " given; the product with the Gaussian is small beside it. Similarity reads every spectrum once, by BLAS; the sum beside it shows what the memory allows.",
         "rows": rows,
     }
 
@@ -339,8 +339,8 @@ def training() -> dict[str, Any]:
     return {
         "unit": "seconds of the processor, best; one core",
         "alternative": "its first version",
-        "limit": "LAPACK: a quarter of the time diagonalises matrices of 9 to 108 rows, by one core each; a sixth is exponentials. Folds"
-        " are independent, so that several processes would scale.",
+        "limit": "LAPACK: a third of the time diagonalises matrices of 9 to 108 rows, one after the other. Folds are independent, so"
+        " that several processes would scale.",
         "rows": rows_of_page,
     }
 

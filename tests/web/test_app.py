@@ -94,6 +94,8 @@ def test_uploads_and_questions_have_a_limit(client: TestClient) -> None:
     response = client.post("/api/target/file", content=endless())
     assert response.status_code == 413 and "3 MiB" in said(response)
     assert client.post("/api/answer", content=b" " * (2 * 2**20 + 1)).status_code == 413
+    for address in ("/" + "a/" * 5000, "/api/material?id=" + "a" * 10_000):
+        assert client.get(address).status_code == 414
 
 
 @pytest.mark.parametrize("limit", [{"reading_seconds": 0.05}, {"reading_mebibytes": 256}])

@@ -15,6 +15,8 @@ LOCAL = ("127.0.0.1", "localhost", "[::1]")
 COOKIE = "dosmith_token"
 SMALL = 2 * 2**20
 """Bytes of a request that is no upload, at most."""
+ADDRESS = 8 * 2**10
+"""Characters of an address, at most; a longer one can take minutes to look up."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
@@ -28,7 +30,7 @@ HEADERS = {
 
 
 class Guard:
-    """Refuses strangers: other Host names (DNS rebinding), other origins, requests without the token, bodies too large.
+    """Refuses strangers: other Host names (DNS rebinding), other origins, requests without the token; and what is too large.
 
     Args:
         app: what is guarded.
@@ -79,6 +81,8 @@ class Guard:
         await self.app(scope, again, headed)
 
     def _refusal(self, scope: Scope) -> Response | None:
+        if len(scope["path"]) + len(scope["query_string"]) > ADDRESS:
+            return _problem(414, f"that is an address of more than {ADDRESS:,} characters; send less")
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self.hosts is not None and _name(host) not in self.hosts:
