@@ -8,6 +8,7 @@ All variants of a crystal run one after the other, `REPEATS` times over, so that
 from __future__ import annotations
 
 import json
+import os
 import statistics
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -50,6 +51,14 @@ def broyden() -> Iterator[None]:
 
 
 @contextmanager
+def reference_blas() -> Iterator[None]:
+    """Debian's reference BLAS and LAPACK, which CP2K gets where no OpenBLAS is installed; elsewhere nothing changes."""
+    folders = [str(folder) for name in ("blas", "lapack") for folder in Path("/usr/lib").glob(f"*-linux-gnu/{name}")]
+    with mock.patch.dict(os.environ, {"LD_LIBRARY_PATH": ":".join(folders)} if folders else {}):
+        yield
+
+
+@contextmanager
 def as_is() -> Iterator[None]:
     yield
 
@@ -62,7 +71,8 @@ VARIANTS: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "Broyden mixing of 30 % instead of Pulay's": ((broyden,), {}),
     "CP2K's own numerical threshold, 1e-10": ((as_is,), FINE_EPS),
     "eigenvalues on a mesh twice as fine instead of splines": ((as_is,), NO_SPLINES),
-    "all of these: before tuning": ((own_grids, broyden), FINE_EPS | NO_SPLINES),
+    "the reference BLAS instead of OpenBLAS": ((reference_blas,), {}),
+    "all of these: before tuning": ((own_grids, broyden, reference_blas), FINE_EPS | NO_SPLINES),
 }
 """What is taken back: patches and settings."""
 

@@ -260,7 +260,7 @@ def find_command() -> str:
         found = shutil.which(name)
         if found:
             return found
-    raise EngineError("CP2K is not on PATH; install it (Debian: apt install cp2k; conda: conda install cp2k)")
+    raise EngineError("CP2K is not on PATH; install it (Debian: apt install cp2k libopenblas0-serial; conda: conda install cp2k)")
 
 
 def input_text(
