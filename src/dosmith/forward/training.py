@@ -64,6 +64,8 @@ def fit_tight_binding(
         ]
     )
 
+    epochs = epochs_of(len(crystals), settings)
+
     def predict(rows: Sequence[int]) -> Tensor:
         return spectra(network, crystals, rows, grid, settings.broadening)
 
@@ -86,11 +88,16 @@ def fit_tight_binding(
         torch.tensor(targets, dtype=torch.float32),
         optimizer,
         [settings.table_rate, settings.rate],
-        settings.epochs,
+        epochs,
         settings.similarity_weight,
-        lambda done, loss: progress("tight binding", done, settings.epochs, loss) if progress else None,
+        lambda done, loss: progress("tight binding", done, epochs, loss) if progress else None,
     )
     return network
+
+
+def epochs_of(crystals: int, settings: ForwardSettings) -> int:
+    """Epochs of the tight binding: as many as are allowed, fewer where these would take too many steps."""
+    return max(1, min(settings.epochs, round(settings.steps * settings.batch / crystals)))
 
 
 def fit_plain(
