@@ -72,9 +72,11 @@ def rows(benchmark: Mapping[str, Any], model: str) -> str:
         for metric, name in ROWS.items()
         if (model, metric) in found
     ]
+    learned = json.loads(CARDS[model].with_name("checkpoint.json").read_text())["library"]["count"]
+    grown = "" if learned == library["count"] else f" then; the shipped model has learned from {learned:,}"
     return (
         "## In the benchmark\n\n"
-        f"Split: **held-out chemical systems**, {library['asked']:,} binaries of {library['name']} ({library['count']:,} spectra), {settings['folds']} folds with a seed each,"
+        f"Split: **held-out chemical systems**, {library['asked']:,} binaries of {library['name']} ({library['count']:,} spectra{grown}), {settings['folds']} folds with a seed each,"
         f" {library['compositions']:,} possible answers; means with 95 % intervals.\nEverything else: `docs/benchmark/README.md`.\n\n"
         f"| | {model} | replacing elements within groups |\n|---|---|---|\n" + "\n".join(lines) + "\n"
     )

@@ -130,6 +130,7 @@ def test_no_pytorch_is_needed(trained, alloys) -> None:
 
 def test_the_table_says_what_is_predicted(trained) -> None:
     command = [sys.executable, "-m", "dosmith", "design", "Pt3Ni", "--model", str(trained[1]), "--top", "20"]
+    command += ["--elements", "Pt,Ni,Al,Cu,Pd"]  # those of its survey
     result = subprocess.run(command, capture_output=True, text=True, check=False, env={"COLUMNS": "120", "PATH": "/usr/bin"})
     assert result.returncode == 0, result.stderr
     assert "P(> 0.9)" in result.stdout and "predicted" in result.stdout and "CV distance" not in result.stdout
@@ -153,7 +154,8 @@ def test_the_shipped_model_finds_what_catalysis_knows() -> None:
     """For Pt3Ni, the best catalyst of oxygen reduction: alloys of platinum, computed and not, each alike."""
     search = ForwardSearch.open("dosmith")
     compositions = {crystal.composition for crystal in search.candidates.crystals}
-    assert search.spec["candidates"] == {"crystals": len(search.candidates.crystals), "compositions": len(compositions)}
+    counts = {"crystals": len(search.candidates.crystals), "compositions": len(compositions)}
+    assert search.spec["candidates"] == counts | {"sizes": sorted({len(each) for each in compositions})}
     answer = dosmith.design("Pt3Ni", model="dosmith", top=20)
     found = {candidate.formula: candidate for candidate in answer.candidates}
     assert answer.candidates[0].formula == "Pt3Ni" and "Pt3Co" in found

