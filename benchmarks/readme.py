@@ -62,9 +62,9 @@ def learned(model: str) -> int:
 def since(benchmark: Mapping[str, Any]) -> str:
     """What has changed since the results, in a sentence; nothing when nothing has."""
     then, now = benchmark["library"]["count"], learned("dosmith")
-    return (
-        "" if then == now else f"\nMeasured when the set held {then:,} spectra; the shipped models have learned from {now:,}.\n"
-    )
+    if then == now:
+        return ""
+    return f"\nMeasured when the set held {then:,} spectra; the shipped models have learned from {now:,}.\n"
 
 
 def rows(benchmark: Mapping[str, Any], model: str) -> str:
@@ -85,7 +85,8 @@ def rows(benchmark: Mapping[str, Any], model: str) -> str:
         for metric, name in ROWS.items()
         if (model, metric) in found
     ]
-    grown = "" if learned(model) == library["count"] else f" then; the shipped model has learned from {learned(model):,}"
+    now = learned(model)
+    grown = "" if now == library["count"] else f" then; the shipped model has learned from {now:,}"
     return (
         "## In the benchmark\n\n"
         f"Split: **held-out chemical systems**, {library['asked']:,} binaries of {library['name']} ({library['count']:,} spectra{grown}), {settings['folds']} folds with a seed each,"

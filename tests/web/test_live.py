@@ -126,7 +126,7 @@ def test_a_gap_away_from_the_zero_is_noticed(live: Live, designer: Designer, pt3
 
 @pytest.mark.parametrize(("formula", "near"), [("AlN", 0.1), ("MgO", 0.1), ("CaO", 0.1), ("NaCl", 0.11)])
 def test_the_gap_of_an_insulator_is_read_off_its_drawn_curve(live: Live, designer: Designer, formula: str, near: float) -> None:
-    """To one level; the tail of a band as narrow as that of NaCl's chlorine reaches a little farther into the gap."""
+    """To one level; NaCl's zero comes out a little farther off."""
     target = designer.target(formula).standard
     answer = live.answer(Query(values=target.values.tolist()))
     assert answer.gap == pytest.approx(target.gap, abs=0.15) and abs(answer.zero) < near

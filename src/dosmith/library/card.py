@@ -110,7 +110,7 @@ Crystals: what the method's paper names; elements in A1, A2, A3, A4 and simple c
 A3B, AB3 the cubic and the hexagonal prototype of lowest CHGNet 0.3.0 energy; perovskites, half and full Heusler and P4/mmm crystals of formulas
 that chemistry lets one expect. Kept is what lies within 0.1 eV/atom of the hull in that potential, and a tenth of what lies within 0.5 (the first batch:
 a formation energy below 0.10 eV/atom). Volumes are those of lowest CHGNet energy (docs/volumes.md).
-Not all of the plan is computed yet, and what takes least computing came first: small cells, light elements, no spin.
+Not all of the plan is computed yet, and what was estimated to take least computing came first, so that magnetic crystals are few.
 
 Energy above the hull of this set's own `converged` entries, eV/atom: {counted("energy_above_hull")}.
 
