@@ -15,7 +15,7 @@ design: .venv/core            ## answer TARGET (formula, id or DOS file) and wri
 	$(BIN)/dosmith design "$(TARGET)" --out "$(OUT)"
 
 test: .venv/dev            ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: .venv/dev            ## style, types, import layers
 	$(BIN)/ruff check src tests benchmarks
