@@ -143,7 +143,8 @@ function inputs() {
   }
   pasting();
   dropping();
-  addEventListener("hashchange", () => { try { commit(fromLink(location.hash)); } catch (error) { tell(error.message); } });
+  // The event's own address: the board may have written its present state into the bar meanwhile.
+  addEventListener("hashchange", (event) => { try { commit(fromLink(new URL(event.newURL).hash)); } catch (error) { tell(error.message); } });
 }
 
 // A file with a DOS goes to the server, a saved board is read here.
