@@ -29,7 +29,7 @@ def test_the_papers_second_candidate_has_the_dos_of_the_target(open_set, key: st
     assert least < published[second]["similarity"] < 1.0
     assert (published[second]["formation_energy"] < -0.2) == (key == "Al3Zr")  # a strong compound; the other is none
     assert found["missing"] is None and len(found["ours"]) == 5
-    assert found["ours"][0]["formula"] == key  # in-sample
+    assert key in [each["formula"] for each in found["ours"]]  # in-sample, as the paper counts it
     assert all(each["id"] != found["target"] for each in found["retrieved"])
 
 

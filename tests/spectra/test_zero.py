@@ -46,6 +46,17 @@ def test_broadened_band_edges_are_found_within_the_broadening(block_dos: Blocks,
     assert found == pytest.approx(gap, abs=2.4 * sigma + 4 * STEP)
 
 
+@given(gap=st.floats(1.5, 6), shift=st.floats(0, 0.1), sigma=st.sampled_from([0.1, 0.15, 0.2]))
+def test_how_the_levels_lie_hardly_matters(block_dos: Blocks, gap: float, shift: float, sigma: float) -> None:
+    """Levels 0.1 eV apart, as on the drawing board."""
+    bands = [(-6.0, 0.0, 1.5), (gap, gap + 5, 1.0)]
+    fine, found = zero_of(block_dos(E, bands, sigma), gap / 2, sigma)
+    coarse = E[::5] + shift
+    zero, again = zero_of(block_dos(coarse, bands, sigma), gap / 2, sigma, energies=coarse)
+    assert zero == pytest.approx(fine, abs=0.02)
+    assert again == pytest.approx(found, abs=0.04)
+
+
 @given(gap=st.floats(0.5, 4), depth=st.floats(0.0, 0.25))
 def test_a_fermi_level_put_slightly_into_a_band_does_not_hide_the_gap(block_dos: Blocks, gap: float, depth: float) -> None:
     density = block_dos(E, [(-6, 0, 1.5), (gap, gap + 5, 1.0)])

@@ -62,7 +62,7 @@ def test_constraints_hold_in_both_lists(live: Live, pt3ni: list[float], data: st
         present = {symbol for symbol, _ in formulas.parse(row.formula)}
         assert set(required) <= present and not present & set(barred)
         assert count in (None, len(present))
-    if count not in (None, 2):
+    if count == 1:
         assert not answer.new
 
 
@@ -124,12 +124,12 @@ def test_a_gap_away_from_the_zero_is_noticed(live: Live, designer: Designer, pt3
     assert live.answer(Query(values=pt3ni)).gap == 0
 
 
-@pytest.mark.parametrize(("formula", "near"), [("AlN", 0.1), ("MgO", 0.1), ("CaO", 0.1), ("NaCl", 0.11)])
-def test_the_gap_of_an_insulator_is_read_off_its_drawn_curve(live: Live, designer: Designer, formula: str, near: float) -> None:
-    """To one level; NaCl's zero comes out a little farther off."""
+@pytest.mark.parametrize("formula", ["AlN", "MgO", "CaO", "NaCl"])
+def test_the_gap_of_an_insulator_is_read_off_its_drawn_curve(live: Live, designer: Designer, formula: str) -> None:
+    """To one level."""
     target = designer.target(formula).standard
     answer = live.answer(Query(values=target.values.tolist()))
-    assert answer.gap == pytest.approx(target.gap, abs=0.15) and abs(answer.zero) < near
+    assert answer.gap == pytest.approx(target.gap, abs=0.15) and abs(answer.zero) < 0.1
 
 
 @pytest.mark.parametrize(

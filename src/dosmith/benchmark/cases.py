@@ -157,9 +157,9 @@ def case(wanted: Case, library: Library, settings: Settings) -> dict[str, Any]:
 
 
 def _own(wanted: Case, library: Library, settings: Settings) -> list[dict[str, Any]]:
-    """Candidates of dosmith's own model, but for the target itself; none where it does not propose that many elements."""
+    """Candidates of dosmith's own model, but for the target itself; none where it does not propose such crystals."""
     model = ForwardSearch.open(OWN)
-    if wanted.n_elements not in model.sizes:
+    if wanted.n_elements not in model.sizes or wanted.crystal_system not in model.crystal_systems:
         return []
     designer = Designer(library, model, settings)
     target = designer.target(wanted.target, crystal_system=wanted.target_system)

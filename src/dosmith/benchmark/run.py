@@ -17,11 +17,12 @@ import numpy as np
 
 from dosmith.atomic import write_text
 from dosmith.benchmark.baselines import BASELINES
-from dosmith.benchmark.cases import PAPER
+from dosmith.benchmark.cases import OWN, PAPER
 from dosmith.benchmark.data import FloatArray, Spectra
 from dosmith.benchmark.jobs import FORWARD, NETWORKS, PLAIN, SHIPPED, Job, answer, jobs, survey_file
 from dosmith.benchmark.metrics import METRICS, ORACLE, Metric, calibration, mean_of, summarise
 from dosmith.errors import DosmithError
+from dosmith.forward.search import ForwardSearch
 from dosmith.library import ParquetLibrary
 from dosmith.model.checkpoint import Checkpoint
 from dosmith.model.splits import SPLITS
@@ -32,7 +33,7 @@ FORMAT = 1
 """Of `benchmark.json`."""
 
 _ANSWERING = (
-    *(f"benchmark/{name}" for name in ("baselines", "cases", "chemistry", "data", "forward", "jobs", "networks")),
+    *(f"benchmark/{name}" for name in ("baselines", "chemistry", "data", "forward", "jobs", "networks")),
     *(f"benchmark/{name}" for name in ("outcomes", "sensitivity")),
     *(f"model/{name}" for name in ("network", "paper", "splits", "training")),
     *(f"vectors/{name}" for name in ("compositions", "elements", "published")),
@@ -40,8 +41,11 @@ _ANSWERING = (
     *(f"forward/{name}" for name in ("model", "network", "slater_koster", "training")),
     *(f"crystals/{name}" for name in ("potential", "prototypes", "survey")),
     "spectra/standard",
+    "spectra/zero",
 )
 """Modules that answers come from: when one of them changes, answers that were kept no longer count."""
+_ANSWERING_SHIPPED = ("benchmark/cases",)
+"""Further ones of the answers that come from the shipped models."""
 
 PARTS, RESULTS = "parts", "benchmark.json"
 SAMPLE = 100
@@ -70,13 +74,14 @@ def run(
         MissingExtraError: something that the benchmark needs is not installed.
     """
     asked = jobs(settings, library, quick)
-    mark = fingerprint(library, settings)
+    marks = {shipped: fingerprint(library, settings, shipped) for shipped in (False, True)}
+    mark = {job: marks[job.kind == "case" or job.subject == SHIPPED] for job in asked}
     parts = folder / PARTS
     parts.mkdir(parents=True, exist_ok=True)
-    answers = {job: kept for job in asked if (kept := _kept(parts, job, mark)) is not None}
+    answers = {job: kept for job in asked if (kept := _kept(parts, job, mark[job])) is not None}
     for job, text in _answers([job for job in asked if job not in answers], library, settings):
         answers[job] = json.loads(text)
-        write_text(parts / f"{job.name}.json", json.dumps({"fingerprint": mark, "answer": answers[job]}))
+        write_text(parts / f"{job.name}.json", json.dumps({"fingerprint": mark[job], "answer": answers[job]}))
         if progress is not None:
             progress(job, len(answers), len(asked))
     results = collate({job: answers[job] for job in asked}, library, settings)
@@ -99,16 +104,16 @@ def as_text(results: Mapping[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def fingerprint(library: ParquetLibrary, settings: Settings) -> str:
-    """What the answers depend on: the data, the settings, the model, the code."""
-    model = Checkpoint.open(PAPER)
+def fingerprint(library: ParquetLibrary, settings: Settings, shipped: bool = False) -> str:
+    """What answers depend on: the data, the settings, the code; those that come from the shipped models also on these."""
     sections = {name: getattr(settings, name).model_dump() for name in ("spectra", "paper", "forward", "design", "benchmark")}
     del sections["benchmark"]["processes"]  # changes nothing but the time
     shards = sorted(shard["sha256"] for shard in library.manifest["shards"].values())
-    package = Path(__file__).parents[1]
-    code = [hashlib.sha256((package / f"{name}.py").read_bytes()).hexdigest() for name in _ANSWERING]
+    package, modules = Path(__file__).parents[1], _ANSWERING + (_ANSWERING_SHIPPED if shipped else ())
+    code = [hashlib.sha256((package / f"{name}.py").read_bytes()).hexdigest() for name in modules]
     survey = hashlib.sha256(survey_file().read_bytes()).hexdigest()
-    facts = [code, shards, sections, survey, model.spec["sha256"]]
+    models = [model.spec["sha256"] for model in (Checkpoint.open(PAPER), ForwardSearch.open(OWN))] if shipped else []
+    facts = [code, shards, sections, survey, models]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

@@ -154,6 +154,11 @@ class ForwardSearch:
         return found
 
     @cached_property
+    def crystal_systems(self) -> tuple[str, ...]:
+        """Of its candidates, by name."""
+        return tuple(sorted(set(self._systems.tolist())))
+
+    @cached_property
     def _systems(self) -> NDArray[np.str_]:
         return np.array([crystal.crystal_system for crystal in self.candidates.crystals], dtype=np.str_)
 
@@ -168,8 +173,8 @@ class ForwardSearch:
         Raises:
             ModelError: it has no candidates of that crystal system.
         """
-        if crystal_system is not None and crystal_system not in self._systems:
-            systems = ", ".join(sorted(set(self._systems.tolist())))
+        if crystal_system is not None and crystal_system not in self.crystal_systems:
+            systems = ", ".join(self.crystal_systems)
             raise ModelError(f"the model '{self.name}' has no {crystal_system} candidates; it has {systems} ones")
         permitted = np.zeros(formulas.HEAVIEST + 1, dtype=np.bool_)
         permitted[0] = True  # no element

@@ -24,7 +24,7 @@ EMPTY = 0.02
 """A level is empty when its density is below this share of the mean density within 7.5 eV of the Fermi level."""
 REACH = 0.3
 """The gap may begin this far from the stated Fermi level, eV."""
-TAIL = 0.95
+TAIL = 0.9
 """A band edge smeared by a Gaussian sigma seems to stand out this many sigma into the gap, at the density `EMPTY`.
 Calibrated on the gapped entries of the open DOS set, whose gaps are known from eigenvalues."""
 SMALLEST_GAP = 0.3
@@ -81,8 +81,8 @@ def _band_tops(
     below = np.where(lower.any(axis=1), count - 1 - np.argmax(lower[:, ::-1], axis=1), -1)
     above = np.where(upper.any(axis=1), np.argmax(upper, axis=1), count)
     gapped = (below >= 0) & ~filled[rows, start]  # a curve may end before the conduction band begins
-    valence = _crossing(energies, densities, threshold, rows, np.maximum(below, 0), 1)
-    conduction = _crossing(energies, densities, threshold, rows, np.minimum(above, count - 1), -1)
+    valence = _crossing(energies, densities, threshold, rows, broadening > 0, np.maximum(below, 0), 1)
+    conduction = _crossing(energies, densities, threshold, rows, broadening > 0, np.minimum(above, count - 1), -1)
     tail = TAIL * broadening
     gaps = np.where(gapped, conduction - valence + 2 * tail, 0.0)
     gaps[gaps < SMALLEST_GAP] = 0.0
@@ -94,11 +94,18 @@ def _crossing(
     densities: FloatArray,
     threshold: FloatArray,
     rows: NDArray[np.intp],
+    smeared: NDArray[np.bool_],
     level: NDArray[np.intp],
     towards: int,
 ) -> FloatArray:
-    """Where each curve falls through its threshold between a filled level and the empty neighbour, eV, shape (B,)."""
+    """Where each curve falls through its threshold between a filled level and the empty neighbour, eV, shape (B,).
+
+    A smeared edge falls about exponentially; taken so, its place hardly depends on how the levels lie.
+    """
     neighbour = np.clip(level + towards, 0, len(energies) - 1)
     high, low = densities[rows, level], densities[rows, neighbour]
-    share = np.clip((high - threshold) / np.where(high > low, high - low, np.inf), 0.0, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of curves without a gap, or without anything
+        even = (high - threshold) / (high - low)
+        share = np.where(smeared & (low > 0), np.log(high / threshold) / np.log(high / low), even)
+    share = np.clip(np.where(high > low, share, 0.0), 0.0, 1.0)
     return np.asarray(energies[level] + share * (energies[neighbour] - energies[level]))
