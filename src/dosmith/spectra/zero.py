@@ -104,7 +104,7 @@ def _crossing(
     """
     neighbour = np.clip(level + towards, 0, len(energies) - 1)
     high, low = densities[rows, level], densities[rows, neighbour]
-    with np.errstate(divide="ignore", invalid="ignore"):  # of curves without a gap, or without anything
+    with np.errstate(all="ignore"):  # of curves without a gap, or without anything
         even = (high - threshold) / (high - low)
         share = np.where(smeared & (low > 0), np.log(high / threshold) / np.log(high / low), even)
     share = np.clip(np.where(high > low, share, 0.0), 0.0, 1.0)
