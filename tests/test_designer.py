@@ -60,6 +60,14 @@ def test_a_unary_target_gets_binaries_like_it(designer):
     assert any("Pd itself cannot be a candidate" in caveat for caveat in answer.caveats)
 
 
+def test_ternaries_are_proposed_like_binaries(open_set):
+    answer = Designer(open_set, "dosmith", dosmith.Settings()).design("BaTiO3", top=30, n_elements=3)
+    assert all(len(candidate.composition) == 3 for candidate in answer.candidates)
+    assert answer.candidates[0].formula == "BaTiO3"
+    predicted = [candidate for candidate in answer.candidates if not candidate.known_dos]
+    assert predicted and all(0 < candidate.probability < 1 for candidate in predicted)
+
+
 def test_a_file_of_another_code_finds_its_material_among_the_known(designer):
     # VASP, wurtzite, another functional: the nearest known DOS is CP2K's zincblende AlN.
     answer = designer.design(FIXTURE)

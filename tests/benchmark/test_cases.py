@@ -29,7 +29,8 @@ def test_the_papers_second_candidate_has_the_dos_of_the_target(open_set, key: st
     assert least < published[second]["similarity"] < 1.0
     assert (published[second]["formation_energy"] < -0.2) == (key == "Al3Zr")  # a strong compound; the other is none
     assert found["missing"] is None and len(found["ours"]) == 5
-    assert key in [each["formula"] for each in found["ours"]]  # in-sample, as the paper counts it
+    ours = [each["formula"] for each in found["ours"]]  # in-sample
+    assert ours[0] == key if key == "Al3Zr" else key in ours[:2]  # the network takes Sn3Sb, of nearly the same DOS, for Sn3Bi
     assert all(each["id"] != found["target"] for each in found["retrieved"])
 
 

@@ -38,7 +38,7 @@ _ANSWERING = (
     *(f"model/{name}" for name in ("network", "paper", "splits", "training")),
     *(f"vectors/{name}" for name in ("compositions", "elements", "published")),
     *(f"forward/{name}" for name in ("batches", "calibration", "candidates", "elements", "features", "from_library", "lattice")),
-    *(f"forward/{name}" for name in ("model", "network", "slater_koster", "training")),
+    *(f"forward/{name}" for name in ("model", "network", "search", "slater_koster", "training")),
     *(f"crystals/{name}" for name in ("potential", "prototypes", "survey")),
     "spectra/standard",
     "spectra/zero",
