@@ -69,7 +69,8 @@ def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iter
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" and "422" not in line.text else None)
     page.on("request", lambda asked: None if asked.url.startswith((address, "blob:", "data:")) else complaints.append(asked.url))
     page.goto(address)
-    expect(rows(page, "known").first).to_have_attribute("data-id", "Pt3Ni-L1_2", timeout=20_000)
+    expect(rows(page, "known").first).to_have_attribute("data-id", "Pt3Ni-L1_2")
+    settled(page)
     yield page
     context.close()
     assert complaints == []
@@ -106,18 +107,20 @@ def answered(page: Page) -> int:
     return int(page.evaluate("document.documentElement.dataset.answered"))
 
 
-def settled(page: Page, before: int) -> None:
-    """Wait until the answer to the last change is on the page."""
-    page.wait_for_timeout(100)
-    expect(page.locator("html")).not_to_have_attribute("data-answered", str(before))
-    page.wait_for_timeout(300)
+def settled(page: Page) -> None:
+    """Wait until the answers to the last change are on the page, and nothing moves any more."""
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    page.evaluate(
+        """() => Promise.allSettled(document.getAnimations()
+             .filter((each) => each.effect.getTiming().iterations < Infinity).map((each) => each.finished))"""
+    )
 
 
 def test_a_drawn_peak_changes_the_ranking(page: Page) -> None:
     first, before = (ids(page, "known"), ids(page, "new")), answered(page)
     page.get_by_role("button", name="Peak").click()
     drag(page, (0.85, 0.9), (0.86, 0.1))
-    settled(page, before)
+    settled(page)
     now = state(page)
     assert now["name"] == "Pt3Ni *"
     assert sum(now["values"]) * 0.1 == pytest.approx(1, abs=1e-6)
@@ -125,7 +128,7 @@ def test_a_drawn_peak_changes_the_ranking(page: Page) -> None:
     assert (ids(page, "known"), ids(page, "new")) != first
     assert answered(page) > before + 1  # it was answered on the way, too
     page.keyboard.press("Control+z")
-    expect(rows(page, "known").first).to_have_attribute("data-id", "Pt3Ni-L1_2")
+    settled(page)
     assert (ids(page, "known"), ids(page, "new")) == first
     page.keyboard.press("Control+Shift+z")
     expect(page.locator("#target")).to_contain_text("edited")
@@ -146,7 +149,7 @@ def test_every_tool_leaves_a_sound_curve(page: Page) -> None:
         before = state(page)
         page.get_by_role("button", name=tool, exact=True).click()
         drag(page, start, stop)
-        page.wait_for_timeout(250)
+        settled(page)
         now = state(page)
         assert now[what] != before[what], tool
         assert sum(now["values"]) * 0.1 == pytest.approx(1, abs=1e-6) and min(now["values"]) >= 0
@@ -186,13 +189,12 @@ def test_the_curve_functions_keep_their_promises(page: Page) -> None:
 
 @pytest.mark.parametrize("page", ["wide", "narrow"], indirect=True)
 def test_forbidding_platinum(page: Page) -> None:
-    before = answered(page)
     platinum = page.locator('.element[data-symbol="Pt"]')
     platinum.click()
     expect(platinum).to_have_attribute("data-what", "require")
     platinum.click()
     expect(platinum).to_have_attribute("data-what", "forbid")
-    settled(page, before)
+    settled(page)
     found = ids(page, "known") + ids(page, "new")
     assert found and not [each for each in found if "Pt" in each]
     width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
@@ -222,7 +224,7 @@ def test_keys_alone_are_enough(page: Page) -> None:
 def test_a_crystal_opens_and_leaves_as_a_file(page: Page, tmp_path: Path) -> None:
     identifier = ids(page, "new")[0]
     rows(page, "new").first.click()
-    expect(page.locator("#crystal[data-drawn]")).to_be_visible(timeout=20_000)
+    expect(page.locator("#crystal[data-drawn]")).to_be_visible()
     assert page.locator("#crystal canvas").count() == 1
     with page.expect_download() as found:
         page.get_by_role("link", name="CIF").click()
@@ -305,11 +307,13 @@ def test_a_board_is_shared_by_link_and_file(page: Page, browser: Browser, tmp_pa
     drag(page, (0.2, 0.5), (0.7, 0.5))
     page.locator('.element[data-symbol="Rh"]').click()
     page.locator("#ratio").select_option("3:1")
-    page.wait_for_timeout(400)
+    settled(page)
     mine, shown = state(page), (ids(page, "known"), ids(page, "new"))
+    page.get_by_role("button", name="Share").click()
     other = browser.new_page()
     other.goto(page.url)
-    expect(rows(other, "new").first).to_be_visible(timeout=20_000)
+    expect(rows(other, "new").first).to_be_visible()
+    settled(other)
     theirs = state(other)
     assert theirs["values"] == pytest.approx(mine["values"], abs=1e-5)
     assert {k: theirs[k] for k in ("window", "ratio", "elements", "name")} == {
@@ -344,8 +348,9 @@ def test_pictures_can_be_clicked(page: Page) -> None:
     expect(page.locator("#around .place").nth(20)).to_be_attached()
     page.locator("#map").scroll_into_view_if_needed()
     gold = page.locator('#map .spot:has-text("Au")')
-    expect(gold).to_be_visible(timeout=20_000)
+    expect(gold).to_be_visible()
     gold.click()
     expect(page.locator('.element[data-symbol="Au"]')).to_have_attribute("data-what", "require")
+    settled(page)
     page.locator("#around .place.known circle:not(.touch)").nth(3).click(force=True)
     expect(page.locator("#card")).to_be_visible()

@@ -42,6 +42,9 @@ export function price(value) {
   return value >= 9.95 ? `$${Math.round(value)}` : `$${value.toFixed(value < 0.1 ? 2 : 1)}`;
 }
 
+// Whether these are about to change; readers of the screen wait until they have.
+export const busy = (yes, ...ids) => ids.forEach((id) => $(id).setAttribute("aria-busy", String(yes)));
+
 export function save(content, name, type) {
   const url = URL.createObjectURL(new Blob([content], { type }));
   make("a", { href: url, download: name }).click();

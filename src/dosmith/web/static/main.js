@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import * as card from "./card.js";
 import { area } from "./curves.js";
-import { $, formula, make, number, save, tell } from "./dom.js";
+import { $, busy, formula, make, number, save, tell } from "./dom.js";
 import * as editor from "./editor.js";
 import * as elements from "./elements.js";
 import * as jobs from "./jobs.js";
@@ -26,7 +26,7 @@ async function start() {
   jobs.setUp(card.open);
   card.setUp();
   lists.onOpen(card.open);
-  on("change", () => { dirty = true; caption(); if (!asking) ask(); });
+  on("change", () => { dirty = true; busy(true, "new", "known"); caption(); if (!asking) ask(); });
   on("commit", controls);
   on("say", (text) => { $("spoken").textContent = text; });
   inputs();
@@ -45,21 +45,23 @@ async function start() {
 // Ask, show, and ask again if the curve has changed meanwhile: one question is under way at a time, and the newest wins.
 async function ask() {
   asking = true;
-  while (dirty) {
-    dirty = false;
-    const changed = state.changedAt;
-    try {
-      const answer = await api.answer(query());
-      show(answer);
-      await new Promise((painted) => requestAnimationFrame(painted));
-      performance.measure("answer", { start: changed, end: performance.now() });
-      clocked(answer);
-    } catch (error) {
-      if (!(error instanceof api.Refused)) throw error;
-      tell(error.message);
-    }
+  try { while (dirty) await round(); } finally { asking = false; }
+  busy(false, "new", "known");
+}
+
+async function round() {
+  dirty = false;
+  const changed = state.changedAt;
+  try {
+    const answer = await api.answer(query());
+    show(answer);
+    await new Promise((painted) => requestAnimationFrame(painted));
+    performance.measure("answer", { start: changed, end: performance.now() });
+    clocked(answer);
+  } catch (error) {
+    if (!(error instanceof api.Refused)) throw error;
+    tell(error.message);
   }
-  asking = false;
 }
 
 function show(answer) {

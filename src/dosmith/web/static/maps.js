@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import * as card from "./card.js";
-import { $, draw, make, number } from "./dom.js";
+import { $, busy, draw, make, number } from "./dom.js";
 import * as elements from "./elements.js";
 import { hover } from "./lists.js";
 import { on, query, state } from "./state.js";
@@ -15,7 +15,7 @@ const spots = new Map();
 let timer, asked = 0, visible = false;
 
 export function setUp() {
-  on("change", () => { clearTimeout(timer); timer = setTimeout(around, WAIT); });
+  on("change", () => { busy(true, "around"); clearTimeout(timer); timer = setTimeout(around, WAIT); });
   const rings = RINGS.map((similarity) => draw("g", { class: "ring" }, draw("circle"), draw("text", {}, document.createTextNode(String(similarity)))));
   $("around").append(...rings, draw("path", { class: "centre", d: "M-3 0H3M0-3V3" }), draw("g", { id: "places" }));
   seen($("map"), elementMap);
@@ -29,11 +29,13 @@ function seen(element, act) {
 }
 
 async function around() {
-  const mine = ++asked;
+  const mine = ++asked, changed = state.changedAt;
   let found;
-  try { found = (await api.neighbourhood(query())).places; } catch { return; } // the lists have told why
-  found.sort((one, other) => other.similarity - one.similarity);
+  try { found = (await api.neighbourhood(query())).places; } catch { /* the lists have told why */ }
   if (mine !== asked) return;
+  if (changed === state.changedAt) busy(false, "around");
+  if (!found) return;
+  found.sort((one, other) => other.similarity - one.similarity);
   const kept = new Set(found.map(({ kind, id }) => `${kind} ${id}`));
   for (const [key, spot] of places) if (!kept.has(key)) { spot.remove(); places.delete(key); }
   const scale = REACH / Math.sqrt(Math.max(...found.map(far), 0.02));
