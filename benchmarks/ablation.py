@@ -161,7 +161,7 @@ def page(found: dict[str, list[list[float]]], splits: Sequence[Split]) -> str:
     lines = []
     for name, numbers in found.items():
         cells = [f"{mean:.3f} ({low:.3f}-{high:.3f})" for mean, low, high in numbers]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        lines.append(f"| {name.replace('|', chr(92) + '|')} | {' | '.join(cells)} |")
     count = sum(len(split.test) for split in splits)
     return f"""# What each part of the forward model is worth
 
