@@ -6,11 +6,13 @@ import itertools
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.crystals.survey import Surveyed, read_survey
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.spectra.standard import Recipe, standardise_library
@@ -157,3 +159,8 @@ class Spectra:
 def unit(vectors: FloatArray) -> FloatArray:
     """Vectors scaled to length 1, shape as given."""
     return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
+
+
+def surveyed_pairs(survey: str | Path) -> list[Surveyed]:
+    """Of a survey the crystals of two elements: no other can be asked for."""
+    return [crystal for crystal in read_survey(survey) if len(crystal.elements) == 2]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.benchmark.baselines import Predictor, best_over_links, known_links, similarities
-from dosmith.benchmark.data import FloatArray, IntArray, Spectra, unit
+from dosmith.benchmark.data import FloatArray, IntArray, Spectra, surveyed_pairs, unit
 from dosmith.crystals.potential import Potential
-from dosmith.crystals.survey import Surveyed, read_survey
+from dosmith.crystals.survey import Surveyed
 from dosmith.forward.candidates import Candidates, expect, likely, look
 from dosmith.forward.from_library import look as look_at_library
 from dosmith.forward.model import Atoms, ForwardModel, train
@@ -75,4 +75,4 @@ def by_expected_spectra(
 @lru_cache(maxsize=1)
 def _looked(survey: str, density: float, symbols: tuple[str, ...]) -> list[tuple[Surveyed, Atoms]]:
     """Minutes of work, the same for every fold."""
-    return look(likely(read_survey(survey), symbols), density, Potential())
+    return look(likely(surveyed_pairs(survey), symbols), density, Potential())

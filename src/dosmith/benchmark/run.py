@@ -18,7 +18,7 @@ import numpy as np
 from dosmith.atomic import write_text
 from dosmith.benchmark.baselines import BASELINES
 from dosmith.benchmark.cases import OWN, PAPER
-from dosmith.benchmark.data import FloatArray, Spectra
+from dosmith.benchmark.data import FloatArray, Spectra, surveyed_pairs
 from dosmith.benchmark.jobs import FORWARD, NETWORKS, PLAIN, SHIPPED, Job, answer, jobs, survey_file
 from dosmith.benchmark.metrics import METRICS, ORACLE, Metric, calibration, mean_of, summarise
 from dosmith.errors import DosmithError
@@ -111,7 +111,7 @@ def fingerprint(library: ParquetLibrary, settings: Settings, shipped: bool = Fal
     shards = sorted(shard["sha256"] for shard in library.manifest["shards"].values())
     package, modules = Path(__file__).parents[1], _ANSWERING + (_ANSWERING_SHIPPED if shipped else ())
     code = [hashlib.sha256((package / f"{name}.py").read_bytes()).hexdigest() for name in modules]
-    survey = hashlib.sha256(survey_file().read_bytes()).hexdigest()
+    survey = hashlib.sha256(repr(surveyed_pairs(survey_file())).encode()).hexdigest()
     models = [model.spec["sha256"] for model in (Checkpoint.open(PAPER), ForwardSearch.open(OWN))] if shipped else []
     facts = [code, shards, sections, survey, models]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
