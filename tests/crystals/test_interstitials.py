@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pymatgen.core.structure import Structure
 
 from dosmith.crystals.interstitials import interstitial_sites, with_atom
@@ -46,6 +48,23 @@ def test_a_shift_and_a_rotation_change_nothing() -> None:
     moved = Structure(moved.lattice.matrix @ np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]]), moved.species, moved.frac_coords)
     expected = [(site.name, site.multiplicity, round(site.distance, 4)) for site in interstitial_sites(crystal)]
     assert [(site.name, site.multiplicity, round(site.distance, 4)) for site in interstitial_sites(moved)] == expected
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_noise_does_not_change_which_of_equivalent_sites_stands_for_them(seed: int) -> None:
+    crystal = cell("L1_2", "Mo", "Co")
+    noisy = crystal.copy()
+    noisy.perturb(1e-5)
+    generator = np.random.default_rng(seed)
+    noisy.scale_lattice(crystal.volume * generator.uniform(0.999, 1.001))
+    order = generator.permutation(len(noisy)).tolist()
+    noisy = Structure.from_sites([noisy[place] for place in order])
+
+    def named(structure: Structure) -> set[tuple[str, tuple[float, ...]]]:
+        return {(site.name, tuple(np.round(site.frac_coords, 2) % 1.0)) for site in interstitial_sites(structure)}
+
+    assert named(noisy) == named(crystal)
 
 
 @pytest.mark.parametrize("repeats", [1, 2])

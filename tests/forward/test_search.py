@@ -68,10 +68,10 @@ def test_constraints_hold(search, target) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"n_elements": 3}, ConstraintError, "2 elements, not 3"),
+        ({"n_elements": 4}, ConstraintError, "2 or 3 elements, not 4"),
         ({"require": "W"}, ConstraintError, "does not know the required W"),
         ({"elements": "Pt"}, ConstraintError, "allow more"),
-        ({"crystal_system": "tetragonal"}, ModelError, "cubic"),
+        ({"crystal_system": "trigonal"}, ModelError, "cubic"),
     ],
 )
 def test_the_impossible_is_told_in_a_line(designer, alloys, options, error, words) -> None:

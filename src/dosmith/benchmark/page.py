@@ -123,7 +123,7 @@ The five known materials nearest to the *mean* spectrum, the same five whatever 
 1. Look at `dosmith similar` beside every design. If a known material has a similarity above 0.95, it is the better answer.
 2. Read the probability of a candidate: it is that of a cosine above 0.9, and was checked on new chemistry. Compute the DOS before you believe in it (`dosmith compute`).
 3. A curve with another energy zero, a narrower window or much noise is another curve: see the [sensitivity](README.md#sensitivity).
-4. Candidates are binaries AB, A2B and A3B in simple crystals, perovskites ABX3 and Heusler alloys. The energies are those of a potential, spectra are mostly without spin.
+4. Candidates are binaries AB, A2B and A3B in simple crystals, perovskites ABX3, Heusler alloys and tetragonal alloys A2BC. The energies are those of a potential, spectra are mostly without spin.
 """
 
 

@@ -38,7 +38,7 @@ class Site:
     Attributes:
         kind: octahedral or tetrahedral.
         environment: the atoms around it: `Mo4Co2`.
-        frac_coords: in the crystal it was found in, shape (3,).
+        frac_coords: in the crystal it was found in, the first of the equivalent ones in order, shape (3,).
         multiplicity: equivalent sites in that crystal's cell.
         distance: to the nearest atom, Angstrom.
     """
@@ -74,7 +74,7 @@ def interstitial_sites(structure: Structure) -> list[Site]:
         found = _polyhedron(structure, place)
         if found is not None:
             kind, environment, distance = found
-            sites.append(Site(kind, environment, place, len(orbit), distance))
+            sites.append(Site(kind, environment, _first(orbit), len(orbit), distance))
     return sorted(sites, key=lambda site: (site.kind, -round(site.distance, 3), site.environment))
 
 
@@ -115,6 +115,12 @@ def _orbit(structure: Structure, place: FloatArray, operations: Sequence[SymmOp]
         if not _near(structure, orbit, image):
             orbit = np.concatenate([orbit, image[None, :]])
     return orbit
+
+
+def _first(orbit: FloatArray) -> FloatArray:
+    """The same of equivalent places every time, whichever was found first: results that are kept go by it."""
+    rounded = np.round(orbit, 3) % 1.0
+    return np.asarray(orbit[np.lexsort(rounded.T[::-1])[0]])
 
 
 def _polyhedron(structure: Structure, place: FloatArray) -> tuple[str, str, float] | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith import formulas
 from dosmith.errors import NotFoundError
 from dosmith.formulas import Composition
 
@@ -206,3 +207,8 @@ def prototype(name: str) -> Prototype:
     if key is None:
         raise NotFoundError(f"'{name}' is not a prototype dosmith knows; they are {', '.join(PROTOTYPES)}")
     return PROTOTYPES[key]
+
+
+def crystal_id(composition: Composition, prototype: str) -> str:
+    """What a crystal is called, also in files and addresses: `Pt3Ni-L1_2`, `Pt2RhNi-P4mmm-AB2C`."""
+    return f"{formulas.write(composition)}-{prototype.replace(' ', '-').replace('/', '')}"

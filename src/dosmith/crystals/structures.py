@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dosmith import formulas
 from dosmith.atomic import write_text
 from dosmith.crystals.potential import ELEMENTAL, Potential, Relaxed
-from dosmith.crystals.prototypes import PROTOTYPES, prototype
+from dosmith.crystals.prototypes import PROTOTYPES, crystal_id, prototype
 from dosmith.crystals.relaxation import relax
 from dosmith.crystals.survey import SKIPPED, Surveyed, SurveyIndex
 from dosmith.errors import DosmithError, NotFoundError
@@ -223,8 +223,9 @@ def _known(composition: Composition, library: Library, survey: SurveyIndex) -> I
 
 
 def _of_survey(each: Surveyed) -> Crystal:
-    name = f"{formulas.write(each.composition)}-{each.prototype}"
-    return Crystal(name, each.structure, each.prototype, "survey", each.energy, each.formation_energy)
+    return Crystal(
+        crystal_id(each.composition, each.prototype), each.structure, each.prototype, "survey", each.energy, each.formation_energy
+    )
 
 
 def _of_prototype(name: str, composition: Composition, potential: Potential, progress: Progress | None) -> list[Crystal]:
@@ -237,7 +238,7 @@ def _of_prototype(name: str, composition: Composition, potential: Potential, pro
     with suppress(NotFoundError):
         relaxed = potential.best(chosen, assignments)
         if potential.could_be(relaxed):
-            label = f"{formulas.write(composition)}-{name}"
+            label = crystal_id(composition, name)
             return [Crystal(label, relaxed.structure, name, "prototype", relaxed.energy, potential.formation_energy(relaxed))]
     return []
 
@@ -283,7 +284,7 @@ def _of_aflow(
                     best = relaxed
         if best is not None and not any(matcher.fit(best.structure, other) for other in found):
             found.append(best.structure)
-            identifier = f"{formulas.write(composition)}-{label}"
+            identifier = crystal_id(composition, label)
             energy = potential.formation_energy(best)
             crystals.append(Crystal(identifier, best.structure, label, "AFLOW", best.energy, energy))
     return crystals

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.atomic import replacing
 from dosmith.crystals.molecules import MOMENTS
-from dosmith.crystals.prototypes import PROTOTYPES
+from dosmith.crystals.prototypes import PROTOTYPES, crystal_id
 from dosmith.dft.engine import is_magnetic
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.library.stability import MOLECULE
@@ -69,7 +69,7 @@ class Entry:
     @property
     def id(self) -> str:
         """Formula and prototype: `Pt3Ni-L1_2`."""
-        return f"{formulas.write(self.composition)}-{self.prototype.replace(' ', '-').replace('/', '')}"
+        return crystal_id(self.composition, self.prototype)
 
     @property
     def crystal_system(self) -> str | None:

@@ -154,7 +154,7 @@ def with_computed(
 
 
 def _label(each: Hydrogen, repeats: int) -> str:
-    place = "-".join(f"{x:.3f}" for x in each.site.frac_coords)
+    place = "-".join(f"{x:.3f}" for x in np.round(each.site.frac_coords, 3) % 1.0)
     return f"{each.site.kind}-{each.site.environment}-{place}-{repeats}"
 
 

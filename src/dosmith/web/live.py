@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.crystals.hull import Hull
+from dosmith.crystals.prototypes import crystal_id
 from dosmith.designer import Designer
 from dosmith.element_facts import prices_of
 from dosmith.errors import ConstraintError, ModelError, SpectrumError
@@ -240,7 +241,7 @@ class Live:
         formula = formulas.write(composition)
         return Row(
             kind="new",
-            id=f"{formula}-{crystal.prototype}",
+            id=crystal_id(composition, crystal.prototype),
             formula=formula,
             similarity=float(scores[place]),
             probability=None if probabilities is None else float(probabilities[place]),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dosmith import formulas
-from dosmith.crystals.prototypes import PROTOTYPES
+from dosmith.crystals.prototypes import PROTOTYPES, crystal_id
 from dosmith.designer import Designer
 from dosmith.element_facts import prices_of
 from dosmith.errors import NotFoundError
@@ -47,7 +47,7 @@ class Materials:
         if not isinstance(search, ForwardSearch):
             return {}
         pairs = zip(search.compositions, search.candidates.crystals, strict=True)
-        return {f"{formulas.write(composition)}-{crystal.prototype}": i for i, (composition, crystal) in enumerate(pairs)}
+        return {crystal_id(composition, crystal.prototype): i for i, (composition, crystal) in enumerate(pairs)}
 
     @cached_property
     def _by_composition(self) -> dict[Composition, list[str]]:
