@@ -74,3 +74,16 @@ def test_a_target_is_not_judged_by_its_own_system(blurred) -> None:
     expected, vectors = blurred
     found = calibrate(expected, vectors, ["A-B"] * len(vectors), RECIPE)
     assert (found.intercept, found.slope, found.certainty) == (0.0, 0.0, 0.0)
+
+
+def test_each_kind_of_crystal_has_an_accuracy_of_its_own(blurred) -> None:
+    expected, vectors = blurred
+    count = len(vectors)
+    kinds = ["B2"] * (count // 4) + ["L1_2"] * (count - count // 4)
+    mixed = np.concatenate([_unit(vectors[: count // 4]), expected[count // 4 :]])  # B2 is predicted without an error
+    found = calibrate(mixed, vectors, systems(count), RECIPE, kinds)
+    assert found.kinds["B2"] == [count // 4, pytest.approx(1), 1.0]
+    number, cosine, above = found.kinds["L1_2"]
+    assert number == count - count // 4 and cosine < 1
+    assert found.cosine == pytest.approx((count // 4 + number * cosine) / count)
+    assert found.above == pytest.approx((count // 4 + number * above) / count)

@@ -65,6 +65,8 @@ def test_saved_and_opened_it_predicts_the_same(trained, alloys) -> None:
     assert opened.calibration == model.calibration and opened.symbols == model.symbols
     card = (folder / "card.md").read_text()
     assert f"{model.calibration.cosine:.3f}" in card and "held-out chemical systems" in card.lower()
+    kinds = model.calibration.kinds
+    assert sum(count for count, _, _ in kinds.values()) == model.calibration.count and len(kinds) > 3
 
 
 def test_neither_order_nor_company_changes_a_prediction(trained, alloys) -> None:

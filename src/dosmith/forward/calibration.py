@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class Calibration:
         certainty: of the logit, by length of the expected spectrum.
         width: half-width of a band over density and floor.
         floor: 1/eV.
+        kinds: of each kind of crystal the number, the mean cosine and the share above `MATCH`.
     """
 
     count: int
@@ -46,6 +47,7 @@ class Calibration:
     certainty: float
     width: float
     floor: float
+    kinds: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def half_widths(self, vectors: FloatArray) -> FloatArray:
         """Of the bands around predicted standard vectors, 1/eV, shape as given."""
@@ -66,7 +68,9 @@ class Calibration:
         return asdict(self)
 
 
-def calibrate(expected: FloatArray, vectors: FloatArray, systems: Sequence[str], recipe: Recipe) -> Calibration:
+def calibrate(
+    expected: FloatArray, vectors: FloatArray, systems: Sequence[str], recipe: Recipe, kinds: Sequence[str] = ()
+) -> Calibration:
     """Learn it.
 
     Args:
@@ -74,6 +78,7 @@ def calibrate(expected: FloatArray, vectors: FloatArray, systems: Sequence[str],
         vectors: the computed ones, 1/eV, shape (M, levels).
         systems: chemical system of each; a target is never matched with its own.
         recipe: of the vectors.
+        kinds: of crystal, of each; none when they do not matter.
     """
     true = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     lengths = np.linalg.norm(expected, axis=1)
@@ -104,7 +109,12 @@ def calibrate(expected: FloatArray, vectors: FloatArray, systems: Sequence[str],
         certainty,
         width,
         floor,
+        {kind: _accuracy(cosines[np.array(kinds) == kind]) for kind in sorted(set(kinds))},
     )
+
+
+def _accuracy(cosines: FloatArray) -> list[float]:
+    return [len(cosines), float(cosines.mean()), float((cosines > MATCH).mean())]
 
 
 def _logistic(factors: FloatArray, happened: FloatArray) -> tuple[float, ...]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dosmith.forward.calibration import BAND, MATCH
 from dosmith.spectra.zero import WORDS
+
+_FEWEST = 20
+"""Crystals of a kind from which its accuracy is told."""
 
 
 def text(spec: Mapping[str, Any]) -> str:
@@ -45,7 +48,7 @@ is the mean of all members.
 | share with a cosine above {MATCH:g} | {found["above"]:.3f} |
 | R^2 of spectra of length 1, against the mean spectrum | {found["determination"]:.3f} |
 | half-width of the {BAND:.0%} band | {found["width"]:.2f} x (density + {found["floor"]:.4f} 1/eV) |
-
+{_by_kind(found.get("kinds", {}))}
 ## How it was trained
 
 `dosmith train --model dosmith`.
@@ -59,4 +62,18 @@ is the mean of all members.
 - It knows {len(spec["elements"])} elements: {" ".join(spec["elements"])}. There are no f orbitals.
 - It predicts what its training set holds: PBE, without spin but for Cr, Mn, Fe, Co and Ni, in simple crystals at the volume of the potential.
 - Gaps are those of the training set, and a broadening of {settings["broadening"]:g} eV hides small ones.
+"""
+
+
+def _by_kind(kinds: Mapping[str, Sequence[float]]) -> str:
+    listed = sorted((-found[0], name) for name, found in kinds.items() if found[0] >= _FEWEST)
+    if len(kinds) < 2 or not listed:
+        return ""
+    lines = "\n".join(f"| {name} | {kinds[name][0]:,} | {kinds[name][1]:.3f} | {kinds[name][2]:.2f} |" for _, name in listed)
+    return f"""
+By crystal, where {_FEWEST} or more are known:
+
+| crystal | number | mean cosine | share above {MATCH:g} |
+|---|---|---|---|
+{lines}
 """

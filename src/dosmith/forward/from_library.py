@@ -82,6 +82,7 @@ def train_forward(
             settings.forward,
             progress,
             unfinished,
+            [library.prototypes[rows[place]] or "other" for place in chosen],
         )
         candidates = None if survey is None else _expected(model, crystals_of_survey, progress)
     finally:

@@ -212,6 +212,7 @@ def train(
     settings: ForwardSettings,
     progress: Progress | None = None,
     keeper: Keeper | None = None,
+    kinds: Sequence[str] = (),
 ) -> ForwardModel:
     """Train the ensemble.
 
@@ -223,6 +224,7 @@ def train(
         settings: how.
         progress: told of each epoch.
         keeper: of members, so that a training that was stopped goes on; none when None.
+        kinds: of crystal, of each, so that the accuracy of each kind is known.
 
     Raises:
         ModelError: there are too few chemical systems.
@@ -245,7 +247,7 @@ def train(
         unseen[split.test] = member.predict([crystals[row] for row in split.test], symbols, recipe, settings)
         members.append(member)
     systems = [formulas.chemical_system(composition) for composition in compositions]
-    return ForwardModel(tuple(members), symbols, recipe, settings, calibrate(unseen, vectors, systems, recipe))
+    return ForwardModel(tuple(members), symbols, recipe, settings, calibrate(unseen, vectors, systems, recipe, kinds))
 
 
 def _numbered(progress: Progress | None, number: int, members: int) -> Progress | None:
