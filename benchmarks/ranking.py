@@ -40,7 +40,7 @@ KEPT = Path(__file__).parents[1] / "build" / "ranking"
 SHOWN = ("top_5", "top_50", "mrr", "design_09", "screen_closed", "screen_09")
 FloatArray = NDArray[np.float32]
 
-STEPS, BATCH, REAL = 5000, 256, 0.1
+STEPS, BATCH, REAL = 3000, 256, 0.1
 """Of the networks; the last is the share of real spectra in a batch."""
 WIDTH, JOINT = 512, 64
 SHRUNK = 0.1

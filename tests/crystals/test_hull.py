@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dosmith import formulas
@@ -51,6 +52,16 @@ class TestHeight:
         assert hull.height(AB, -0.6).above_hull == pytest.approx(0.0)
         assert hull.height(AB, -0.6).rivals == {"NiAl": 1.0}
         assert hull.height(AB, 0.1).above_hull == pytest.approx(0.7)
+
+    def test_is_the_same_when_only_the_height_is_asked_for(self) -> None:
+        """Against pymatgen's diagrams, for pairs and ternaries of the survey."""
+        survey = shipped_survey()
+        hull = potential_hull(survey)
+        chosen = [each for composition, each in survey.crystals.items() if len(composition) in (2, 3)]
+        for place in np.random.default_rng(0).choice(len(chosen), 150, replace=False):
+            crystal = chosen[place][-1]
+            expected = hull.height(crystal.composition, crystal.formation_energy).above_hull
+            assert hull.above(crystal.composition, crystal.formation_energy) == pytest.approx(expected, abs=1e-6)
 
     def test_counts_the_share_of_each_rival(self) -> None:
         # AlNi3 is half AlNi and half Ni by atoms: -0.3 eV/atom

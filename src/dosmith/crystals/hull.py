@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.crystals.survey import SurveyIndex
@@ -65,6 +69,33 @@ class Hull:
         rivals = {formulas.write(formulas.reduce(_counts(entry.composition))): share for entry, share in parts.items()}
         return Height(formation_energy - hull, rivals)
 
+    def above(self, composition: Composition, formation_energy: float) -> float:
+        """`above_hull` of `height` for few elements, sooner: the lowest of all mixtures of as many crystals.
+
+        Args:
+            composition: reduced.
+            formation_energy: eV/atom, at the level of the hull.
+        """
+        symbols = [symbol for symbol, _ in composition]
+        known: list[Composition] = [((symbol, 1),) for symbol in symbols]
+        energies = [0.0] * len(symbols)
+        for size in range(2, len(symbols) + 1):
+            for part in combinations(symbols, size):
+                for other, energy in self._lowest.get(frozenset(part), {}).items():
+                    known.append(other)
+                    energies.append(energy)
+        counts = np.array([[dict(each).get(symbol, 0) for symbol in symbols] for each in [composition, *known]], dtype=np.float64)
+        point, *corners = counts / counts.sum(axis=1, keepdims=True)
+        mixtures = _choices(len(corners), len(symbols))
+        vectors = np.array(corners)[mixtures]
+        possible = np.abs(np.linalg.det(vectors)) > 1e-9
+        shares = np.linalg.solve(
+            vectors[possible].transpose(0, 2, 1), np.broadcast_to(point[:, None], (possible.sum(), len(symbols), 1))
+        )
+        inside = (shares > -1e-9).all(axis=(1, 2))
+        mixed = (shares[inside, :, 0] * np.array(energies)[mixtures[possible][inside]]).sum(axis=1)
+        return formation_energy - float(mixed.min())
+
     def _diagram(self, system: frozenset[str]) -> PhaseDiagram:
         from pymatgen.analysis.phase_diagram import PhaseDiagram
 
@@ -75,6 +106,12 @@ class Hull:
                     entries += [_entry(*known) for known in self._lowest.get(frozenset(part), {}).items()]
             self._diagrams[system] = PhaseDiagram(entries)
         return self._diagrams[system]
+
+
+@lru_cache(maxsize=64)
+def _choices(count: int, size: int) -> NDArray[np.intp]:
+    """Every choice of that many out of a number of things, shape (choices, size)."""
+    return np.array(list(combinations(range(count), size)), dtype=np.intp)
 
 
 def potential_hull(survey: SurveyIndex, library: Library | None = None) -> Hull:

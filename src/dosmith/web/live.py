@@ -174,7 +174,7 @@ class Live:
         if not np.isnan(height := self._heights[place]):
             return float(height)
         energy = self._search.candidates.crystals[place].formation_energy
-        return self._hull.height(self._search.compositions[place], energy).above_hull
+        return self._hull.above(self._search.compositions[place], energy)
 
     @cached_property
     def _search(self) -> ForwardSearch:

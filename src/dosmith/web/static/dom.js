@@ -29,7 +29,7 @@ export function formula(text) {
 
 export function prototype(text) {
   const [, name, index] = /^([A-Za-z]+\d*)_\{?([0-9a-z]{1,3})\}?$/.exec(text ?? "") ?? [];
-  return name ? [name, make("sub", {}, index)] : [text ?? ""];
+  return name ? [name, make("sub", {}, index)] : [(text ?? "").split(" ")[0]]; // "P4/mmm AB2C" stands beside its formula
 }
 
 export const number = (value, digits) => value.toFixed(digits).replace(/^-(?=0(\.0*)?$)/, "").replace("-", "\u2212");
