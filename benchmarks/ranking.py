@@ -284,6 +284,9 @@ systems. All ways use the same forward models, one for each fold, and are judged
 *Likelihood*: the errors that the members make on chemistry they have not seen, taken as Gaussian, say how likely a target is for each composition. *Inverse networks*
 learn to name the composition from {STEPS:,} batches of {BATCH} spectra: those expected of all the survey's pairs, each with such an error added, and {REAL:.0%} real ones. One gives a
 number to each element with each count, the other puts spectra and compositions in one space. Several ways are brought together by the sum of 1 / (60 + rank).
+
+Likelihood and the joint space name the very composition more often; what they put beside it has the target's DOS less often (*design*, *picks*). dosmith is asked for
+materials that have a DOS, so it ranks by similarity. Whoever has a DOS and wants to know whose it is would rank by all three.
 """
 
 
