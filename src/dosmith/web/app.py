@@ -113,7 +113,8 @@ class _Board:
     def warm_up(self) -> None:
         """Lay out everything that a first answer would wait for."""
         flat = [1.0] * self.designer.checkpoint.recipe.grid.levels
-        self.live.answer(messages.Query(values=flat))
+        for count in (None, 3):  # the hull of three elements is laid out apart
+            self.live.answer(messages.Query(values=flat, n_elements=count))
 
     def facts(self) -> messages.BoardFacts:
         """What the board is made of."""

@@ -42,6 +42,7 @@ class Live:
         self.designer = designer
         self.recipe = designer.checkpoint.recipe
         self._open = lru_cache(maxsize=64)(self._uncomputed)  # the same while a curve is dragged
+        self._height = lru_cache(maxsize=None)(self._above_hull)
 
     def target(self, query: Query, name: str = "drawn", source: str = "drawn by hand") -> Target:
         """The drawn curve as a target, scaled to unit area; its energies are the model's own.
@@ -85,11 +86,12 @@ class Live:
         milliseconds = 1000 * (time.perf_counter() - start)
         return Answer(known=known, new=new, heat=heat, notes=notes, gap=gap, zero=zero, milliseconds=round(milliseconds, 2))
 
-    def alike(self, target: Target, query: Query, vectors: FloatArray) -> FloatArray:
-        """Similarity of vectors, shape (M, levels), to the target as the query wants it, shape (M,)."""
+    def alike(self, target: Target, query: Query, vectors: FloatArray, squares: FloatArray | None = None) -> FloatArray:
+        """Similarity of vectors, shape (M, levels), to the target as the query wants it, shape (M,); `squares` as in `similarity`."""
         window = None if query.window is None else Window(*query.window)
         weights = None if query.weights is None else np.array(query.weights, dtype=np.float64)
-        return similarity(target.standard.values, vectors, query.metric, grid=self.recipe.grid, window=window, weights=weights)
+        mine, grid = target.standard.values, self.recipe.grid
+        return similarity(mine, vectors, query.metric, grid=grid, window=window, weights=weights, squares=squares)
 
     def _zero(self, values: FloatArray) -> tuple[float, float]:
         """Where the energy zero should be, and the gap, eV."""
@@ -110,6 +112,11 @@ class Live:
         return members
 
     @cached_property
+    def _squares(self) -> FloatArray:
+        vectors = self.designer.standard[1]
+        return np.asarray(np.einsum("ij,ij->i", vectors, vectors))
+
+    @cached_property
     def _counts(self) -> list[tuple[int, ...]]:
         compositions = self.designer.library.compositions
         return [tuple(sorted(count for _, count in compositions[row])) for row in self.designer.standard[0]]
@@ -119,7 +126,7 @@ class Live:
         return np.array([self.designer.library.crystal_systems[row] or "" for row in self.designer.standard[0]], dtype=np.str_)
 
     def _known(self, target: Target, query: Query, constraints: Constraints) -> list[Row]:
-        scores = self.alike(target, query, self.designer.standard[1])
+        scores = self.alike(target, query, self.designer.standard[1], self._squares)
         barred = [number for number in range(1, formulas.HEAVIEST + 1) if not constraints.permits(formulas.symbol_of(number))]
         fits = ~self._members[:, barred].any(axis=1)
         for symbol in constraints.required:
@@ -169,7 +176,7 @@ class Live:
         energies = (crystal.formation_energy for crystal in self._search.candidates.crystals)
         return Hull(zip(self._search.compositions, energies, strict=True))
 
-    def _height(self, place: int) -> float:
+    def _above_hull(self, place: int) -> float:
         """Of a candidate above the hull of its elements, eV/atom."""
         if not np.isnan(height := self._heights[place]):
             return float(height)
