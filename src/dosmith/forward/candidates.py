@@ -1,7 +1,7 @@
 """Crystals that a search may propose, each with the DOS that a forward model expects of it.
 
 On disk a spectrum is a byte for each level, the square root of its density over that of its highest level: what is lost is less
-than what anything here tells apart, and twenty thousand spectra take three megabytes. Reading them needs no PyTorch.
+than what anything here tells apart, and 37,000 spectra take five megabytes. Reading them needs no PyTorch.
 """
 
 from __future__ import annotations
