@@ -32,6 +32,7 @@ from dosmith.forward.features import atom_features, embeddings
 from dosmith.forward.lattice import Lattice
 from dosmith.forward.model import BOND_LAYERS, PLAIN_LAYERS, Atoms, train_member
 from dosmith.forward.network import TightBinding
+from dosmith.library import ParquetLibrary
 from dosmith.model.splits import SPLITS, Split
 from dosmith.settings import ForwardSettings
 
@@ -94,7 +95,7 @@ def main() -> None:
     library = open_dos_set()
     spectra = Spectra.of(library)
     splits = SPLITS["system"](spectra.compositions, spectra.wanted, 5, 0)[:folds]
-    data = sorted(shard["sha256"] for shard in library.manifest["shards"].values())
+    data = data_of(library)
     kept = json.loads(OUTPUT.read_text()) if OUTPUT.is_file() else {}
     found = kept["scores"] if kept.get("data") == data and kept.get("folds") == folds else {}
     potential = Potential()
@@ -148,20 +149,32 @@ def pairs_alike(wanted: bool) -> Iterator[None]:
         TightBinding._of_the_pair = usual  # type: ignore[method-assign]
 
 
-def scores(tables: Sequence[dict[str, NDArray[np.float64]]], spectra: Spectra, splits: Sequence[Split]) -> list[list[float]]:
-    """Mean and interval of each of `SHOWN`."""
+def data_of(library: ParquetLibrary) -> list[str]:
+    """What results of other data are told by."""
+    return sorted(shard["sha256"] for shard in library.manifest["shards"].values())
+
+
+def scores(
+    tables: Sequence[dict[str, NDArray[np.float64]]], spectra: Spectra, splits: Sequence[Split], shown: Sequence[str] = SHOWN
+) -> list[list[float]]:
+    """Mean and interval of each of the metrics shown."""
     columns = {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
     systems = [spectra.systems[place] for split in splits for place in split.test]
-    summary = summarise(columns, systems, {name: METRICS[name] for name in SHOWN}, 2000)
-    return [[round(summary[name][part], 4) for part in ("mean", "low", "high")] for name in SHOWN]
+    summary = summarise(columns, systems, {name: METRICS[name] for name in shown}, 2000)
+    return [[round(summary[name][part], 4) for part in ("mean", "low", "high")] for name in shown]
+
+
+def table(found: dict[str, list[list[float]]], titles: Sequence[str]) -> str:
+    """Means and intervals as rows of Markdown."""
+    lines = [f"| | {' | '.join(titles)} |", "|" + "---|" * (len(titles) + 1)]
+    for name, numbers in found.items():
+        cells = [f"{mean:.3f} ({low:.3f}-{high:.3f})" for mean, low, high in numbers]
+        lines.append(f"| {name.replace('|', chr(92) + '|')} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def page(found: dict[str, list[list[float]]], splits: Sequence[Split]) -> str:
     """The results in Markdown."""
-    lines = []
-    for name, numbers in found.items():
-        cells = [f"{mean:.3f} ({low:.3f}-{high:.3f})" for mean, low, high in numbers]
-        lines.append(f"| {name.replace('|', chr(92) + '|')} | {' | '.join(cells)} |")
     count = sum(len(split.test) for split in splits)
     return f"""# What each part of the forward model is worth
 
@@ -169,9 +182,7 @@ Written by `benchmarks/ablation.py`. Held-out chemical systems, {len(splits)} of
 (seed: the fold's number); 95 % intervals from a bootstrap over chemical systems. The first three numbers judge a crystal's predicted DOS against the computed one, the last two
 blind screening with it, as in [the benchmark](benchmark/README.md). The two baselines pick by composition.
 
-| | {" | ".join(TITLES)} |
-|---|---|---|---|---|---|
-{chr(10).join(lines)}
+{table(found, TITLES)}
 """
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from ablation import SHOWN, TITLES, scores
+from ablation import SHOWN, TITLES, data_of, scores
 from numpy.typing import NDArray
 
 from dosmith import formulas
@@ -46,7 +46,7 @@ def main() -> None:
     torch.set_num_threads(1)
     library = open_dos_set()
     spectra = Spectra.of(library)
-    data = sorted(shard["sha256"] for shard in library.manifest["shards"].values())
+    data = data_of(library)
     kept = json.loads(OUTPUT.read_text()) if OUTPUT.is_file() else {}
     points: dict[str, Any] = kept["points"] if kept.get("data") == data else {}
     splits = SPLITS["system"](spectra.compositions, spectra.wanted, 5, 0)[:seeds]

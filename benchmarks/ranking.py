@@ -9,6 +9,7 @@ its errors on chemistry that its members had not seen. All ways are judged by co
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +17,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from ablation import data_of, scores, table
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dosmith.atomic import replacing, write_text
-from dosmith.benchmark.baselines import BASELINES, Scores, best_over_links, known_links, similarities
-from dosmith.benchmark.data import IntArray, Spectra, surveyed_pairs, unit
+from dosmith.benchmark.baselines import BASELINES, Scores, best_over_links
+from dosmith.benchmark.data import IntArray, Space, Spectra, surveyed_pairs, unit
+from dosmith.benchmark.forward import by_similarity, standing
 from dosmith.benchmark.jobs import survey_file
-from dosmith.benchmark.metrics import METRICS, TITLES, summarise
+from dosmith.benchmark.metrics import TITLES
 from dosmith.benchmark.outcomes import outcomes
 from dosmith.designer import open_dos_set
 from dosmith.forward.candidates import expect, likely
@@ -31,6 +34,7 @@ from dosmith.forward.candidates import look as look_at_survey
 from dosmith.forward.from_library import look
 from dosmith.forward.model import train
 from dosmith.forward.search import HEIGHT_PENALTY
+from dosmith.library import ParquetLibrary
 from dosmith.model.splits import SPLITS, Split, held_out_system
 from dosmith.settings import ForwardSettings
 
@@ -66,12 +70,13 @@ class Fold:
     errors: FloatArray
 
 
-def folds_of(spectra: Spectra, splits: Sequence[Split], settings: ForwardSettings) -> list[Fold]:
-    """Trained, or as they were kept."""
-    files = [KEPT / f"{split.fold}.npz" for split in splits]
+def folds_of(library: ParquetLibrary, spectra: Spectra, splits: Sequence[Split], settings: ForwardSettings) -> list[Fold]:
+    """Trained, or as they were kept: of the same data, survey and settings."""
+    facts = [data_of(library), hashlib.sha256(survey_file().read_bytes()).hexdigest(), settings.model_dump()]
+    mark = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
+    files = [KEPT / f"{mark}-{split.fold}.npz" for split in splits]
     KEPT.mkdir(parents=True, exist_ok=True)
     if not all(file.is_file() for file in files):
-        library = open_dos_set()
         rows = np.array([library.row_of(identifier) for identifier in spectra.ids], dtype=np.intp)
         seen = look(library, rows, settings)
         crystals = [seen[int(row)] for row in rows]
@@ -79,10 +84,8 @@ def folds_of(spectra: Spectra, splits: Sequence[Split], settings: ForwardSetting
         survey = look_at_survey(likely(surveyed_pairs(survey_file()), symbols), settings.density)
         for file, split in zip(files, splits, strict=True):
             if not file.is_file():
-                training, compositions = (
-                    [crystals[row] for row in split.train],
-                    [spectra.compositions[row] for row in split.train],
-                )
+                training = [crystals[row] for row in split.train]
+                compositions = [spectra.compositions[row] for row in split.train]
                 model = train(training, compositions, spectra.vectors[split.train], spectra.recipe, settings)
                 candidates = expect(model, survey)
                 errors = np.zeros((len(training), spectra.vectors.shape[1]), dtype=np.float32)
@@ -90,8 +93,7 @@ def folds_of(spectra: Spectra, splits: Sequence[Split], settings: ForwardSetting
                 for member, part in zip(model.members, inner, strict=True):
                     guess = unit(member.predict([training[row] for row in part.test], model.symbols, spectra.recipe, settings))
                     errors[part.test] = spectra.unit[split.train[part.test]] - guess
-                places = np.array([spectra.space.place(crystal.composition) for crystal in candidates.crystals], dtype=np.intp)
-                heights = np.array([max(crystal.formation_energy, 0.0) for crystal in candidates.crystals], dtype=np.float32)
+                places, heights = standing(spectra, candidates)
                 with replacing(file) as opened:
                     np.savez(opened, expected=candidates.expected, places=places, heights=heights, errors=errors)
                 print("trained", split.fold, flush=True)
@@ -102,19 +104,6 @@ def folds_of(spectra: Spectra, splits: Sequence[Split], settings: ForwardSetting
             parts = (kept[name][possible] for name in ("expected", "places", "heights"))
             found.append(Fold(split, *parts, kept["errors"]))
     return found
-
-
-def by_similarity(spectra: Spectra, fold: Fold, penalty: float = HEIGHT_PENALTY) -> Scores:
-    """As dosmith ranks."""
-    size, known = len(spectra.space), known_links(spectra, fold.split)
-
-    def scores(rows: IntArray, vectors: NDArray[np.float64]) -> FloatArray:
-        seen = best_over_links(similarities(spectra, fold.split, rows, vectors), *known, size)
-        similar = unit(vectors).astype(np.float32) @ fold.expected.T
-        links = np.arange(len(fold.places)), fold.places, penalty * fold.heights
-        return np.where(np.isfinite(seen), seen, best_over_links(similar, *links, size))
-
-    return scores
 
 
 def by_likelihood(spectra: Spectra, fold: Fold) -> Scores:
@@ -147,7 +136,7 @@ class ElementsAndCounts(nn.Module):
     def __init__(self, spectra: Spectra) -> None:
         super().__init__()
         space = spectra.space
-        self.kinds = torch.tensor(3 * space.members + space.counts - 1)
+        self.kinds = _kinds(space)
         self.body = _body(spectra.vectors.shape[1], 3 * len(space.symbols))
 
     def forward(self, targets: Tensor) -> Tensor:
@@ -162,7 +151,7 @@ class JointSpace(nn.Module):
     def __init__(self, spectra: Spectra) -> None:
         super().__init__()
         space = spectra.space
-        self.kinds = torch.tensor(3 * space.members + space.counts - 1)
+        self.kinds = _kinds(space)
         self.table = nn.Embedding(3 * len(space.symbols), JOINT)
         self.mixed = nn.Sequential(nn.GELU(), nn.Linear(JOINT, 2 * JOINT), nn.GELU(), nn.Linear(2 * JOINT, JOINT))
         self.body = _body(spectra.vectors.shape[1], JOINT)
@@ -172,6 +161,11 @@ class JointSpace(nn.Module):
         compositions = self.mixed(self.table(self.kinds).sum(dim=1))
         found: Tensor = self.body(targets) @ compositions.T
         return found
+
+
+def _kinds(space: Space) -> Tensor:
+    """A number for each element with its count in each composition, shape (C, 2)."""
+    return torch.tensor(3 * space.members + space.counts - 1)
 
 
 def _body(levels: int, out: int) -> nn.Sequential:
@@ -225,14 +219,16 @@ def fused(*parts: Scores) -> Scores:
 
 def ways(spectra: Spectra, fold: Fold) -> Mapping[str, Scores]:
     """All of them by name."""
-    similar, likely_ = by_similarity(spectra, fold), by_likelihood(spectra, fold)
+    expected = fold.expected, fold.places
+    similar = by_similarity(spectra, fold.split, *expected, HEIGHT_PENALTY * fold.heights)
+    likely_ = by_likelihood(spectra, fold)
     substitution = BASELINES["substitution"](spectra, fold.split)
     separable = by_network(ElementsAndCounts, spectra, fold)
     joint = by_network(JointSpace, spectra, fold)
     return {
         "substitution": substitution,
         "expected similarity, as it is": similar,
-        "without the penalty for what does not form": by_similarity(spectra, fold, 0.0),
+        "without the penalty for what does not form": by_similarity(spectra, fold.split, *expected, 0 * fold.heights),
         "likelihood of correlated errors": likely_,
         "inverse network, elements and counts": separable,
         "inverse network, joint space": joint,
@@ -248,38 +244,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folds", type=int, default=2, help="of the five, how many are tested")
     torch.set_num_threads(1)
-    spectra = Spectra.of(open_dos_set())
+    library = open_dos_set()
+    spectra = Spectra.of(library)
     splits = SPLITS["system"](spectra.compositions, spectra.wanted, 5, 0)[: parser.parse_args().folds]
     tables: dict[str, list[dict[str, NDArray[np.float64]]]] = {}
-    for fold in folds_of(spectra, splits, ForwardSettings()):
-        for name, scores in ways(spectra, fold).items():
-            tables.setdefault(name, []).append(outcomes(spectra, fold.split, scores))
-    systems = [spectra.systems[place] for split in splits for place in split.test]
-    found = {}
-    for name, parts in tables.items():
-        columns = {column: np.concatenate([part[column] for part in parts]) for column in parts[0]}
-        summary = summarise(columns, systems, {metric: METRICS[metric] for metric in SHOWN}, 2000)
-        found[name] = {metric: {part: round(summary[metric][part], 4) for part in ("mean", "low", "high")} for metric in SHOWN}
-        print(name, *(f"{metric} {found[name][metric]['mean']:.3f}" for metric in SHOWN), flush=True)
-    write_text(OUTPUT, json.dumps(found, indent=1) + "\n")
+    for fold in folds_of(library, spectra, splits, ForwardSettings()):
+        for name, way in ways(spectra, fold).items():
+            tables.setdefault(name, []).append(outcomes(spectra, fold.split, way))
+    found = {name: scores(parts, spectra, splits, SHOWN) for name, parts in tables.items()}
+    facts = {"data": data_of(library), "folds": len(splits), "metrics": SHOWN, "scores": found}
+    write_text(OUTPUT, json.dumps(facts, indent=1) + "\n")
     write_text(PAGE, page(found, splits))
 
 
-def page(found: Mapping[str, Mapping[str, Mapping[str, float]]], splits: Sequence[Split]) -> str:
+def page(found: dict[str, list[list[float]]], splits: Sequence[Split]) -> str:
     """The results in Markdown."""
-    lines = []
-    for name, scores in found.items():
-        cells = (f"{score['mean']:.3f} ({score['low']:.3f}-{score['high']:.3f})" for score in scores.values())
-        lines.append(f"| {name} | {' | '.join(cells)} |")
     count = sum(len(split.test) for split in splits)
     return f"""# Other ways to rank
 
 Written by `benchmarks/ranking.py`. Held-out chemical systems, {len(splits)} of the benchmark's five folds, {count} binaries; 95 % intervals from a bootstrap over chemical
 systems. All ways use the same forward models, one for each fold, and are judged by compositions, also in blind screening (the benchmark lets dosmith pick crystals there).
 
-| | {" | ".join(TITLES[metric] for metric in SHOWN)} |
-|---|---|---|---|---|---|---|
-{chr(10).join(lines)}
+{table(found, [TITLES[metric] for metric in SHOWN])}
 
 *Likelihood*: the errors that the members make on chemistry they have not seen, taken as Gaussian, say how likely a target is for each composition. *Inverse networks*
 learn to name the composition from {STEPS:,} batches of {BATCH} spectra: those expected of all the survey's pairs, each with such an error added, and {REAL:.0%} real ones. One gives a

@@ -31,6 +31,8 @@ from dosmith.dft.campaign import run_entries
 from dosmith.element_facts import Supply
 from dosmith.errors import DosmithError
 from dosmith.forward.checkpoint import open_model
+from dosmith.library.ledger import Ledger
+from dosmith.records import Material
 from dosmith.report.output import write_design
 from dosmith.settings import DftSettings
 from dosmith.spectra.similarity import similarity
@@ -236,6 +238,13 @@ def alternatives(dft: bool) -> None:
     study("alternatives", "Other crystals with the DOS of Pt3Ni", "Pt3Ni", "cubic", wanted, words, own_tetragonal(dft))
 
 
+def results(ledger: Ledger) -> tuple[dict[str, Material], dict[str, str]]:
+    """Materials, and the reasons of what failed, by entry."""
+    outcomes = list(ledger.outcomes())
+    computed = {each.entry: each.material for each in outcomes if each.material is not None}
+    return computed, {each.entry: each.reason for each in outcomes if each.reason}
+
+
 def own_tetragonal(dft: bool) -> str:
     """What dosmith itself answers to the question for tetragonal crystals, computed afterwards."""
     designer, potential, _ = tools()
@@ -246,9 +255,7 @@ def own_tetragonal(dft: bool) -> str:
     if dft:
         compute(task, ledger, DftSettings(), relax_volume=False, workers=os.cpu_count() or 1)
         ledger.pack()
-    outcomes = {each.entry: each for each in ledger.outcomes()}
-    computed = {name: each.material for name, each in outcomes.items() if each.material is not None}
-    reasons = {name: each.reason for name, each in outcomes.items() if each.reason is not None}
+    computed, reasons = results(ledger)
     found = check(task, computed, reasons, designer.library, "CP2K", own_elements=False)
     alike = [each.similarity for each in found if each.similarity is not None]
     above = sum(value >= ALIKE for value in alike)
@@ -259,8 +266,8 @@ def own_tetragonal(dft: bool) -> str:
     ]
     return (
         "\n\n## dosmith's own answer\n\n`dosmith design Pt3Ni --crystal-system tetragonal --top 5`, and then `dosmith verify` of all five with CP2K at the volume of the potential"
-        f" (`python examples/case_studies.py alternatives --dft`; {len(outcomes)} calculations with the settings of the open DOS set). {above} of the {len(alike)} computed have a cosine of"
-        f" {ALIKE:g} or more to the DOS of Pt3Ni. None of them had been computed before, or was trained on. No dearer metal is avoided here: `--avoid scarce` does that."
+        f" (`python examples/case_studies.py alternatives --dft`; {len(computed) + len(reasons)} calculations with the settings of the open DOS set). {above} of the {len(alike)} computed have a cosine of"
+        f" {ALIKE:g} or more to the DOS of Pt3Ni. The open set holds {sum(each.source == 'library' for each in found)} of them. No dearer metal is avoided here: `--avoid scarce` does that."
         "\n\n| candidate | crystal | similarity expected | computed | E_f, DFT | above hull, DFT | |\n|---|---|---|---|---|---|---|\n"
         + "\n".join(lines)
         + "\n\nThe hull is that"
@@ -316,9 +323,7 @@ def hydrogen(dft: bool) -> None:
             progress=lambda done, count, total: print(done.entry, flush=True),
         )
         ledger.pack()
-    outcomes = list(ledger.outcomes())
-    computed = {each.entry: each.material for each in outcomes if each.material is not None}
-    reasons = {each.entry: each.reason for each in outcomes if each.reason}
+    computed, reasons = results(ledger)
     found = {formula: metal_hydride.with_computed(sites[formula], wanted[formula], computed, reasons) for formula in sites}
     lines = [
         f"| {formula} | {each.site.name} | {number(each.energy, '+.2f')} | {number(each.computed, '+.2f')} | {each.moved:.2f} |"
@@ -367,7 +372,7 @@ def hydrogen(dft: bool) -> None:
         "\n\nNo zero-point energy is in these numbers. The hosts themselves, in L1_2, are not all stable: see the second table."
         "\n\n| host | site | E_f of H, CHGNet, eV | by CP2K, eV | moved, Å |\n|---|---|---|---|---|\n"
         + "\n".join(lines)
-        + f"\n\nThe column by CP2K comes from `python examples/case_studies.py hydrogen --dft`: {len(outcomes)} calculations"
+        + f"\n\nThe column by CP2K comes from `python examples/case_studies.py hydrogen --dft`: {len(computed) + len(reasons)} calculations"
         " with the settings of the open DOS set."
         " E_f(H) = E(host + H) - E(host) - E(H2)/2; atoms relaxed at the host's cell."
         f"{failed}\n\n{table(metals)}\n\n{LEGEND}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.benchmark.baselines import Predictor, best_over_links, known_links, similarities
+from dosmith.benchmark.baselines import Predictor, Scores, best_over_links, known_links, similarities
 from dosmith.benchmark.data import FloatArray, IntArray, Spectra, surveyed_pairs, unit
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.survey import Surveyed
@@ -48,28 +48,48 @@ def by_expected_spectra(
     spectra: Spectra, split: Split, model: ForwardModel, candidates: Candidates, tested: dict[int, Atoms]
 ) -> Predictor:
     """The method, with a trained model and what it expects of the candidates."""
-    places = np.array([spectra.space.place(crystal.composition) for crystal in candidates.crystals], dtype=np.intp)
-    heights = np.array([max(crystal.formation_energy, 0.0) for crystal in candidates.crystals], dtype=np.float32)
-    source = np.flatnonzero(places >= 0)
-    links = source, places[source], (HEIGHT_PENALTY * heights)[source]
-    known = known_links(spectra, split)
+    places, heights = standing(spectra, candidates)
     order = list(tested)
     found = model.predict_atoms([tested[row] for row in order]).expected
     expected = {row: found[place] for place, row in enumerate(order)}
     nothing = np.zeros(found.shape[1])
-
-    def scores(rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
-        size = len(spectra.space)
-        seen = best_over_links(similarities(spectra, split, rows, vectors), *known, size)
-        similar = unit(vectors).astype(np.float32) @ candidates.expected.T
-        return np.where(np.isfinite(seen), seen, best_over_links(similar, *links, size))
-
     return Predictor(
-        scores,
+        by_similarity(spectra, split, candidates.expected, places, HEIGHT_PENALTY * heights),
         lambda rows: np.array([expected.get(int(row), nothing) for row in rows]),
         model.calibration.probability,
         by_material=True,
     )
+
+
+def standing(spectra: Spectra, candidates: Candidates) -> tuple[IntArray, NDArray[np.float32]]:
+    """Of each candidate the place of its composition, -1 outside the space, and its formation energy if that is positive, eV/atom; shapes (C,)."""
+    places = [spectra.space.place(crystal.composition) for crystal in candidates.crystals]
+    heights = [max(crystal.formation_energy, 0.0) for crystal in candidates.crystals]
+    return np.array(places, dtype=np.intp), np.array(heights, dtype=np.float32)
+
+
+def by_similarity(
+    spectra: Spectra, split: Split, expected: NDArray[np.float32], places: IntArray, penalties: NDArray[np.float32]
+) -> Scores:
+    """Compositions by their known spectra, or else by what is expected of their crystals, less a penalty.
+
+    Args:
+        spectra: the true ones.
+        split: whose training rows are known.
+        expected: of C crystals, of length 1 or less, shape (C, levels).
+        places: of their compositions in the space, -1 outside it, shape (C,).
+        penalties: shape (C,).
+    """
+    source = np.flatnonzero(places >= 0)
+    links = source, places[source], penalties[source]
+    known, size = known_links(spectra, split), len(spectra.space)
+
+    def scores(rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
+        seen = best_over_links(similarities(spectra, split, rows, vectors), *known, size)
+        similar = unit(vectors).astype(np.float32) @ expected.T
+        return np.where(np.isfinite(seen), seen, best_over_links(similar, *links, size))
+
+    return scores
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -77,13 +77,7 @@ class Hull:
             formation_energy: eV/atom, at the level of the hull.
         """
         symbols = [symbol for symbol, _ in composition]
-        known: list[Composition] = [((symbol, 1),) for symbol in symbols]
-        energies = [0.0] * len(symbols)
-        for size in range(2, len(symbols) + 1):
-            for part in combinations(symbols, size):
-                for other, energy in self._lowest.get(frozenset(part), {}).items():
-                    known.append(other)
-                    energies.append(energy)
+        known, energies = zip(*self._known(symbols), strict=True)
         counts = np.array([[dict(each).get(symbol, 0) for symbol in symbols] for each in [composition, *known]], dtype=np.float64)
         point, *corners = counts / counts.sum(axis=1, keepdims=True)
         mixtures = _choices(len(corners), len(symbols))
@@ -96,14 +90,18 @@ class Hull:
         mixed = (shares[inside, :, 0] * np.array(energies)[mixtures[possible][inside]]).sum(axis=1)
         return formation_energy - float(mixed.min())
 
+    def _known(self, symbols: Sequence[str]) -> Iterator[tuple[Composition, float]]:
+        """Compositions and energies within a chemical system, the elements first."""
+        yield from ((((symbol, 1),), 0.0) for symbol in symbols)
+        for size in range(2, len(symbols) + 1):
+            for part in combinations(symbols, size):
+                yield from self._lowest.get(frozenset(part), {}).items()
+
     def _diagram(self, system: frozenset[str]) -> PhaseDiagram:
         from pymatgen.analysis.phase_diagram import PhaseDiagram
 
         if system not in self._diagrams:
-            entries = [_entry(((symbol, 1),), 0.0) for symbol in sorted(system)]
-            for size in range(2, len(system) + 1):
-                for part in combinations(sorted(system), size):
-                    entries += [_entry(*known) for known in self._lowest.get(frozenset(part), {}).items()]
+            entries = [_entry(*known) for known in self._known(sorted(system))]
             self._diagrams[system] = PhaseDiagram(entries)
         return self._diagrams[system]
 
