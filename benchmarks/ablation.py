@@ -28,12 +28,12 @@ from dosmith.benchmark.metrics import METRICS, summarise
 from dosmith.benchmark.outcomes import outcomes
 from dosmith.crystals.potential import Potential
 from dosmith.designer import open_dos_set
-from dosmith.forward.features import atom_features, embeddings
-from dosmith.forward.lattice import Lattice
-from dosmith.forward.model import BOND_LAYERS, PLAIN_LAYERS, Atoms, train_member
-from dosmith.forward.network import TightBinding
 from dosmith.library import ParquetLibrary
-from dosmith.model.splits import SPLITS, Split
+from dosmith.models.splits import SPLITS, Split
+from dosmith.models.tight_binding.ensemble import BOND_LAYERS, PLAIN_LAYERS, Atoms, train_member
+from dosmith.models.tight_binding.features import atom_features, embeddings
+from dosmith.models.tight_binding.lattice import Lattice
+from dosmith.models.tight_binding.network import TightBinding
 from dosmith.settings import ForwardSettings
 
 OUTPUT = Path(__file__).with_suffix(".json")

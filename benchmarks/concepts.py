@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from dosmith import Designer, load_dos, standardise
 from dosmith.formulas import parse
-from dosmith.search.kbest import k_best
+from dosmith.models.paper.composition_vectors import composition_vector
+from dosmith.models.paper.kbest import k_best
 from dosmith.spectra.standard import Recipe
-from dosmith.vectors.compositions import composition_vector
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "concepts"

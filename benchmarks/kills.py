@@ -195,8 +195,8 @@ def add(folder: Path, tell: Tell) -> None:
 
 def train(folder: Path, tell: Tell) -> None:
     """dosmith train."""
-    from dosmith.forward.from_library import train_forward
-    from dosmith.forward.unfinished import Unfinished
+    from dosmith.models.tight_binding.train import train_forward
+    from dosmith.models.tight_binding.unfinished import Unfinished
 
     store = Unfinished.store
 
@@ -223,7 +223,7 @@ def _alloys() -> MemoryLibrary:
 
 def _members(folder: Path) -> list[str]:
     """Members kept, or all of a model that is whole and predicts as one that nothing interrupted."""
-    from dosmith.forward.checkpoint import open_model
+    from dosmith.models.tight_binding.checkpoint import open_model
 
     if (folder / "model").exists():
         found = open_model(folder / "model").predict([_alloys().material(_alloys().ids[0]).structure]).vectors
@@ -235,7 +235,7 @@ def _members(folder: Path) -> list[str]:
 
 @cache
 def _undisturbed() -> Any:
-    from dosmith.forward.checkpoint import open_model
+    from dosmith.models.tight_binding.checkpoint import open_model
 
     with tempfile.TemporaryDirectory() as folder:
         train(Path(folder), lambda what: None)

@@ -27,8 +27,8 @@ from dosmith.benchmark.data import Spectra
 from dosmith.benchmark.outcomes import outcomes
 from dosmith.crystals.potential import Potential
 from dosmith.designer import open_dos_set
-from dosmith.forward.model import Atoms, train_member
-from dosmith.model.splits import SPLITS, Split
+from dosmith.models.splits import SPLITS, Split
+from dosmith.models.tight_binding.ensemble import Atoms, train_member
 from dosmith.settings import ForwardSettings
 
 OUTPUT = Path(__file__).with_suffix(".json")

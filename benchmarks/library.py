@@ -138,7 +138,7 @@ def training(folder: Path, epochs: int) -> dict[str, float]:
     import torch
 
     from dosmith.library import ParquetLibrary
-    from dosmith.model.paper import train_paper
+    from dosmith.models.paper.train import train_paper
     from dosmith.settings import Settings
 
     torch.set_num_threads(1)

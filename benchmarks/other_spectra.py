@@ -22,15 +22,15 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.atomic import write_text
 from dosmith.formulas import Composition
-from dosmith.model.paper import train_element_vectors, train_inverse
-from dosmith.model.splits import Split, held_out_system
-from dosmith.other_spectra.model import group_of
-from dosmith.other_spectra.table import SpectraTable
-from dosmith.other_spectra.training import expected_of, train_member
+from dosmith.models.composition.model import group_of
+from dosmith.models.composition.table import SpectraTable
+from dosmith.models.composition.train import expected_of, train_member
+from dosmith.models.paper.composition_vectors import composition_vector
+from dosmith.models.paper.train import train_element_vectors, train_inverse
+from dosmith.models.splits import Split, held_out_system
 from dosmith.settings import OtherSpectraSettings, PaperSettings
 from dosmith.spectra.grid import EnergyGrid
 from dosmith.spectra.standard import Recipe
-from dosmith.vectors.compositions import composition_vector
 
 OUTPUT = Path(__file__).with_suffix(".json")
 KEPT = Path(__file__).with_suffix(".folds.json")

@@ -29,13 +29,13 @@ from dosmith.benchmark.jobs import survey_file
 from dosmith.benchmark.metrics import TITLES
 from dosmith.benchmark.outcomes import outcomes
 from dosmith.designer import open_dos_set
-from dosmith.forward.candidates import expect, likely
-from dosmith.forward.candidates import look as look_at_survey
-from dosmith.forward.from_library import look
-from dosmith.forward.model import train
-from dosmith.forward.search import HEIGHT_PENALTY
 from dosmith.library import ParquetLibrary
-from dosmith.model.splits import SPLITS, Split, held_out_system
+from dosmith.models.splits import SPLITS, Split, held_out_system
+from dosmith.models.tight_binding.candidates import expect, likely
+from dosmith.models.tight_binding.candidates import look as look_at_survey
+from dosmith.models.tight_binding.ensemble import train
+from dosmith.models.tight_binding.model import HEIGHT_PENALTY
+from dosmith.models.tight_binding.train import look
 from dosmith.settings import ForwardSettings
 
 OUTPUT = Path(__file__).with_suffix(".json")

@@ -387,7 +387,7 @@ def _spectra_tables() -> list[Named]:
 
 
 def _spectra_table(path: Path) -> object:
-    from dosmith.other_spectra.table import SpectraTable
+    from dosmith.models.composition.table import SpectraTable
 
     return SpectraTable.read(path)
 

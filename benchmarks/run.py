@@ -25,11 +25,11 @@ from typing import Any
 import numpy as np
 
 from dosmith import Checkpoint, Designer, Recipe, __version__
-from dosmith.search.kbest import k_best
+from dosmith.models.paper.composition_vectors import composition_vector, slot_costs
+from dosmith.models.paper.kbest import k_best
 from dosmith.spectra.similarity import similarity
 from dosmith.spectra.standard import standardise_batch
 from dosmith.spectra.zero import energy_zeros
-from dosmith.vectors.compositions import composition_vector, slot_costs
 
 REPEATS = 7
 
@@ -272,10 +272,10 @@ EPOCH = """
 import json, resource, sys, time
 import numpy as np, torch
 from pymatgen.core import Structure
-from dosmith.forward.batches import Crystal
-from dosmith.forward.elements import valence_electrons
-from dosmith.forward.lattice import Lattice
-from dosmith.forward.training import fit_tight_binding
+from dosmith.models.tight_binding.batches import Crystal
+from dosmith.models.descriptors import valence_electrons
+from dosmith.models.tight_binding.lattice import Lattice
+from dosmith.models.tight_binding.fitting import fit_tight_binding
 from dosmith.settings import ForwardSettings
 
 torch.set_num_threads(1)

@@ -30,7 +30,7 @@ from dosmith.designer import open_dos_set
 from dosmith.dft.plan import Entry, write_plan
 from dosmith.library import ParquetLibrary
 from dosmith.library.ledger import Ledger
-from dosmith.model.splits import SPLITS, Split
+from dosmith.models.splits import SPLITS, Split
 from dosmith.settings import Settings
 from dosmith.spectra.standard import Recipe, standardise
 
@@ -99,11 +99,11 @@ def by_dosmith(
     folder: Path | None,
 ) -> list[Ranking]:
     """What dosmith's own model proposes, as `ForwardSearch.propose` does."""
-    from dosmith.forward.candidates import expect, likely, look
-    from dosmith.forward.checkpoint import open_model, save
-    from dosmith.forward.from_library import look as look_at_library
-    from dosmith.forward.model import train
-    from dosmith.forward.search import HEIGHT_PENALTY
+    from dosmith.models.tight_binding.candidates import expect, likely, look
+    from dosmith.models.tight_binding.checkpoint import open_model, save
+    from dosmith.models.tight_binding.ensemble import train
+    from dosmith.models.tight_binding.model import HEIGHT_PENALTY
+    from dosmith.models.tight_binding.train import look as look_at_library
 
     if folder is not None and folder.is_dir():
         model = open_model(folder)

@@ -30,7 +30,7 @@ from dosmith.designer import Designer
 from dosmith.dft.campaign import run_entries
 from dosmith.element_facts import Supply
 from dosmith.errors import DosmithError
-from dosmith.forward.checkpoint import open_model
+from dosmith.models.tight_binding.checkpoint import open_model
 from dosmith.library.ledger import Ledger
 from dosmith.records import Material
 from dosmith.report.output import write_design

@@ -10,8 +10,8 @@ import numpy as np
 
 from dosmith import formulas
 from dosmith.crystals.prototypes import PROTOTYPES
-from dosmith.forward.search import ForwardSearch
-from dosmith.model.checkpoint import Checkpoint
+from dosmith.models.paper.model import Checkpoint
+from dosmith.models.tight_binding.model import ForwardSearch
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -31,7 +31,7 @@ def crystal() -> Structure:
 
 
 if __name__ == "__main__":
-    from dosmith.forward.checkpoint import open_model
+    from dosmith.models.tight_binding.checkpoint import open_model
 
     paper, search = Checkpoint.open("paper"), ForwardSearch.open("dosmith")
     proposals = search.propose(curve(search.recipe.grid.energies), {}, 5)

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from dosmith.designs import Design, Neighbour
     from dosmith.errors import DosmithError
     from dosmith.library import MemoryLibrary, ParquetLibrary, write_library
-    from dosmith.model.checkpoint import Checkpoint
-    from dosmith.model.paper import train_paper
+    from dosmith.models.paper.kbest import k_best
+    from dosmith.models.paper.model import Checkpoint
+    from dosmith.models.paper.train import train_paper
     from dosmith.records import Candidate, Material, Spectrum
     from dosmith.report.output import write_design
-    from dosmith.search.kbest import k_best
     from dosmith.settings import Settings, load_settings
     from dosmith.sources.files import load_dos
     from dosmith.spectra.grid import EnergyGrid, Window

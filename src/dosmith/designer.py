@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.constraints import Constraints
 from dosmith.designs import Design, Model, Neighbour, caveats
 from dosmith.errors import ConstraintError, ModelError
 from dosmith.formulas import Composition
-from dosmith.forward.search import ForwardSearch, Proposal
 from dosmith.library import Library, ParquetLibrary
-from dosmith.model.checkpoint import ANY, Checkpoint, find_checkpoint, read_spec
+from dosmith.models.paper.kbest import k_best
+from dosmith.models.paper.model import ANY, Checkpoint
+from dosmith.models.store import find_checkpoint, read_spec
+from dosmith.models.tight_binding.model import ForwardSearch, Proposal
 from dosmith.records import Candidate
-from dosmith.search.constraints import Constraints
-from dosmith.search.kbest import k_best
 from dosmith.settings import Settings, load_settings
 from dosmith.shipped import shipped_folder
 from dosmith.spectra.grid import Window

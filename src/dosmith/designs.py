@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.forward.search import ForwardSearch, Proposal
 from dosmith.library import Library
-from dosmith.model.checkpoint import Checkpoint
+from dosmith.models.paper.model import Checkpoint
+from dosmith.models.tight_binding.model import ForwardSearch, Proposal
 from dosmith.records import Candidate
 from dosmith.targets import Target
 

@@ -9,7 +9,7 @@ from dosmith import formulas
 from dosmith.benchmark.baselines import BASELINES, STEP_PENALTY
 from dosmith.benchmark.data import Spectra, unit
 from dosmith.library import MemoryLibrary
-from dosmith.model.splits import SPLITS, Split
+from dosmith.models.splits import SPLITS, Split
 
 
 @pytest.fixture(scope="module")

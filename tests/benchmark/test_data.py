@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dosmith import formulas
 from dosmith.benchmark.data import Space, Spectra, unit
-from dosmith.model.card import candidates_in_all
+from dosmith.models.paper.card import candidates_in_all
 from dosmith.spectra.standard import Recipe
 
 SYMBOLS = ("Li", "Al", "Ni", "Zr", "Pt", "Bi")

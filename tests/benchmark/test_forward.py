@@ -13,9 +13,9 @@ from dosmith.benchmark.forward import HEIGHT_PENALTY, by_expected_spectra
 from dosmith.benchmark.metrics import calibration
 from dosmith.benchmark.outcomes import matches, outcomes
 from dosmith.crystals.survey import Surveyed
-from dosmith.forward.candidates import Candidates
 from dosmith.library import MemoryLibrary
-from dosmith.model.splits import Split
+from dosmith.models.splits import Split
+from dosmith.models.tight_binding.candidates import Candidates
 
 HIDDEN = ("Pt3Ni", "NiAl", "PtAl", "PdAl", "Pd3Al", "PdNi")
 

@@ -10,10 +10,10 @@ from dosmith.benchmark.data import Space, Spectra
 from dosmith.benchmark.networks import DOS_BASED, ONE_HOT, distances, inverse_network
 from dosmith.benchmark.outcomes import outcomes
 from dosmith.library import MemoryLibrary
-from dosmith.model.splits import SPLITS
+from dosmith.models.paper.composition_vectors import composition_vector
+from dosmith.models.paper.element_vectors import ElementVectors
+from dosmith.models.splits import SPLITS
 from dosmith.settings import PaperSettings
-from dosmith.vectors.compositions import composition_vector
-from dosmith.vectors.elements import ElementVectors
 
 CHOSEN = {"Pt", "Pd", "Ni", "Al", "Zr", "Ti", "Sn", "Bi", "Cu", "Rh"}
 

@@ -8,7 +8,7 @@ import pytest
 from dosmith import formulas
 from dosmith.benchmark.data import Spectra
 from dosmith.benchmark.outcomes import COLUMNS, PICKS, best, outcomes
-from dosmith.model.splits import SPLITS, Split
+from dosmith.models.splits import SPLITS, Split
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from dosmith.crystals.survey import read_survey, write_survey
 from dosmith.errors import DosmithError
 from dosmith.library import ParquetLibrary
 from dosmith.library.store import write_library
-from dosmith.model.splits import SPLITS
+from dosmith.models.splits import SPLITS
 from dosmith.settings import BenchmarkSettings, ForwardSettings, PaperSettings, Settings
 
 pytestmark = pytest.mark.training

@@ -13,8 +13,8 @@ from dosmith import formulas
 from dosmith.crystals.survey import Surveyed
 from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, SpectrumError
-from dosmith.forward.candidates import Candidates
-from dosmith.forward.search import ForwardSearch
+from dosmith.models.tight_binding.candidates import Candidates
+from dosmith.models.tight_binding.model import ForwardSearch
 from dosmith.web.live import Live
 from dosmith.web.messages import Query
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.benchmark.data import FloatArray, IntArray, Space, Spectra, unit
-from dosmith.model.splits import Split
-from dosmith.vectors.elements import centroid_dos
+from dosmith.models.paper.element_vectors import centroid_dos
+from dosmith.models.splits import Split
 
 Scores: TypeAlias = Callable[[IntArray, FloatArray], NDArray[np.float32]]
 """(rows of the targets, their vectors) -> scores of every composition, shape (len(rows), C)."""

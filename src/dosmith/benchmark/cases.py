@@ -11,9 +11,9 @@ from dosmith import formulas
 from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, NotFoundError
 from dosmith.formulas import Composition
-from dosmith.forward.search import ForwardSearch
 from dosmith.library import Library
-from dosmith.model.checkpoint import Checkpoint
+from dosmith.models.paper.model import Checkpoint
+from dosmith.models.tight_binding.model import ForwardSearch
 from dosmith.settings import Settings
 from dosmith.spectra.grid import EnergyGrid
 from dosmith.spectra.similarity import similarity
@@ -195,11 +195,11 @@ def _special_network(wanted: Case, target: Target, designer: Designer, settings:
     """The paper's network trained for this case alone: on the wanted kind of crystal, element vectors from the whole library."""
     import torch
 
-    from dosmith.model.paper import train_element_vectors, train_inverse
-    from dosmith.search.constraints import Constraints
-    from dosmith.search.kbest import k_best
+    from dosmith.constraints import Constraints
+    from dosmith.models.paper.composition_vectors import composition_vector, slot_costs
+    from dosmith.models.paper.kbest import k_best
+    from dosmith.models.paper.train import train_element_vectors, train_inverse
     from dosmith.spectra.standard import standardise_library
-    from dosmith.vectors.compositions import composition_vector, slot_costs
 
     recipe, library = designer.checkpoint.recipe, designer.library
     paper = settings.paper.model_copy(update={"n_elements": wanted.n_elements, "batch": settings.benchmark.in_sample_batch})

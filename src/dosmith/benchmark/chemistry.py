@@ -10,9 +10,9 @@ import numpy as np
 from dosmith.benchmark.data import FloatArray, IntArray, Spectra
 from dosmith.benchmark.networks import element_vectors
 from dosmith.errors import MissingExtraError
-from dosmith.model.splits import SPLITS, Split
+from dosmith.models.paper.composition_vectors import composition_vector
+from dosmith.models.splits import SPLITS, Split
 from dosmith.settings import Settings
-from dosmith.vectors.compositions import composition_vector
 
 FAMILIES = {
     "alkali metals": "Li Na K Rb Cs",

@@ -12,12 +12,12 @@ from dosmith.benchmark.baselines import Predictor, Scores, best_over_links, know
 from dosmith.benchmark.data import FloatArray, IntArray, Spectra, surveyed_pairs, unit
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.survey import Surveyed
-from dosmith.forward.candidates import Candidates, expect, likely, look
-from dosmith.forward.from_library import look as look_at_library
-from dosmith.forward.model import Atoms, ForwardModel, train
-from dosmith.forward.search import HEIGHT_PENALTY
 from dosmith.library import Library
-from dosmith.model.splits import Split
+from dosmith.models.splits import Split
+from dosmith.models.tight_binding.candidates import Candidates, expect, likely, look
+from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, train
+from dosmith.models.tight_binding.model import HEIGHT_PENALTY
+from dosmith.models.tight_binding.train import look as look_at_library
 from dosmith.settings import ForwardSettings
 
 

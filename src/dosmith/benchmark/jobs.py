@@ -18,12 +18,12 @@ from dosmith.benchmark.networks import DOS_BASED, ONE_HOT, inverse_network, ship
 from dosmith.benchmark.outcomes import COLUMNS, matches, outcomes
 from dosmith.benchmark.sensitivity import DISTURBANCES, RECIPES
 from dosmith.library import ParquetLibrary
-from dosmith.model.checkpoint import Checkpoint
-from dosmith.model.splits import SPLITS, Split
+from dosmith.models.paper.model import Checkpoint
+from dosmith.models.paper.published_vectors import PUBLISHED
+from dosmith.models.splits import SPLITS, Split
 from dosmith.settings import Settings
 from dosmith.shipped import shipped_folder
 from dosmith.spectra.standard import Recipe
-from dosmith.vectors.published import PUBLISHED
 
 PLAIN = "plain"
 """The question as it is: neither disturbed nor with another recipe."""

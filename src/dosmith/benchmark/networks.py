@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from dosmith.benchmark.baselines import Scores
 from dosmith.benchmark.data import FloatArray, IntArray, Space, Spectra
-from dosmith.model.checkpoint import Checkpoint
-from dosmith.model.splits import Split
+from dosmith.models.paper.composition_vectors import composition_vector
+from dosmith.models.paper.element_vectors import ElementVectors
+from dosmith.models.paper.model import Checkpoint
+from dosmith.models.paper.published_vectors import one_hot, published
+from dosmith.models.splits import Split
 from dosmith.settings import PaperSettings
-from dosmith.vectors.compositions import composition_vector
-from dosmith.vectors.elements import ElementVectors
-from dosmith.vectors.published import one_hot, published
 
 DOS_BASED = "dos"
 ONE_HOT = "one-hot"
@@ -36,7 +36,7 @@ def inverse_network(
     """
     import torch
 
-    from dosmith.model.paper import train_inverse
+    from dosmith.models.paper.train import train_inverse
 
     torch.manual_seed(split.fold)
     vectors = element_vectors(spectra, split, paper, elements)
@@ -65,7 +65,7 @@ def element_vectors(spectra: Spectra, split: Split, paper: PaperSettings, elemen
     """The element vectors of a kind, for the elements that the training rows hold."""
     compositions = [spectra.compositions[row] for row in split.train]
     if elements == DOS_BASED:
-        from dosmith.model.paper import train_element_vectors
+        from dosmith.models.paper.train import train_element_vectors
 
         return train_element_vectors(compositions, spectra.vectors[split.train], paper, spectra.recipe)[1]
     present = {symbol for composition in compositions for symbol, _ in composition}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dosmith.benchmark.baselines import Predictor, Scores
 from dosmith.benchmark.data import FloatArray, IntArray, Spectra, unit
-from dosmith.model.splits import Split
+from dosmith.models.splits import Split
 
 Answer = NDArray[np.floating[Any]]
 

@@ -22,10 +22,10 @@ from dosmith.benchmark.data import FloatArray, Spectra, surveyed_pairs
 from dosmith.benchmark.jobs import FORWARD, NETWORKS, PLAIN, SHIPPED, Job, answer, jobs, survey_file
 from dosmith.benchmark.metrics import METRICS, ORACLE, Metric, calibration, mean_of, summarise
 from dosmith.errors import DosmithError
-from dosmith.forward.search import ForwardSearch
 from dosmith.library import ParquetLibrary
-from dosmith.model.checkpoint import Checkpoint
-from dosmith.model.splits import SPLITS
+from dosmith.models.paper.model import Checkpoint
+from dosmith.models.splits import SPLITS
+from dosmith.models.tight_binding.model import ForwardSearch
 from dosmith.settings import Settings
 from dosmith.spectra.standard import Recipe
 
@@ -35,10 +35,10 @@ FORMAT = 1
 _ANSWERING = (
     *(f"benchmark/{name}" for name in ("baselines", "chemistry", "data", "forward", "jobs", "networks")),
     *(f"benchmark/{name}" for name in ("outcomes", "sensitivity")),
-    *(f"model/{name}" for name in ("network", "paper", "splits", "training")),
-    *(f"vectors/{name}" for name in ("compositions", "elements", "published")),
-    *(f"forward/{name}" for name in ("batches", "calibration", "candidates", "elements", "features", "from_library", "lattice")),
-    *(f"forward/{name}" for name in ("model", "network", "search", "slater_koster", "training")),
+    *(f"models/{name}" for name in ("calibration", "descriptors", "splits", "training")),
+    *(f"models/paper/{name}" for name in ("composition_vectors", "element_vectors", "network", "published_vectors", "train")),
+    *(f"models/tight_binding/{name}" for name in ("batches", "candidates", "ensemble", "features", "fitting", "lattice")),
+    *(f"models/tight_binding/{name}" for name in ("model", "network", "slater_koster", "train")),
     *(f"crystals/{name}" for name in ("potential", "prototypes", "survey")),
     "spectra/standard",
     "spectra/zero",

@@ -65,7 +65,7 @@ def design(
 ) -> None:
     """Rank compositions whose DOS should be like the target's."""
     if is_of_other_spectra(model):
-        from dosmith.search.constraints import Constraints
+        from dosmith.constraints import Constraints
 
         constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
         design_other(str(model), target, top or settings_of(context).design.top, constraints, output)
@@ -210,9 +210,9 @@ def predict(
     if is_of_other_spectra(model):
         predict_other(model, what, output)
         return
-    from dosmith.forward.checkpoint import open_model
-    from dosmith.forward.predict import predict as predict_all
-    from dosmith.forward.predict import write_predictions
+    from dosmith.models.tight_binding.checkpoint import open_model
+    from dosmith.models.tight_binding.predict import predict as predict_all
+    from dosmith.models.tight_binding.predict import write_predictions
 
     found = predict_all(what, library_at(library), open_model(model), prototype)
     files = write_predictions(found, out) if out is not None else []

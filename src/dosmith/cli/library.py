@@ -145,8 +145,8 @@ def _filters(
     source: str | None,
     gap: str | None,
 ) -> dict[str, Any]:
+    from dosmith.constraints import Constraints
     from dosmith.errors import ConstraintError
-    from dosmith.search.constraints import Constraints
 
     checked = Constraints.of(elements=elements, require=require)
     bounds = None

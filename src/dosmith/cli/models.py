@@ -54,11 +54,11 @@ def train(
     console = new_console()
     with training_progress(console) as progress:
         if model == "paper":
-            from dosmith.model.paper import train_paper
+            from dosmith.models.paper.train import train_paper
 
             checkpoint = train_paper(library_at(library), folder, settings, progress, name=folder.name)
         else:
-            from dosmith.forward.from_library import train_forward
+            from dosmith.models.tight_binding.train import train_forward
             from dosmith.shipped import shipped_folder
 
             crystals = survey or shipped_folder("survey") / "crystals.parquet"
@@ -66,15 +66,15 @@ def train(
     if model == "paper":
         print_model(console, checkpoint.spec)
     else:
-        from dosmith.model.checkpoint import read_spec
+        from dosmith.models.store import read_spec
 
         print_forward_model(console, read_spec(folder))
     console.print(f"Saved in {folder}", highlight=False, markup=False)
 
 
 def _train_other(context: typer.Context, spectra: Path, folder: Path, seed: int | None, epochs: int | None) -> None:
-    from dosmith.other_spectra.table import SpectraTable
-    from dosmith.other_spectra.training import train_other_spectra
+    from dosmith.models.composition.table import SpectraTable
+    from dosmith.models.composition.train import train_other_spectra
     from dosmith.report.console import print_other_model
     from dosmith.report.progress import training_progress
 
@@ -130,7 +130,8 @@ def info(
 ) -> None:
     """Tell what a model is and how good it is."""
     from dosmith.designer import model_facts
-    from dosmith.model.checkpoint import Checkpoint, find_checkpoint, read_spec
+    from dosmith.models.paper.model import Checkpoint
+    from dosmith.models.store import find_checkpoint, read_spec
 
     spec = read_spec(find_checkpoint(model))
     if is_of_other_spectra(model):
@@ -157,7 +158,7 @@ def info(
     if output is Format.json:
         typer.echo(json.dumps(model_facts(checkpoint), indent=2))
     elif output is Format.csv:
-        from dosmith.model.card import COLUMNS, accuracy_rows
+        from dosmith.models.paper.card import COLUMNS, accuracy_rows
 
         typer.echo(",".join(name.replace(",", "").replace(" ", "_") for name in COLUMNS))
         typer.echo("\n".join(",".join(str(cell) for cell in row) for row in accuracy_rows(checkpoint.spec)))

@@ -10,22 +10,22 @@ import typer
 from dosmith.cli.options import Format, new_console
 
 if TYPE_CHECKING:
-    from dosmith.search.constraints import Constraints
+    from dosmith.constraints import Constraints
 
 
 def is_of_other_spectra(model: str | None) -> bool:
     """Whether that is what a model knows."""
     if model is None:
         return False
-    from dosmith.model.checkpoint import find_checkpoint, read_spec
-    from dosmith.other_spectra import KIND
+    from dosmith.models.composition import KIND
+    from dosmith.models.store import find_checkpoint, read_spec
 
     return read_spec(find_checkpoint(model)).get("kind") == KIND
 
 
 def design_other(name: str, target: str, top: int, constraints: Constraints, output: Format) -> None:
     """Rank compositions whose spectrum should be like a target's."""
-    from dosmith.other_spectra.model import SpectrumModel
+    from dosmith.models.composition.model import SpectrumModel
 
     model = SpectrumModel.open(name)
     curve, called = model.target(target)
@@ -46,7 +46,7 @@ def design_other(name: str, target: str, top: int, constraints: Constraints, out
 def predict_other(name: str, what: list[str], output: Format) -> None:
     """Predict the spectra of compositions."""
     from dosmith import formulas
-    from dosmith.other_spectra.model import SpectrumModel
+    from dosmith.models.composition.model import SpectrumModel
 
     model = SpectrumModel.open(name)
     compositions = [formulas.parse(text) for text in what]

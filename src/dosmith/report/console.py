@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from dosmith.adding import Addition
     from dosmith.designs import Design, Neighbour
     from dosmith.dft.engine import Calculation
-    from dosmith.forward.predict import PredictedDos
     from dosmith.library import Library
-    from dosmith.other_spectra.model import Match
+    from dosmith.models.composition.model import Match
+    from dosmith.models.tight_binding.predict import PredictedDos
     from dosmith.targets import Target
 
 FloatArray = NDArray[np.float64]
@@ -172,7 +172,7 @@ def print_damage(console: Console, library: Library) -> None:
 
 def print_model(console: Console, spec: Mapping[str, Any]) -> None:
     """What a model is and how good it is."""
-    from dosmith.model.card import COLUMNS, accuracy_rows
+    from dosmith.models.paper.card import COLUMNS, accuracy_rows
 
     console.print(
         f"[bold]{spec['name']}[/bold] ({spec['kind']}): trained on {spec['library']['name']} ({spec['library']['count']:,} spectra),"
@@ -189,7 +189,7 @@ def print_model(console: Console, spec: Mapping[str, Any]) -> None:
 
 def print_forward_model(console: Console, spec: Mapping[str, Any]) -> None:
     """What a forward model is and how good it is."""
-    from dosmith.forward.calibration import MATCH
+    from dosmith.models.calibration import MATCH
 
     found, members = spec["calibration"], spec["settings"]["members"]
     console.print(

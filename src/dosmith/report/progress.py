@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from dosmith.benchmark.jobs import Job
     from dosmith.library.ledger import Outcome
-    from dosmith.model.training import Progress as TrainingProgress
+    from dosmith.models.training import Progress as TrainingProgress
 
 EVERY = 30.0
 """Seconds between two lines; work that is over before has none."""

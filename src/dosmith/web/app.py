@@ -20,7 +20,7 @@ from dosmith.designer import Designer
 from dosmith.designs import Design, Model
 from dosmith.element_facts import element_prices
 from dosmith.errors import DosmithError, NotFoundError
-from dosmith.forward.search import ForwardSearch
+from dosmith.models.tight_binding.model import ForwardSearch
 from dosmith.records import Spectrum
 from dosmith.settings import Settings
 from dosmith.spectra.standard import standardise

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.constraints import Constraints
 from dosmith.crystals.hull import Hull
 from dosmith.crystals.prototypes import crystal_id
 from dosmith.designer import Designer
 from dosmith.element_facts import prices_of
 from dosmith.errors import ConstraintError, ModelError, SpectrumError
-from dosmith.forward.search import ForwardSearch
 from dosmith.library.stability import above_pair_hulls
-from dosmith.search.constraints import Constraints
+from dosmith.models.tight_binding.model import ForwardSearch
 from dosmith.spectra.grid import Window
 from dosmith.spectra.similarity import similarity
 from dosmith.spectra.standard import StandardSpectrum

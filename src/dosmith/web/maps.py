@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.errors import MissingExtraError
-from dosmith.model.checkpoint import Checkpoint
+from dosmith.models.paper.model import Checkpoint
 from dosmith.web.messages import ElementMap, Neighbourhood, Place
 
 FloatArray = NDArray[np.float64]

@@ -18,7 +18,7 @@ from dosmith.designer import Designer
 from dosmith.element_facts import prices_of
 from dosmith.errors import NotFoundError
 from dosmith.formulas import Composition
-from dosmith.forward.search import ForwardSearch
+from dosmith.models.tight_binding.model import ForwardSearch
 from dosmith.web.messages import Atom, Card, Crystal, Curve, Kind
 
 if TYPE_CHECKING:

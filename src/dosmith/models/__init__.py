@@ -1,0 +1,1 @@
+"""Models: what three kinds of them share, and a folder for each kind."""

@@ -1,0 +1,311 @@
+"""The forward model: an ensemble of tight binding and plain networks, each trained without one fold of the chemical systems.
+
+What a member makes of the fold it has not seen says how far the model is to be trusted on new chemistry: from these
+predictions come its accuracy, the width of its bands and the probability that a material matches a target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith import formulas
+from dosmith.errors import ModelError
+from dosmith.formulas import Composition
+from dosmith.models.calibration import Calibration, calibrate
+from dosmith.models.descriptors import valence_electrons
+from dosmith.models.tight_binding.features import atom_features, embeddings
+from dosmith.models.tight_binding.lattice import Lattice
+from dosmith.settings import ForwardSettings
+from dosmith.spectra.standard import Recipe
+
+if TYPE_CHECKING:
+    import torch
+    from pymatgen.core.structure import Structure
+
+    from dosmith.crystals.potential import Potential
+    from dosmith.models.tight_binding.batches import Crystal
+    from dosmith.models.tight_binding.network import PlainNetwork, TightBinding
+
+FloatArray = NDArray[np.float64]
+
+PLAIN_LAYERS = (0, 1, 2, 3, 4)
+BOND_LAYERS = (3,)
+"""Which of CHGNet's embeddings the plain network and the tight binding are told."""
+
+Progress = Callable[[str, int, int, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Atoms:
+    """A crystal as all members see it.
+
+    Attributes:
+        lattice: its geometry.
+        scale: cube root of the volume per atom, Angstrom.
+        symbols: of its atoms.
+        bond_features: for the tight binding, shape (n, F).
+        plain_features: for the plain network, shape (n, G).
+    """
+
+    lattice: Lattice
+    scale: float
+    symbols: tuple[str, ...]
+    bond_features: FloatArray
+    plain_features: FloatArray
+
+    @classmethod
+    def of(cls, structure: Structure, potential: Potential, density: float) -> Atoms:
+        """Look at a crystal.
+
+        Raises:
+            NotFoundError: its atoms are too far apart for CHGNet.
+            MissingExtraError: CHGNet is not installed.
+        """
+        volume = structure.volume / len(structure)
+        symbols = tuple(site.specie.symbol for site in structure)
+        embedded = embeddings(structure, potential)
+        return cls(
+            Lattice.of(structure, density),
+            volume ** (1 / 3),
+            symbols,
+            atom_features(embedded, symbols, volume, BOND_LAYERS),
+            atom_features(embedded, symbols, volume, PLAIN_LAYERS),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """Features are centred and scaled before a network sees them.
+
+    Attributes:
+        mean: shape (F,).
+        spread: shape (F,).
+    """
+
+    mean: FloatArray
+    spread: FloatArray
+
+    @classmethod
+    def of(cls, features: Sequence[FloatArray]) -> Scale:
+        """That of the atoms of some crystals."""
+        atoms = np.concatenate(features)
+        return cls(atoms.mean(axis=0), atoms.std(axis=0) + 1e-3)
+
+    def __call__(self, features: FloatArray) -> torch.Tensor:
+        """Scaled, as a tensor."""
+        import torch
+
+        return torch.tensor((features - self.mean) / self.spread, dtype=torch.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One tight binding and one plain network, with the scales of their features."""
+
+    tight_binding: TightBinding
+    plain: PlainNetwork
+    bond_scale: Scale
+    plain_scale: Scale
+
+    def predict(self, crystals: Sequence[Atoms], symbols: Sequence[str], recipe: Recipe, settings: ForwardSettings) -> FloatArray:
+        """Expected spectra, each the mixture of two of length 1 and so itself of length 1 or less, shape (M, levels)."""
+        import torch
+
+        from dosmith.models.tight_binding.batches import spectra
+        from dosmith.models.tight_binding.fitting import plain_spectra
+
+        grid = torch.tensor(recipe.grid.energies, dtype=torch.float32)
+        with torch.inference_mode():
+            seen = [_crystal(each, symbols, self.bond_scale) for each in crystals]
+            bonded = spectra(self.tight_binding, seen, range(len(seen)), grid, settings.broadening)
+            plain = plain_spectra(self.plain, [self.plain_scale(each.plain_features) for each in crystals])
+        return (settings.share * bonded + (1 - settings.share) * plain).numpy().astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the model expects of M crystals.
+
+    Attributes:
+        expected: mean of spectra of length 1 as the members see them; its inner product with a target of length 1 is the
+            similarity to be expected, and what it lacks in length is doubt, shape (M, levels).
+        vectors: standard vectors, 1/eV, shape (M, levels).
+        half_widths: of a band around them that holds 68 % of the levels of new chemistry, 1/eV, shape (M, levels).
+    """
+
+    expected: FloatArray
+    vectors: FloatArray
+    half_widths: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardModel:
+    """The ensemble.
+
+    Attributes:
+        members: its parts.
+        symbols: elements it knows, by atomic number.
+        recipe: of its spectra.
+        settings: how it was trained.
+        calibration: what its errors on new chemistry are like.
+    """
+
+    members: tuple[Member, ...]
+    symbols: tuple[str, ...]
+    recipe: Recipe
+    settings: ForwardSettings
+    calibration: Calibration
+
+    @cached_property
+    def _potential(self) -> Potential:
+        from dosmith.crystals.potential import Potential
+
+        return Potential()
+
+    def see(self, structure: Structure) -> Atoms:
+        """A crystal made ready for `predict_atoms`.
+
+        Raises:
+            ModelError: it holds an element that the model does not know.
+            NotFoundError: its atoms are too far apart for CHGNet.
+            MissingExtraError: CHGNet is not installed.
+        """
+        unknown = sorted({site.specie.symbol for site in structure} - set(self.symbols))
+        if unknown:
+            raise ModelError(f"the forward model does not know {' '.join(unknown)}; it knows {' '.join(self.symbols)}")
+        return Atoms.of(structure, self._potential, self.settings.density)
+
+    def predict(self, structures: Sequence[Structure]) -> Prediction:
+        """The DOS of crystals; errors as of `see`."""
+        return self.predict_atoms([self.see(structure) for structure in structures])
+
+    def predict_atoms(self, crystals: Sequence[Atoms]) -> Prediction:
+        """The DOS of crystals that were looked at."""
+        found = [member.predict(crystals, self.symbols, self.recipe, self.settings) for member in self.members]
+        expected = np.mean(found, axis=0)
+        area = expected.sum(axis=1, keepdims=True) * self.recipe.grid.step
+        vectors = expected / area
+        return Prediction(expected, vectors, self.calibration.half_widths(vectors))
+
+
+class Keeper(Protocol):
+    """Where members stay while a training may be stopped."""
+
+    def load(self, number: int) -> Member | None:
+        """A member that is there already, from 0."""
+
+    def store(self, number: int, member: Member) -> None:
+        """Keep one."""
+
+
+def train(
+    crystals: Sequence[Atoms],
+    compositions: Sequence[Composition],
+    vectors: FloatArray,
+    recipe: Recipe,
+    settings: ForwardSettings,
+    progress: Progress | None = None,
+    keeper: Keeper | None = None,
+    kinds: Sequence[str] = (),
+) -> ForwardModel:
+    """Train the ensemble.
+
+    Args:
+        crystals: M of them.
+        compositions: theirs; crystals of one chemical system are left out together.
+        vectors: their standard vectors, 1/eV, shape (M, levels).
+        recipe: of the vectors.
+        settings: how.
+        progress: told of each epoch.
+        keeper: of members, so that a training that was stopped goes on; none when None.
+        kinds: of crystal, of each, so that the accuracy of each kind is known.
+
+    Raises:
+        ModelError: there are too few chemical systems.
+    """
+    from dosmith.models.splits import held_out_system
+
+    splits = held_out_system(compositions, np.ones(len(crystals), dtype=bool), settings.members, settings.seed)
+    if any(len(split.test) == 0 for split in splits):
+        raise ModelError(f"training the forward model needs {settings.members} chemical systems or more")
+    symbols = tuple(sorted({symbol for each in crystals for symbol in each.symbols}, key=formulas.atomic_number))
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    members, unseen = [], np.zeros_like(unit)
+    for number, split in enumerate(splits, 1):
+        seen, told = [crystals[row] for row in split.train], _numbered(progress, number, settings.members)
+        member = keeper.load(number - 1) if keeper else None
+        if member is None:
+            member = train_member(seen, unit[split.train], symbols, recipe, settings, settings.seed + number, told)
+            if keeper:
+                keeper.store(number - 1, member)
+        unseen[split.test] = member.predict([crystals[row] for row in split.test], symbols, recipe, settings)
+        members.append(member)
+    systems = [formulas.chemical_system(composition) for composition in compositions]
+    return ForwardModel(tuple(members), symbols, recipe, settings, calibrate(unseen, vectors, systems, recipe, kinds))
+
+
+def _numbered(progress: Progress | None, number: int, members: int) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda what, done, count, loss: progress(f"{what} {number} of {members}", done, count, loss)
+
+
+def train_member(
+    crystals: Sequence[Atoms],
+    unit: FloatArray,
+    symbols: Sequence[str],
+    recipe: Recipe,
+    settings: ForwardSettings,
+    seed: int,
+    progress: Progress | None = None,
+) -> Member:
+    """Train one member.
+
+    Args:
+        crystals: M of them.
+        unit: their spectra, of length 1, shape (M, levels).
+        symbols: elements of the tables.
+        recipe: of the spectra.
+        settings: how.
+        seed: of weights and batches.
+        progress: told of each epoch.
+    """
+    from dosmith.models.tight_binding.fitting import fit_plain, fit_tight_binding
+
+    bond_scale = Scale.of([each.bond_features for each in crystals])
+    plain_scale = Scale.of([each.plain_features for each in crystals])
+    tight_binding = fit_tight_binding(
+        [_crystal(each, symbols, bond_scale) for each in crystals],
+        broadened(unit, recipe, settings.broadening),
+        recipe.grid.energies,
+        symbols,
+        settings,
+        seed,
+        progress,
+    )
+    plain = fit_plain([plain_scale(each.plain_features) for each in crystals], unit, settings, seed, progress)
+    return Member(tight_binding, plain, bond_scale, plain_scale)
+
+
+def broadened(unit: FloatArray, recipe: Recipe, sigma: float) -> FloatArray:
+    """Spectra of length 1 brought from the recipe's broadening to a larger one, length 1 again."""
+    further = max(sigma**2 - recipe.broadening**2, 0.0)
+    if further == 0.0:
+        return unit
+    energies = recipe.grid.energies
+    spread = np.exp(-0.5 * (energies[:, None] - energies) ** 2 / further) @ unit.T
+    return np.asarray((spread / np.linalg.norm(spread, axis=0)).T)
+
+
+def _crystal(atoms: Atoms, symbols: Sequence[str], scale: Scale) -> Crystal:
+    from dosmith.models.tight_binding.batches import Crystal
+
+    places = [symbols.index(symbol) for symbol in atoms.symbols]
+    electrons = float(sum(valence_electrons(symbol) for symbol in atoms.symbols))
+    return Crystal(atoms.lattice, atoms.scale, places, scale(atoms.bond_features), electrons)

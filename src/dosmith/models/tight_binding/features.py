@@ -1,0 +1,69 @@
+"""What the forward networks are told of each atom: CHGNet's view of its surroundings, its element, the space it has."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.errors import NotFoundError
+from dosmith.models.descriptors import descriptors
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+    from dosmith.crystals.potential import Potential
+
+FloatArray = NDArray[np.float64]
+
+LAYERS = 5
+"""Of CHGNet's atom embeddings: as they begin, and after each of four convolutions."""
+WIDTH = 64
+"""Of one embedding."""
+USUAL_VOLUME = 15.0  # Angstrom^3 an atom
+
+
+def embeddings(structure: Structure, potential: Potential) -> NDArray[np.float32]:
+    """CHGNet's embeddings of a crystal's atoms, shape (n, LAYERS, WIDTH).
+
+    Raises:
+        NotFoundError: the atoms are too far apart.
+        MissingExtraError: CHGNet is not installed.
+    """
+    model = potential.model
+    import torch
+
+    seen: list[Any] = []
+    hooks = [
+        layer.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+        for layer in (model.atom_embedding, *model.atom_conv_layers)
+    ]
+    try:
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                graph = model.graph_converter(structure)
+            except ValueError:  # isolated atoms
+                raise NotFoundError(f"the atoms of {structure.reduced_formula} are too far apart for CHGNet") from None
+            model([graph], task="e")
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.stack(seen, dim=1).numpy().astype(np.float32)
+
+
+def atom_features(embedded: NDArray[np.float32], symbols: Sequence[str], volume: float, layers: Sequence[int]) -> FloatArray:
+    """Features of a crystal's atoms, shape (n, F).
+
+    Args:
+        embedded: from `embeddings`.
+        symbols: of the atoms.
+        volume: per atom, Angstrom^3.
+        layers: which embeddings.
+    """
+    chosen = embedded[:, list(layers)].reshape(len(embedded), -1)
+    space = np.full((len(embedded), 1), np.log(volume / USUAL_VOLUME))
+    return np.hstack([chosen, descriptors(symbols), space])

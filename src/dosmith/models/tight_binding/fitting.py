@@ -1,0 +1,141 @@
+"""Training of the forward networks, one pair at a time. Needs PyTorch.
+
+The error is measured as it matters: |p - t|^2, and by how much the similarity to every known spectrum comes out wrong,
+which is (p - t) M (p - t) with M the mean of s s^T over the known spectra s, all of length 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dosmith.models.descriptors import first_orbitals, first_radii
+from dosmith.models.tight_binding.batches import Crystal, groups, spectra
+from dosmith.models.tight_binding.network import PlainNetwork, TightBinding
+from dosmith.models.training import Progress, descend
+from dosmith.settings import ForwardSettings
+
+FloatArray = NDArray[np.float64]
+
+_TOGETHER = 4
+"""Crystals of one lattice that are worked on at once; a batch is made of such groups."""
+
+
+def fit_tight_binding(
+    crystals: Sequence[Crystal],
+    targets: FloatArray,
+    energies: FloatArray,
+    symbols: Sequence[str],
+    settings: ForwardSettings,
+    seed: int,
+    progress: Progress | None = None,
+) -> TightBinding:
+    """Train tight binding from free atoms.
+
+    Args:
+        crystals: M of them.
+        targets: their spectra as they should come out, of length 1 and broadened as in the settings, shape (M, levels).
+        energies: of the levels, eV.
+        symbols: elements of the tables.
+        settings: how.
+        seed: of weights and batches.
+        progress: told of each epoch.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    orbitals = torch.tensor(first_orbitals(symbols), dtype=torch.float32)
+    radii = torch.tensor(first_radii(symbols), dtype=torch.float32)
+    network = TightBinding(orbitals, radii, crystals[0].features.shape[1], settings.hidden, settings.dropout)
+    grid = torch.tensor(energies, dtype=torch.float32)
+    tables = [value for name, value in network.named_parameters() if name in TightBinding.TABLES]
+    others = [value for name, value in network.named_parameters() if name not in TightBinding.TABLES]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": tables, "lr": settings.table_rate, "weight_decay": 0.0},
+            {"params": others, "lr": settings.rate, "weight_decay": settings.weight_decay},
+        ]
+    )
+
+    epochs = epochs_of(len(crystals), settings)
+
+    def predict(rows: Sequence[int]) -> Tensor:
+        return spectra(network, crystals, rows, grid, settings.broadening)
+
+    def batches() -> Iterator[list[int]]:
+        order = torch.randperm(len(crystals), generator=generator).tolist()
+        parts = list(groups(crystals, order, _TOGETHER))
+        batch: list[int] = []
+        for place in torch.randperm(len(parts), generator=generator).tolist():
+            batch += parts[place]
+            if len(batch) >= settings.batch:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    descend(
+        network,
+        predict,
+        batches,
+        torch.tensor(targets, dtype=torch.float32),
+        optimizer,
+        [settings.table_rate, settings.rate],
+        epochs,
+        settings.similarity_weight,
+        lambda done, loss: progress("tight binding", done, epochs, loss) if progress else None,
+    )
+    return network
+
+
+def epochs_of(crystals: int, settings: ForwardSettings) -> int:
+    """Epochs of the tight binding: as many as are allowed, fewer where these would take too many steps."""
+    return max(1, min(settings.epochs, round(settings.steps * settings.batch / crystals)))
+
+
+def fit_plain(
+    features: Sequence[Tensor], targets: FloatArray, settings: ForwardSettings, seed: int, progress: Progress | None = None
+) -> PlainNetwork:
+    """Train the plain network.
+
+    Args:
+        features: of the atoms of each of M crystals, shapes (n, F).
+        targets: their spectra, of length 1, shape (M, levels).
+        settings: how.
+        seed: of weights and batches.
+        progress: told of each epoch.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    network = PlainNetwork(features[0].shape[1], targets.shape[1], settings.plain_hidden, settings.plain_dropout)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.plain_rate, weight_decay=1e-4)
+
+    def predict(rows: Sequence[int]) -> Tensor:
+        return plain_spectra(network, [features[row] for row in rows])
+
+    def batches() -> Iterator[list[int]]:
+        order = torch.randperm(len(features), generator=generator).tolist()
+        yield from (order[start : start + settings.plain_batch] for start in range(0, len(order), settings.plain_batch))
+
+    descend(
+        network,
+        predict,
+        batches,
+        torch.tensor(targets, dtype=torch.float32),
+        optimizer,
+        settings.plain_rate,
+        settings.plain_epochs,
+        settings.similarity_weight,
+        lambda done, loss: progress("plain network", done, settings.plain_epochs, loss) if progress else None,
+    )
+    return network
+
+
+def plain_spectra(network: PlainNetwork, features: Sequence[Tensor]) -> Tensor:
+    """What the plain network makes of several crystals, shape (len(features), levels)."""
+    owners = torch.repeat_interleave(torch.arange(len(features)), torch.tensor([len(atoms) for atoms in features]))
+    found: Tensor = network(torch.cat(list(features)), owners, len(features))
+    return found

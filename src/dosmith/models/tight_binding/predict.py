@@ -1,0 +1,137 @@
+"""The DOS that the forward model expects of what a person names; many at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith import formulas
+from dosmith.atomic import write_text
+from dosmith.crystals.find import find_structure
+from dosmith.errors import DosmithError
+from dosmith.models.tight_binding.ensemble import ForwardModel
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+    from dosmith.library import Library
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedDos:
+    """A DOS that was not computed but predicted.
+
+    Attributes:
+        name: what was asked for.
+        structure: the crystal.
+        energies: eV from the energy zero, shape (levels,).
+        values: standard vector, 1/eV, shape (levels,).
+        half_width: of the band that holds 68 % of the levels of new chemistry, 1/eV, shape (levels,).
+        certainty: length of the expected spectrum of length 1: 1 where all members agree on every detail.
+    """
+
+    name: str
+    structure: Structure
+    energies: FloatArray
+    values: FloatArray
+    half_width: FloatArray
+    certainty: float
+
+    @property
+    def formula(self) -> str:
+        """Reduced."""
+        return formulas.write(formulas.reduce((site.specie.symbol, 1) for site in self.structure))
+
+    @cached_property
+    def space_group(self) -> str:
+        """Hermann-Mauguin symbol."""
+        return str(self.structure.get_space_group_info()[0])
+
+    @property
+    def band(self) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper border; a density is never below zero."""
+        return np.maximum(self.values - self.half_width, 0.0), self.values + self.half_width
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        lower, upper = self.band
+        return {
+            "name": self.name,
+            "formula": self.formula,
+            "space_group": self.space_group,
+            "volume_per_atom": self.structure.volume / len(self.structure),
+            "kind": "predicted",
+            "certainty": self.certainty,
+            "energies_ev": self.energies.round(6).tolist(),
+            "dos_per_ev": self.values.tolist(),
+            "lower": lower.tolist(),
+            "upper": upper.tolist(),
+        }
+
+    def to_csv(self) -> str:
+        """The curve as CSV text with a header."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["energy_ev", "dos_per_ev", "lower", "upper"])
+        for row in zip(self.energies, self.values, *self.band, strict=True):
+            writer.writerow([f"{row[0]:.6g}", *(f"{value:.6g}" for value in row[1:])])
+        return text.getvalue()
+
+
+def predict(
+    what: Sequence[str | Structure], library: Library, model: ForwardModel, prototype: str | None = None
+) -> list[PredictedDos]:
+    """The DOS expected of crystals.
+
+    Args:
+        what: structures, structure files, formulas, ids in the library.
+        library: where ids and formulas are looked up; of a formula's crystals, known or not, CHGNet's lowest is taken.
+        model: the forward model.
+        prototype: crystal of all formulas.
+
+    Raises:
+        DosmithError: one of them is no crystal, or holds an element that the model does not know.
+    """
+    structures = [
+        find_structure(each, library, prototype, guess=True) if isinstance(each, str) else each.get_primitive_structure()
+        for each in what
+    ]
+    found = model.predict(structures)
+    names = [each if isinstance(each, str) else each.composition.reduced_formula for each in what]
+    return [
+        PredictedDos(name, structure, model.recipe.grid.energies, values, half_width, float(np.linalg.norm(expected)))
+        for name, structure, values, half_width, expected in zip(
+            names, structures, found.vectors, found.half_widths, found.expected, strict=True
+        )
+    ]
+
+
+def write_predictions(predictions: Sequence[PredictedDos], folder: Path) -> list[Path]:
+    """A CSV and a CIF for each; names repeat the formula, numbered where one occurs more often.
+
+    Raises:
+        DosmithError: the folder cannot be written.
+    """
+    written: list[Path] = []
+    seen: dict[str, int] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in predictions:
+            seen[each.formula] = seen.get(each.formula, 0) + 1
+            name = each.formula if seen[each.formula] == 1 else f"{each.formula}-{seen[each.formula]}"
+            for suffix, content in ((".csv", each.to_csv()), (".cif", each.structure.to(fmt="cif", symprec=1e-3))):
+                write_text(folder / f"{name}{suffix}", content)
+                written.append(folder / f"{name}{suffix}")
+    except OSError as error:
+        raise DosmithError(f"cannot write to {folder}: {error.strerror}") from None
+    return written

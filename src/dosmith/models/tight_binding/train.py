@@ -1,0 +1,117 @@
+"""Training the forward model on a library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith import formulas
+from dosmith.crystals.survey import Surveyed, read_survey
+from dosmith.errors import MissingExtraError, ModelError, NotFoundError
+from dosmith.library import Library
+from dosmith.models.tight_binding.candidates import Candidates, expect, likely
+from dosmith.models.tight_binding.candidates import look as look_at_survey
+from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Progress, train
+from dosmith.settings import ForwardSettings, Settings
+from dosmith.spectra.standard import Recipe, standardise_library
+
+
+def train_forward(
+    library: Library,
+    folder: str | Path,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+    name: str = "dosmith",
+    survey: str | Path | None = None,
+) -> ForwardModel:
+    """Train the forward model on all crystals of a library, let it look at a survey, and save both.
+
+    A training that was stopped goes on after the last member that was whole.
+
+    Args:
+        library: materials without a structure, or with a large cell, are left out.
+        folder: of the checkpoint; replaced whole when training has ended, untouched before.
+        settings: spectra and forward sections are used.
+        progress: told of each epoch.
+        name: of the model.
+        survey: crystals that it is to propose; without one it predicts, but proposes nothing.
+
+    Raises:
+        NotFoundError: there is no such survey.
+        MissingExtraError: CHGNet, which brings PyTorch, is not installed.
+        ModelError: the library holds too few crystals to train on.
+    """
+    try:
+        import chgnet  # noqa: F401
+        import torch
+    except ImportError:
+        raise MissingExtraError("training the forward model (CHGNet)", "relax") from None
+    from dosmith.models.store import refuse_foreign
+    from dosmith.models.tight_binding.checkpoint import save
+    from dosmith.models.tight_binding.unfinished import Unfinished
+
+    crystals_of_survey = [] if survey is None else read_survey(survey)
+    final = Path(folder).resolve()
+    refuse_foreign(final)
+    settings = settings or Settings()
+    recipe = Recipe.from_settings(settings.spectra)
+    rows, vectors = standardise_library(library, recipe)
+    crystals = look(library, rows, settings.forward, progress)
+    chosen = [place for place, row in enumerate(rows) if int(row) in crystals]
+    if len(chosen) < 2 * settings.forward.members:
+        raise ModelError(
+            f"of the {len(rows):,} spectra of {library.name}, {len(chosen)} have a crystal of up to {settings.forward.largest_cell} atoms;"
+            f" training needs {2 * settings.forward.members} or more: add files with their crystals, join more libraries"
+            " (--library open --library mine), or train --model paper, which needs none"
+        )
+    symbols = {symbol for place in chosen for symbol in crystals[int(rows[place])].symbols}
+    ids = [library.ids[rows[place]] for place in chosen]
+    unfinished = Unfinished(final, ids, vectors[chosen], len(symbols), recipe, settings.forward)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # matrices this small gain nothing from more
+    try:
+        model = train(
+            [crystals[int(rows[place])] for place in chosen],
+            [formulas.parse(library.formulas[rows[place]]) for place in chosen],
+            vectors[chosen],
+            recipe,
+            settings.forward,
+            progress,
+            unfinished,
+            [library.prototypes[rows[place]] or "other" for place in chosen],
+        )
+        candidates = None if survey is None else _expected(model, crystals_of_survey, progress)
+    finally:
+        torch.set_num_threads(threads)
+    save(model, final, library, name, candidates)
+    unfinished.clear()
+    return model
+
+
+def _expected(model: ForwardModel, survey: Sequence[Surveyed], progress: Progress | None) -> Candidates:
+    def told(what: str) -> Callable[[int, int], None] | None:
+        return None if progress is None else lambda done, count: progress(what, done, count, 0.0)
+
+    seen = look_at_survey(likely(survey, model.symbols), model.settings.density, progress=told("crystals of the survey"))
+    return expect(model, seen, told("their spectra"))
+
+
+def look(
+    library: Library, rows: NDArray[np.intp], settings: ForwardSettings, progress: Progress | None = None
+) -> dict[int, Atoms]:
+    """The crystals at some rows of a library, by row; those without a structure, too large or with lone atoms are left out."""
+    from dosmith.crystals.potential import Potential
+
+    potential, found = Potential(), {}
+    for count, (row, material) in enumerate(zip(rows, library.materials(rows.tolist()), strict=True), 1):
+        structure = material.structure
+        if structure is not None and len(structure) <= settings.largest_cell:
+            with suppress(NotFoundError):
+                found[int(row)] = Atoms.of(structure, potential, settings.density)
+        if progress is not None:
+            progress("crystals", count, len(rows), 0.0)
+    return found

@@ -1,0 +1,114 @@
+"""Training loops that know no network: minibatches, Adam, a loss, progress. Needs PyTorch (dosmith[train]).
+
+`fit` minimises a mean squared error. `descend` measures the error as it matters for spectra of norm 1: |p - t|^2, and by how
+much the similarity to every known spectrum comes out wrong, which is (p - t) M (p - t) with M the mean of s s^T over the known
+spectra s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+Progress = Callable[[str, int, int, float], None]
+"""Called after each epoch: what is trained, epochs done, epochs in all, mean loss."""
+
+Vary = Callable[[Tensor, torch.Generator], Tensor]
+"""Inputs in, changed inputs of the same shape out."""
+
+_PLAIN_WEIGHT = 0.5  # of |p - t|^2 beside the other part
+_LARGEST_GRADIENT = 1.0
+
+
+def fit(
+    network: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    epochs: int,
+    rate: float,
+    batch: int | None = None,
+    seed: int = 0,
+    vary: Vary | None = None,
+    plain_share: float = 0.0,
+    name: str = "",
+    progress: Progress | None = None,
+) -> float:
+    """Train by mean squared error with Adam; the learning rate falls to a hundredth along a cosine.
+
+    Args:
+        network: changed in place, left in evaluation mode.
+        inputs: shape (M, ...).
+        targets: shape (M, ...).
+        epochs: passes over the data.
+        rate: first learning rate.
+        batch: samples a step; None for all at once.
+        seed: of the order of samples.
+        vary: makes other inputs of the inputs, anew for each epoch.
+        plain_share: share of the epochs, the last ones, that see the inputs as they are.
+        name: for `progress`.
+        progress: told of each epoch.
+
+    Returns:
+        mean loss of the last epoch.
+    """
+    optimizer = torch.optim.Adam(network.parameters(), lr=rate, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs, eta_min=rate / 100)
+    generator = torch.Generator().manual_seed(seed)
+    count = len(inputs)
+    size = batch or count
+    network.train()
+    mean = float("nan")
+    for epoch in range(1, epochs + 1):
+        varied = vary is not None and epoch <= epochs * (1 - plain_share)
+        seen = vary(inputs, generator) if vary is not None and varied else inputs
+        order = torch.randperm(count, generator=generator) if size < count else torch.arange(count)
+        total = 0.0
+        for first in range(0, count, size):
+            chosen = order[first : first + size]
+            loss = nn.functional.mse_loss(network(seen[chosen]), targets[chosen])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += loss.item() * len(chosen)
+        schedule.step()
+        mean = total / count
+        if progress is not None:
+            progress(name, epoch, epochs, mean)
+    network.eval()
+    return mean
+
+
+def descend(
+    network: nn.Module,
+    predict: Callable[[Sequence[int]], Tensor],
+    batches: Callable[[], Iterator[list[int]]],
+    targets: Tensor,
+    optimizer: torch.optim.Optimizer,
+    rates: float | list[float],
+    epochs: int,
+    similarity_weight: float,
+    progress: Callable[[int, float], None],
+) -> None:
+    """One cycle of the learning rate; leaves the network in evaluation mode."""
+    moment = targets.T @ targets / len(targets)
+    moment /= moment.trace()
+    plan = [list(batches()) for _ in range(epochs)]
+    steps = sum(map(len, plan))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps, pct_start=0.15)
+    network.train()
+    for epoch, planned in enumerate(plan, 1):
+        total = 0.0
+        for rows in planned:
+            error = predict(rows) - targets[rows]
+            loss = (_PLAIN_WEIGHT * error.square().sum(1) + similarity_weight * (error @ moment * error).sum(1)).mean()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), _LARGEST_GRADIENT)
+            optimizer.step()
+            schedule.step()
+            total += loss.item() * len(rows)
+        progress(epoch, total / len(targets))
+    network.eval()

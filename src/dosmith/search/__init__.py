@@ -1,1 +1,0 @@
-"""Exact search for the best compositions under a cost that is a sum over slots."""

@@ -1,1 +1,0 @@
-"""Vectors of elements (EV) and of compositions (CV)."""

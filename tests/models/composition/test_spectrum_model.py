@@ -1,0 +1,131 @@
+"""A model of other spectra: learns a law, predicts what it has not seen, finds it, and is saved safely."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dosmith import formulas
+from dosmith.constraints import Constraints
+from dosmith.errors import ConstraintError, FileFormatError, ModelError, NotFoundError
+from dosmith.models.composition.features import Parts
+from dosmith.models.composition.model import SpectrumModel, read_curve
+from dosmith.models.composition.table import SpectraTable
+from dosmith.settings import OtherSpectraSettings
+
+pytestmark = pytest.mark.training
+KSE = formulas.parse("K2Se")
+
+
+@pytest.fixture(scope="module")
+def model(table_file, tmp_path_factory) -> SpectrumModel:
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'dosmith[train]'")
+    from dosmith.models.composition.train import train_other_spectra
+
+    settings = OtherSpectraSettings(members=3, hidden=64, epochs=60, dropout=0.05)
+    folder = tmp_path_factory.mktemp("models") / "law"
+    return train_other_spectra(SpectraTable.read(table_file), folder, settings, name="law")
+
+
+def cosine(first: np.ndarray, second: np.ndarray) -> float:
+    return float(first @ second / np.linalg.norm(first) / np.linalg.norm(second))
+
+
+def test_what_it_says_of_itself_is_for_chemistry_it_has_not_seen(model) -> None:
+    found = model.spec["held_out"]
+    assert found["count"] == len(model.known) == 213
+    assert found["cosine"] > 0.9 > found["mean_cosine"] and found["determination"] > 0.7
+
+
+def test_it_predicts_and_finds_a_chemical_system_that_it_never_saw(model, law) -> None:
+    target = law(KSE)
+    assert cosine(model.expect([KSE])[0], target) > 0.95
+    best = model.propose(target, 3)
+    assert KSE in [match.composition for match in best]
+    assert [match.rank for match in best] == [1, 2, 3]
+    assert best[0].similarity >= best[1].similarity >= best[2].similarity
+    assert next(match for match in best if match.composition == KSE).known is None
+
+
+def test_a_known_spectrum_is_found_as_it_is_unless_it_is_not_to_count(model) -> None:
+    target, called = model.target("NaCl")
+    assert called.startswith("NaCl")
+    first = model.propose(target, 1)[0]
+    assert formulas.write(first.composition) == "NaCl" and first.similarity == pytest.approx(1.0)
+    again = model.propose(target, 200, without=[first.known])
+    nacl = next(match for match in again if match.composition == first.composition)
+    assert nacl.known is None and nacl.similarity < 1.0
+
+
+def test_constraints_hold(model) -> None:
+    target = model.target("NaCl")[0]
+    found = model.propose(target, 20, Constraints.of(require="Br", exclude="Na", ratio="2:1"))
+    assert found and all({"Br"} < {s for s, _ in m.composition} and "Na" not in dict(m.composition) for m in found)
+    assert all(sorted(n for _, n in m.composition) == [1, 2] for m in found)
+    with pytest.raises(ConstraintError):
+        model.propose(target, 5, Constraints.of(elements="Fe,Co"))
+
+
+def test_a_curve_in_a_file_is_a_target(model, law, axis, tmp_path) -> None:
+    file = tmp_path / "curve.csv"
+    file.write_text("# energy; value\n" + "\n".join(f"{x};{y}" for x, y in zip(axis, law(KSE), strict=True)))
+    curve, name = model.target(str(file))
+    assert curve == pytest.approx(law(KSE)) and name == "curve.csv"
+    (tmp_path / "none.csv").write_text("nothing here")
+    with pytest.raises(FileFormatError):
+        read_curve(tmp_path / "none.csv")
+    with pytest.raises(NotFoundError):
+        model.target("FeO")
+
+
+def test_an_element_that_it_does_not_know_is_named(model) -> None:
+    with pytest.raises(ModelError, match="does not know Fe"):
+        model.expect([formulas.parse("FeO")])
+
+
+def test_features_do_not_depend_on_what_else_is_asked() -> None:
+    alone, together = Parts.of([KSE]), Parts.of([formulas.parse("BaTiO3"), KSE])
+    assert together.features[3:] == pytest.approx(alone.features)
+    assert together.total(np.ones((5, 2))) == pytest.approx(1.0)
+
+
+def test_a_damaged_model_is_refused(model, tmp_path) -> None:
+    for file in ("network.onnx", "known.parquet"):
+        folder = tmp_path / file
+        folder.mkdir()
+        for part in model.folder.iterdir():
+            (folder / part.name).write_bytes(part.read_bytes())
+        (folder / file).write_bytes((folder / file).read_bytes()[:-1])
+        with pytest.raises(ModelError, match="not what was saved"):
+            SpectrumModel.open(folder).propose(np.ones(81), 1)
+    with pytest.raises(ModelError, match="not of other spectra"):
+        SpectrumModel.open("paper")
+
+
+def test_the_commands(model, table_file, tmp_path) -> None:
+    def run(*words: str) -> str:
+        found = subprocess.run([sys.executable, "-m", "dosmith", *words], capture_output=True, text=True, check=False)
+        assert found.returncode == 0, found.stderr
+        return found.stdout
+
+    folder = str(model.folder)
+    answer = json.loads(run("design", "NaCl", "--model", folder, "--top", "4", "--exclude", "Li", "--format", "json"))
+    assert [each["rank"] for each in answer["candidates"]] == [1, 2, 3, 4]
+    assert answer["candidates"][0] == {
+        "rank": 1, "formula": "NaCl", "similarity": pytest.approx(1.0), "similarity_kind": "computed", "id": answer["candidates"][0]["id"]
+    }  # fmt: skip
+    assert "NaCl" in run("design", "NaCl", "--model", folder)
+    assert (
+        run("design", "NaCl", "--model", folder, "--format", "csv").splitlines()[0]
+        == "rank,formula,similarity,similarity_kind,id"
+    )
+    assert len(run("predict", "K2Se", "--model", folder, "--format", "csv").splitlines()) == 82
+    assert json.loads(run("predict", "K2Se", "RbF", "--model", folder, "--format", "json"))[1]["formula"] == "RbF"
+    assert "213 spectra" in run("model", "info", folder)
+    out = tmp_path / "trained"
+    said = run("train", "--spectra", str(table_file), "--out", str(out), "--epochs", "1")
+    assert "Held-out chemical systems" in said and (out / "card.md").is_file()

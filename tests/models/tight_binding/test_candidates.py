@@ -1,0 +1,65 @@
+"""Crystals that a search may propose."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dosmith.crystals.survey import Surveyed
+from dosmith.errors import FileFormatError
+from dosmith.models.tight_binding.candidates import Candidates, expect, likely, look
+
+CRYSTALS = [
+    Surveyed("L1_2", ("Pt", "Ni"), 13.7, 1.0, -6.0, -0.1),
+    Surveyed("D0_3", ("Pt", "Ni"), 14.0, 1.0, -5.9, 0.0),
+    Surveyed("D0_19", ("Pt", "Ni"), 13.8, 1.013, -5.95, -0.05),
+    Surveyed("B2", ("Ni", "Al"), 12.0, 1.0, -5.5, -0.6),
+    Surveyed("B2", ("W", "Al"), 15.0, 1.0, -8.0, 0.2),
+]
+
+
+def test_the_lowest_of_each_crystal_system_is_likely() -> None:
+    found = likely(CRYSTALS, ["Pt", "Ni", "Al"])
+    assert [each.prototype for each in found] == ["L1_2", "D0_19", "B2"]
+    assert likely(CRYSTALS[::-1], ["Pt", "Ni", "Al"]) == [CRYSTALS[3], CRYSTALS[2], CRYSTALS[0]]
+
+
+@pytest.mark.training
+def test_what_is_expected_is_what_the_model_predicts(trained) -> None:
+    model, _, _ = trained
+    seen = look(CRYSTALS[:4], model.settings.density)
+    found = expect(model, seen)
+    assert found.crystals == tuple(CRYSTALS[:4])
+    exact = model.predict([each.structure for each in CRYSTALS[:4]]).expected
+    np.testing.assert_allclose(found.expected[[0, 1, 3]], exact[[0, 1, 3]], atol=3e-4)
+    # Its c/a is rounded, so that it shares a lattice with others.
+    rounded = (found.expected[2] @ exact[2]) / np.linalg.norm(found.expected[2]) / np.linalg.norm(exact[2])
+    assert 0.999 < rounded <= 1 + 1e-6
+    assert (
+        look([Surveyed("D0_19", ("Ni", "Al"), 12.0, 1.016, 0.0, 0.0)], model.settings.density)[0][1].lattice is seen[2][1].lattice
+    )
+
+
+def test_what_is_read_is_what_was_written(tmp_path) -> None:
+    generator = np.random.default_rng(0)
+    centres, energies = generator.uniform(-6, 6, (len(CRYSTALS), 4, 1)), np.linspace(-7.5, 7.5, 151)
+    spectra = np.exp(-0.5 * ((energies - centres) / 0.4) ** 2).sum(axis=1)
+    spectra *= generator.uniform(0.8, 1, (len(CRYSTALS), 1)) / np.linalg.norm(spectra, axis=1, keepdims=True)
+    written = Candidates(tuple(CRYSTALS), spectra.astype(np.float32))
+    written.write(tmp_path / "candidates.parquet")
+    found = Candidates.read((tmp_path / "candidates.parquet").read_bytes())
+    assert [each.composition for each in found.crystals] == [each.composition for each in CRYSTALS]
+    assert found.crystals[2].stretch == pytest.approx(1.013)
+    np.testing.assert_allclose(found.expected, written.expected, atol=1.1e-3)
+    np.testing.assert_allclose(found.lengths, written.lengths, rtol=3e-3)
+    cosines = (found.expected * spectra).sum(axis=1) / found.lengths / written.lengths
+    assert cosines.min() > 0.9999
+
+
+@pytest.mark.parametrize("content", [b"", b"no table", "cut"])
+def test_damaged_candidates_are_refused(content, tmp_path) -> None:
+    if content == "cut":
+        Candidates(tuple(CRYSTALS), np.ones((len(CRYSTALS), 151), dtype=np.float32)).write(tmp_path / "whole")
+        content = (tmp_path / "whole").read_bytes()[:-40]
+    with pytest.raises(FileFormatError, match="damaged"):
+        Candidates.read(content)
