@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Candidate": "records",
-    "Checkpoint": "model.checkpoint",
+    "Checkpoint": "models.paper.model",
     "Design": "designs",
     "Designer": "designer",
     "DosmithError": "errors",
@@ -43,14 +43,14 @@ _HOMES = {
     "Spectrum": "records",
     "Window": "spectra.grid",
     "design": "designer",
-    "k_best": "search.kbest",
+    "k_best": "models.paper.kbest",
     "load_dos": "sources.files",
     "load_settings": "settings",
     "open_dos_set": "designer",
     "similar": "designer",
     "similarity": "spectra.similarity",
     "standardise": "spectra.standard",
-    "train_paper": "model.paper",
+    "train_paper": "models.paper.train",
     "write_design": "report.output",
     "write_library": "library",
 }
