@@ -30,8 +30,8 @@ from dosmith.designer import Designer
 from dosmith.dft.campaign import run_entries
 from dosmith.element_facts import Supply
 from dosmith.errors import DosmithError
-from dosmith.models.tight_binding.checkpoint import open_model
 from dosmith.library.ledger import Ledger
+from dosmith.models.tight_binding.checkpoint import open_model
 from dosmith.records import Material
 from dosmith.report.output import write_design
 from dosmith.settings import DftSettings

@@ -40,6 +40,10 @@ class Constraints:
     ) -> Constraints:
         """Constraints from what people write: element symbols, as a list or as in ``Pt,Ni``, and a ratio such as ``3:1``.
 
+        >>> constraints = Constraints.of(elements="Pt,Ni,Co", exclude="Co", ratio="3:1")
+        >>> constraints.admit((("Ni", 1), ("Pt", 3))), constraints.admit((("Ni", 1), ("Pt", 1)))
+        (True, False)
+
         Raises:
             FormulaError: a symbol names no element.
             ConstraintError: the ratio is not one, or the constraints contradict each other.

@@ -52,6 +52,9 @@ def symbol_of(number: int) -> str:
 def reduce(counts: Mapping[str, int] | Iterable[tuple[str, int]]) -> Composition:
     """The reduced composition of element counts.
 
+    >>> reduce({"Pt": 6, "Ni": 2})
+    (('Ni', 1), ('Pt', 3))
+
     Raises:
         FormulaError: nothing is left, a count is below one, or a symbol names no element.
     """
@@ -68,6 +71,9 @@ def reduce(counts: Mapping[str, int] | Iterable[tuple[str, int]]) -> Composition
 
 def parse(text: str) -> Composition:
     """The reduced composition of a formula such as ``Pt3Ni``, ``NiPt3``, ``Al₃Zr``, ``Ba Ti O3`` or ``Ca(BC)2``.
+
+    >>> parse("Ni2Pt6")
+    (('Ni', 1), ('Pt', 3))
 
     Raises:
         FormulaError: the text is not a formula with whole-number counts, or an element does not exist.
@@ -106,7 +112,11 @@ def in_name(name: str) -> str | None:
 @lru_cache(maxsize=65536)
 def write(composition: Composition) -> str:
     """The reduced formula as dosmith prints it: alloys with the majority first (Pt3Ni), compounds that hold a
-    nonmetal or metalloid in IUPAC order (BaTiO3, PtSb)."""
+    nonmetal or metalloid in IUPAC order (BaTiO3, PtSb).
+
+    >>> write(parse("NiPt3")), write(parse("O3TiBa"))
+    ('Pt3Ni', 'BaTiO3')
+    """
     from pymatgen.core.periodic_table import Element
 
     elements = {symbol: Element(symbol) for symbol, _ in composition}
@@ -117,5 +127,9 @@ def write(composition: Composition) -> str:
 
 
 def chemical_system(composition: Composition) -> str:
-    """The elements in alphabetical order, joined by dashes: ``Ni-Pt``."""
+    """The elements in alphabetical order, joined by dashes.
+
+    >>> chemical_system(parse("Pt3Ni"))
+    'Ni-Pt'
+    """
     return "-".join(sorted(symbol for symbol, _ in composition))

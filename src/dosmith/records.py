@@ -24,6 +24,11 @@ FloatArray = NDArray[np.float64]
 class Spectrum:
     """An electronic density of states as its source gave it, checked.
 
+    >>> energies = np.linspace(-10, 10, 201)
+    >>> spectrum = Spectrum(energies, np.exp(-((energies + 3) ** 2)), fermi=0.5)
+    >>> spectrum.densities.shape, spectrum.spin_polarized
+    ((1, 201), False)
+
     Attributes:
         energies: eV, shape (N,), strictly increasing, on any axis.
         densities: states/eV, shape (spins, N): one row when spins are summed, two for up and down.

@@ -9,11 +9,10 @@ import pytest
 
 from dosmith import formulas
 from dosmith.benchmark import run as running
-from dosmith.benchmark.jobs import SHIPPED, TESTED, Job, jobs, survey_file
+from dosmith.benchmark.jobs import SHIPPED, TESTED, Job, jobs
 from dosmith.benchmark.metrics import METRICS
 from dosmith.benchmark.page import GUIDE, PAGE, guide, page, write
-from dosmith.benchmark.run import RESULTS, fingerprint, open_results, run
-from dosmith.crystals.survey import read_survey, write_survey
+from dosmith.benchmark.run import RESULTS, open_results, run
 from dosmith.errors import DosmithError
 from dosmith.library import ParquetLibrary
 from dosmith.library.store import write_library
@@ -94,25 +93,6 @@ def test_interrupted_it_goes_on_where_it_was(library, whole, tmp_path) -> None:
     results = run(library, tmp_path, SETTINGS, progress=lambda job, done, total: again.append(job))
     assert len(again) == len(jobs(SETTINGS, library)) - 11
     assert results == expected
-
-
-def test_only_pairs_of_the_survey_count(library, tmp_path, monkeypatch) -> None:
-    usual, crystals = fingerprint(library, SETTINGS), read_survey(survey_file())
-    for name, chosen in (
-        ("alike", [each for each in crystals if len(each.elements) == 2]),
-        ("other", [each for each in crystals if each.elements != ("Pt", "Ni")]),
-    ):
-        write_survey(tmp_path / name, chosen, set())
-        monkeypatch.setattr("dosmith.benchmark.run.survey_file", lambda name=name: tmp_path / name)
-        assert (fingerprint(library, SETTINGS) == usual) == (name == "alike")
-
-
-def test_other_settings_are_another_benchmark(library) -> None:
-    other = SETTINGS.model_copy(update={"benchmark": SETTINGS.benchmark.model_copy(update={"seed": 1})})
-    assert fingerprint(library, SETTINGS) != fingerprint(library, other)
-    more = SETTINGS.model_copy(update={"benchmark": SETTINGS.benchmark.model_copy(update={"processes": 2})})
-    assert fingerprint(library, SETTINGS) == fingerprint(library, more)
-    assert fingerprint(library, SETTINGS) != fingerprint(library, SETTINGS, shipped=True)
 
 
 def test_processes_side_by_side_give_the_same_numbers(library, whole, tmp_path, monkeypatch) -> None:

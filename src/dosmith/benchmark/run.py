@@ -5,7 +5,6 @@ Interrupted, it goes on where it was, as long as data, settings and model are th
 
 from __future__ import annotations
 
-import hashlib
 import json
 import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,42 +16,25 @@ import numpy as np
 
 from dosmith.atomic import write_text
 from dosmith.benchmark.baselines import BASELINES
-from dosmith.benchmark.cases import OWN, PAPER
-from dosmith.benchmark.data import FloatArray, Spectra, surveyed_pairs
-from dosmith.benchmark.jobs import FORWARD, NETWORKS, PLAIN, SHIPPED, Job, answer, jobs, survey_file
+from dosmith.benchmark.data import FloatArray, Spectra
+from dosmith.benchmark.fingerprint import fingerprint
+from dosmith.benchmark.jobs import FORWARD, NETWORKS, PLAIN, SHIPPED, Job, answer, jobs
 from dosmith.benchmark.metrics import METRICS, ORACLE, Metric, calibration, mean_of, summarise
 from dosmith.errors import DosmithError
 from dosmith.library import ParquetLibrary
-from dosmith.models.paper.model import Checkpoint
 from dosmith.models.splits import SPLITS
-from dosmith.models.tight_binding.model import ForwardSearch
 from dosmith.settings import Settings
 from dosmith.spectra.standard import Recipe
 
 FORMAT = 1
 """Of `benchmark.json`."""
 
-_ANSWERING = (
-    *(f"benchmark/{name}" for name in ("baselines", "chemistry", "data", "forward", "jobs", "networks")),
-    *(f"benchmark/{name}" for name in ("outcomes", "sensitivity")),
-    *(f"models/{name}" for name in ("calibration", "descriptors", "splits", "training")),
-    *(f"models/paper/{name}" for name in ("composition_vectors", "element_vectors", "network", "published_vectors", "train")),
-    *(f"models/tight_binding/{name}" for name in ("batches", "candidates", "ensemble", "features", "fitting", "lattice")),
-    *(f"models/tight_binding/{name}" for name in ("model", "network", "slater_koster", "train")),
-    *(f"crystals/{name}" for name in ("potential", "prototypes", "survey")),
-    "spectra/standard",
-    "spectra/zero",
-)
-"""Modules that answers come from: when one of them changes, answers that were kept no longer count."""
-_ANSWERING_SHIPPED = ("benchmark/cases",)
-"""Further ones of the answers that come from the shipped models."""
-
 PARTS, RESULTS = "parts", "benchmark.json"
 SAMPLE = 100
 """Spectra drawn at random for the paper's own protocol."""
 
 Progress = Callable[[Job, int, int], None]
-"""Told of each job that is done, how many are by now, and how many there are."""
+"""Called after each job: the job, how many are done, and how many there are."""
 
 
 def run(
@@ -65,7 +47,7 @@ def run(
         folder: of the results; answers of single jobs are kept in its `parts`.
         settings: the benchmark's section, and those of spectra, the paper's model and design.
         quick: a small part, in about a minute.
-        progress: told of each job.
+        progress: called after each job.
 
     Returns:
         what `benchmark.json` holds; see docs/json.md.
@@ -102,19 +84,6 @@ def as_text(results: Mapping[str, Any]) -> str:
         else:
             lines.append(f" {json.dumps(name)}: {json.dumps(value)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-def fingerprint(library: ParquetLibrary, settings: Settings, shipped: bool = False) -> str:
-    """What answers depend on: the data, the settings, the code; those that come from the shipped models also on these."""
-    sections = {name: getattr(settings, name).model_dump() for name in ("spectra", "paper", "forward", "design", "benchmark")}
-    del sections["benchmark"]["processes"]  # changes nothing but the time
-    shards = sorted(shard["sha256"] for shard in library.manifest["shards"].values())
-    package, modules = Path(__file__).parents[1], _ANSWERING + (_ANSWERING_SHIPPED if shipped else ())
-    code = [hashlib.sha256((package / f"{name}.py").read_bytes()).hexdigest() for name in modules]
-    survey = hashlib.sha256(repr(surveyed_pairs(survey_file())).encode()).hexdigest()
-    models = [model.spec["sha256"] for model in (Checkpoint.open(PAPER), ForwardSearch.open(OWN))] if shipped else []
-    facts = [code, shards, sections, survey, models]
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _kept(parts: Path, job: Job, mark: str) -> Any | None:

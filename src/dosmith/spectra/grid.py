@@ -14,12 +14,16 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class EnergyGrid:
-    """Evenly spaced energy levels, relative to the energy zero.
+    """Evenly spaced energies, relative to the energy zero.
+
+    >>> grid = EnergyGrid(-7.5, 7.5, 151)
+    >>> grid.energies[:3].tolist(), grid.step, grid.key
+    ([-7.5, -7.4, -7.3], 0.1, '-7.5:7.5:151')
 
     Attributes:
-        lower: first level, eV.
-        upper: last level, eV.
-        levels: number of levels, both ends included.
+        lower: first grid point, eV.
+        upper: last grid point, eV.
+        levels: number of grid points, both ends included.
     """
 
     lower: float = -7.5
@@ -28,21 +32,21 @@ class EnergyGrid:
 
     def __post_init__(self) -> None:
         if self.levels < 2 or not -np.inf < self.lower < self.upper < np.inf:
-            raise SpectrumError(f"an energy grid needs lower < upper and two levels or more, got {self.key}")
+            raise SpectrumError(f"an energy grid needs lower < upper and two points or more, got {self.key}")
 
     @property
     def step(self) -> float:
-        """Distance of neighbouring levels, eV."""
+        """Distance of neighbouring grid points, eV."""
         return (self.upper - self.lower) / (self.levels - 1)
 
     @property
     def energies(self) -> FloatArray:
-        """The levels, eV, shape (levels,)."""
+        """The grid points, eV, shape (levels,)."""
         return np.linspace(self.lower, self.upper, self.levels)
 
     @property
     def edges(self) -> FloatArray:
-        """Borders of the bins centred on the levels, eV, shape (levels + 1,)."""
+        """Borders of the bins centred on the grid points, eV, shape (levels + 1,)."""
         half = self.step / 2
         return np.linspace(self.lower - half, self.upper + half, self.levels + 1)
 
@@ -67,7 +71,11 @@ class EnergyGrid:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """An energy interval relative to the energy zero, eV, both ends included."""
+    """An energy interval relative to the energy zero, eV, both ends included.
+
+    >>> int(Window.parse("-6:2").mask(EnergyGrid()).sum())
+    81
+    """
 
     lower: float
     upper: float
@@ -93,7 +101,7 @@ class Window:
         return cls(lower, upper)
 
     def mask(self, grid: EnergyGrid) -> NDArray[np.bool_]:
-        """Which levels of the grid lie inside, shape (levels,).
+        """Which points of the grid lie inside, shape (levels,).
 
         Raises:
             SpectrumError: fewer than two do.
@@ -101,5 +109,5 @@ class Window:
         energies = grid.energies
         inside = (energies >= self.lower - 1e-9) & (energies <= self.upper + 1e-9)
         if np.count_nonzero(inside) < 2:
-            raise SpectrumError(f"the window {self} holds fewer than two levels of the grid {grid.lower:g} ... {grid.upper:g} eV")
+            raise SpectrumError(f"the window {self} holds fewer than two points of the grid {grid.lower:g} ... {grid.upper:g} eV")
         return np.asarray(inside)

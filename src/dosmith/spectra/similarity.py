@@ -29,6 +29,10 @@ def similarity(
 ) -> FloatArray:
     """Similarity of the target to each of the others.
 
+    >>> grid = EnergyGrid(-1.0, 1.0, 3)
+    >>> similarity(np.array([0.0, 3.0, 4.0]), np.array([[0.0, 6.0, 8.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]), grid=grid)
+    array([1. , 0. , 0.6])
+
     Args:
         target: shape (levels,).
         others: shape (M, levels), or (levels,) for one.

@@ -78,6 +78,11 @@ class StandardSpectrum:
 def standardise(spectrum: Spectrum, recipe: Recipe | None = None) -> StandardSpectrum:
     """One DOS as the model's vector.
 
+    >>> energies = np.linspace(-10, 10, 401)
+    >>> vector = standardise(Spectrum(energies, 2 * np.exp(-(energies**2)), fermi=0.0))
+    >>> vector.values.shape, round(float(vector.values.sum() * vector.recipe.grid.step), 6)
+    ((151,), 1.0)
+
     Raises:
         SpectrumError: the curve covers too little of the window, or is empty there.
     """

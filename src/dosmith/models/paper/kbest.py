@@ -29,6 +29,10 @@ def k_best(
 ) -> list[tuple[float, Composition]]:
     """The k compositions of least cost, in order.
 
+    >>> costs = np.array([[[3.0], [1.0], [9.0]], [[9.0], [2.0], [0.0]]])  # two slots, three elements, counts of 1
+    >>> k_best(costs, ["Ni", "Pd", "Pt"], 2)
+    [(1.0, (('Pd', 1), ('Pt', 1))), (3.0, (('Ni', 1), ('Pt', 1)))]
+
     Args:
         costs: shape (slots, E, max_ratio); [s, e, c - 1] is the cost of count c of element e in slot s. Finite, any sign.
         symbols: the E elements, by atomic number.

@@ -1,0 +1,49 @@
+"""What `import dosmith` offers: each name is there, is documented, and its examples run."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import dosmith
+
+PAGE = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="utf-8")
+TRAINING = {"train_paper"}
+"""Need PyTorch."""
+WITH_EXAMPLES = [
+    "constraints", "formulas", "models.paper.kbest", "records", "spectra.grid", "spectra.similarity", "spectra.standard",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", dosmith.__all__)
+def test_a_public_name_is_there_documented_and_known_to_type_checkers(name: str) -> None:
+    if name in TRAINING:
+        pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'dosmith[train]'")
+    value = getattr(dosmith, name)
+    assert value.__doc__
+    assert re.search(rf"^::: dosmith\.[\w.]+\.{name}$", PAGE, flags=re.M)
+    tree = ast.parse(Path(dosmith.__file__).read_text(encoding="utf-8"))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module.startswith("dosmith.")]
+    (module,) = {node.module for node in imports for alias in node.names if alias.name == name}
+    assert getattr(import_module(module), name) is value
+
+
+def test_the_page_names_nothing_that_is_not_there() -> None:
+    for path in re.findall(r"^::: (\S+)$", PAGE, flags=re.M):
+        module, _, name = path.rpartition(".")
+        if name in TRAINING:
+            pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'dosmith[train]'")
+        assert hasattr(import_module(module), name), path
+    with pytest.raises(AttributeError, match="nonsense"):
+        dosmith.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("module", WITH_EXAMPLES)
+def test_examples_give_what_they_say(module: str) -> None:
+    found = doctest.testmod(import_module(f"dosmith.{module}"))
+    assert found.attempted > 0 and found.failed == 0
