@@ -1,34 +1,33 @@
 """Octahedral and tetrahedral interstitial sites of a crystal, one of each kind that symmetry tells apart.
 
-Places that come into question are the corners of the atoms' Voronoi cells, where octahedra and tetrahedra of close packings
-have their centres, and midpoints between atoms, where the flat octahedra of body-centred crystals have theirs. What the
-nearest atoms form decides.
+A site is the centre of a polyhedron of atoms. The corners of the atoms' Voronoi cells, where the holes of close packings are
+widest, and the middles between neighbouring cells, where body-centred crystals have their flat octahedra, say which atoms
+come into question. The centre is then moved to the special position of the space group that it belongs to, so that a site's
+multiplicity is that of a Wyckoff position.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith import formulas
+from dosmith import formulas, symmetry
+from dosmith.errors import DosmithError
 
 if TYPE_CHECKING:
-    from pymatgen.core.operations import SymmOp
     from pymatgen.core.structure import Structure
 
 FloatArray = NDArray[np.float64]
 
-_SAME = 0.05  # Angstrom between places that are one
-_SHELL = 0.1  # Angstrom by which the next atom must be farther than the last one of the polyhedron
+_CLOSEST = 0.5  # Angstrom to the nearest atom, at least
+_SHELL = 1.03  # times farther than the polyhedron's last atom must the next one be
 _OPPOSITE, _RIGHT = 160.0, (60.0, 120.0)  # degrees, of an octahedron
 _TETRAHEDRAL = (80.0, 145.0)  # degrees, of a tetrahedron
 _LONGEST = 1.5  # of an octahedron's longest arm to its shortest; 1.41 in body-centred crystals, 1.73 at midpoints of bonds
-_REACH = 4.5  # Angstrom
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,22 +58,35 @@ def interstitial_sites(structure: Structure) -> list[Site]:
     """The sites of a crystal, octahedral ones first; kinds with the same environment apart where symmetry tells them apart.
 
     Args:
-        structure: ordered crystal.
-    """
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+        structure: ordered crystal, in any cell.
 
-    operations = SpacegroupAnalyzer(structure, symprec=1e-2).get_symmetry_operations()
+    Raises:
+        DosmithError: the crystal is disordered.
+    """
+    if not structure.is_ordered:
+        raise DosmithError(
+            f"{structure.composition.reduced_formula} is disordered, so its sites have no definite neighbours;"
+            " give a crystal with one element on every site"
+        )
+    lattice, group, atoms = structure.lattice, symmetry.operations(structure), _Atoms(structure)
     sites: list[Site] = []
-    seen = np.empty((0, 3))
-    for place in _places(structure):
-        if len(seen) and _near(structure, seen, place):
+    centres = looked_at = np.empty((0, 3))
+    for hole in atoms.holes():
+        place = lattice.get_fractional_coords(hole)
+        if symmetry.same(lattice, looked_at, place).any():
             continue
-        orbit = _orbit(structure, place, operations)
-        seen = np.concatenate([seen, orbit])
-        found = _polyhedron(structure, place)
-        if found is not None:
-            kind, environment, distance = found
-            sites.append(Site(kind, environment, _first(orbit), len(orbit), distance))
+        looked_at = np.concatenate([looked_at, symmetry.orbit(lattice, place, group)])
+        for kind, count in (("octahedral", 6), ("tetrahedral", 4)):
+            middle = atoms.centre(hole, count)
+            if middle is None:
+                continue
+            centre = symmetry.special(lattice, lattice.get_fractional_coords(middle), group)
+            found = atoms.around(lattice.get_cartesian_coords(centre), count)
+            if found is None or symmetry.same(lattice, centres, centre).any():
+                continue
+            orbit = symmetry.orbit(lattice, centre, group)
+            centres = np.concatenate([centres, orbit])
+            sites.append(Site(kind, found[0], _first(orbit), len(orbit), found[1]))
     return sorted(sites, key=lambda site: (site.kind, -round(site.distance, 3), site.environment))
 
 
@@ -87,68 +99,87 @@ def with_atom(structure: Structure, site: Site, symbol: str, repeats: int = 1) -
     return crystal
 
 
-def _places(structure: Structure) -> list[FloatArray]:
-    """Fractional coordinates within the cell that may be the centre of a polyhedron."""
-    from scipy.spatial import Voronoi
+class _Atoms:
+    """The atoms of a crystal's reduced cell and around it, as far as they surround its holes."""
 
-    shifts = np.array(np.meshgrid(*[range(-2, 3)] * 3, indexing="ij")).reshape(3, -1).T
-    images = (structure.frac_coords[None, :, :] + shifts[:, None, :]).reshape(-1, 3)
-    points = structure.lattice.get_cartesian_coords(images)
-    corners = structure.lattice.get_fractional_coords(Voronoi(points).vertices)
-    one, _, _, distances = structure.get_neighbor_list(_REACH, exclude_self=True)
-    _, other, offsets, _ = structure.get_neighbor_list(_REACH, exclude_self=True)
-    midpoints = (structure.frac_coords[one] + structure.frac_coords[other] + offsets) / 2
-    midpoints = midpoints[np.argsort(distances, kind="stable")]
-    inside = [place for place in corners if (place > -1e-6).all() and (place < 1 - 1e-6).all()]
-    return [np.asarray(place) % 1.0 for place in (*inside, *midpoints)]
+    def __init__(self, structure: Structure) -> None:
+        from scipy.spatial import KDTree, Voronoi
+
+        self._lattice = structure.lattice.get_lll_reduced_lattice()
+        coords = self._lattice.get_fractional_coords(structure.cart_coords)
+        middle = self._lattice.matrix.sum(axis=0) / 2
+        corners = np.array(np.meshgrid(*[(0, 1)] * 3)).reshape(3, -1).T @ self._lattice.matrix - middle
+        margin = 4 * (structure.volume / len(structure)) ** (1 / 3)
+        while True:
+            radius = float(np.linalg.norm(corners, axis=1).max()) + margin
+            images, _, index, _ = self._lattice.get_points_in_sphere(coords, middle, radius, zip_results=False)
+            self._points = np.asarray(self._lattice.get_cartesian_coords(images))
+            self._symbols = [structure[int(i)].specie.symbol for i in index]
+            self._tree = KDTree(self._points)
+            cells = Voronoi(self._points)
+            self._corners = self._inside(cells.vertices)
+            if not len(self._corners) or self._tree.query(self._corners)[0].max() <= margin:
+                break
+            margin *= 2  # a hole wider than what is known around it
+        self._middles = self._inside(self._points[cells.ridge_points].mean(axis=1))
+
+    def holes(self) -> FloatArray:
+        """Corners of the Voronoi cells, then middles between neighbouring ones, Cartesian, shape (N, 3)."""
+        return np.concatenate([self._corners, self._middles])
+
+    def nearest(self, place: FloatArray, count: int) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
+        """Where a place is within the cell, and distances and numbers of the atoms nearest to it."""
+        inside = (self._lattice.get_fractional_coords(place) + 1e-9) % 1.0 @ self._lattice.matrix
+        distances, index = self._tree.query(inside, count)
+        return inside, distances, index
+
+    def centre(self, place: FloatArray, count: int) -> FloatArray | None:
+        """The middle of the 6 atoms around a place, or the point as far from each of 4; None where they do not surround it."""
+        before: frozenset[int] = frozenset()
+        for _ in range(5):
+            place, _, index = self.nearest(place, count)
+            if before == (before := frozenset(index.tolist())):
+                return place
+            atoms = self._points[index]
+            if count == 6:
+                place = atoms.mean(axis=0)
+                continue
+            edges = atoms[1:] - atoms[0]
+            if abs(np.linalg.det(edges)) < 0.1:  # Angstrom^3: in one plane
+                return None
+            place = atoms[0] + np.linalg.solve(edges, (edges**2).sum(axis=1) / 2)
+        return None
+
+    def around(self, place: FloatArray, count: int) -> tuple[str, float] | None:
+        """Which 6 or 4 atoms are around a place, and the nearest one's distance; None when they are no octahedron or tetrahedron."""
+        inside, distances, index = self.nearest(place, count + 1)
+        if distances[0] < _CLOSEST or distances[count] < _SHELL * distances[count - 1]:
+            return None
+        if not _surrounds(self._points[index[:count]] - inside):
+            return None
+        atoms = Counter(self._symbols[i] for i in index[:count])
+        ordered = sorted(atoms.items(), key=lambda item: (-item[1], formulas.atomic_number(item[0])))
+        return "".join(f"{symbol}{number if number > 1 else ''}" for symbol, number in ordered), float(distances[0])
+
+    def _inside(self, places: FloatArray) -> FloatArray:
+        fractional = self._lattice.get_fractional_coords(places)
+        return np.asarray(places[((fractional > -1e-6) & (fractional < 1 - 1e-6)).all(axis=1)])
 
 
-def _near(structure: Structure, places: FloatArray, place: FloatArray) -> bool:
-    return bool((structure.lattice.get_all_distances(places, place[None, :]) < _SAME).any())
-
-
-def _orbit(structure: Structure, place: FloatArray, operations: Sequence[SymmOp]) -> FloatArray:
-    """All places that symmetry makes of one, shape (multiplicity, 3)."""
-    orbit = place[None, :]
-    for operation in operations:
-        image = np.asarray(operation.operate(place)) % 1.0
-        if not _near(structure, orbit, image):
-            orbit = np.concatenate([orbit, image[None, :]])
-    return orbit
+def _surrounds(arms: FloatArray) -> bool:
+    """Whether the vectors from a place to 6 atoms are those of an octahedron, to 4 those of a tetrahedron."""
+    lengths = np.linalg.norm(arms, axis=1)
+    directions = arms / lengths[:, None]
+    angles = np.degrees(np.arccos(np.clip(directions @ directions.T, -1, 1)))[np.triu_indices(len(arms), 1)]
+    if len(arms) == 4:
+        return bool(_TETRAHEDRAL[0] < angles.min() and angles.max() < _TETRAHEDRAL[1])
+    right = angles[angles < _OPPOSITE]
+    return bool(
+        lengths.max() <= _LONGEST * lengths.min() and len(right) == 12 and _RIGHT[0] < right.min() and right.max() < _RIGHT[1]
+    )
 
 
 def _first(orbit: FloatArray) -> FloatArray:
     """The same of equivalent places every time, whichever was found first: results that are kept go by it."""
     rounded = np.round(orbit, 3) % 1.0
-    return np.asarray(orbit[np.lexsort(rounded.T[::-1])[0]])
-
-
-def _polyhedron(structure: Structure, place: FloatArray) -> tuple[str, str, float] | None:
-    """Kind, environment and nearest distance of a place; None when it is the centre of neither polyhedron."""
-    centre = structure.lattice.get_cartesian_coords(place)
-    around = sorted(structure.get_sites_in_sphere(centre, _REACH), key=lambda site: float(site.nn_distance))
-    distances = np.array([site.nn_distance for site in around])
-    for kind, count in (("octahedral", 6), ("tetrahedral", 4)):
-        if len(around) < count or distances[0] < 0.5:
-            continue
-        if len(around) > count and distances[count] < distances[count - 1] + _SHELL:
-            continue
-        arms = np.array([site.coords - centre for site in around[:count]])
-        arms /= np.linalg.norm(arms, axis=1)[:, None]
-        angles = np.degrees(np.arccos(np.clip(arms @ arms.T, -1, 1)))[np.triu_indices(count, 1)]
-        if count == 6:
-            right = angles[angles < _OPPOSITE]
-            fits = (
-                distances[5] <= _LONGEST * distances[0]
-                and len(right) == 12
-                and _RIGHT[0] < right.min()
-                and right.max() < _RIGHT[1]
-            )
-        else:
-            fits = _TETRAHEDRAL[0] < angles.min() and angles.max() < _TETRAHEDRAL[1]
-        if fits:
-            atoms = Counter(site.specie.symbol for site in around[:count])
-            ordered = sorted(atoms.items(), key=lambda item: (-item[1], formulas.atomic_number(item[0])))
-            environment = "".join(f"{symbol}{number if number > 1 else ''}" for symbol, number in ordered)
-            return kind, environment, float(distances[0])
-    return None
+    return np.asarray(np.round(orbit[np.lexsort(rounded.T[::-1])[0]], 9) % 1.0)
