@@ -132,7 +132,9 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
     writer.writerow(names)
     for row in rows:
         values = (row[name] for name in names)
-        writer.writerow(" ".join(value) if isinstance(value, list) else "" if value is None else value for value in values)
+        writer.writerow(
+            " ".join(map(str, value)) if isinstance(value, list) else "" if value is None else value for value in values
+        )
     return text.getvalue()
 
 

@@ -135,9 +135,14 @@ def primitive(structure: Structure, tolerance: float = ALIKE) -> Structure:
 
 
 def conventional(structure: Structure, tolerance: float = ALIKE) -> Structure:
-    """The conventional standard cell of W. Setyawan and S. Curtarolo, Comput. Mater. Sci. 49, 299 (2010): four atoms of a face-centred metal."""
+    """The conventional standard cell, four atoms of a face-centred metal; the crystal as it is where spglib finds no symmetry.
+
+    By W. Setyawan and S. Curtarolo, Comput. Mater. Sci. 49, 299 (2010).
+    """
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
+    if _dataset_of(structure, tolerance) is None:
+        return structure.copy()
     cell: Structure = SpacegroupAnalyzer(structure, tolerance, _ANGLE).get_conventional_standard_structure()
     return cell
 
@@ -182,13 +187,15 @@ def cif(structure: Structure, tolerance: float = WRITTEN) -> str:
 
         name, number = str(found.international), int(found.number)
         known = spglib.get_symmetry_from_database(found.hall_number)
+        assert known is not None  # spglib's own number
         group = known["rotations"], known["translations"]
         lattice, places, kinds = found.std_lattice, found.std_positions, found.std_types
     cell = Lattice(lattice)
     species = _kinds(structure)
     contents = sum((species[kind - 1].element_composition for kind in kinds), start=Composition())
     steps = [SymmOp.from_rotation_and_translation(*step).as_xyz_str() for step in zip(*group, strict=True)]
-    sites, seen = [], np.empty((0, 3))
+    sites: list[str] = []
+    seen = np.empty((0, 3))
     for kind, place in zip(kinds, places, strict=True):
         if same(cell, seen, place).any():
             continue

@@ -12,10 +12,11 @@ from pymatgen.core.structure import Structure
 from dosmith import formulas
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.prototypes import PROTOTYPES
-from dosmith.crystals.structures import Crystal, structures, system_of, write_structures
+from dosmith.crystals.structures import Crystal, structures, write_structures
 from dosmith.crystals.survey import SurveyIndex, shipped_survey
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.library import MemoryLibrary, ParquetLibrary
+from dosmith.symmetry import system_of
 
 PT3CO = formulas.parse("Pt3Co")
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from dosmith.crystals.interstitials import interstitial_sites, with_atom
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.prototypes import PROTOTYPES
+from dosmith.designs import csv_text
 from dosmith.dft.plan import Entry
 from dosmith.records import Material, Spectrum
-from dosmith.report.hydrogen import write_hydrogen
-from dosmith.verification.hydrogen import Hydrogen, by_potential, conventional, entries, with_computed
+from dosmith.report.hydrogen import print_hydrogen, write_hydrogen
+from dosmith.symmetry import conventional
+from dosmith.verification.hydrogen import Hydrogen, by_potential, entries, with_computed
 
 
 def computed(entry: Entry, energy: float) -> Material:
@@ -37,6 +41,24 @@ def test_energies_by_density_functional_theory_are_put_together() -> None:
     assert [each.energy for each in results] == pytest.approx([0.2, 0.1, 0.0])
     partial = with_computed(found, wanted, {host.id: computed(host, -100.0)}, {gas.id: "no convergence"})
     assert all(each.computed is None and each.reason == "no convergence" for each in partial)
+
+
+def test_results_are_written_as_csv() -> None:
+    cell = conventional(PROTOTYPES["A2"].structure(["K"], 75.0))
+    found = [Hydrogen(site, with_atom(cell, site, "H"), 0.1, 0.0) for site in interstitial_sites(cell)]
+    rows = list(csv.DictReader(csv_text([each.as_dict() for each in found]).splitlines()))
+    assert [row["environment"] for row in rows] == ["K6", "K4"]
+    assert [float(x) for x in rows[0]["frac_coords"].split()] == pytest.approx(found[0].site.frac_coords)
+
+
+def test_a_host_without_metal_gets_a_word_of_caution(tmp_path: Path) -> None:
+    for name, elements, cautioned in (("A4", ["Si"], True), ("B3", ["As", "Ga"], False), ("A1", ["Pd"], False)):
+        cell = conventional(PROTOTYPES[name].structure(elements, 18.0))
+        console = Console(record=True, width=200)
+        print_hydrogen(console, cell, [], 1)
+        write_hydrogen(cell, [], 1, tmp_path / name)
+        assert ("holds no metal" in console.export_text()) is cautioned
+        assert ("note" in json.loads((tmp_path / name / "hydrogen.json").read_text())) is cautioned
 
 
 def test_palladium_takes_hydrogen_in_its_octahedra(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dosmith import formulas
+from dosmith import formulas, symmetry
 from dosmith.crystals.prototypes import PROTOTYPES, prototype
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
@@ -124,7 +124,7 @@ def from_file(path: Path) -> Structure:
             ordered = structure.is_ordered
             if ordered:
                 Crystal.of_pymatgen(structure)  # what is impossible would end spglib, and us
-                structure = structure.get_primitive_structure()
+                structure = symmetry.primitive(structure)
     except Exception as error:  # pymatgen's readers raise whatever their parsers do
         raise FileFormatError(f"{path} is not a structure file that pymatgen reads ({str(error)[:120]})") from None
     if not ordered:

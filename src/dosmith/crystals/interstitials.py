@@ -112,9 +112,9 @@ class _Atoms:
         margin = 4 * (structure.volume / len(structure)) ** (1 / 3)
         while True:
             radius = float(np.linalg.norm(corners, axis=1).max()) + margin
-            images, _, index, _ = self._lattice.get_points_in_sphere(coords, middle, radius, zip_results=False)
-            self._points = np.asarray(self._lattice.get_cartesian_coords(images))
-            self._symbols = [structure[int(i)].specie.symbol for i in index]
+            near = self._lattice.get_points_in_sphere(coords, middle, radius)
+            self._points = self._lattice.get_cartesian_coords([image for image, *_ in near])
+            self._symbols = [structure[int(index)].specie.symbol for _, _, index, *_ in near]
             self._tree = KDTree(self._points)
             cells = Voronoi(self._points)
             self._corners = self._inside(cells.vertices)

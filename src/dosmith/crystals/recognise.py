@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith import formulas
+from dosmith import formulas, symmetry
 from dosmith.crystals.prototypes import PROTOTYPES
-from dosmith.crystals.structures import SYMMETRY, system_of
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
 
 FloatArray = NDArray[np.float64]
-_Cell = tuple[list[list[float]], list[list[float]], list[int]]
-"""Lattice, coordinates, atomic numbers: what spglib takes."""
 
 
 @dataclass(frozen=True)
@@ -41,21 +41,22 @@ def recognise(lattice: FloatArray, species: Sequence[str], frac_coords: FloatArr
         species: element of each site.
         frac_coords: shape (sites, 3).
     """
-    import spglib
-
-    cell = (lattice.tolist(), frac_coords.tolist(), [formulas.atomic_number(symbol) for symbol in species])
-    try:
-        found = spglib.get_symmetry_dataset(cell, symprec=SYMMETRY)
-    except spglib.SpglibError:
-        return None
+    numbers = [formulas.atomic_number(symbol) for symbol in species]
+    found = symmetry.dataset(lattice, frac_coords, numbers)
     if found is None:
         return None
-    return Symmetry(str(found.international), system_of(int(found.number)), _prototype(cell, found))
+    from pymatgen.core.structure import Structure
+
+    return Symmetry(
+        str(found.international),
+        symmetry.system_of(int(found.number)),
+        _prototype(Structure(lattice, list(species), frac_coords), found),
+    )
 
 
-def _prototype(cell: _Cell, dataset: Any) -> str | None:
+def _prototype(structure: Structure, dataset: Any) -> str | None:
     """The prototype of the space group, stoichiometry and number of atoms whose sites are where the crystal's are."""
-    composition = formulas.reduce((formulas.symbol_of(number), 1) for number in cell[2])
+    composition = formulas.reduce((site.specie.symbol, 1) for site in structure)
     possible = [
         (each, assignments)
         for each in PROTOTYPES.values()
@@ -63,15 +64,9 @@ def _prototype(cell: _Cell, dataset: Any) -> str | None:
     ]
     if not possible:
         return None
-    import spglib
     from pymatgen.analysis.structure_matcher import StructureMatcher
-    from pymatgen.core.structure import Structure
 
-    primitive = spglib.find_primitive(cell, symprec=SYMMETRY)
-    if primitive is None:
-        return None
-    lattice, places, numbers = primitive
-    crystal = Structure(lattice, [formulas.symbol_of(int(number)) for number in numbers], places)
+    crystal = symmetry.primitive(structure)
     matcher = StructureMatcher(primitive_cell=False)
     volume = crystal.volume / len(crystal)
     for each, assignments in possible:

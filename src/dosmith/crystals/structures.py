@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dosmith import formulas
+from dosmith import formulas, symmetry
 from dosmith.atomic import write_text
 from dosmith.crystals.potential import ELEMENTAL, Potential, Relaxed
 from dosmith.crystals.prototypes import PROTOTYPES, crystal_id, prototype
@@ -23,8 +23,6 @@ from dosmith.library.stability import Stability
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
-SYMMETRY = 1e-2
-"""Angstrom within which spglib takes atoms for equivalent."""
 LARGEST = 12
 """Atoms in the primitive cell of AFLOW's prototypes, at most."""
 
@@ -67,13 +65,12 @@ class Crystal:
     @property
     def space_group(self) -> tuple[str, int]:
         """Hermann-Mauguin symbol and number, found by spglib."""
-        symbol, number = self.structure.get_space_group_info(symprec=SYMMETRY)
-        return str(symbol), int(number)
+        return symmetry.space_group(self.structure)
 
     @property
     def crystal_system(self) -> str:
         """That of the space group."""
-        return system_of(self.space_group[1])
+        return symmetry.system_of(self.space_group[1])
 
     @property
     def as_expected(self) -> bool | None:
@@ -101,22 +98,6 @@ class Crystal:
             "dft_formation_energy": self.computed and self.computed.formation_energy,
             "dft_above_hull": self.computed and self.computed.above_hull,
         }
-
-
-_SYSTEMS = {
-    2: "triclinic",
-    15: "monoclinic",
-    74: "orthorhombic",
-    142: "tetragonal",
-    167: "trigonal",
-    194: "hexagonal",
-    230: "cubic",
-}
-
-
-def system_of(space_group: int) -> str:
-    """The crystal system of a space group's number."""
-    return next(system for last, system in _SYSTEMS.items() if space_group <= last)
 
 
 def structures(
@@ -183,7 +164,7 @@ def write_structures(crystals: Sequence[Crystal], folder: Path) -> list[Path]:
     contents: dict[str, str] = {}
     for crystal in crystals:
         name = crystal.id.replace(" ", "-").replace("/", "")
-        contents[f"{name}.cif"] = str(crystal.structure.to(fmt="cif", symprec=SYMMETRY))
+        contents[f"{name}.cif"] = symmetry.cif(crystal.structure, symmetry.ALIKE)
         contents[f"{name}.vasp"] = str(crystal.structure.get_sorted_structure().to(fmt="poscar"))
     contents["crystals.extxyz"] = "".join(extended_xyz(crystal) for crystal in crystals)
     try:
@@ -260,9 +241,9 @@ def _of_aflow(
     named = {each.aflow for each in PROTOTYPES.values()}
     for entry in prototypes.AFLOW_PROTOTYPE_LIBRARY:
         label = str(entry["tags"]["aflow"])
-        if label in named or crystal_system not in (None, system_of(int(label.split("_")[2]))):
+        if label in named or crystal_system not in (None, symmetry.system_of(int(label.split("_")[2]))):
             continue
-        cell = entry["snl"].structure.get_primitive_structure()
+        cell = symmetry.primitive(entry["snl"].structure)
         counts = formulas.reduce((site.specie.symbol, 1) for site in cell)
         if len(cell) > LARGEST or sorted(count for _, count in counts) != pattern:
             continue

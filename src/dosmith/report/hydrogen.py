@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dosmith import symmetry
 from dosmith.atomic import write_text
 from dosmith.errors import DosmithError
 from dosmith.report.crystals import number
-from dosmith.verification.hydrogen import Hydrogen
+from dosmith.verification.hydrogen import Hydrogen, caution
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -23,7 +24,7 @@ def print_hydrogen(console: Console, cell: Structure, found: Sequence[Hydrogen],
 
     atoms = len(cell) * repeats**3
     formula = cell.composition.reduced_formula
-    title = f"One hydrogen in {atoms} atoms of {formula} ({cell.get_space_group_info()[0]}), most stable first"
+    title = f"One hydrogen in {atoms} atoms of {formula} ({symmetry.space_group(cell)[0]}), most stable first"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("site")
     computed = any(each.computed is not None for each in found)
@@ -39,6 +40,8 @@ def print_hydrogen(console: Console, cell: Structure, found: Sequence[Hydrogen],
         style="dim",
         highlight=False,
     )
+    if note := caution(cell):
+        console.print(note, highlight=False)
 
 
 def write_hydrogen(cell: Structure, found: Sequence[Hydrogen], repeats: int, folder: Path) -> list[Path]:
@@ -51,9 +54,10 @@ def write_hydrogen(cell: Structure, found: Sequence[Hydrogen], repeats: int, fol
         "host": cell.composition.reduced_formula,
         "atoms": len(cell) * repeats**3,
         "volume_per_atom": cell.volume / len(cell),
+        **({"note": note} if (note := caution(cell)) else {}),
         "sites": [each.as_dict() for each in found],
     }
-    contents = {"hydrogen.json": json.dumps(facts, indent=1) + "\n", "host.cif": str(cell.to(fmt="cif", symprec=1e-2))}
+    contents = {"hydrogen.json": json.dumps(facts, indent=1) + "\n", "host.cif": symmetry.cif(cell, symmetry.ALIKE)}
     for rank, each in enumerate(found, 1):
         name = f"{rank}-{each.site.kind}-{each.site.environment}.cif"
         contents[name] = str(each.structure.to(fmt="cif"))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dosmith import symmetry
 from dosmith.atomic import write_text
 from dosmith.designs import Design
 from dosmith.errors import DosmithError
@@ -41,10 +42,10 @@ def write_design(design: Design, folder: str | Path, command: str = "") -> list[
     for identifier in sorted({i for candidate in design.candidates for i in candidate.structure_ids}):
         structure = design.library.material(identifier).structure
         if structure is not None:
-            contents[f"structures/{_file_name(identifier)}.cif"] = structure.to(fmt="cif", symprec=1e-3)
+            contents[f"structures/{_file_name(identifier)}.cif"] = symmetry.cif(structure)
     for formula, proposal in design.predicted.items():
         if proposal.crystal is not None and proposal.composition not in known:
-            contents[_predicted_file(formula)] = proposal.crystal.structure.to(fmt="cif", symprec=1e-3)
+            contents[_predicted_file(formula)] = symmetry.cif(proposal.crystal.structure)
     try:
         (folder / "structures").mkdir(parents=True, exist_ok=True)
         for stale in _earlier_structures(folder) - set(contents):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith import symmetry
 from dosmith.atomic import write_text
 from dosmith.errors import DosmithError
 from dosmith.report.crystals import number
@@ -71,7 +72,7 @@ def write_verification(design: DesignFolder, found: Sequence[Checked], folder: P
     for each in found:
         if each.material is not None and each.material.structure is not None:
             file = each.material.id.replace(" ", "-").replace("/", "")
-            contents[f"{file}.cif"] = str(each.material.structure.to(fmt="cif", symprec=1e-3))
+            contents[f"{file}.cif"] = symmetry.cif(each.material.structure)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in contents.items():

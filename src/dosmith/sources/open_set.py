@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dosmith import formulas
+from dosmith import formulas, symmetry
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError
 from dosmith.records import Material, Spectrum
 from dosmith.sources.crystal import Crystal
@@ -122,4 +122,4 @@ def _space_group(entry: dict[str, Any]) -> str:
 
     crystal = Crystal(entry["lattice"], tuple(entry["species"]), entry["frac"])  # what is impossible would end spglib, and us
     structure = Structure(crystal.lattice, list(crystal.species), crystal.frac_coords)
-    return str(structure.get_space_group_info(symprec=1e-3)[0])
+    return symmetry.space_group(structure, symmetry.WRITTEN)[0]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dosmith import symmetry
 from dosmith.crystals.interstitials import Site, interstitial_sites, with_atom
 from dosmith.crystals.molecules import molecule
 from dosmith.crystals.potential import Potential
@@ -65,14 +66,6 @@ class Hydrogen:
         }
 
 
-def conventional(structure: Structure) -> Structure:
-    """The conventional standard cell: four atoms of a face-centred metal or of L1_2."""
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
-    cell: Structure = SpacegroupAnalyzer(structure, symprec=1e-2).get_conventional_standard_structure()
-    return cell
-
-
 def by_potential(
     host: Structure, potential: Potential, repeats: int = 1, progress: Progress | None = None
 ) -> tuple[Structure, list[Hydrogen]]:
@@ -93,7 +86,7 @@ def by_potential(
     """
     told = progress or (lambda text: None)
     told("the host")
-    cell = relax(conventional(host), potential).structure
+    cell = relax(symmetry.conventional(host), potential).structure
     sites = interstitial_sites(cell)
     if not sites:
         raise NotFoundError(f"{cell.composition.reduced_formula} has neither octahedral nor tetrahedral sites")
@@ -114,6 +107,16 @@ def by_potential(
         energy = relaxation.energy * len(structure) - empty - half
         found.append(Hydrogen(site, structure, energy, moved, reason=reason))
     return cell, sorted(found, key=lambda each: (each.energy is None, each.energy or 0.0))
+
+
+def caution(host: Structure) -> str:
+    """What to bear in mind of hydrogen in a host without metal; "" otherwise."""
+    from pymatgen.core.periodic_table import Element
+
+    if any(Element(site.specie.symbol).is_metal for site in host):
+        return ""
+    formula = host.composition.reduced_formula
+    return f"{formula} holds no metal: hydrogen there binds to atoms rather than sits between them, which these sites leave out."
 
 
 def entries(cell: Structure, found: Sequence[Hydrogen], repeats: int = 1) -> list[Entry]:

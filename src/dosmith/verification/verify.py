@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith import formulas
+from dosmith import formulas, symmetry
 from dosmith.crystals.hull import Hull
 from dosmith.crystals.molecules import BOND_LENGTHS, molecule
 from dosmith.crystals.potential import Potential
@@ -306,7 +306,7 @@ def _entry(candidate: Designed, library: Library, survey: SurveyIndex, potential
         found = structures(candidate.composition, library, survey, potential, crystal_system=candidate.crystal_system)[0]
         structure, name, origin = found.structure, found.prototype, found.source
     return Entry(
-        name or str(structure.get_space_group_info()[0]),
+        name or symmetry.space_group(structure)[0],
         tuple(site.specie.symbol for site in structure),
         np.array(structure.lattice.matrix),
         np.array(structure.frac_coords),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dosmith import formulas
+from dosmith import formulas, symmetry
 from dosmith.crystals.prototypes import PROTOTYPES, crystal_id
 from dosmith.designer import Designer
 from dosmith.element_facts import prices_of
@@ -198,15 +198,13 @@ class Materials:
 def text_of(structure: Structure, form: str) -> str:
     """A crystal as ``cif`` (with its symmetry) or ``poscar``."""
     if form == "cif":
-        return str(structure.to(fmt="cif", symprec=1e-3))
+        return symmetry.cif(structure)
     return str(structure.get_sorted_structure().to(fmt="poscar"))
 
 
 def crystal_of(structure: Structure) -> Crystal:
     """The conventional cell as it is drawn: atoms on its faces, edges and corners repeated, nearest atoms joined."""
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
-    cell = SpacegroupAnalyzer(structure, symprec=1e-2).get_conventional_standard_structure()
+    cell = symmetry.conventional(structure)
     lattice = np.array(cell.lattice.matrix)
     symbols: list[str] = []
     places: list[Any] = []
@@ -229,10 +227,8 @@ def crystal_of(structure: Structure) -> Crystal:
 
 
 def _crystal_facts(structure: Structure, prototype: str | None) -> list[tuple[str, str]]:
-    symbol, number = structure.get_space_group_info(symprec=1e-2)
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
-    lattice = SpacegroupAnalyzer(structure, symprec=1e-2).get_conventional_standard_structure().lattice
+    symbol, number = symmetry.space_group(structure)
+    lattice = symmetry.conventional(structure).lattice
     lengths = [f"{name} = {length:.3f}" for name, length in zip("abc", lattice.abc, strict=True)]
     known = PROTOTYPES.get(prototype or "")
     return [

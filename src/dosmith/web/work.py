@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dosmith import formulas
+from dosmith import formulas, symmetry
 from dosmith.atomic import write_text
 from dosmith.errors import DosmithError
 from dosmith.settings import DftSettings
@@ -61,7 +61,7 @@ def verify(structure: Structure, folder: Path, recipe: Recipe, settings: DftSett
     from dosmith.dft.cp2k import Cp2k
 
     report("preparing the calculation")
-    primitive = structure.get_primitive_structure()
+    primitive = symmetry.primitive(structure)
     result = compute(primitive, Cp2k(settings), folder, None, report)
     write_text(folder / "POSCAR", str(structure.get_sorted_structure().to(fmt="poscar")))
     energy = result.energy / len(primitive)
@@ -104,7 +104,7 @@ def relax(structure: Structure, folder: Path, recipe: Recipe, report: Any) -> di
     relaxed, energy = found.structure, found.energy
     report("energies of the elements")
     formation = potential.formation_energy(Relaxed(relaxed, energy))
-    before, after = (each.get_space_group_info(symprec=0.05) for each in (structure, relaxed))
+    before, after = (symmetry.space_group(each, 0.05) for each in (structure, relaxed))
     facts = [
         ("Relaxed", f"in {found.steps} steps" if found.settled else f"not within {_STEPS} steps"),
         ("Energy gained", f"{1000 * found.gained:.1f} meV/atom"),
@@ -112,7 +112,7 @@ def relax(structure: Structure, folder: Path, recipe: Recipe, report: Any) -> di
         ("Volume", f"{relaxed.volume / len(relaxed):.2f} Å³/atom ({relaxed.volume / structure.volume - 1:+.1%})"),
         ("Space group", f"{after[0]}, as before" if before == after else f"{after[0]}, was {before[0]}"),
     ]
-    write_text(folder / "structure.cif", str(relaxed.to(fmt="cif", symprec=1e-2)))
+    write_text(folder / "structure.cif", symmetry.cif(relaxed, symmetry.ALIKE))
     write_text(folder / "POSCAR", str(relaxed.get_sorted_structure().to(fmt="poscar")))
     report("predicting the DOS")
     return {"facts": facts, "values": _expected(relaxed, recipe)}

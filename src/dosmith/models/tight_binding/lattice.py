@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith import symmetry
 from dosmith.models.tight_binding.slater_koster import INTEGRALS, SPLITTINGS, angular
 
 if TYPE_CHECKING:
@@ -115,15 +116,7 @@ def _lattice(
 
 def _points(vectors: FloatArray, places: FloatArray, kinds: tuple[int, ...], density: float) -> tuple[FloatArray, FloatArray]:
     """Irreducible points of a Gamma-centred mesh in reciprocal coordinates, shape (K, 3), and their weights."""
-    import spglib
-
     mesh = [max(round(density / float(np.linalg.norm(vector))), 1) for vector in vectors]
-    cell = (vectors.tolist(), places.tolist(), [kind + 1 for kind in kinds])
-    try:
-        mapping, grid = spglib.get_ir_reciprocal_mesh(mesh, cell, is_shift=[0, 0, 0])
-        found, counts = np.unique(mapping, return_counts=True)
-        return np.asarray(grid[found] / np.array(mesh)), counts / counts.sum()
-    except TypeError:  # no symmetry found, as in cells with atoms on top of one another
-        axes = (np.arange(count) / count for count in mesh)
-        every = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        return every, np.full(len(every), 1 / len(every))
+    mapping, grid = symmetry.irreducible_mesh(vectors, places, kinds, mesh)
+    found, counts = np.unique(mapping, return_counts=True)
+    return np.asarray(grid[found] / np.array(mesh)), counts / counts.sum()

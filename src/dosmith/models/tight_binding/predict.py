@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith import formulas
+from dosmith import formulas, symmetry
 from dosmith.atomic import write_text
 from dosmith.crystals.find import find_structure
 from dosmith.errors import DosmithError
@@ -55,7 +55,7 @@ class PredictedDos:
     @cached_property
     def space_group(self) -> str:
         """Hermann-Mauguin symbol."""
-        return str(self.structure.get_space_group_info()[0])
+        return symmetry.space_group(self.structure)[0]
 
     @property
     def band(self) -> tuple[FloatArray, FloatArray]:
@@ -103,7 +103,7 @@ def predict(
         DosmithError: one of them is no crystal, or holds an element that the model does not know.
     """
     structures = [
-        find_structure(each, library, prototype, guess=True) if isinstance(each, str) else each.get_primitive_structure()
+        find_structure(each, library, prototype, guess=True) if isinstance(each, str) else symmetry.primitive(each)
         for each in what
     ]
     found = model.predict(structures)
@@ -129,7 +129,7 @@ def write_predictions(predictions: Sequence[PredictedDos], folder: Path) -> list
         for each in predictions:
             seen[each.formula] = seen.get(each.formula, 0) + 1
             name = each.formula if seen[each.formula] == 1 else f"{each.formula}-{seen[each.formula]}"
-            for suffix, content in ((".csv", each.to_csv()), (".cif", each.structure.to(fmt="cif", symprec=1e-3))):
+            for suffix, content in ((".csv", each.to_csv()), (".cif", symmetry.cif(each.structure))):
                 write_text(folder / f"{name}{suffix}", content)
                 written.append(folder / f"{name}{suffix}")
     except OSError as error:
