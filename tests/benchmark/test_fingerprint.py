@@ -81,7 +81,7 @@ def test_only_pairs_of_the_survey_count(open_set, tmp_path, monkeypatch) -> None
         ("alike", [each for each in crystals if len(each.elements) == 2]),
         ("other", [each for each in crystals if each.elements != ("Pt", "Ni")]),
     ):
-        write_survey(tmp_path / name, chosen, set())
+        write_survey(tmp_path / name, chosen)
         monkeypatch.setattr("dosmith.benchmark.fingerprint.survey_file", lambda name=name: tmp_path / name)
         assert (fingerprint(open_set, Settings()) == usual) == (name == "alike")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from pymatgen.core.structure import Structure
 
 from dosmith import formulas
 from dosmith.crystals import survey as module
+from dosmith.crystals.plausible import ELEMENTS
 from dosmith.crystals.potential import Potential, Relaxed
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.survey import COUNTS, SKIPPED, Surveyed, read_survey, steps, survey, surveyed
@@ -82,6 +84,75 @@ def test_it_goes_on_where_it_stopped(tmp_path, monkeypatch: pytest.MonkeyPatch) 
     idle = Rubber()
     survey(tmp_path / "parts.parquet", symbols, potential=idle)
     assert again.asked > 0 and idle.asked == 0
+
+
+def trials(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What is tried from now on: prototype and formula."""
+    found: list[tuple[str, str]] = []
+
+    def noted(step, potential):
+        found.extend((name, formulas.write(composition)) for composition, names in step for name in names)
+        return surveyed(step, potential)
+
+    monkeypatch.setattr(module, "surveyed", noted)
+    return found
+
+
+def test_a_prototype_that_comes_later_is_tried_and_nothing_else(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = survey(tmp_path / "whole.parquet", ["Ni", "Al"], potential=Rubber())
+    monkeypatch.setattr(module, "SKIPPED", (*SKIPPED, "B2", "L1_2"))
+    before = survey(tmp_path / "parts.parquet", ["Ni", "Al"], potential=Rubber())
+    assert not {"B2", "L1_2"} & {each.prototype for each in before}
+    monkeypatch.setattr(module, "SKIPPED", SKIPPED)
+    tried = trials(monkeypatch)
+    after = survey(tmp_path / "parts.parquet", ["Ni", "Al"], potential=Rubber())
+    assert sorted(tried) == [("B2", "NiAl"), ("L1_2", "Al3Ni"), ("L1_2", "Ni3Al")]
+    assert len(after) == len(whole)
+    assert read_survey(tmp_path / "parts.parquet") == read_survey(tmp_path / "whole.parquet")
+
+
+def test_a_ternary_of_an_element_that_comes_later_is_tried(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    survey(tmp_path / "survey.parquet", ["O", "Ti", "Ba"], potential=Rubber())
+    tried = trials(monkeypatch)
+    survey(tmp_path / "survey.parquet", ["O", "Ti", "Ba", "Sr"], potential=Rubber())
+    assert ("E2_1", "SrTiO3") in tried and ("E2_1", "BaTiO3") not in tried
+
+
+def test_what_gave_no_crystal_is_not_tried_again(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rubber, "could_be", lambda self, relaxed: relaxed.structure.composition.reduced_formula != "AlNi")
+    path = tmp_path / "survey.parquet"
+    survey(path, ["Ni", "Al"], potential=Rubber())
+    tried = trials(monkeypatch)
+    survey(path, ["Ni", "Al"], potential=Rubber())
+    assert tried == []
+    monkeypatch.setattr(module, "shipped_folder", lambda name: tmp_path)
+    path.rename(tmp_path / "crystals.parquet")
+    module.shipped_survey.cache_clear()
+    try:
+        found = module.shipped_survey()
+        assert formulas.parse("AlNi") not in found.crystals and "B2" in found.tried(formulas.parse("AlNi"))
+        assert found.tried(formulas.parse("AlNi3")) >= {"L1_2", "D0_3"}
+        assert found.tried(formulas.parse("CuNi3")) == set()
+    finally:
+        module.shipped_survey.cache_clear()
+
+
+def test_an_older_survey_which_names_only_its_pairs_is_resumed(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "survey.parquet"
+    survey(path, ["Ni", "Al"], potential=Rubber())
+    found = read_survey(path)
+    table = pq.read_table(path).replace_schema_metadata({b"pairs": b'["Al-Ni"]', b"potential": b"CHGNet"})
+    pq.write_table(table.slice(0, len(found) - 1), path)
+    (missing,) = set(found) - set(read_survey(path))
+    tried = trials(monkeypatch)
+    again = survey(path, ["Ni", "Al", "Cu"], potential=Rubber())
+    assert [each for each in tried if "Cu" not in each[1]] == [(missing.prototype, formulas.write(missing.composition))]
+    assert {(each.prototype, each.elements) for each in found} <= {(each.prototype, each.elements) for each in again}
+
+
+def test_the_shipped_survey_is_whole() -> None:
+    found = module.shipped_survey()
+    assert not any(module._untried(step, found.tried) for step in steps(ELEMENTS).values())
 
 
 def test_ternaries_are_those_that_chemistry_expects() -> None:

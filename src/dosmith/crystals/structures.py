@@ -14,7 +14,7 @@ from dosmith.atomic import write_text
 from dosmith.crystals.potential import ELEMENTAL, Potential, Relaxed
 from dosmith.crystals.prototypes import PROTOTYPES, crystal_id, prototype
 from dosmith.crystals.relaxation import relax
-from dosmith.crystals.survey import SKIPPED, Surveyed, SurveyIndex
+from dosmith.crystals.survey import Surveyed, SurveyIndex
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import Library
@@ -133,7 +133,7 @@ def structures(
     names = {each.prototype for each in found}
     found += [_of_survey(each) for name, each in surveyed.items() if name not in names]
     if potential is not None:
-        tried = names | surveyed.keys() | (set(PROTOTYPES) - set(SKIPPED) if surveyed and len(composition) == 2 else set())
+        tried = names | survey.tried(composition)
         for name in [wanted] if wanted else PROTOTYPES:
             suits = crystal_system in (None, PROTOTYPES[name].crystal_system)
             if suits and name not in tried and (name in ELEMENTAL) == (len(composition) == 1):

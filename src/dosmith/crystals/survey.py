@@ -2,16 +2,17 @@
 
 One row for each composition and prototype, with the elements in their better places. It is what candidates are made of:
 the forward model gives each crystal its DOS, the potential says which are likely. Killed at any instant, a survey loses
-the last minutes.
+the last minutes. A survey knows each composition and prototype that was tried, so that a prototype, an element or a ternary
+that comes later is tried when the survey is resumed, and nothing is tried twice.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from dosmith.atomic import replacing
 from dosmith.crystals.plausible import TERNARIES
 from dosmith.crystals.potential import ELEMENTAL, NAME, Potential, Relaxed
 from dosmith.crystals.prototypes import PROTOTYPES, Prototype
-from dosmith.errors import FileFormatError, NotFoundError
+from dosmith.errors import FileFormatError, FormulaError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import stability
 from dosmith.shipped import shipped_folder
@@ -50,12 +51,15 @@ SCHEMA = pa.schema(
     ]
 )
 """Columns of a crystal; those of `Surveyed`."""
-_DONE = b"pairs"  # and ternaries
+_FRUITLESS = b"without_crystal"
+_BEFORE = b"pairs"  # in older surveys: names of steps, without what was tried in them
 
 Progress = Callable[[str, int, int], None]
-"""Told of each step, how many are done, and of how many."""
+"""Called after each step: its name, how many are done, and how many there are."""
 Step = Sequence[tuple[Composition, Sequence[str]]]
 """Compositions, and the prototypes that each is tried in."""
+Trials = Mapping[Composition, Set[str]]
+"""Prototypes by composition."""
 
 
 @dataclass(frozen=True)
@@ -117,22 +121,26 @@ def survey(
         symbols: of the elements.
         limit: steps to do at most; None goes to the end.
         potential: CHGNet when None.
-        progress: told of each step.
+        progress: called after each step.
 
     Raises:
         FileFormatError: the file is no survey.
         MissingExtraError: CHGNet is not installed.
     """
     path, potential = Path(path), potential or Potential()
-    found, done = _read(path) if path.is_file() else ([], set())
+    found, known = _read(path) if path.is_file() else ([], {})
+    fruitless = {composition: set(names) for composition, names in known.items()}
+    tried = SurveyIndex.of(found, known).tried
     wanted = steps(symbols)
-    missing = [name for name in wanted if name not in done][:limit]
-    before = sum(name in done for name in wanted)
-    for number, name in enumerate(missing, 1):
-        found += surveyed(wanted[name], potential)
-        done.add(name)
-        if number % _SAVED_EVERY == 0 or number == len(missing):
-            write_survey(path, found, done)
+    open_steps = {name: rest for name, step in wanted.items() if (rest := _untried(step, tried))}
+    before, todo = len(wanted) - len(open_steps), list(open_steps)[:limit]
+    for number, name in enumerate(todo, 1):
+        crystals = surveyed(open_steps[name], potential)
+        found += crystals
+        for composition, names in _untried(open_steps[name], SurveyIndex.of(crystals).tried):
+            fruitless.setdefault(composition, set()).update(names)
+        if number % _SAVED_EVERY == 0 or number == len(todo):
+            write_survey(path, found, fruitless)
         if progress is not None:
             progress(name, before + number, len(wanted))
     return found
@@ -140,10 +148,10 @@ def survey(
 
 def steps(symbols: Sequence[str]) -> dict[str, Step]:
     """All the work by name: each pair of elements ("Ni-Pt"), then the ternaries of each prototype by their two lightest elements ("E2_1 O-Ti")."""
-    simple = [name for name in PROTOTYPES if name not in SKIPPED]
     wanted: dict[str, list[tuple[Composition, Sequence[str]]]] = {}
     for pair in itertools.combinations(sorted(symbols, key=formulas.atomic_number), 2):
-        wanted["-".join(pair)] = [(formulas.reduce(zip(pair, counts, strict=True)), simple) for counts in COUNTS]
+        compositions = [formulas.reduce(zip(pair, counts, strict=True)) for counts in COUNTS]
+        wanted["-".join(pair)] = [(composition, _simple(composition)) for composition in compositions]
     known = set(symbols)
     for prototype, expected in TERNARIES.items():
         for composition in sorted({formulas.parse(formula) for formula in expected()}):
@@ -153,16 +161,26 @@ def steps(symbols: Sequence[str]) -> dict[str, Step]:
     return dict(wanted)
 
 
+def _simple(composition: Composition) -> list[str]:
+    """The prototypes that a composition of two elements is tried in."""
+    return [name for name in PROTOTYPES if name not in SKIPPED and PROTOTYPES[name].assignments(composition)]
+
+
+def _untried(step: Step, tried: Callable[[Composition], Set[str]]) -> Step:
+    """What is left of a step."""
+    left = [(composition, [name for name in names if name not in tried(composition)]) for composition, names in step]
+    return [(composition, names) for composition, names in left if names]
+
+
 def surveyed(step: Step, potential: Potential) -> list[Surveyed]:
     """All crystals of a step that could be."""
     found = []
     for composition, names in step:
         for prototype in (PROTOTYPES[name] for name in names):
-            if assignments := prototype.assignments(composition):
-                with suppress(NotFoundError):
-                    relaxed = potential.best(prototype, assignments)
-                    if potential.could_be(relaxed):
-                        found.append(Surveyed.of(prototype, relaxed, potential.formation_energy(relaxed)))
+            with suppress(NotFoundError):
+                relaxed = potential.best(prototype, prototype.assignments(composition))
+                if potential.could_be(relaxed):
+                    found.append(Surveyed.of(prototype, relaxed, potential.formation_energy(relaxed)))
     return found
 
 
@@ -184,17 +202,23 @@ class SurveyIndex:
 
     Attributes:
         crystals: of each composition.
+        fruitless: prototypes in which a composition was tried and gave no crystal.
     """
 
     crystals: Mapping[Composition, Sequence[Surveyed]]
+    fruitless: Trials = field(default_factory=dict)
 
     @classmethod
-    def of(cls, survey: Iterable[Surveyed]) -> SurveyIndex:
+    def of(cls, survey: Iterable[Surveyed], fruitless: Trials | None = None) -> SurveyIndex:
         """The index of these crystals."""
         found: dict[Composition, list[Surveyed]] = {}
         for each in survey:
             found.setdefault(each.composition, []).append(each)
-        return cls(found)
+        return cls(found, fruitless or {})
+
+    def tried(self, composition: Composition) -> set[str]:
+        """The prototypes in which a composition was tried."""
+        return {each.prototype for each in self.crystals.get(composition, ())} | self.fruitless.get(composition, set())
 
     @cached_property
     def elemental_energies(self) -> dict[str, float]:
@@ -211,21 +235,24 @@ class SurveyIndex:
 def shipped_survey() -> SurveyIndex:
     """The survey that comes with dosmith; empty where an installation lacks it."""
     try:
-        return SurveyIndex.of(read_survey(shipped_folder("survey") / "crystals.parquet"))
+        return SurveyIndex.of(*_read(shipped_folder("survey") / "crystals.parquet"))
     except NotFoundError:
         return SurveyIndex({})
 
 
-def write_survey(path: Path, crystals: Sequence[Surveyed], done: set[str]) -> None:
+def write_survey(path: Path, crystals: Sequence[Surveyed], fruitless: Trials | None = None) -> None:
     """Save a survey whole: by formula, lowest first, so that like stands by like and packs well.
 
     Args:
         path: of the file.
         crystals: of the survey.
-        done: names of the steps that are done, also of those without a crystal.
+        fruitless: prototypes in which a composition was tried and gave no crystal.
     """
-    order = sorted(crystals, key=lambda each: (formulas.write(each.composition), each.energy))
-    facts = {_DONE: json.dumps(sorted(done)).encode(), b"potential": NAME.encode()}
+    order = sorted(crystals, key=lambda each: (formulas.write(each.composition), np.float32(each.energy), each.prototype))
+    without: dict[str, list[str]] = {}
+    for formula, name in sorted((formulas.write(each), name) for each, names in (fruitless or {}).items() for name in names):
+        without.setdefault(name, []).append(formula)
+    facts = {_FRUITLESS: json.dumps(without, sort_keys=True).encode(), b"potential": NAME.encode()}
     table = as_table(order).replace_schema_metadata(facts)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
@@ -252,15 +279,21 @@ def from_table(table: pa.Table) -> list[Surveyed]:
     return crystals
 
 
-def _read(path: Path) -> tuple[list[Surveyed], set[str]]:
+def _read(path: Path) -> tuple[list[Surveyed], Trials]:
+    """Crystals, and what gave none. An older survey does not say the latter; that little is tried again."""
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             table = file.read(SCHEMA.names, use_threads=False)
-        done = set(json.loads((table.schema.metadata or {})[_DONE]))
+        metadata = table.schema.metadata or {}
+        without = {} if _BEFORE in metadata else json.loads(metadata[_FRUITLESS])
         crystals = from_table(table)
-    except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
+        fruitless: dict[Composition, set[str]] = {}
+        for name, written in without.items():
+            for formula in written:
+                fruitless.setdefault(formulas.parse(formula), set()).add(name)
+    except (pa.ArrowException, AttributeError, FormulaError, KeyError, ValueError, TypeError, OSError) as error:
         raise FileFormatError(f"{path} is not a survey of crystals ({error})") from None
-    return crystals, done
+    return crystals, fruitless
 
 
 def _shape(vectors: NDArray[np.float64]) -> float:
