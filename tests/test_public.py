@@ -16,7 +16,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="ut
 TRAINING = {"train_paper"}
 """Need PyTorch."""
 WITH_EXAMPLES = [
-    "constraints", "formulas", "models.paper.kbest", "records", "spectra.grid", "spectra.similarity", "spectra.standard",
+    "constraints", "element_facts", "formulas", "models.paper.kbest", "records", "spectra.grid", "spectra.similarity", "spectra.standard",
 ]  # fmt: skip
 
 

@@ -6,12 +6,12 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from dosmith.errors import LibraryError
+from dosmith.errors import DosmithError, LibraryError
 
 
 @contextmanager
@@ -41,6 +41,33 @@ def write_text(path: Path, text: str) -> None:
     """
     with replacing(path) as file:
         file.write(text.encode("utf-8", "replace"))
+
+
+@contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """Makes a folder that a person named, and says in one line what went wrong when files are written into it.
+
+    Raises:
+        DosmithError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise DosmithError(f"cannot write to {folder}: {error.strerror or error}; choose another folder with --out") from None
+
+
+def write_texts(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Write texts to files of a folder that a person named, by name of the file; returns their paths.
+
+    Raises:
+        DosmithError: the folder cannot be written.
+    """
+    with writing_into(folder):
+        for name, text in texts.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            write_text(folder / name, text)
+    return [folder / name for name in texts]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What elements cost, how rare, how concentrated in few countries, how poisonous they are, and whether they decay.
+"""What elements cost, how rare, how concentrated in few countries, how poisonous they are, and whether they decay; their valence electrons.
 
 | fact | source |
 |---|---|
@@ -94,6 +94,24 @@ def avoided(words: str | Iterable[str]) -> frozenset[str]:
                 f"'{word}' is no reason to avoid elements; they are poisonous, radioactive, scarce, concentrated"
             )
     return frozenset(found)
+
+
+@lru_cache(maxsize=256)
+def group_of(symbol: str) -> int:
+    """The group of an element in the periodic table, 1 ... 18."""
+    from pymatgen.core.periodic_table import Element
+
+    return int(Element(symbol).group)
+
+
+def valence_electrons(symbol: str) -> int:
+    """Electrons in the outer s, p and d orbitals of an element; closed d shells of the p block do not count.
+
+    >>> [valence_electrons(symbol) for symbol in ("Na", "Pt", "Zn", "Ga", "O")]
+    [1, 10, 12, 3, 6]
+    """
+    group = group_of(symbol)
+    return group if group <= 12 else group - 10
 
 
 @lru_cache(maxsize=1)

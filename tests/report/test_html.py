@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import dosmith
 from dosmith import formulas
 from dosmith.records import Candidate
 from dosmith.report.html import Curve, ReportData, formula_html, prototype_html, render
@@ -328,3 +329,14 @@ def test_a_browser_draws_an_empty_answer(data: ReportData, tmp_path: Path) -> No
     assert tag is not None
     assert "data-error" not in tag[0]
     assert 'data-drawn="1"' in tag[0]
+
+
+def test_no_page_shows_a_minus_zero() -> None:
+    from dosmith.report.crystals import number
+    from dosmith.report.html import _number
+
+    assert (_number(-0.0004), _number(-0.0006), number(-0.0004), number(-0.0006)) == ("0.000", "&minus;0.001", "+0.000", "-0.001")
+    source = Path(dosmith.__file__).parent
+    report, board = (source / name for name in ("report/assets/report.js", "web/static/dom.js"))
+    wordings = {re.search(r"const number = (.*);", file.read_text(encoding="utf-8"))[1] for file in (report, board)}  # type: ignore[index]
+    assert len(wordings) == 1

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from dosmith import formulas
+from dosmith.element_facts import valence_electrons
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -57,7 +58,7 @@ def perovskites() -> Iterator[str]:
 def half_heuslers() -> Iterator[str]:
     """ABC with 8 or 18 valence electrons."""
     for elements in itertools.product(_HALF_FIRST, _HALF_SECOND, _HALF_THIRD):
-        if len(set(elements)) == 3 and sum(_electrons(symbol) for symbol in elements) in _HALF_ELECTRONS:
+        if len(set(elements)) == 3 and sum(valence_electrons(symbol) for symbol in elements) in _HALF_ELECTRONS:
             yield _formula(*((symbol, 1) for symbol in elements))
 
 
@@ -86,13 +87,6 @@ TERNARIES: dict[str, Callable[[], Iterator[str]]] = {
 
 def _formula(*counts: tuple[str, int]) -> str:
     return formulas.write(formulas.reduce(counts))
-
-
-def _electrons(symbol: str) -> int:
-    from pymatgen.core.periodic_table import Element
-
-    group = int(Element(symbol).group)
-    return group if group <= 12 else group - 10
 
 
 def _charges(symbol: str) -> list[int]:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dosmith import formulas, symmetry
-from dosmith.atomic import write_text
+from dosmith.atomic import write_texts
 from dosmith.crystals.potential import ELEMENTAL, Potential, Relaxed
 from dosmith.crystals.prototypes import PROTOTYPES, crystal_id, prototype
 from dosmith.crystals.relaxation import relax
 from dosmith.crystals.survey import Surveyed, SurveyIndex
-from dosmith.errors import DosmithError, NotFoundError
+from dosmith.errors import NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.library.stability import Stability
@@ -167,13 +167,7 @@ def write_structures(crystals: Sequence[Crystal], folder: Path) -> list[Path]:
         contents[f"{name}.cif"] = symmetry.cif(crystal.structure, symmetry.ALIKE)
         contents[f"{name}.vasp"] = str(crystal.structure.get_sorted_structure().to(fmt="poscar"))
     contents["crystals.extxyz"] = "".join(extended_xyz(crystal) for crystal in crystals)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in contents.items():
-            write_text(folder / name, text)
-    except OSError as error:
-        raise DosmithError(f"cannot write to {folder}: {error.strerror or error}; choose another folder with --out") from None
-    return [folder / name for name in contents]
+    return write_texts(folder, contents)
 
 
 def extended_xyz(crystal: Crystal) -> str:

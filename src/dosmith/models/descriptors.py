@@ -7,18 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.constants import HARTREE
+from dosmith.element_facts import group_of
+from dosmith.element_facts import valence_electrons as valence_electrons
+
 FloatArray = NDArray[np.float64]
 
-HARTREE = 27.2114  # eV
 _P_ABOVE_S = 4.5  # eV, where no p orbital is filled
 _D_ABOVE_S, _D_ABOVE_P = 4.0, 9.0  # eV, of empty d orbitals in groups 1 and 2, and in the p block
 GROUPS, PERIODS = 18, 7
-
-
-def valence_electrons(symbol: str) -> int:
-    """Electrons in the s, p and d orbitals that the tight binding has."""
-    group = _group(symbol)
-    return group if group <= 12 else group - 10
 
 
 def first_orbitals(symbols: Sequence[str]) -> FloatArray:
@@ -32,7 +29,7 @@ def first_orbitals(symbols: Sequence[str]) -> FloatArray:
     rows = []
     for symbol in symbols:
         element = Element(symbol)
-        known, shell, group = element.atomic_orbitals or {}, element.row, _group(symbol)
+        known, shell, group = element.atomic_orbitals or {}, element.row, group_of(symbol)
         s = HARTREE * float(known.get(f"{shell}s") or -0.2)
         p = HARTREE * float(known[f"{shell}p"]) if known.get(f"{shell}p") else s + _P_ABOVE_S
         if 3 <= group <= 12 and known.get(f"{shell - 1}d"):
@@ -57,7 +54,7 @@ def descriptors(symbols: Sequence[str]) -> FloatArray:
 
     table = np.zeros((len(symbols), GROUPS + PERIODS + 4))
     for row, symbol in zip(table, symbols, strict=True):
-        element, group = Element(symbol), _group(symbol)
+        element, group = Element(symbol), group_of(symbol)
         row[group - 1] = row[GROUPS + element.row - 1] = 1.0
         pauling = float(element.X)
         row[-4:] = (
@@ -67,9 +64,3 @@ def descriptors(symbols: Sequence[str]) -> FloatArray:
             float(element.atomic_radius or 1.3) / 2,
         )
     return table
-
-
-def _group(symbol: str) -> int:
-    from pymatgen.core.periodic_table import Element
-
-    return int(Element(symbol).group)

@@ -65,7 +65,7 @@ def print_stability(console: Console, rows: Sequence[Mapping[str, Any]]) -> None
 
 def number(value: float | None) -> str:
     """Of eV/atom, or a dash."""
-    return "-" if value is None else f"{round(value, 3) + 0.0:+.3f}"  # no minus zero
+    return "-" if value is None else f"{value:+z.3f}"
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -322,4 +322,4 @@ def _name(facts: Mapping[str, Any]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{float(value):.3f}".replace("-", "&minus;")
+    return f"{float(value):z.3f}".replace("-", "&minus;")

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dosmith import symmetry
-from dosmith.atomic import write_text
-from dosmith.errors import DosmithError
+from dosmith.atomic import write_texts
 from dosmith.report.crystals import number
 from dosmith.verification.hydrogen import Hydrogen, caution
 
@@ -61,10 +60,4 @@ def write_hydrogen(cell: Structure, found: Sequence[Hydrogen], repeats: int, fol
     for rank, each in enumerate(found, 1):
         name = f"{rank}-{each.site.kind}-{each.site.environment}.cif"
         contents[name] = str(each.structure.to(fmt="cif"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in contents.items():
-            write_text(folder / name, text)
-    except OSError as error:
-        raise DosmithError(f"cannot write to {folder}: {error.strerror or error}; choose another folder with --out") from None
-    return [folder / name for name in contents]
+    return write_texts(folder, contents)

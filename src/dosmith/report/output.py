@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dosmith import symmetry
-from dosmith.atomic import write_text
+from dosmith.atomic import write_texts, writing_into
 from dosmith.designs import Design
-from dosmith.errors import DosmithError
 from dosmith.records import Candidate
 from dosmith.report.html import Curve, ReportData, render
 from dosmith.version import __version__
@@ -46,15 +45,10 @@ def write_design(design: Design, folder: str | Path, command: str = "") -> list[
     for formula, proposal in design.predicted.items():
         if proposal.crystal is not None and proposal.composition not in known:
             contents[_predicted_file(formula)] = symmetry.cif(proposal.crystal.structure)
-    try:
-        (folder / "structures").mkdir(parents=True, exist_ok=True)
+    with writing_into(folder):
         for stale in _earlier_structures(folder) - set(contents):
             (folder / stale).unlink(missing_ok=True)
-        for name, text in contents.items():
-            write_text(folder / name, text)
-    except OSError as error:
-        raise DosmithError(f"cannot write to {folder}: {error.strerror or error}; choose another folder with --out") from None
-    return [folder / name for name in contents]
+    return write_texts(folder, contents)
 
 
 def curves_text(design: Design) -> str:

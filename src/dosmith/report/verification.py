@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import symmetry
-from dosmith.atomic import write_text
-from dosmith.errors import DosmithError
+from dosmith.atomic import write_texts
 from dosmith.report.crystals import number
 from dosmith.report.html import formula_html
 from dosmith.verification.designed import DesignFolder
@@ -73,13 +72,7 @@ def write_verification(design: DesignFolder, found: Sequence[Checked], folder: P
         if each.material is not None and each.material.structure is not None:
             file = each.material.id.replace(" ", "-").replace("/", "")
             contents[f"{file}.cif"] = symmetry.cif(each.material.structure)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file, text in contents.items():
-            write_text(folder / file, text)
-    except OSError as error:
-        raise DosmithError(f"cannot write to {folder}: {error.strerror or error}; choose another folder with --out") from None
-    return [folder / file for file in contents]
+    return write_texts(folder, contents)
 
 
 def page(design: DesignFolder, found: Sequence[Checked], command: str) -> str:

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.element_facts import valence_electrons
 from dosmith.errors import ModelError
 from dosmith.formulas import Composition
 from dosmith.models.calibration import Calibration, calibrate
-from dosmith.models.descriptors import valence_electrons
 from dosmith.models.tight_binding.features import atom_features, embeddings
 from dosmith.models.tight_binding.lattice import Lattice
 from dosmith.settings import ForwardSettings

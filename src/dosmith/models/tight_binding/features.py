@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.errors import NotFoundError
 from dosmith.models.descriptors import descriptors
 
 if TYPE_CHECKING:
@@ -42,13 +40,7 @@ def embeddings(structure: Structure, potential: Potential) -> NDArray[np.float32
         for layer in (model.atom_embedding, *model.atom_conv_layers)
     ]
     try:
-        with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                graph = model.graph_converter(structure)
-            except ValueError:  # isolated atoms
-                raise NotFoundError(f"the atoms of {structure.reduced_formula} are too far apart for CHGNet") from None
-            model([graph], task="e")
+        potential.energy(structure)
     finally:
         for hook in hooks:
             hook.remove()

@@ -9,7 +9,7 @@
 
   // Read on every draw, so that a change to dark or to paper needs a redraw only.
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
-  const number = (value, digits) => value.toFixed(digits).replace("-", "\u2212");
+  const number = (value, digits) => value.toFixed(digits).replace(/^-(?=0(\.0*)?$)/, "").replace("-", "\u2212");
 
   function shadeOutsideWindow(u) {
     if (!data.window) return;
