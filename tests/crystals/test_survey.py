@@ -108,7 +108,8 @@ def test_a_prototype_that_comes_later_is_tried_and_nothing_else(tmp_path, monkey
     after = survey(tmp_path / "parts.parquet", ["Ni", "Al"], potential=Rubber())
     assert sorted(tried) == [("B2", "NiAl"), ("L1_2", "Al3Ni"), ("L1_2", "Ni3Al")]
     assert len(after) == len(whole)
-    assert read_survey(tmp_path / "parts.parquet") == read_survey(tmp_path / "whole.parquet")
+    once, twice = (read_survey(tmp_path / name) for name in ("whole.parquet", "parts.parquet"))
+    assert sorted(once, key=repr) == sorted(twice, key=repr)  # crystals of one energy stand in the order in which they were found
 
 
 def test_a_ternary_of_an_element_that_comes_later_is_tried(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -248,7 +248,7 @@ def write_survey(path: Path, crystals: Sequence[Surveyed], fruitless: Trials | N
         crystals: of the survey.
         fruitless: prototypes in which a composition was tried and gave no crystal.
     """
-    order = sorted(crystals, key=lambda each: (formulas.write(each.composition), np.float32(each.energy), each.prototype))
+    order = sorted(crystals, key=lambda each: (formulas.write(each.composition), np.float32(each.energy)))
     without: dict[str, list[str]] = {}
     for formula, name in sorted((formulas.write(each), name) for each, names in (fruitless or {}).items() for name in names):
         without.setdefault(name, []).append(formula)
