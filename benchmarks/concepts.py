@@ -50,7 +50,7 @@ def curve() -> Figure:
 
 def vectors() -> Figure:
     """Element vectors of the paper's model, and a composition vector made of two."""
-    elements = Designer(model="paper").checkpoint.element_vectors
+    elements = Designer(model="paper").model.element_vectors
     shown = ["Ni", "Pt", "Pd", "Al", "O"]
     figure, (left, right) = _figure(2, 2.4, width_ratios=(1, 1.15))
     largest = float(np.abs(elements.values).max())
@@ -70,7 +70,7 @@ def vectors() -> Figure:
 def search() -> Figure:
     """What each choice for each slot costs, and the five cheapest pairs."""
     designer = Designer(model="paper")
-    checkpoint = designer.checkpoint
+    checkpoint = designer.model
     symbols = checkpoint.element_vectors.symbols
     costs = checkpoint.costs(designer.target("Pt3Ni").standard.values)
     best = k_best(costs, symbols, 5)

@@ -223,10 +223,10 @@ def _alloys() -> MemoryLibrary:
 
 def _members(folder: Path) -> list[str]:
     """Members kept, or all of a model that is whole and predicts as one that nothing interrupted."""
-    from dosmith.models.tight_binding.checkpoint import open_model
+    from dosmith.models.tight_binding.checkpoint import open_ensemble
 
     if (folder / "model").exists():
-        found = open_model(folder / "model").predict([_alloys().material(_alloys().ids[0]).structure]).vectors
+        found = open_ensemble(folder / "model").predict([_alloys().material(_alloys().ids[0]).structure]).vectors
         np.testing.assert_allclose(found, _undisturbed(), atol=1e-5)
         return ["member 0", "member 1"]
     kept = folder / ".model-unfinished"
@@ -235,11 +235,11 @@ def _members(folder: Path) -> list[str]:
 
 @cache
 def _undisturbed() -> Any:
-    from dosmith.models.tight_binding.checkpoint import open_model
+    from dosmith.models.tight_binding.checkpoint import open_ensemble
 
     with tempfile.TemporaryDirectory() as folder:
         train(Path(folder), lambda what: None)
-        return open_model(Path(folder) / "model").predict([_alloys().material(_alloys().ids[0]).structure]).vectors
+        return open_ensemble(Path(folder) / "model").predict([_alloys().material(_alloys().ids[0]).structure]).vectors
 
 
 @cache

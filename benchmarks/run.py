@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from dosmith import Checkpoint, Designer, Recipe, __version__
+from dosmith import Designer, Recipe, __version__, open_model
 from dosmith.models.paper.composition_vectors import composition_vector, slot_costs
 from dosmith.models.paper.kbest import k_best
 from dosmith.spectra.similarity import similarity
@@ -84,7 +84,7 @@ def search() -> dict[str, Any]:
     import faiss
 
     faiss.omp_set_num_threads(1)
-    elements = Checkpoint.open("paper").element_vectors
+    elements = open_model("paper").element_vectors
     generator = np.random.default_rng(0)
     rows: dict[str, Any] = {}
     for slots, largest, name in (
@@ -242,7 +242,7 @@ def calls() -> dict[str, Any]:
     designer.design("Pt3Ni")
     target = designer.target("Pt3Ni")
     generator = np.random.default_rng(0)
-    known = designer.standard[1]
+    known = designer.known.vectors
     shares = generator.dirichlet(np.ones(3), 10_000)
     members = generator.integers(len(known), size=(10_000, 3))
     curves = np.einsum("ij,ijk->ik", shares, known[members])

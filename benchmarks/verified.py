@@ -98,15 +98,15 @@ def by_dosmith(
     settings: Settings,
     folder: Path | None,
 ) -> list[Ranking]:
-    """What dosmith's own model proposes, as `ForwardSearch.propose` does."""
+    """What dosmith's own model proposes, as `TightBindingModel.propose` does."""
     from dosmith.models.tight_binding.candidates import expect, likely, look
-    from dosmith.models.tight_binding.checkpoint import open_model, save
+    from dosmith.models.tight_binding.checkpoint import open_ensemble, save
     from dosmith.models.tight_binding.ensemble import train
     from dosmith.models.tight_binding.model import HEIGHT_PENALTY
     from dosmith.models.tight_binding.train import look as look_at_library
 
     if folder is not None and folder.is_dir():
-        model = open_model(folder)
+        model = open_ensemble(folder)
     else:
         rows = np.array([library.row_of(spectra.ids[row]) for row in split.train], dtype=np.intp)
         seen = look_at_library(library, rows, settings.forward)

@@ -31,7 +31,7 @@ from dosmith.dft.campaign import run_entries
 from dosmith.element_facts import Supply
 from dosmith.errors import DosmithError
 from dosmith.library.ledger import Ledger
-from dosmith.models.tight_binding.checkpoint import open_model
+from dosmith.models.tight_binding.checkpoint import open_ensemble
 from dosmith.records import Material
 from dosmith.report.output import write_design
 from dosmith.settings import DftSettings
@@ -87,7 +87,7 @@ def row(
         alike: float | None = float(similarity(aim.values, curve[None, :], "cosine", grid=aim.recipe.grid)[0])
     else:
         try:
-            expected = open_model("dosmith").predict([crystal.structure])
+            expected = open_ensemble("dosmith").predict([crystal.structure])
             curve, kind = expected.vectors[0], "predicted"
             alike = float(expected.expected[0] @ aim.values / np.linalg.norm(aim.values))
         except DosmithError as error:

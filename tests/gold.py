@@ -10,8 +10,8 @@ import numpy as np
 
 from dosmith import formulas
 from dosmith.crystals.prototypes import PROTOTYPES
-from dosmith.models.paper.model import Checkpoint
-from dosmith.models.tight_binding.model import ForwardSearch
+from dosmith.models.paper.model import PaperModel
+from dosmith.models.tight_binding.model import TightBindingModel
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -31,15 +31,15 @@ def crystal() -> Structure:
 
 
 if __name__ == "__main__":
-    from dosmith.models.tight_binding.checkpoint import open_model
+    from dosmith.models.tight_binding.checkpoint import open_ensemble
 
-    paper, search = Checkpoint.open("paper"), ForwardSearch.open("dosmith")
-    proposals = search.propose(curve(search.recipe.grid.energies), {}, 5)
+    paper, search = PaperModel.open("paper"), TightBindingModel.open("dosmith")
+    proposals = search.propose(curve(search.recipe.grid.energies), 5)
     gold = {
-        "composition_vector": paper.predict(curve(paper.recipe.grid.energies))[0].round(6).tolist(),
+        "composition_vector": paper.composition_vectors(curve(paper.recipe.grid.energies))[0].round(6).tolist(),
         "proposals": [
             [formulas.write(each.composition), round(each.similarity, 5), round(each.probability, 5)] for each in proposals
         ],
-        "predicted": open_model("dosmith").predict([crystal()]).vectors[0].round(6).tolist(),
+        "predicted": open_ensemble("dosmith").predict([crystal()]).vectors[0].round(6).tolist(),
     }
     GOLD.write_text(json.dumps(gold) + "\n", encoding="utf-8")

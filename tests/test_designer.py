@@ -126,7 +126,7 @@ def test_window_and_metric_change_the_similarity_only(designer):
         assert [c.similarity for c in answer.candidates] != [c.similarity for c in plain.candidates]
     assert windowed.settings["window"] == [-2.0, 2.0]
     assert designer.design("Pt3Ni", top=50, window=(-2, 2)).candidates == windowed.candidates
-    weights = Window(-2, 2).mask(designer.checkpoint.recipe.grid).astype(float)
+    weights = Window(-2, 2).mask(designer.model.recipe.grid).astype(float)
     weighted = designer.design("Pt3Ni", top=50, weights=weights)
     assert [c.similarity for c in weighted.candidates] == pytest.approx([c.similarity for c in windowed.candidates])
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from dosmith.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from dosmith.designer import Designer, design, open_dos_set, similar
+    from dosmith.designer import Designer, design, open_dos_set, predict, similar
     from dosmith.designs import Design, Neighbour
     from dosmith.errors import DosmithError
     from dosmith.library import MemoryLibrary, ParquetLibrary, write_library
+    from dosmith.models.interface import Model
     from dosmith.models.paper.kbest import k_best
-    from dosmith.models.paper.model import Checkpoint
     from dosmith.models.paper.train import train_paper
+    from dosmith.models.registry import open_model
     from dosmith.records import Candidate, Material, Spectrum
     from dosmith.report.output import write_design
     from dosmith.settings import Settings, load_settings
@@ -26,16 +27,17 @@ if TYPE_CHECKING:
     from dosmith.spectra.grid import EnergyGrid, Window
     from dosmith.spectra.similarity import similarity
     from dosmith.spectra.standard import Recipe, standardise
+    from dosmith.training import train
 
 _HOMES = {
     "Candidate": "records",
-    "Checkpoint": "models.paper.model",
     "Design": "designs",
     "Designer": "designer",
     "DosmithError": "errors",
     "EnergyGrid": "spectra.grid",
     "Material": "records",
     "MemoryLibrary": "library",
+    "Model": "models.interface",
     "Neighbour": "designs",
     "ParquetLibrary": "library",
     "Recipe": "spectra.standard",
@@ -47,9 +49,12 @@ _HOMES = {
     "load_dos": "sources.files",
     "load_settings": "settings",
     "open_dos_set": "designer",
+    "open_model": "models.registry",
+    "predict": "designer",
     "similar": "designer",
     "similarity": "spectra.similarity",
     "standardise": "spectra.standard",
+    "train": "training",
     "train_paper": "models.paper.train",
     "write_design": "report.output",
     "write_library": "library",
@@ -57,13 +62,13 @@ _HOMES = {
 
 __all__ = [
     "Candidate",
-    "Checkpoint",
     "Design",
     "Designer",
     "DosmithError",
     "EnergyGrid",
     "Material",
     "MemoryLibrary",
+    "Model",
     "Neighbour",
     "ParquetLibrary",
     "Recipe",
@@ -75,9 +80,12 @@ __all__ = [
     "load_dos",
     "load_settings",
     "open_dos_set",
+    "open_model",
+    "predict",
     "similar",
     "similarity",
     "standardise",
+    "train",
     "train_paper",
     "write_design",
     "write_library",

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cached_property, lru_cache
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.constraints import Constraints
-from dosmith.designs import Design, Model, Neighbour, caveats
-from dosmith.errors import ConstraintError, ModelError
-from dosmith.formulas import Composition
+from dosmith.designs import Design, Neighbour, caveats
+from dosmith.errors import ModelError
+from dosmith.known import KnownSpectra
 from dosmith.library import Library, ParquetLibrary
-from dosmith.models.paper.kbest import k_best
-from dosmith.models.paper.model import ANY, Checkpoint
-from dosmith.models.store import find_checkpoint, read_spec
-from dosmith.models.tight_binding.model import ForwardSearch, Proposal
+from dosmith.models.interface import Model, Predicted, Proposal
+from dosmith.models.registry import open_model
+from dosmith.ranking import Comparison, count_of, in_order
 from dosmith.records import Candidate
 from dosmith.settings import Settings, load_settings
 from dosmith.shipped import shipped_folder
 from dosmith.spectra.grid import Window
-from dosmith.spectra.similarity import similarity
-from dosmith.spectra.standard import standardise_library
 from dosmith.targets import Target, TargetLike, resolve_target
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
 
 FloatArray = NDArray[np.float64]
 
@@ -37,32 +39,20 @@ class Designer:
 
     Args:
         library: where known DOS come from; the open DOS set when None.
-        model: a checkpoint, its folder, or the name of a shipped one; `settings.design.model` when None.
+        model: an opened model of densities of states, its folder, or the name of a shipped one; `settings.design.model` when None.
         settings: from file and environment when None.
+
+    Raises:
+        ModelError: the model is of other spectra.
     """
 
     def __init__(
-        self, library: Library | None = None, model: Model | str | None = None, settings: Settings | None = None
+        self, library: Library | None = None, model: Model | str | Path | None = None, settings: Settings | None = None
     ) -> None:
         self.settings = settings or load_settings()
         self.library = open_dos_set() if library is None else library
-        self.checkpoint = open_model(model or self.settings.design.model) if isinstance(model, str | None) else model
-
-    @cached_property
-    def standard(self) -> tuple[NDArray[np.intp], FloatArray]:
-        """Rows of the library, shape (M,), and their standard vectors, 1/eV, shape (M, levels)."""
-        return standardise_library(self.library, self.checkpoint.recipe)
-
-    @cached_property
-    def _squares(self) -> FloatArray:
-        """Sum of squares of each standard vector, shape (M,)."""
-        vectors = self.standard[1]
-        return np.asarray(np.einsum("ij,ij->i", vectors, vectors))
-
-    @cached_property
-    def _places(self) -> dict[int, int]:
-        """Row of the library -> place among the standard vectors."""
-        return {int(row): place for place, row in enumerate(self.standard[0])}
+        self.model = open_model(model or self.settings.design.model) if isinstance(model, str | Path | None) else model
+        self.known = KnownSpectra(self.library, self.model.recipe)
 
     def target(
         self,
@@ -79,7 +69,7 @@ class Designer:
         return resolve_target(
             target,
             self.library,
-            self.checkpoint.recipe,
+            self.model.recipe,
             crystal_system=_known_system(crystal_system),
             fermi=fermi,
             electrons=electrons,
@@ -102,6 +92,7 @@ class Designer:
         weights: FloatArray | None = None,
         metric: str | None = None,
         fermi: float | None = None,
+        electrons: float | None = None,
         broadening: float | None = None,
     ) -> Design:
         """Ranked compositions whose DOS should be like the target's.
@@ -119,6 +110,7 @@ class Designer:
             weights: of each level in the similarity, shape (levels,).
             metric: cosine, tanimoto or wasserstein.
             fermi: Fermi level on the curve's own axis, eV, when the stated one is wrong or missing.
+            electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
             broadening: Gaussian sigma the curve already carries, eV.
 
         Returns:
@@ -128,41 +120,23 @@ class Designer:
             DosmithError: something given cannot be used; the message is one line and says what to do.
         """
         crystal_system = _known_system(crystal_system)
-        network = crystal_system or ANY
         constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
-        found = self.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)
-        top = _whole(self.settings.design.top if top is None else top)
-        metric = metric or self.settings.design.metric
-        window = _window(window)
-        scores = self._scores(found, metric, window, weights)
-        proposals: dict[Composition, Proposal] = {}
-        costs: list[float | None]
-        if isinstance(self.checkpoint, ForwardSearch):
-            network = ANY
-            plain = metric == "cosine" and window is None and weights is None
-            proposals = {
-                proposal.composition: proposal
-                for proposal in self.checkpoint.propose(
-                    found.standard.values,
-                    self._known(scores, crystal_system),
-                    top,
-                    constraints,
-                    crystal_system,
-                    None if plain else lambda vectors: self._alike(found, vectors, metric, window, weights),
-                )
-            }
-            compositions, costs = list(proposals), [None] * len(proposals)
-        else:
-            best = k_best(
-                self.checkpoint.costs(found.standard.values, network), self.checkpoint.element_vectors.symbols, top, constraints
-            )
-            compositions, costs = [composition for _, composition in best], [cost for cost, _ in best]
-        candidates = tuple(
-            self._candidate(rank, cost, composition, scores, metric, crystal_system, network, proposals.get(composition))
-            for rank, (cost, composition) in enumerate(zip(costs, compositions, strict=True), 1)
+        found = self.target(target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening)
+        top = count_of(self.settings.design.top if top is None else top)
+        asked = self._asked(found, crystal_system, metric, window, weights)
+        proposals = self.model.propose(
+            found.standard.values,
+            top,
+            constraints,
+            known=self.known.of_compositions(asked.scores, asked.fits),
+            crystal_system=crystal_system,
+            comparison=asked.comparison,
         )
-        similar = self._neighbours(found, scores, metric, 5, crystal_system)
+        part = self.model.part_for(crystal_system)
+        candidates = tuple(self._candidate(rank, each, asked, part) for rank, each in enumerate(proposals, 1))
+        similar = self._neighbours(found, asked, 5)
         ids = {c.structure_id for c in candidates if c.structure_id} | {n.id for n in similar}
+        recipe, comparison = self.model.recipe, asked.comparison
         return Design(
             target=found,
             candidates=candidates,
@@ -171,22 +145,18 @@ class Designer:
             | {
                 "top": top,
                 "crystal_system": crystal_system,
-                "window": None if window is None else [window.lower, window.upper],
-                "metric": metric,
-                "grid": self.checkpoint.recipe.grid.key,
-                "broadening_ev": self.checkpoint.recipe.broadening,
-                "zero": self.checkpoint.recipe.zero,
+                "window": None if comparison.window is None else [comparison.window.lower, comparison.window.upper],
+                "metric": comparison.metric,
+                "grid": recipe.grid.key,
+                "broadening_ev": recipe.broadening,
+                "zero": recipe.zero,
             },
-            model=model_facts(self.checkpoint) | {"network": network},
-            caveats=caveats(found, self.checkpoint, network, candidates, similar, self.library),
-            energies=self.checkpoint.recipe.grid.energies,
-            curves={identifier: self._curve(identifier) for identifier in sorted(ids)},
+            model=self.model.facts() | {"network": part},
+            caveats=caveats(found, self.model, part, proposals, similar, self.library),
+            energies=recipe.grid.energies,
+            curves={name: vector for name in sorted(ids) if (vector := self.known.vector(name)) is not None},
             library=self.library,
-            predicted={
-                formulas.write(composition): proposal
-                for composition, proposal in proposals.items()
-                if proposal.crystal is not None
-            },
+            predicted={formulas.write(each.composition): each for each in proposals if each.crystal is not None},
         )
 
     def similar(
@@ -199,66 +169,53 @@ class Designer:
         weights: FloatArray | None = None,
         metric: str | None = None,
         fermi: float | None = None,
+        electrons: float | None = None,
         broadening: float | None = None,
     ) -> tuple[Neighbour, ...]:
         """The known materials with the most similar DOS, best first. Arguments and errors as in `design`."""
         crystal_system = _known_system(crystal_system)
-        found = self.target(target, crystal_system=crystal_system, fermi=fermi, broadening=broadening)
-        metric = metric or self.settings.design.metric
-        scores = self._scores(found, metric, _window(window), weights)
-        return self._neighbours(found, scores, metric, _whole(top), crystal_system)
+        found = self.target(target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening)
+        return self._neighbours(found, self._asked(found, crystal_system, metric, window, weights), count_of(top))
 
-    def _scores(self, target: Target, metric: str, window: Window | None, weights: FloatArray | None) -> FloatArray:
-        return self._alike(target, self.standard[1], metric, window, weights, self._squares)
-
-    def _alike(
+    def compare(
         self,
         target: Target,
-        vectors: FloatArray,
-        metric: str,
-        window: Window | None,
-        weights: FloatArray | None,
-        squares: FloatArray | None = None,
-    ) -> FloatArray:
-        grid = self.checkpoint.recipe.grid
-        return similarity(target.standard.values, vectors, metric, grid=grid, window=window, weights=weights, squares=squares)
+        metric: str | None = None,
+        window: Window | str | tuple[float, float] | None = None,
+        weights: FloatArray | None = None,
+    ) -> Comparison:
+        """How spectra are compared with a target; arguments as in `design`."""
+        return Comparison(
+            target.standard.values, self.model.recipe.grid, metric or self.settings.design.metric, _window(window), weights
+        )
 
-    def _known(self, scores: FloatArray, crystal_system: str | None) -> dict[Composition, float]:
-        """Similarity of each composition's best known spectrum of the crystal system."""
-        best: dict[Composition, float] = {}
-        for row, score in zip(self.standard[0].tolist(), scores.tolist(), strict=True):
-            composition = self.library.compositions[row]
-            if crystal_system in (None, self.library.crystal_systems[row]) and score > best.get(composition, -np.inf):
-                best[composition] = score
-        return best
-
-    def _curve(self, identifier: str) -> FloatArray:
-        return np.asarray(self.standard[1][self._places[self.library.row_of(identifier)]])
-
-    def _candidate(
+    def _asked(
         self,
-        rank: int,
-        cost: float | None,
-        composition: Composition,
-        scores: FloatArray,
-        metric: str,
+        target: Target,
         crystal_system: str | None,
-        network: str,
-        proposal: Proposal | None,
-    ) -> Candidate:
-        rows = [row for row in self.library.rows_of(composition, crystal_system) if row in self._places]
-        rows.sort(key=lambda row: -scores[self._places[row]])
-        in_training = composition in self.checkpoint.trained_on(network)
-        if not rows and proposal is not None and proposal.crystal is not None:
+        metric: str | None,
+        window: Window | str | tuple[float, float] | None,
+        weights: FloatArray | None,
+    ) -> _Asked:
+        comparison = self.compare(target, metric, window, weights)
+        fits = self.known.entries.fits(Constraints(), crystal_system)
+        return _Asked(crystal_system, comparison, self.known.similarities(comparison), fits)
+
+    def _candidate(self, rank: int, proposal: Proposal, asked: _Asked, part: str) -> Candidate:
+        composition, scores, places = proposal.composition, asked.scores, self.known.places
+        rows = [row for row in self.library.rows_of(composition, asked.crystal_system) if row in places]
+        rows.sort(key=lambda row: -scores[places[row]])
+        in_training = composition in self.model.trained_on(part)
+        if not rows and proposal.crystal is not None:
             return Candidate(
                 rank=rank,
                 composition=composition,
-                distance=None,
+                distance=proposal.distance,
                 in_training=in_training,
                 known_dos=False,
                 similarity=proposal.similarity,
                 similarity_kind="predicted",
-                metric=metric,
+                metric=asked.comparison.metric,
                 prototype=proposal.crystal.prototype,
                 crystal_system=proposal.crystal.crystal_system,
                 probability=proposal.probability,
@@ -267,38 +224,43 @@ class Designer:
         return Candidate(
             rank=rank,
             composition=composition,
-            distance=None if cost is None else float(np.sqrt(max(cost, 0.0))),
+            distance=proposal.distance,
             in_training=in_training,
             known_dos=bool(rows),
-            similarity=float(scores[self._places[rows[0]]]) if rows else None,
+            similarity=float(scores[places[rows[0]]]) if rows else None,
             similarity_kind="computed" if rows else None,
-            metric=metric,
+            metric=asked.comparison.metric,
             structure_id=self.library.ids[rows[0]] if rows else None,
             structure_ids=tuple(self.library.ids[row] for row in rows),
             prototype=self.library.prototypes[rows[0]] if rows else None,
             crystal_system=self.library.crystal_systems[rows[0]] if rows else None,
         )
 
-    def _neighbours(
-        self, target: Target, scores: FloatArray, metric: str, top: int, crystal_system: str | None = None
-    ) -> tuple[Neighbour, ...]:
-        library, rows = self.library, self.standard[0]
-        order = [int(place) for place in np.argsort(-scores, kind="stable")]
-        if crystal_system is not None:
-            order = [place for place in order if library.crystal_systems[rows[place]] == crystal_system]
+    def _neighbours(self, target: Target, asked: _Asked, top: int) -> tuple[Neighbour, ...]:
+        library, rows = self.library, self.known.rows
         return tuple(
             Neighbour(
                 rank,
                 library.ids[rows[place]],
                 library.formulas[rows[place]],
-                float(scores[place]),
-                metric,
+                float(asked.scores[place]),
+                asked.comparison.metric,
                 library.prototypes[rows[place]],
                 library.crystal_systems[rows[place]],
                 library.ids[rows[place]] == target.material_id,
             )
-            for rank, place in enumerate(order[:top], 1)
+            for rank, place in enumerate(in_order(asked.scores, asked.fits, top), 1)
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A question, and what the known spectra say to it: their similarities and which are of the crystal system, shapes (M,)."""
+
+    crystal_system: str | None
+    comparison: Comparison
+    scores: FloatArray
+    fits: NDArray[np.bool_]
 
 
 def open_dos_set() -> ParquetLibrary:
@@ -312,7 +274,9 @@ def default_designer() -> Designer:
     return Designer()
 
 
-def design(target: TargetLike, *, model: Model | str | None = None, library: Library | None = None, **options: Any) -> Design:
+def design(
+    target: TargetLike, *, model: Model | str | Path | None = None, library: Library | None = None, **options: Any
+) -> Design:
     """Ranked compositions whose DOS should be like the target's; options as in `Designer.design`.
 
     Examples:
@@ -325,48 +289,44 @@ def design(target: TargetLike, *, model: Model | str | None = None, library: Lib
 
 
 def similar(
-    target: TargetLike, *, model: Model | str | None = None, library: Library | None = None, **options: Any
+    target: TargetLike, *, model: Model | str | Path | None = None, library: Library | None = None, **options: Any
 ) -> tuple[Neighbour, ...]:
     """The known materials with the most similar DOS; options as in `Designer.similar`."""
     return _designer(model, library).similar(target, **options)
 
 
-def _designer(model: Model | str | None, library: Library | None) -> Designer:
-    return default_designer() if model is None and library is None else Designer(library, model)
+def predict(
+    what: str | Structure | Sequence[str | Structure],
+    *,
+    model: Model | str | Path | None = None,
+    library: Library | None = None,
+    prototype: str | None = None,
+) -> Sequence[Predicted]:
+    """The spectra that a model expects of crystals, known or not, without computing them. Needs dosmith[relax] for a DOS.
 
+    Args:
+        what: formulas, ids in the library, structure files or pymatgen Structures; one or many.
+        model: that predicts; `settings.design.model` when None.
+        library: where formulas and ids are looked up; the open DOS set when None.
+        prototype: crystal of all formulas, as Strukturbericht symbol.
 
-def open_model(name: str) -> Model:
-    """The model in a folder, or the shipped one of that name, whatever its kind.
+    Returns:
+        one `PredictedDos` for each, with energies (eV), values and half-width of a 68 % band (1/eV).
 
     Raises:
-        NotFoundError: there is none.
-        ModelError: it is damaged, or cannot propose compositions.
+        DosmithError: one of them is no crystal, or the model does not know an element; the message is one line.
+
+    Examples:
+        >>> predict("Pt3Ni", prototype="L1_2")[0].space_group  # doctest: +SKIP
+        'Pm-3m'
     """
-    kind = read_spec(find_checkpoint(name)).get("kind")
-    return ForwardSearch.open(name) if kind == "forward" else Checkpoint.open(name)
+    opened = open_model(model or load_settings().design.model) if isinstance(model, str | Path | None) else model
+    asked: Sequence[str | Structure] = what if isinstance(what, list | tuple) else [what]  # type: ignore[list-item]
+    return opened.predict(asked, open_dos_set() if library is None else library, prototype)
 
 
-def model_facts(checkpoint: Model) -> dict[str, Any]:
-    """What tells a model apart, as plain values."""
-    spec = checkpoint.spec
-    if isinstance(checkpoint, ForwardSearch):
-        networks = {ANY: {"spectra": spec["library"]["count"], "held_out": spec["calibration"]}}
-    else:
-        networks = {
-            name: {key: facts[key] for key in ("spectra", "in_sample", "in_sample_varied")}
-            for name, facts in spec["networks"].items()
-        }
-    return {
-        "name": checkpoint.name,
-        "kind": spec["kind"],
-        "dosmith_version": spec["dosmith_version"],
-        "trained_on": spec["library"],
-        "networks": networks,
-        "elements": list(spec["elements"]),
-        "n_elements": max(checkpoint.sizes),
-        "sizes": list(checkpoint.sizes),
-        "max_ratio": checkpoint.max_ratio,
-    }
+def _designer(model: Model | str | Path | None, library: Library | None) -> Designer:
+    return default_designer() if model is None and library is None else Designer(library, model)
 
 
 def _known_system(crystal_system: str | None) -> str | None:
@@ -382,9 +342,3 @@ def _window(window: Window | str | tuple[float, float] | None) -> Window | None:
     if window is None or isinstance(window, Window):
         return window
     return Window.parse(window if isinstance(window, str) else ":".join(str(energy) for energy in window))
-
-
-def _whole(top: int) -> int:
-    if not isinstance(top, int) or top < 1:
-        raise ConstraintError(f"top is {top!r}; ask for a whole number of candidates, one or more")
-    return top

@@ -6,7 +6,7 @@ import csv
 import html
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,17 +15,14 @@ from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.library import Library
-from dosmith.models.paper.model import Checkpoint
-from dosmith.models.tight_binding.model import ForwardSearch, Proposal
+from dosmith.models.interface import Model, Proposal
 from dosmith.records import Candidate
 from dosmith.targets import Target
 
 FloatArray = NDArray[np.float64]
 
-Model = Checkpoint | ForwardSearch
-"""What proposes compositions."""
-_CONFIDENT = 0.5
-"""Probability below which a predicted match is called unsure."""
+ALIKE = 0.8
+"""Similarity below which the most similar known DOS is remarked on."""
 
 
 @dataclass(frozen=True)
@@ -139,41 +136,33 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
 
 
 def caveats(
-    target: Target,
-    checkpoint: Model,
-    network: str,
-    candidates: tuple[Candidate, ...],
-    similar: tuple[Neighbour, ...],
-    library: Library,
+    target: Target, model: Model, part: str, proposals: Sequence[Proposal], similar: tuple[Neighbour, ...], library: Library
 ) -> tuple[str, ...]:
-    """What to bear in mind, a sentence each."""
+    """What to bear in mind, a sentence each.
+
+    Args:
+        target: what was asked for.
+        model: that answered.
+        part: of the model.
+        proposals: its answer.
+        similar: the known materials beside it.
+        library: where those are.
+    """
     found = []
     if target.composition is not None:
         formula = formulas.write(target.composition)
-        if len(target.composition) not in checkpoint.sizes:
+        if len(target.composition) not in model.sizes:
             found.append(
-                f"The model proposes compositions of {' or '.join(map(str, checkpoint.sizes))} elements, so {formula} itself cannot be a candidate."
+                f"The model proposes compositions of {' or '.join(map(str, model.sizes))} elements, so {formula} itself cannot be a candidate."
             )
-        elif target.composition in checkpoint.trained_on(network):
-            same = "this DOS" if target.material_id and library.name == checkpoint.spec["library"]["name"] else "another DOS"
-            named = target.composition in [candidate.composition for candidate in candidates]
+        elif target.composition in model.trained_on(part):
+            same = "this DOS" if target.material_id and library.name == model.spec["library"]["name"] else "another DOS"
+            named = target.composition in [each.composition for each in proposals]
             verdict = "finding it again is in-sample, no discovery" if named else "yet it is not among the candidates"
             found.append(f"The model was trained on {same} of {formula}; {verdict}.")
-    if isinstance(checkpoint, ForwardSearch):
-        surest = max((c.probability for c in candidates if c.probability is not None), default=None)
-        if surest is not None and surest < _CONFIDENT:
-            found.append(
-                f"No confident match among what nobody has computed: the likeliest has a probability of {surest:.2f} to have this DOS."
-            )
-    else:
-        usual, first = checkpoint.spec["networks"][network]["distance_95"], candidates[0].distance
-        if first is not None and first > usual:
-            found.append(
-                f"The target is unlike what the model was trained on: its first candidate is at distance {first:.2f}, against"
-                f" at most {usual:.2f} for 95 % of the training spectra. Trust the known materials with this DOS more than the candidates."
-            )
+    found += model.remarks(proposals, part)
     best = next((n.similarity for n in similar if not n.is_target), 0.0)
-    if best < 0.8:
+    if best < ALIKE:
         found.append(f"No other known DOS is much like the target's (best similarity {best:.2f}).")
     if target.standard.coverage < 0.999:
         found.append(f"The target covers {target.standard.coverage:.0%} of the model's window; the rest counts as empty.")

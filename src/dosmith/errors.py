@@ -8,6 +8,7 @@ DosmithError                something the user can put right; the message is one
 ├── LibraryError            a store of materials that is damaged, locked or of another version
 ├── ModelError              a checkpoint that is damaged, of another version, or asked for what it cannot do
 ├── ConstraintError         a set of constraints that no composition satisfies
+├── OptionError             an option that what was asked cannot honour
 ├── EngineError             a density-functional program is missing, does not know an element or did not converge
 ├── SettingsError           an unknown or impossible setting
 └── MissingExtraError       an optional dependency that is not installed
@@ -54,6 +55,10 @@ class ModelError(DosmithError):
 
 class ConstraintError(DosmithError):
     """No composition satisfies the constraints."""
+
+
+class OptionError(DosmithError):
+    """An option does not apply to what was asked, and would otherwise be ignored."""
 
 
 class EngineError(DosmithError):

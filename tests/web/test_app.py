@@ -32,7 +32,7 @@ def upload(client: TestClient, content: bytes, name: str = "dos", **options: obj
 
 
 def test_targets_of_all_kinds(client: TestClient, designer: Designer) -> None:
-    energies = designer.checkpoint.recipe.grid.energies
+    energies = designer.model.recipe.grid.energies
     named = client.post("/api/target/name", json={"text": "NiPt3"}).json()
     assert (named["formula"], named["material_id"]) == ("Pt3Ni", "Pt3Ni-L1_2")
     assert sum(named["values"]) * 0.1 == pytest.approx(1, abs=1e-4)

@@ -13,8 +13,9 @@ from dosmith import formulas
 from dosmith.crystals.survey import Surveyed
 from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, SpectrumError
+from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.candidates import Candidates
-from dosmith.models.tight_binding.model import ForwardSearch
+from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.web.live import Live
 from dosmith.web.messages import Query
 
@@ -62,7 +63,7 @@ def test_constraints_hold_in_both_lists(live: Live, pt3ni: list[float], data: st
         present = {symbol for symbol, _ in formulas.parse(row.formula)}
         assert set(required) <= present and not present & set(barred)
         assert count in (None, len(present))
-    if count not in (None, *live.designer.checkpoint.sizes):
+    if count not in (None, *live.designer.model.sizes):
         assert not answer.new
 
 
@@ -107,17 +108,18 @@ def test_three_elements_fall_apart_into_pairs_too(designer: Designer) -> None:
         Surveyed("L2_1", ("Ni", "Pt", "Co"), 12.0, 1.0, 0.0, 0.1),  # half of PtCo and half of Ni are at -0.2
         Surveyed("B1", ("Ni", "Pt"), 12.0, 1.0, 0.0, 0.0),
     )
-    assert isinstance(designer.checkpoint, ForwardSearch)
-    spec = {**designer.checkpoint.spec, "candidates": {"sizes": [2, 3]}}
-    search = ForwardSearch(designer.checkpoint.folder, spec)
-    vars(search)["candidates"] = Candidates(crystals, np.ones((len(crystals), 151), dtype=np.float32))
+    assert isinstance(designer.model, TightBindingModel)
+    spec = {**designer.model.spec, "candidates": {"sizes": [2, 3]}}
+    search = TightBindingModel(designer.model.folder, spec)
+    expected = Candidates(crystals, np.ones((len(crystals), 151), dtype=np.float32))
+    vars(search)["atlas"] = Atlas(expected, search.recipe, search.calibration)
     live = Live(copy(designer))
-    live.designer.checkpoint = search
+    live.designer.model = search
     assert [live._height(place) for place in range(5)] == pytest.approx([0, 0, -0.25 + 0.8 / 3, 0.3, 0.2], abs=1e-9)
 
 
 def test_a_gap_away_from_the_zero_is_noticed(live: Live, designer: Designer, pt3ni: list[float]) -> None:
-    energies = designer.checkpoint.recipe.grid.energies
+    energies = designer.model.recipe.grid.energies
     gapped = np.where((energies > -0.2) & (energies < 2.5), 0.0, 1.0)
     answer = live.answer(Query(values=gapped.tolist()))
     assert 2 < answer.gap < 3.2 and answer.zero < 0.1

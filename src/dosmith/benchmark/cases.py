@@ -12,8 +12,8 @@ from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import Library
-from dosmith.models.paper.model import Checkpoint
-from dosmith.models.tight_binding.model import ForwardSearch
+from dosmith.models.paper.model import PaperModel
+from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.settings import Settings
 from dosmith.spectra.grid import EnergyGrid
 from dosmith.spectra.similarity import similarity
@@ -126,8 +126,9 @@ def case(wanted: Case, library: Library, settings: Settings) -> dict[str, Any]:
         formation energy (eV/atom) and curve where the library knows them; `own`: those of dosmith's own model, with the
         probability of unknown ones; `missing`: why there is no answer, or None.
     """
-    designer = Designer(library, Checkpoint.open(PAPER), settings)
-    grid = designer.checkpoint.recipe.grid
+    model = PaperModel.open(PAPER)
+    designer = Designer(library, model, settings)
+    grid = model.recipe.grid
     try:
         target = designer.target(wanted.target, crystal_system=wanted.target_system)
     except NotFoundError as error:
@@ -137,7 +138,7 @@ def case(wanted: Case, library: Library, settings: Settings) -> dict[str, Any]:
         for composition in [formulas.parse(formula) for formula, _ in wanted.published]
     }
     published = [{"formula": formula, "stated": stated} | known[formulas.parse(formula)] for formula, stated in wanted.published]
-    ours, missing, spectra = _candidates(wanted, target, designer, settings)
+    ours, missing, spectra = _candidates(wanted, target, designer, model, settings)
     neighbours = [
         {"id": each.id, "formula": each.formula, "similarity": each.similarity}
         for each in designer.similar(target, top=CANDIDATES + 1, crystal_system=wanted.crystal_system)
@@ -158,8 +159,8 @@ def case(wanted: Case, library: Library, settings: Settings) -> dict[str, Any]:
 
 def _own(wanted: Case, library: Library, settings: Settings) -> list[dict[str, Any]]:
     """Candidates of dosmith's own model, but for the target itself; none where it does not propose such crystals."""
-    model = ForwardSearch.open(OWN)
-    if wanted.n_elements not in model.sizes or wanted.crystal_system not in model.crystal_systems:
+    model = TightBindingModel.open(OWN)
+    if wanted.n_elements not in model.sizes or wanted.crystal_system not in model.atlas.crystal_systems:
         return []
     designer = Designer(library, model, settings)
     target = designer.target(wanted.target, crystal_system=wanted.target_system)
@@ -174,15 +175,13 @@ def _own(wanted: Case, library: Library, settings: Settings) -> list[dict[str, A
 
 
 def _candidates(
-    wanted: Case, target: Target, designer: Designer, settings: Settings
+    wanted: Case, target: Target, designer: Designer, model: PaperModel, settings: Settings
 ) -> tuple[list[Composition], str | None, int]:
     """Our candidates, why there are none, and how many spectra the network saw."""
-    checkpoint = designer.checkpoint
-    assert isinstance(checkpoint, Checkpoint)
-    if wanted.n_elements == checkpoint.n_elements:
-        network = wanted.crystal_system if wanted.crystal_system in checkpoint.networks else None
+    if wanted.n_elements == model.n_elements:
+        network = wanted.crystal_system if wanted.crystal_system in model.networks else None
         answer = designer.design(target, top=CANDIDATES, crystal_system=network, ratio=wanted.ratio)
-        spectra = int(checkpoint.spec["networks"][network or "any"]["spectra"])
+        spectra = int(model.spec["networks"][network or "any"]["spectra"])
         return [candidate.composition for candidate in answer.candidates], None, spectra
     library = designer.library
     rows = [row for row in range(len(library)) if library.prototypes[row] in wanted.prototypes]
@@ -201,7 +200,7 @@ def _special_network(wanted: Case, target: Target, designer: Designer, settings:
     from dosmith.models.paper.train import train_element_vectors, train_inverse
     from dosmith.spectra.standard import standardise_library
 
-    recipe, library = designer.checkpoint.recipe, designer.library
+    recipe, library = designer.model.recipe, designer.library
     paper = settings.paper.model_copy(update={"n_elements": wanted.n_elements, "batch": settings.benchmark.in_sample_batch})
     places, vectors = standardise_library(library, recipe)
     torch.manual_seed(settings.benchmark.seed)
@@ -236,7 +235,7 @@ def _describe(composition: Composition, wanted: Case, target: Target, designer: 
         return {"id": None, "similarity": None, "formation_energy": None, "curve": None}
     material = library.material(library.ids[rows[0]])
     vector = designer.target(material).standard.values
-    grid: EnergyGrid = designer.checkpoint.recipe.grid
+    grid: EnergyGrid = designer.model.recipe.grid
     return {
         "id": material.id,
         "similarity": float(similarity(target.standard.values, vector, grid=grid)[0]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +24,8 @@ EXCEPTIONS = {
     "dosmith": "gives public names to modules and computes nothing",
     "dosmith.atomic": "decides how files are written, not what is in them",
     "dosmith.errors": "classes only; what an answer quotes of an error is written where it is raised",
+    "dosmith.models.composition.model": "answers for other spectra, which the benchmark never asks for",
+    "dosmith.models.composition.train": "learns other spectra, which the benchmark never asks for",
     "dosmith.models.paper.card": "describes a model after its training",
     "dosmith.models.tight_binding.card": "describes a model after its training",
     "dosmith.models.tight_binding.checkpoint": "saves and opens trained networks; the benchmark trains its own and keeps them in memory",
@@ -38,6 +41,8 @@ CASES_ALONE = "dosmith.benchmark.cases"
 """Answers only the paper's examples: it and what only it imports, such as the designer, counts for those alone."""
 
 _PACKAGE = Path(__file__).parents[1]
+_PLACE = re.compile(r"[a-z_]+(\.[a-z_]+)+:\w+")
+"""How `dosmith.models.registry` names what it imports on first use."""
 
 
 def fingerprint(library: ParquetLibrary, settings: Settings, shipped: bool = False, package: Path = _PACKAGE) -> str:
@@ -87,7 +92,7 @@ def _imports(package: Path, module: str) -> Iterator[str]:
 
 @lru_cache(maxsize=256)
 def _imported_names(code: bytes) -> tuple[str, ...]:
-    """All names that code imports, such as "dosmith.formulas.parse", but those for type checking alone."""
+    """All names that code imports, such as "dosmith.formulas.parse", but those for type checking alone; "module:name" counts as one."""
     names: list[str] = []
     waiting: list[ast.AST] = [ast.parse(code)]
     while waiting:
@@ -97,6 +102,8 @@ def _imported_names(code: bytes) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom):
             assert node.module and not node.level  # imports are absolute throughout
             names += [f"{node.module}.{each.name}" for each in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _PLACE.fullmatch(node.value):
+            names.append(node.value.replace(":", "."))
         only_for_types = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         waiting += [] if only_for_types else ast.iter_child_nodes(node)
     return tuple(names)

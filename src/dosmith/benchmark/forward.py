@@ -16,8 +16,8 @@ from dosmith.library import Library
 from dosmith.models.splits import Split
 from dosmith.models.tight_binding.candidates import Candidates, expect, likely, look
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, train
-from dosmith.models.tight_binding.model import HEIGHT_PENALTY
 from dosmith.models.tight_binding.train import look as look_at_library
+from dosmith.ranking import HEIGHT_PENALTY
 from dosmith.settings import ForwardSettings
 
 

@@ -18,7 +18,7 @@ from dosmith.benchmark.networks import DOS_BASED, ONE_HOT, inverse_network, ship
 from dosmith.benchmark.outcomes import COLUMNS, matches, outcomes
 from dosmith.benchmark.sensitivity import DISTURBANCES, RECIPES
 from dosmith.library import ParquetLibrary
-from dosmith.models.paper.model import Checkpoint
+from dosmith.models.paper.model import PaperModel
 from dosmith.models.paper.published_vectors import PUBLISHED
 from dosmith.models.splits import SPLITS, Split
 from dosmith.settings import Settings
@@ -104,7 +104,7 @@ def jobs(settings: Settings, library: ParquetLibrary, quick: bool = False) -> li
         return [*asked, Job("map", DOS_BASED), *(Job("case", each.key) for each in CASES if each.n_elements == 2)]
     asked = [Job("outcomes", method, split, fold) for split, methods in TESTED.items() for method in methods for fold in folds]
     asked += [Job("outcomes", method, "system", fold, recipe) for recipe in RECIPES for method in RETAUGHT for fold in folds]
-    if Checkpoint.open(PAPER).spec["library"] == {"name": library.name, "count": len(library)}:
+    if PaperModel.open(PAPER).spec["library"] == {"name": library.name, "count": len(library)}:
         asked.append(Job("outcomes", SHIPPED, "in-sample"))
     asked += [Job("gaps", kind) for kind in KINDS]
     asked += [Job("map", kind) for kind in KINDS if kind != ONE_HOT]
@@ -179,7 +179,7 @@ def fit(method: str, spectra: Spectra, split: Split, settings: Settings, library
 
         return forward(spectra, split, library, survey_file(), settings.forward)
     if method == SHIPPED:
-        return shipped(spectra, Checkpoint.open(PAPER))
+        return shipped(spectra, PaperModel.open(PAPER))
     plain = settings.paper.model_copy(update={"plain_share": 1.0})  # the paper does not vary its spectra
     if split.name == "in-sample":
         remembering = plain.model_copy(update={"batch": options.in_sample_batch})

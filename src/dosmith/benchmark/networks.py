@@ -9,7 +9,7 @@ from dosmith.benchmark.baselines import Scores
 from dosmith.benchmark.data import FloatArray, IntArray, Space, Spectra
 from dosmith.models.paper.composition_vectors import composition_vector
 from dosmith.models.paper.element_vectors import ElementVectors
-from dosmith.models.paper.model import Checkpoint
+from dosmith.models.paper.model import PaperModel
 from dosmith.models.paper.published_vectors import one_hot, published
 from dosmith.models.splits import Split
 from dosmith.settings import PaperSettings
@@ -56,9 +56,11 @@ def inverse_network(
     return scores
 
 
-def shipped(spectra: Spectra, checkpoint: Checkpoint) -> Scores:
+def shipped(spectra: Spectra, checkpoint: PaperModel) -> Scores:
     """A trained model as it is; -inf for compositions of elements that it does not know."""
-    return lambda rows, shown: -distances(checkpoint.predict(shown).astype(np.float32), checkpoint.element_vectors, spectra.space)
+    return lambda rows, shown: (
+        -distances(checkpoint.composition_vectors(shown).astype(np.float32), checkpoint.element_vectors, spectra.space)
+    )
 
 
 def element_vectors(spectra: Spectra, split: Split, paper: PaperSettings, elements: str) -> ElementVectors:

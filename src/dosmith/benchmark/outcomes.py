@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dosmith.benchmark.baselines import Predictor, Scores
 from dosmith.benchmark.data import FloatArray, IntArray, Spectra, unit
 from dosmith.models.splits import Split
+from dosmith.ranking import best
 
 Answer = NDArray[np.floating[Any]]
 
@@ -83,16 +84,6 @@ def matches(spectra: Spectra, split: Split, scores: Predictor) -> dict[str, list
         "probability": np.take_along_axis(probability, picks, axis=1)[made].round(6).tolist(),
         "match": np.take_along_axis(matched, picks, axis=1)[made].astype(float).tolist(),
     }
-
-
-def best(answer: Answer, count: int) -> IntArray:
-    """The places of the best scores, best first, shape (targets, count); -1 where nothing more was proposed."""
-    count = min(count, answer.shape[1])
-    top = np.argpartition(-answer, count - 1, axis=1)[:, :count]
-    values = np.take_along_axis(answer, top, axis=1)
-    order = np.lexsort((top, -values), axis=1)
-    chosen = np.take_along_axis(top, order, axis=1)
-    return np.where(np.isfinite(np.take_along_axis(values, order, axis=1)), chosen, -1)
 
 
 def _composition(spectra: Spectra, rows: IntArray, answer: Answer) -> dict[str, FloatArray]:

@@ -24,11 +24,14 @@ from dosmith.cli.options import (
     TargetArgument,
     WindowOption,
     designer_for,
+    designer_with,
+    given,
     library_at,
+    model_named,
     new_console,
     settings_of,
 )
-from dosmith.cli.other import design_other, is_of_other_spectra, predict_other
+from dosmith.cli.spectra import design_spectrum
 
 if TYPE_CHECKING:
     from dosmith.choosing import Merits
@@ -64,17 +67,35 @@ def design(
     library: LibraryOption = None,
 ) -> None:
     """Rank compositions whose DOS should be like the target's."""
-    if is_of_other_spectra(model):
-        from dosmith.constraints import Constraints
-
-        constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
-        design_other(str(model), target, top or settings_of(context).design.top, constraints, output)
-        return
+    settings = settings_of(context)
+    opened, count = model_named(model, settings), settings.design.top if top is None else top
+    opened.refuse(
+        given(
+            crystal_system=crystal_system,
+            window=window,
+            metric=metric,
+            fermi=fermi,
+            electrons=electrons,
+            broadening=broadening,
+            out=out,
+            stability=stability or None,
+            keep=keep or None,
+            rank_by=rank_by,
+            library=library,
+        )
+    )
     if avoid is not None:
         from dosmith.element_facts import avoided
 
         exclude = ",".join(sorted(avoided(avoid))) + (f",{exclude}" if exclude else "")
-    designer = designer_for(context, model, library)
+    if not opened.of_dos:
+        from dosmith.constraints import Constraints
+        from dosmith.ranking import count_of
+
+        constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
+        design_spectrum(opened, target, count_of(count), constraints, output)
+        return
+    designer = designer_with(settings, opened, library)
     wanted = designer.target(target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening)
 
     def designed(count: int | None) -> Design:
@@ -93,9 +114,9 @@ def design(
 
     found: list[Merits] = []
     if stability or keep or rank_by:
-        answer, found = choose(designed, keep or [], rank_by, top or settings_of(context).design.top)
+        answer, found = choose(designed, keep or [], rank_by, count)
     else:
-        answer = designed(top)
+        answer = designed(count)
     files: list[Path] = []
     if out is not None:
         from dosmith.report.output import write_design
@@ -207,21 +228,21 @@ def predict(
     library: LibraryOption = None,
 ) -> None:
     """Predict the DOS of crystals, known or not, without computing it. Needs dosmith[relax]."""
-    if is_of_other_spectra(model):
-        predict_other(model, what, output)
-        return
-    from dosmith.models.tight_binding.checkpoint import open_model
-    from dosmith.models.tight_binding.predict import predict as predict_all
-    from dosmith.models.tight_binding.predict import write_predictions
+    from dosmith.models.registry import open_model
+    from dosmith.report.predictions import write_predictions
 
-    found = predict_all(what, library_at(library), open_model(model), prototype)
+    opened = open_model(model)
+    if not opened.of_dos:
+        opened.refuse(given(prototype=prototype, library=library))
+    found = opened.predict(what, library_at(library), prototype)
     files = write_predictions(found, out) if out is not None else []
     if output is Format.json:
         typer.echo(json.dumps([each.as_dict() for each in found], ensure_ascii=False))
     elif output is Format.csv:
-        typer.echo("name,energy_ev,dos_per_ev,lower,upper")
-        for each in found:
-            typer.echo("".join(f"{each.name},{line}\n" for line in each.to_csv().splitlines()[1:]), nl=False)
+        tables = [each.to_csv().splitlines() for each in found]
+        typer.echo(f"name,{tables[0][0]}")
+        for each, table in zip(found, tables, strict=True):
+            typer.echo("".join(f"{each.name},{line}\n" for line in table[1:]), nl=False)
     else:
         from dosmith.report.console import print_predictions
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from dosmith.designer import Designer
     from dosmith.library import Library, ParquetLibrary
+    from dosmith.models.interface import Model
     from dosmith.settings import Settings
 
 
@@ -115,8 +116,26 @@ def own_library(folder: Path | None, make: bool = False) -> ParquetLibrary:
     return ParquetLibrary.at(folder, "my library") if make else ParquetLibrary(folder)
 
 
+def given(**options: object) -> list[str]:
+    """Names of the options that a person gave."""
+    return [name for name, value in options.items() if value is not None]
+
+
+def model_named(name: str | None, settings: Settings) -> Model:
+    """The model of that name; without one that of the settings."""
+    from dosmith.models.registry import open_model
+
+    return open_model(name or settings.design.model)
+
+
 def designer_for(context: typer.Context, model: str | None, library: Sequence[str] | None) -> Designer:
     """A designer by the names that a person gave."""
+    settings = settings_of(context)
+    return designer_with(settings, model_named(model, settings), library)
+
+
+def designer_with(settings: Settings, model: Model, library: Sequence[str] | None) -> Designer:
+    """A designer of an opened model, and of the libraries that a person named."""
     from dosmith.designer import Designer
 
-    return Designer(library_at(library), model, settings_of(context))
+    return Designer(library_at(library), model, settings)

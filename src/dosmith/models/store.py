@@ -10,17 +10,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.atomic import replacing_folder
 from dosmith.errors import ModelError, NotFoundError
 from dosmith.shipped import shipped_folder
+from dosmith.version import __version__
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 FORMAT_VERSION = 1
 SPEC, WEIGHTS, CARD = "checkpoint.json", "weights.safetensors", "card.md"
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""By version of the format, how the spec of a model of that version becomes one of the next."""
 
 
 def find_checkpoint(name: str | Path) -> Path:
@@ -61,11 +70,61 @@ def read_spec(folder: Path) -> dict[str, Any]:
     version = spec.get("format_version") if isinstance(spec, dict) else None
     if not isinstance(version, int):
         raise ModelError(f"the model in {folder} is damaged: {SPEC} names no format version")
+    spec = dict(spec)
+    while version in UPGRADES and version < FORMAT_VERSION:
+        spec, version = UPGRADES[version](spec), version + 1
     if version > FORMAT_VERSION:
         raise ModelError(
             f"the model in {folder} was written by a newer dosmith (format {version}, this one reads {FORMAT_VERSION}): upgrade dosmith"
         )
     return dict(spec)
+
+
+def save_folder(
+    folder: Path,
+    spec: Mapping[str, Any],
+    *,
+    card: str,
+    tensors: Mapping[str, NDArray[Any]] | None = None,
+    files: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write a model; a folder of one that is there is replaced whole.
+
+    Args:
+        folder: of the model.
+        spec: what it says of itself, its kind among it; versions and checksums are added here.
+        card: what a person is told of it, Markdown.
+        tensors: its arrays by name.
+        files: contents of further files by name.
+
+    Raises:
+        ModelError: the folder holds something other than a model.
+    """
+    refuse_foreign(folder)
+    with replacing_folder(folder) as aside:
+        write_folder(aside, spec, card=card, tensors=tensors, files=files)
+
+
+def write_folder(
+    folder: Path,
+    spec: Mapping[str, Any],
+    *,
+    card: str,
+    tensors: Mapping[str, NDArray[Any]] | None = None,
+    files: Mapping[str, bytes] | None = None,
+) -> None:
+    """The same into an empty folder."""
+    from safetensors.numpy import save
+
+    contents = dict(files or {})
+    if tensors is not None:
+        contents[WEIGHTS] = save({name: np.ascontiguousarray(values) for name, values in tensors.items()})
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    versions = {"format_version": FORMAT_VERSION, "dosmith_version": __version__}
+    (folder / SPEC).write_text(json.dumps(versions | dict(spec) | {"sha256": sums}, indent=1) + "\n", encoding="utf-8")
+    (folder / CARD).write_text(card, encoding="utf-8")
 
 
 def read_checked(folder: Path, file: str, spec: Mapping[str, Any]) -> bytes:
@@ -97,3 +156,21 @@ def read_tensors(folder: Path, spec: Mapping[str, Any]) -> dict[str, NDArray[Any
         return load(read_checked(folder, WEIGHTS, spec))
     except SafetensorError as error:
         raise ModelError(f"the model in {folder} is damaged: {WEIGHTS}: {error}") from None
+
+
+def open_session(folder: Path, file: str, spec: Mapping[str, Any]) -> InferenceSession:
+    """A network of a checkpoint, ready to run on one thread: networks this small gain nothing from more, and starting threads takes time.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
+    import onnxruntime
+
+    content = read_checked(folder, file, spec)
+    onnxruntime.set_default_logger_severity(3)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises classes of its own for bad files
+        raise ModelError(f"the model in {folder} is damaged: {str(error).splitlines()[0]}") from None

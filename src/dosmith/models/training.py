@@ -112,3 +112,35 @@ def descend(
             total += loss.item() * len(rows)
         progress(epoch, total / len(targets))
     network.eval()
+
+
+def onnx_of(network: nn.Module, width: int, reads: str, gives: str, rows: str) -> bytes:
+    """A network as the contents of an ONNX file, for any number of rows.
+
+    Args:
+        network: takes rows of `width` numbers.
+        width: of a row.
+        reads: name of the input.
+        gives: name of the output.
+        rows: name of their number.
+    """
+    import logging
+    import tempfile
+    import warnings
+    from pathlib import Path
+
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own internals
+        torch.onnx.export(
+            network.eval(),
+            (torch.zeros(2, width),),
+            Path(scratch) / "network.onnx",
+            input_names=[reads],
+            output_names=[gives],
+            dynamic_shapes={reads: {0: torch.export.Dim(rows)}},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+        return (Path(scratch) / "network.onnx").read_bytes()

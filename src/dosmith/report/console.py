@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith import formulas
-
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
     from rich.console import Console
@@ -21,8 +19,7 @@ if TYPE_CHECKING:
     from dosmith.designs import Design, Neighbour
     from dosmith.dft.engine import Calculation
     from dosmith.library import Library
-    from dosmith.models.composition.model import Match
-    from dosmith.models.tight_binding.predict import PredictedDos
+    from dosmith.models.interface import Model, Predicted
     from dosmith.targets import Target
 
 FloatArray = NDArray[np.float64]
@@ -170,102 +167,51 @@ def print_damage(console: Console, library: Library) -> None:
         console.print(f"damaged and left out: {shard}", style="bold", markup=False)
 
 
-def print_model(console: Console, spec: Mapping[str, Any]) -> None:
-    """What a model is and how good it is."""
-    from dosmith.models.paper.card import COLUMNS, accuracy_rows
-
-    console.print(
-        f"[bold]{spec['name']}[/bold] ({spec['kind']}): trained on {spec['library']['name']} ({spec['library']['count']:,} spectra),"
-        f" {len(spec['elements'])} elements, {spec['n_elements']}-element compositions with counts up to {spec['max_ratio']}",
-        highlight=False,
-    )
-    table = _table("Composition accuracy, in-sample: share of training spectra whose own composition is found (95 % interval)")
-    for name in COLUMNS:
-        table.add_column(name, justify="left" if name == "network" else "right")
-    for row in accuracy_rows(spec):
-        table.add_row(*(str(cell) for cell in row))
+def print_model(console: Console, model: Model, skipped: Mapping[str, int] | None = None) -> None:
+    """What a model is and how good it is; `skipped`: what its training left out, by reason."""
+    summary = model.summary()
+    console.print(f"[bold]{_escape(model.name)}[/bold] {_escape(summary.headline)}", highlight=False)
+    if skipped:
+        console.print(f"  left out: {', '.join(f'{count} ({reason})' for reason, count in skipped.items())}", highlight=False)
+    if not summary.columns:
+        console.print(f"  {summary.accuracy}:", highlight=False)
+        for label, value in summary.rows:
+            console.print(f"  [dim]{label:<32}[/dim] {value}", highlight=False)
+        return
+    table = _table(summary.accuracy)
+    for place, name in enumerate(summary.columns):
+        table.add_column(name, justify="right" if place else "left")
+    for row in summary.rows:
+        table.add_row(*row)
     console.print(table)
 
 
-def print_forward_model(console: Console, spec: Mapping[str, Any]) -> None:
-    """What a forward model is and how good it is."""
-    from dosmith.models.calibration import MATCH
-
-    found, members = spec["calibration"], spec["settings"]["members"]
-    console.print(
-        f"[bold]{spec['name']}[/bold] (from a crystal to its DOS): trained on {spec['library']['name']}"
-        f" ({spec['library']['count']:,} spectra), {len(spec['elements'])} elements, {members} members",
-        highlight=False,
-    )
-    console.print(
-        f"  Held-out chemical systems, {found['count']:,} crystals in {members} folds, each by the one member that did not see it:",
-        highlight=False,
-    )
-    for label, value in (
-        ("mean cosine to the computed DOS", found["cosine"]),
-        (f"share with a cosine above {MATCH:g}", found["above"]),
-        ("R^2 against the mean spectrum", found["determination"]),
-    ):
-        console.print(f"  [dim]{label:<32}[/dim] {value:.3f}", highlight=False)
-
-
-def print_other_model(console: Console, spec: Mapping[str, Any], skipped: Mapping[str, int] | None = None) -> None:
-    """What a model of other spectra is and how good it is."""
-    found, (lower, upper, points) = spec["held_out"], spec["axis"]
-    console.print(
-        f"[bold]{_escape(spec['name'])}[/bold] (from a composition to {points} points, {lower:g} to {upper:g}): trained on"
-        f" {spec['spectra']:,} spectra, {len(spec['elements'])} elements",
-        highlight=False,
-    )
-    if skipped:
-        console.print(f"  left out: {', '.join(f'{count} ({reason})' for reason, count in skipped.items())}", highlight=False)
-    console.print(
-        f"  Held-out chemical systems, {found['count']:,} spectra, each by the one network that did not see it:", highlight=False
-    )
-    for label, value in (
-        ("mean cosine to the true spectrum", found["cosine"]),
-        ("the same of the mean spectrum", found["mean_cosine"]),
-        ("R^2 against the mean spectrum", found["determination"]),
-    ):
-        console.print(f"  [dim]{label:<32}[/dim] {value:.3f}", highlight=False)
-
-
-def print_matches(console: Console, target: str, matches: Sequence[Match]) -> None:
+def print_matches(console: Console, target: str, matches: Sequence[Mapping[str, Any]]) -> None:
     """Compositions that answer a target among other spectra."""
     table = _table(f"Compositions with a spectrum like that of {_escape(target)}")
     for name in ("rank", "formula", "similarity", "known as"):
         table.add_column(name, justify="right" if name in ("rank", "similarity") else "left")
     for match in matches:
-        similarity = f"{match.similarity:.3f}" if match.known is not None else f"~{match.similarity:.3f}"
-        table.add_row(str(match.rank), formulas.write(match.composition), similarity, match.known or "predicted")
+        predicted = match["id"] is None
+        similarity = f"{'~' if predicted else ''}{match['similarity']:.3f}"
+        table.add_row(str(match["rank"]), match["formula"], similarity, "predicted" if predicted else match["id"])
     console.print(table)
 
 
-def print_predictions(console: Console, predictions: Sequence[PredictedDos]) -> None:
-    """Predicted DOS: a curve each, or a table when there are many."""
+def print_predictions(console: Console, predictions: Sequence[Predicted]) -> None:
+    """Predicted spectra: a line each, of a density of states also its curve; a table when there are many."""
     if len(predictions) <= _CURVES:
         for each in predictions:
-            crystal = f"{each.space_group}, {each.structure.volume / len(each.structure):.2f} \N{ANGSTROM SIGN}\N{SUPERSCRIPT THREE}/atom"
-            console.print(
-                f"[bold]{_escape(each.name)}[/bold] ({each.formula}, {crystal}): predicted, not computed; certainty {each.certainty:.2f}",
-                highlight=False,
-            )
-            print_curve(console, each.energies, each.values)
+            console.print(f"[bold]{_escape(each.name)}[/bold] {_escape(each.headline())}", highlight=False)
+            if each.structure is not None:
+                print_curve(console, each.axis, each.values)
         return
-    table = _table("Predicted DOS, not computed")
-    for name in ("name", "formula", "space group", "DOS at zero (1/eV)", "band", "certainty"):
+    table = _table("Predicted, not computed")
+    rows = [each.row() for each in predictions]
+    for name in rows[0]:
         table.add_column(name, justify="left" if name in ("name", "formula", "space group") else "right")
-    for each in predictions:
-        zero = int(np.argmin(np.abs(each.energies)))
-        lower, upper = (border[zero] for border in each.band)
-        table.add_row(
-            _escape(each.name),
-            each.formula,
-            each.space_group,
-            f"{each.values[zero]:.3f}",
-            f"{lower:.3f}-{upper:.3f}",
-            f"{each.certainty:.2f}",
-        )
+    for row in rows:
+        table.add_row(*map(_escape, row.values()))
     console.print(table)
 
 

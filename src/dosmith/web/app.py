@@ -17,10 +17,9 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from dosmith.designer import Designer
-from dosmith.designs import Design, Model
+from dosmith.designs import Design
 from dosmith.element_facts import element_prices
 from dosmith.errors import DosmithError, NotFoundError
-from dosmith.models.tight_binding.model import ForwardSearch
 from dosmith.records import Spectrum
 from dosmith.settings import Settings
 from dosmith.spectra.standard import standardise
@@ -108,30 +107,29 @@ class _Board:
         self.settings, self.designer = settings, designer
         self.live, self.materials = Live(designer), Materials(designer)
         self.jobs = Jobs(jobs, self.materials, settings)
-        self.reader = Reader(settings, designer.checkpoint.recipe)
+        self.reader = Reader(settings, designer.model.recipe)
 
     def warm_up(self) -> None:
         """Lay out everything that a first answer would wait for."""
-        flat = [1.0] * self.designer.checkpoint.recipe.grid.levels
+        flat = [1.0] * self.designer.model.recipe.grid.levels
         for count in (None, 3):  # the hull of three elements is laid out apart
             self.live.answer(messages.Query(values=flat, n_elements=count))
 
     def facts(self) -> messages.BoardFacts:
         """What the board is made of."""
-        model, library = self.designer.checkpoint, self.designer.library
-        crystals = model.candidates.crystals if isinstance(model, ForwardSearch) else ()
-        systems = {crystal.crystal_system for crystal in crystals}
+        model, library = self.designer.model, self.designer.library
+        systems = set(model.atlas.crystal_systems) if model.atlas is not None else set()
         return messages.BoardFacts(
             version=__version__,
             energies=model.recipe.grid.energies.round(6).tolist(),
             broadening=model.recipe.broadening,
-            elements=list(model.spec["elements"]),
+            elements=list(model.elements),
             crystal_systems=sorted(systems | {system for system in library.crystal_systems if system}),
-            ratios=[":".join(map(str, counts)) for counts in _ratios(model)],
+            ratios=[":".join(map(str, counts)) for counts in model.ratios],
             library=library.name,
-            spectra=len(self.designer.standard[0]),
+            spectra=len(self.designer.known),
             model=model.name,
-            candidates=len(crystals) or None,
+            candidates=None if model.atlas is None else len(model.atlas),
             prices=element_prices(),
             jobs=missing(),
         )
@@ -169,7 +167,7 @@ def _routes(board: _Board) -> APIRouter:
     def target_by_name(request: messages.Named) -> messages.TargetCurve:
         """The curve of a formula or an id of the library."""
         found = named_target(
-            request.text.strip(), board.designer.library, board.designer.checkpoint.recipe, crystal_system=request.crystal_system
+            request.text.strip(), board.designer.library, board.designer.model.recipe, crystal_system=request.crystal_system
         )
         return _as_drawn(found)
 
@@ -193,7 +191,7 @@ def _routes(board: _Board) -> APIRouter:
     def target_from_curve(request: messages.Drawn) -> messages.TargetCurve:
         """A curve given as numbers."""
         spectrum = Spectrum.from_arrays(request.energies, request.densities, request.fermi, broadening=request.broadening)
-        return _as_drawn(Target("curve", "numbers", standardise(spectrum, board.designer.checkpoint.recipe)))
+        return _as_drawn(Target("curve", "numbers", standardise(spectrum, board.designer.model.recipe)))
 
     @router.post("/answer")
     async def answer(query: messages.Query) -> messages.Answer:
@@ -280,15 +278,6 @@ def _as_drawn(target: Target) -> messages.TargetCurve:
 def _cosine(target: Target, curve: Sequence[float]) -> float:
     mine, theirs = target.standard.values, np.array(curve)
     return round(float(mine @ theirs / (np.linalg.norm(mine) * np.linalg.norm(theirs))), 5)
-
-
-def _ratios(model: Model) -> list[tuple[int, ...]]:
-    """Of the compositions that a model proposes, falling; those of few elements first."""
-    if isinstance(model, ForwardSearch):
-        found = {tuple(sorted((count for _, count in composition), reverse=True)) for composition in model.compositions}
-    else:
-        found = {(m, n) for m in range(1, model.max_ratio + 1) for n in range(1, m + 1) if np.gcd(m, n) == 1}
-    return sorted(found, key=lambda counts: (len(counts), counts))
 
 
 def _download(content: str | bytes, name: str, kind: str) -> Response:

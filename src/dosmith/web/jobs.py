@@ -92,7 +92,7 @@ class Jobs:
             identifier = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
             path = self.folder / identifier
             path.mkdir()
-            recipe = self.materials.designer.checkpoint.recipe
+            recipe = self.materials.designer.model.recipe
             content = request.model_dump() | {
                 "formula": formulas.write(self.materials.composition(request.kind, request.id)),
                 "structure": structure.as_dict(),

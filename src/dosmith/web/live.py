@@ -13,12 +13,12 @@ from dosmith.constraints import Constraints
 from dosmith.crystals.hull import Hull
 from dosmith.crystals.prototypes import crystal_id
 from dosmith.designer import Designer
+from dosmith.designs import ALIKE
 from dosmith.element_facts import prices_of
 from dosmith.errors import ConstraintError, ModelError, SpectrumError
 from dosmith.library.stability import above_pair_hulls
-from dosmith.models.tight_binding.model import ForwardSearch
-from dosmith.spectra.grid import Window
-from dosmith.spectra.similarity import similarity
+from dosmith.models.tight_binding.atlas import Atlas
+from dosmith.ranking import Comparison, in_order
 from dosmith.spectra.standard import StandardSpectrum
 from dosmith.spectra.zero import TAIL, energy_zeros
 from dosmith.targets import Target
@@ -27,8 +27,8 @@ from dosmith.web.messages import Answer, Heat, Query, Row, plain
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-SURE, ALIKE = 0.5, 0.8
-"""Below these a best probability, and a best known similarity, are remarked on."""
+SURE = 0.5
+"""A best probability below this is remarked on."""
 
 
 class Live:
@@ -40,7 +40,7 @@ class Live:
 
     def __init__(self, designer: Designer) -> None:
         self.designer = designer
-        self.recipe = designer.checkpoint.recipe
+        self.recipe = designer.model.recipe
         self._open = lru_cache(maxsize=64)(self._uncomputed)  # the same while a curve is dragged
         self._height = lru_cache(maxsize=None)(self._above_hull)
 
@@ -86,12 +86,10 @@ class Live:
         milliseconds = 1000 * (time.perf_counter() - start)
         return Answer(known=known, new=new, heat=heat, notes=notes, gap=gap, zero=zero, milliseconds=round(milliseconds, 2))
 
-    def alike(self, target: Target, query: Query, vectors: FloatArray, squares: FloatArray | None = None) -> FloatArray:
-        """Similarity of vectors, shape (M, levels), to the target as the query wants it, shape (M,); `squares` as in `similarity`."""
-        window = None if query.window is None else Window(*query.window)
+    def compare(self, target: Target, query: Query) -> Comparison:
+        """How spectra are compared with the target, as the query wants it."""
         weights = None if query.weights is None else np.array(query.weights, dtype=np.float64)
-        mine, grid = target.standard.values, self.recipe.grid
-        return similarity(mine, vectors, query.metric, grid=grid, window=window, weights=weights, squares=squares)
+        return self.designer.compare(target, query.metric, query.window, weights)
 
     def _zero(self, values: FloatArray) -> tuple[float, float]:
         """Where the energy zero should be, and the gap, eV."""
@@ -103,43 +101,11 @@ class Live:
 
     # What is known.
 
-    @cached_property
-    def _members(self) -> BoolArray:
-        """Which elements are in each known material with a standard vector, shape (M, 104)."""
-        members = np.zeros((len(self.designer.standard[0]), formulas.HEAVIEST + 1), dtype=np.bool_)
-        for place, row in enumerate(self.designer.standard[0]):
-            members[place, [formulas.atomic_number(symbol) for symbol, _ in self.designer.library.compositions[row]]] = True
-        return members
-
-    @cached_property
-    def _squares(self) -> FloatArray:
-        vectors = self.designer.standard[1]
-        return np.asarray(np.einsum("ij,ij->i", vectors, vectors))
-
-    @cached_property
-    def _counts(self) -> list[tuple[int, ...]]:
-        compositions = self.designer.library.compositions
-        return [tuple(sorted(count for _, count in compositions[row])) for row in self.designer.standard[0]]
-
-    @cached_property
-    def _known_systems(self) -> NDArray[np.str_]:
-        return np.array([self.designer.library.crystal_systems[row] or "" for row in self.designer.standard[0]], dtype=np.str_)
-
     def _known(self, target: Target, query: Query, constraints: Constraints) -> list[Row]:
-        scores = self.alike(target, query, self.designer.standard[1], self._squares)
-        barred = [number for number in range(1, formulas.HEAVIEST + 1) if not constraints.permits(formulas.symbol_of(number))]
-        fits = ~self._members[:, barred].any(axis=1)
-        for symbol in constraints.required:
-            fits &= self._members[:, formulas.atomic_number(symbol)]
-        if constraints.n_elements is not None:
-            fits &= self._members.sum(axis=1) == constraints.n_elements
-        if constraints.ratio is not None:
-            fits &= np.array([counts == constraints.ratio for counts in self._counts])
-        if query.crystal_system is not None:
-            fits &= self._known_systems == query.crystal_system
-        places = np.flatnonzero(fits)
-        places = places[np.argsort(-scores[places], kind="stable")[: query.top]]
-        return [self._known_row(int(self.designer.standard[0][place]), float(scores[place])) for place in places]
+        known = self.designer.known
+        scores = known.similarities(self.compare(target, query))
+        places = in_order(scores, known.entries.fits(constraints, query.crystal_system), query.top)
+        return [self._known_row(int(known.rows[place]), float(scores[place])) for place in places]
 
     def _known_row(self, row: int, score: float) -> Row:
         library = self.designer.library
@@ -160,33 +126,32 @@ class Live:
     @cached_property
     def _heights(self) -> FloatArray:
         """Of all candidates above the hull of their pair, eV/atom, shape (C,); nan for those of more elements."""
-        search = self._search
-        pairs = np.array([place for place, composition in enumerate(search.compositions) if len(composition) == 2], dtype=np.intp)
-        counts = np.array([[count for _, count in search.compositions[place]] for place in pairs], dtype=np.float64).reshape(
+        entries, energies = self._atlas.entries, self._atlas.formation_energies
+        pairs = np.array(
+            [place for place, composition in enumerate(entries.compositions) if len(composition) == 2], dtype=np.intp
+        )
+        counts = np.array([[count for _, count in entries.compositions[place]] for place in pairs], dtype=np.float64).reshape(
             -1, 2
         )
-        energies = np.array([crystal.formation_energy for crystal in search.candidates.crystals], dtype=np.float64)
         found = np.full(len(energies), np.nan)
-        found[pairs] = above_pair_hulls(search.elements[pairs, :2], counts[:, 1] / counts.sum(axis=1), energies[pairs])
+        found[pairs] = above_pair_hulls(entries.elements[pairs, :2], counts[:, 1] / counts.sum(axis=1), energies[pairs])
         return found
 
     @cached_property
     def _hull(self) -> Hull:
         """Of all candidates; its diagrams are made when asked for."""
-        energies = (crystal.formation_energy for crystal in self._search.candidates.crystals)
-        return Hull(zip(self._search.compositions, energies, strict=True))
+        return Hull(zip(self._atlas.entries.compositions, self._atlas.formation_energies.tolist(), strict=True))
 
     def _above_hull(self, place: int) -> float:
         """Of a candidate above the hull of its elements, eV/atom."""
         if not np.isnan(height := self._heights[place]):
             return float(height)
-        energy = self._search.candidates.crystals[place].formation_energy
-        return self._hull.above(self._search.compositions[place], energy)
+        return self._hull.above(self._atlas.entries.compositions[place], float(self._atlas.formation_energies[place]))
 
     @cached_property
-    def _search(self) -> ForwardSearch:
-        assert isinstance(self.designer.checkpoint, ForwardSearch)
-        return self.designer.checkpoint
+    def _atlas(self) -> Atlas:
+        assert self.designer.model.atlas is not None
+        return self.designer.model.atlas
 
     @cached_property
     def _computed(self) -> dict[str | None, BoolArray]:
@@ -195,34 +160,35 @@ class Live:
         for system in {None, *library.crystal_systems}:
             rows = [row for row in range(len(library)) if system in (None, library.crystal_systems[row])]
             known = {library.compositions[row] for row in rows}
-            found[system] = np.array([composition in known for composition in self._search.compositions], dtype=np.bool_)
+            found[system] = np.array([composition in known for composition in self._atlas.entries.compositions], dtype=np.bool_)
         return found
 
     def _uncomputed(self, constraints: Constraints, system: str | None) -> BoolArray:
         """Candidates that the constraints let pass and nobody has computed, shape (C,)."""
-        fits = self._search.fits(constraints, system)
+        fits = self._atlas.entries.fits(constraints, system)
         return fits & ~self._computed.get(system, np.zeros(len(fits), dtype=np.bool_))
 
     def _new(self, target: Target, query: Query, constraints: Constraints) -> tuple[list[Row], Heat, list[str]]:
-        if not isinstance(self.designer.checkpoint, ForwardSearch):
-            return self._measured(target, query)
-        search, whole = self._search, query.metric == "cosine" and query.window is None and query.weights is None
-        alike = None if whole else lambda vectors: self.alike(target, query, vectors)
-        scores, ranked = search.scores(target.standard.values, alike)
-        values = search.probabilities(scores) if whole else scores
-        try:
-            # An element's own place in the table says what it would bring, allowed or not.
-            around = Constraints(required=constraints.required, ratio=constraints.ratio, n_elements=constraints.n_elements)
-            heat = self._heat(values, self._open(around, query.crystal_system), whole)
-            places = search.best(ranked, self._open(constraints, query.crystal_system), query.top)
-        except ModelError as error:
-            return [], Heat(kind="probability", values={}), [f"{str(error)[:1].upper()}{str(error)[1:]}."]
-        rows = [self._new_row(place, scores, values if whole else None) for place in places.tolist()]
+        if self.designer.model.atlas is None:
+            return self._named(target, query)
+        atlas, comparison = self._atlas, self.compare(target, query)
+        whole = comparison.whole
+        similarities = atlas.similarities(target.standard.values, None if whole else comparison)
+        values = atlas.probabilities(similarities) if whole else similarities
+        if query.crystal_system is not None and query.crystal_system not in atlas.crystal_systems:
+            systems = ", ".join(atlas.crystal_systems)
+            told = f"The model '{self.designer.model.name}' has no {query.crystal_system} candidates; it has {systems} ones."
+            return [], Heat(kind="probability", values={}), [told]
+        # An element's own place in the table says what it would bring, allowed or not.
+        around = Constraints(required=constraints.required, ratio=constraints.ratio, n_elements=constraints.n_elements)
+        heat = self._heat(values, self._open(around, query.crystal_system), whole)
+        fits = self._open(constraints, query.crystal_system)
+        places = atlas.entries.best_of_each(atlas.scores(similarities), fits, query.top)
+        rows = [self._new_row(place, similarities, values if whole else None) for place in places.tolist()]
         notes = []
         if not rows:
-            notes.append(
-                f"No crystal that dosmith can predict satisfies the constraints; its candidates have {' or '.join(map(str, self._search.sizes))} elements."
-            )
+            sizes = " or ".join(map(str, self.designer.model.sizes))
+            notes.append(f"No crystal that dosmith can predict satisfies the constraints; its candidates have {sizes} elements.")
         elif whole and max(row.probability or 0 for row in rows) < SURE:
             surest = max(row.probability or 0 for row in rows)
             notes.append(f"No confident match among what nobody has computed: the likeliest has a probability of {surest:.2f}.")
@@ -231,7 +197,7 @@ class Live:
     @cached_property
     def _holders(self) -> tuple[NDArray[np.intp], NDArray[np.intp], list[str]]:
         """Candidates in order of an element in them; where each element begins among them; the elements."""
-        elements = self._search.elements
+        elements = self._atlas.entries.elements
         order = np.argsort(elements.T.ravel(), kind="stable")
         numbers, starts = np.unique(elements.T.ravel()[order], return_index=True)
         names = [formulas.symbol_of(int(number)) if number else "" for number in numbers]  # 0 is no element
@@ -244,7 +210,7 @@ class Live:
         return Heat(kind="probability" if whole else "similarity", values=found)
 
     def _new_row(self, place: int, scores: FloatArray, probabilities: FloatArray | None) -> Row:
-        crystal, composition = self._search.candidates.crystals[place], self._search.compositions[place]
+        crystal, composition = self._atlas.crystals[place], self._atlas.entries.compositions[place]
         formula = formulas.write(composition)
         return Row(
             kind="new",
@@ -258,7 +224,7 @@ class Live:
             price=prices_of([composition])[0],
         )
 
-    def _measured(self, target: Target, query: Query) -> tuple[list[Row], Heat, list[str]]:
+    def _named(self, target: Target, query: Query) -> tuple[list[Row], Heat, list[str]]:
         """The same from a model that knows compositions only."""
         heat = Heat(kind="probability", values={})
         try:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.errors import MissingExtraError
-from dosmith.models.paper.model import Checkpoint
+from dosmith.models.paper.model import PaperModel
 from dosmith.web.messages import ElementMap, Neighbourhood, Place
 
 FloatArray = NDArray[np.float64]
@@ -27,7 +27,7 @@ def element_map(name: str = "paper") -> ElementMap:
         from sklearn.manifold import TSNE
     except ImportError:
         raise MissingExtraError("the map of the elements", "web") from None
-    vectors = Checkpoint.open(name).element_vectors
+    vectors = PaperModel.open(name).element_vectors
     places = TSNE(perplexity=min(_PERPLEXITY, len(vectors.symbols) - 1), init="pca", random_state=0).fit_transform(vectors.values)
     low, high = places.min(axis=0), places.max(axis=0)
     x, y = ((places - low) / (high - low)).round(4).T.tolist()

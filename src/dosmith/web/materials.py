@@ -18,7 +18,7 @@ from dosmith.designer import Designer
 from dosmith.element_facts import prices_of
 from dosmith.errors import NotFoundError
 from dosmith.formulas import Composition
-from dosmith.models.tight_binding.model import ForwardSearch
+from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.web.messages import Atom, Card, Crystal, Curve, Kind
 
 if TYPE_CHECKING:
@@ -43,29 +43,29 @@ class Materials:
     @cached_property
     def _places(self) -> dict[str, int]:
         """Id of a candidate -> its place."""
-        search = self.designer.checkpoint
-        if not isinstance(search, ForwardSearch):
+        atlas = self.designer.model.atlas
+        if atlas is None:
             return {}
-        pairs = zip(search.compositions, search.candidates.crystals, strict=True)
+        pairs = zip(atlas.entries.compositions, atlas.crystals, strict=True)
         return {crystal_id(composition, crystal.prototype): i for i, (composition, crystal) in enumerate(pairs)}
 
     @cached_property
     def _by_composition(self) -> dict[Composition, list[str]]:
         found: dict[Composition, list[str]] = {}
         for identifier, place in self._places.items():
-            found.setdefault(self._search.compositions[place], []).append(identifier)
+            found.setdefault(self._atlas.entries.compositions[place], []).append(identifier)
         return found
 
     @property
-    def _search(self) -> ForwardSearch:
-        model = self.designer.checkpoint
-        if not isinstance(model, ForwardSearch):
+    def _atlas(self) -> Atlas:
+        model = self.designer.model
+        if model.atlas is None:
             raise NotFoundError(f"the model '{model.name}' proposes compositions only; it predicts no crystal and no DOS")
-        return model
+        return model.atlas
 
     def _place(self, identifier: str) -> int:
         if identifier not in self._places:
-            _ = self._search  # of another kind of model that is told first
+            _ = self._atlas  # of another kind of model that is told first
             raise NotFoundError(f"there is no predicted crystal '{identifier}'")
         return self._places[identifier]
 
@@ -76,7 +76,7 @@ class Materials:
             NotFoundError: there is none.
         """
         if kind == "new":
-            return self._search.compositions[self._place(identifier)]
+            return self._atlas.entries.compositions[self._place(identifier)]
         return self.designer.library.compositions[self.designer.library.row_of(identifier)]
 
     def curve(self, kind: Kind, identifier: str) -> Curve:
@@ -87,23 +87,20 @@ class Materials:
         """
         if kind == "new":
             place = self._place(identifier)
-            values, half_width = self._search.curve(place)
-            formula = formulas.write(self._search.compositions[place])
+            values, half_width = self._atlas.curve(place)
+            formula = formulas.write(self._atlas.entries.compositions[place])
             return Curve(kind=kind, id=identifier, formula=formula, values=_short(values), half_width=_short(half_width))
         row = self.designer.library.row_of(identifier)
-        found = np.flatnonzero(self.designer.standard[0] == row)
-        if not len(found):
+        known = self.designer.known.vector(identifier)
+        if known is None:
             raise NotFoundError(f"the DOS of {identifier} does not reach over the board's energies")
-        values = self.designer.standard[1][found[0]]
-        return Curve(
-            kind=kind, id=identifier, formula=self.designer.library.formulas[row], values=_short(values), half_width=None
-        )
+        return Curve(kind=kind, id=identifier, formula=self.designer.library.formulas[row], values=_short(known), half_width=None)
 
     def curve_csv(self, kind: Kind, identifier: str) -> str:
         """The same as CSV text with a header; a predicted curve has the borders of its band."""
         curve, text = self.curve(kind, identifier), io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        energies = self.designer.checkpoint.recipe.grid.energies
+        energies = self.designer.model.recipe.grid.energies
         writer.writerow(["energy_ev", "dos_per_ev"] + (["lower", "upper"] if curve.half_width else []))
         for energy, value, half in itertools.zip_longest(energies, curve.values, curve.half_width or ()):
             borders = [] if half is None else [f"{max(value - half, 0):.6g}", f"{value + half:.6g}"]
@@ -117,7 +114,7 @@ class Materials:
             NotFoundError: there is none.
         """
         if kind == "new":
-            return self._search.candidates.crystals[self._place(identifier)].structure
+            return self._atlas.crystals[self._place(identifier)].structure
         structure = self.designer.library.material(identifier).structure
         if structure is None:
             raise NotFoundError(f"{identifier} has no crystal in {self.designer.library.name}")
@@ -157,25 +154,29 @@ class Materials:
         found: list[tuple[Kind, str, str]] = [
             ("known", library.ids[row], library.prototypes[row] or library.ids[row]) for row in library.rows_of(composition)
         ]
-        if isinstance(self.designer.checkpoint, ForwardSearch):
-            for identifier in self._by_composition.get(composition, []):
-                found.append(("new", identifier, self._search.candidates.crystals[self._places[identifier]].prototype))
+        for identifier in self._by_composition.get(composition, []):
+            found.append(("new", identifier, self._atlas.crystals[self._places[identifier]].prototype))
         return found
 
     def _new_facts(self, identifier: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        search, place = self._search, self._place(identifier)
-        crystal = search.candidates.crystals[place]
+        model, atlas, place = self.designer.model, self._atlas, self._place(identifier)
+        crystal = atlas.crystals[place]
         facts = [
             *_crystal_facts(crystal.structure, crystal.prototype),
             ("Formation energy", f"{crystal.formation_energy:+.3f} eV/atom (CHGNet)"),
         ]
-        held_out = search.spec["calibration"]
         provenance = [
-            ("DOS", f"predicted by the model '{search.name}', not computed"),
-            ("Members agree", f"{float(search.candidates.lengths[place]):.2f} (1 where they agree in every detail)"),
-            ("On new chemistry", f"mean cosine {held_out['cosine']:.2f} to the computed DOS, {held_out['count']:,} crystals"),
+            ("DOS", f"predicted by the model '{model.name}', not computed"),
+            ("Members agree", f"{float(atlas.certainties[place]):.2f} (1 where they agree in every detail)"),
+            (
+                "On new chemistry",
+                f"mean cosine {atlas.calibration.cosine:.2f} to the computed DOS, {atlas.calibration.count:,} crystals",
+            ),
             ("Crystal", "prototype at its lowest energy in the CHGNet potential"),
-            ("Composition", "in training" if search.compositions[place] in search.trained_on() else "never seen in training"),
+            (
+                "Composition",
+                "in training" if atlas.entries.compositions[place] in model.trained_on() else "never seen in training",
+            ),
         ]
         return facts, provenance
 

@@ -120,10 +120,10 @@ def relax(structure: Structure, folder: Path, recipe: Recipe, report: Any) -> di
 
 def _expected(structure: Structure, recipe: Recipe) -> list[float] | None:
     """The DOS that the shipped forward model expects; None where it knows not all elements or has other energies."""
-    from dosmith.models.tight_binding.checkpoint import open_model
+    from dosmith.models.tight_binding.checkpoint import open_ensemble
 
     try:
-        model = open_model("dosmith")
+        model = open_ensemble("dosmith")
         found = model.predict([structure])
     except DosmithError:
         return None

@@ -13,20 +13,20 @@ from dosmith import formulas
 from dosmith.constraints import Constraints
 from dosmith.errors import ConstraintError, FileFormatError, ModelError, NotFoundError
 from dosmith.models.composition.features import Parts
-from dosmith.models.composition.model import SpectrumModel, read_curve
+from dosmith.models.composition.model import CompositionModel, read_curve
 from dosmith.models.composition.table import SpectraTable
-from dosmith.settings import OtherSpectraSettings
+from dosmith.settings import OtherSpectraSettings, Settings
 
 pytestmark = pytest.mark.training
 KSE = formulas.parse("K2Se")
 
 
 @pytest.fixture(scope="module")
-def model(table_file, tmp_path_factory) -> SpectrumModel:
+def model(table_file, tmp_path_factory) -> CompositionModel:
     pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'dosmith[train]'")
     from dosmith.models.composition.train import train_other_spectra
 
-    settings = OtherSpectraSettings(members=3, hidden=64, epochs=60, dropout=0.05)
+    settings = Settings(other_spectra=OtherSpectraSettings(members=3, hidden=64, epochs=60, dropout=0.05))
     folder = tmp_path_factory.mktemp("models") / "law"
     return train_other_spectra(SpectraTable.read(table_file), folder, settings, name="law")
 
@@ -46,7 +46,7 @@ def test_it_predicts_and_finds_a_chemical_system_that_it_never_saw(model, law) -
     assert cosine(model.expect([KSE])[0], target) > 0.95
     best = model.propose(target, 3)
     assert KSE in [match.composition for match in best]
-    assert [match.rank for match in best] == [1, 2, 3]
+    assert len(best) == 3
     assert best[0].similarity >= best[1].similarity >= best[2].similarity
     assert next(match for match in best if match.composition == KSE).known is None
 
@@ -101,9 +101,9 @@ def test_a_damaged_model_is_refused(model, tmp_path) -> None:
             (folder / part.name).write_bytes(part.read_bytes())
         (folder / file).write_bytes((folder / file).read_bytes()[:-1])
         with pytest.raises(ModelError, match="not what was saved"):
-            SpectrumModel.open(folder).propose(np.ones(81), 1)
+            CompositionModel.open(folder).propose(np.ones(81), 1)
     with pytest.raises(ModelError, match="not of other spectra"):
-        SpectrumModel.open("paper")
+        CompositionModel.open("paper")
 
 
 def test_the_commands(model, table_file, tmp_path) -> None:

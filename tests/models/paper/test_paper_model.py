@@ -16,7 +16,7 @@ from dosmith.models.paper.accuracy import evaluate, share_with_interval
 from dosmith.models.paper.card import candidates_in_all, text
 from dosmith.models.paper.composition_vectors import composition_vector
 from dosmith.models.paper.kbest import k_best
-from dosmith.models.paper.model import Checkpoint
+from dosmith.models.paper.model import PaperModel
 from dosmith.models.store import CARD, SPEC, WEIGHTS, find_checkpoint
 from dosmith.spectra.standard import standardise_library
 from gold import GOLD, curve
@@ -24,7 +24,7 @@ from gold import GOLD, curve
 
 @pytest.fixture(scope="module")
 def shipped():
-    return Checkpoint.open("paper")
+    return PaperModel.open("paper")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_in_sample_accuracy_of_the_card_is_that_of_the_network(shipped, open_set
 
 def test_costs_are_squared_distances_to_composition_vectors(shipped):
     vector = np.random.default_rng(0).random(151)
-    point = shipped.predict(vector)[0]
+    point = shipped.composition_vectors(vector)[0]
     for cost, composition in k_best(shipped.costs(vector), shipped.element_vectors.symbols, 20):
         distance = np.linalg.norm(point - composition_vector(composition, shipped.element_vectors))
         assert cost**0.5 == pytest.approx(distance, rel=1e-9)
@@ -65,16 +65,18 @@ def test_gold_prediction(shipped):
     # A fixed input: the numbers change only when the shipped weights do, and then the gold file is written anew
     # by `python tests/gold.py`.
     gold = json.loads(GOLD.read_text(encoding="utf-8"))
-    np.testing.assert_allclose(shipped.predict(curve(shipped.recipe.grid.energies))[0], gold["composition_vector"], atol=1e-4)
+    np.testing.assert_allclose(
+        shipped.composition_vectors(curve(shipped.recipe.grid.energies))[0], gold["composition_vector"], atol=1e-4
+    )
 
 
 def test_batch_is_its_rows(shipped):
     vectors = np.random.default_rng(1).random((7, 151))
-    singly = np.concatenate([shipped.predict(vector) for vector in vectors])
-    np.testing.assert_allclose(shipped.predict(vectors), singly, atol=1e-5)
+    singly = np.concatenate([shipped.composition_vectors(vector) for vector in vectors])
+    np.testing.assert_allclose(shipped.composition_vectors(vectors), singly, atol=1e-5)
     many = np.tile(vectors, (700 // len(vectors) + 1, 1))  # more than a network sees at once
-    np.testing.assert_allclose(shipped.predict(many)[-len(vectors) :], singly, atol=1e-5)
-    assert shipped.predict(vectors[:0]).shape == (0, singly.shape[1])
+    np.testing.assert_allclose(shipped.composition_vectors(many)[-len(vectors) :], singly, atol=1e-5)
+    assert shipped.composition_vectors(vectors[:0]).shape == (0, singly.shape[1])
 
 
 def test_element_vectors_are_distinct_and_by_atomic_number(shipped):
@@ -90,8 +92,8 @@ def test_element_vectors_are_distinct_and_by_atomic_number(shipped):
 def test_opening_and_predicting_needs_no_pytorch():
     code = (
         "import sys; sys.modules['torch'] = None; import numpy as np\n"
-        "from dosmith.models.paper.model import Checkpoint\n"
-        "print(Checkpoint.open('paper').predict(np.ones(151)).shape)"
+        "from dosmith.models.paper.model import PaperModel\n"
+        "print(PaperModel.open('paper').composition_vectors(np.ones(151)).shape)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "(1, 60)"
@@ -99,16 +101,16 @@ def test_opening_and_predicting_needs_no_pytorch():
 
 def test_wrong_levels_and_unknown_network_are_refused(shipped):
     with pytest.raises(ModelError, match="151 levels"):
-        shipped.predict(np.ones(150))
+        shipped.composition_vectors(np.ones(150))
     with pytest.raises(ModelError, match="tetragonal"):
-        shipped.predict(np.ones(151), "tetragonal")
+        shipped.composition_vectors(np.ones(151), "tetragonal")
 
 
 def test_unknown_model_names_the_shipped_ones(tmp_path):
     with pytest.raises(NotFoundError, match="paper"):
-        Checkpoint.open(tmp_path / "nothing")
+        PaperModel.open(tmp_path / "nothing")
     with pytest.raises(NotFoundError, match="paper"):
-        Checkpoint.open("../paper")
+        PaperModel.open("../paper")
 
 
 @pytest.mark.parametrize("file", [WEIGHTS, "inverse-any.onnx"])
@@ -124,7 +126,7 @@ def test_damage_is_named(copy, file, damage):
     else:
         path.unlink()
     with pytest.raises(ModelError, match=file) as caught:
-        Checkpoint.open(copy).costs(np.ones(151))
+        PaperModel.open(copy).costs(np.ones(151))
     assert "\n" not in str(caught.value)
 
 
@@ -142,13 +144,13 @@ def test_foreign_spec_is_refused(copy, change, words):
     spec = json.loads((copy / SPEC).read_text(encoding="utf-8"))
     (copy / SPEC).write_text(json.dumps(change(spec)), encoding="utf-8")
     with pytest.raises(ModelError, match=words):
-        Checkpoint.open(copy)
+        PaperModel.open(copy)
 
 
 def test_garbled_spec_is_refused(copy):
     (copy / SPEC).write_text("{not json", encoding="utf-8")
     with pytest.raises(ModelError, match="damaged"):
-        Checkpoint.open(copy)
+        PaperModel.open(copy)
 
 
 def test_a_network_file_cannot_lie_outside_the_folder(copy, tmp_path):
@@ -158,7 +160,7 @@ def test_a_network_file_cannot_lie_outside_the_folder(copy, tmp_path):
     spec["sha256"]["../evil.onnx"] = spec["sha256"]["inverse-any.onnx"]
     (copy / SPEC).write_text(json.dumps(spec), encoding="utf-8")
     with pytest.raises(ModelError, match="missing"):
-        Checkpoint.open(copy).predict(np.ones(151))
+        PaperModel.open(copy).composition_vectors(np.ones(151))
 
 
 def test_size_of_the_choice():

@@ -7,7 +7,7 @@ import pytest
 
 from dosmith.errors import MissingExtraError, ModelError
 from dosmith.library import MemoryLibrary
-from dosmith.models.paper.model import Checkpoint
+from dosmith.models.paper.model import PaperModel
 from dosmith.settings import PaperSettings, Settings
 
 pytestmark = pytest.mark.training
@@ -116,7 +116,7 @@ def test_checkpoint_is_replaced_whole_or_left(torch, trained, small_library, tmp
         train_paper(small_library, folder, few, interrupt)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     train_paper(small_library, folder, quick(epochs=2, autoencoder_epochs=2, seed=5))
-    assert Checkpoint.open(folder).spec["settings"]["seed"] == 5
+    assert PaperModel.open(folder).spec["settings"]["seed"] == 5
     assert [path.name for path in tmp_path.iterdir()] == ["model"]  # nothing left aside
 
 

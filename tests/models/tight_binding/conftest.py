@@ -45,4 +45,5 @@ def trained(alloys, quick, small_survey, tmp_path_factory):
 
     told: list[tuple[str, int, int, float]] = []
     folder = tmp_path_factory.mktemp("forward") / "small"
-    return train_forward(alloys, folder, quick, lambda *report: told.append(report), "small", small_survey), folder, told
+    model = train_forward(alloys, folder, quick, lambda *report: told.append(report), "small", small_survey)
+    return model.ensemble, folder, told

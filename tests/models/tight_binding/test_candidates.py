@@ -46,8 +46,7 @@ def test_what_is_read_is_what_was_written(tmp_path) -> None:
     spectra = np.exp(-0.5 * ((energies - centres) / 0.4) ** 2).sum(axis=1)
     spectra *= generator.uniform(0.8, 1, (len(CRYSTALS), 1)) / np.linalg.norm(spectra, axis=1, keepdims=True)
     written = Candidates(tuple(CRYSTALS), spectra.astype(np.float32))
-    written.write(tmp_path / "candidates.parquet")
-    found = Candidates.read((tmp_path / "candidates.parquet").read_bytes())
+    found = Candidates.read(written.as_bytes())
     assert [each.composition for each in found.crystals] == [each.composition for each in CRYSTALS]
     assert found.crystals[2].stretch == pytest.approx(1.013)
     np.testing.assert_allclose(found.expected, written.expected, atol=1.1e-3)
@@ -59,7 +58,6 @@ def test_what_is_read_is_what_was_written(tmp_path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no table", "cut"])
 def test_damaged_candidates_are_refused(content, tmp_path) -> None:
     if content == "cut":
-        Candidates(tuple(CRYSTALS), np.ones((len(CRYSTALS), 151), dtype=np.float32)).write(tmp_path / "whole")
-        content = (tmp_path / "whole").read_bytes()[:-40]
+        content = Candidates(tuple(CRYSTALS), np.ones((len(CRYSTALS), 151), dtype=np.float32)).as_bytes()[:-40]
     with pytest.raises(FileFormatError, match="damaged"):
         Candidates.read(content)

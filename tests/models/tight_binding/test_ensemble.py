@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dosmith.errors import ModelError, NotFoundError
-from dosmith.models.paper.model import Checkpoint
+from dosmith.models.paper.model import PaperModel
 from dosmith.spectra.standard import standardise_library
 
 pytestmark = pytest.mark.training
@@ -56,10 +56,10 @@ def test_each_member_leaves_out_other_chemistry(alloys, quick) -> None:
 
 
 def test_saved_and_opened_it_predicts_the_same(trained, alloys) -> None:
-    from dosmith.models.tight_binding.checkpoint import open_model
+    from dosmith.models.tight_binding.checkpoint import open_ensemble
 
     model, folder, _ = trained
-    opened = open_model(folder)
+    opened = open_ensemble(folder)
     structure = alloys.material(alloys.ids[3]).structure
     np.testing.assert_array_equal(opened.predict([structure]).vectors, model.predict([structure]).vectors)
     assert opened.calibration == model.calibration and opened.symbols == model.symbols
@@ -96,20 +96,20 @@ def test_lone_atoms_are_refused_in_a_line(trained) -> None:
 
 
 def test_kinds_of_model_are_not_confused(trained) -> None:
-    from dosmith.models.tight_binding.checkpoint import open_model
+    from dosmith.models.tight_binding.checkpoint import open_ensemble
 
     _, folder, _ = trained
     with pytest.raises(ModelError, match="does not predict a DOS"):
-        open_model("paper")
+        open_ensemble("paper")
     with pytest.raises(ModelError, match="predicts the DOS of crystals"):
-        Checkpoint.open(folder)
+        PaperModel.open(folder)
 
 
 @pytest.mark.parametrize("damage", ["truncate", "change", "remove", "spec", "newer"])
 def test_damage_is_told_in_a_line(trained, tmp_path, damage: str) -> None:
     import shutil
 
-    from dosmith.models.tight_binding.checkpoint import open_model
+    from dosmith.models.tight_binding.checkpoint import open_ensemble
 
     _, folder, _ = trained
     copy = tmp_path / "copy"
@@ -128,7 +128,7 @@ def test_damage_is_told_in_a_line(trained, tmp_path, damage: str) -> None:
         spec["format_version"] = 99
     (copy / "checkpoint.json").write_text(json.dumps(spec))
     with pytest.raises(ModelError) as raised:
-        open_model(copy)
+        open_ensemble(copy)
     assert "\n" not in str(raised.value) and ("damaged" in str(raised.value) or "newer" in str(raised.value))
 
 
@@ -146,10 +146,10 @@ def test_the_shipped_model_is_as_good_as_its_card_says() -> None:
     """On what it was trained on it must be better than its own held-out numbers, and the card must hold those."""
     pytest.importorskip("chgnet", reason="CHGNet is not installed: pip install 'dosmith[relax]'")
     from dosmith.designer import open_dos_set
-    from dosmith.models.tight_binding.checkpoint import open_model
+    from dosmith.models.tight_binding.checkpoint import open_ensemble
     from dosmith.spectra.standard import standardise
 
-    model, library = open_model("dosmith"), open_dos_set()
+    model, library = open_ensemble("dosmith"), open_dos_set()
     ids = ["Cu-A1", "Al-A1", "Pt3Ni-L1_2", "Al3Zr-L1_2", "NaCl-B1", "BaTiO3-E2_1"]
     materials = [library.material(identifier) for identifier in ids if identifier in library]
     assert len(materials) >= 5

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from dosmith.errors import DosmithError, ModelError
-from dosmith.models.tight_binding.predict import predict, write_predictions
+from dosmith.models.tight_binding.predict import predict
+from dosmith.report.predictions import write_predictions
 
 pytestmark = pytest.mark.training
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dosmith import formulas
-from dosmith.models.tight_binding.model import ForwardSearch
+from dosmith.models.tight_binding.model import TightBindingModel
 from gold import GOLD, crystal, curve
 
 
@@ -18,8 +18,8 @@ def gold() -> dict:
 
 
 def test_gold_proposals(gold) -> None:
-    search = ForwardSearch.open("dosmith")
-    found = search.propose(curve(search.recipe.grid.energies), {}, 5)
+    search = TightBindingModel.open("dosmith")
+    found = search.propose(curve(search.recipe.grid.energies), 5)
     assert [formulas.write(each.composition) for each in found] == [formula for formula, _, _ in gold["proposals"]]
     numbers = [(each.similarity, each.probability) for each in found]
     np.testing.assert_allclose(numbers, [each[1:] for each in gold["proposals"]], atol=1e-4)
@@ -28,6 +28,6 @@ def test_gold_proposals(gold) -> None:
 @pytest.mark.training
 def test_gold_prediction(gold) -> None:
     pytest.importorskip("chgnet", reason="CHGNet is not installed: pip install 'dosmith[relax]'")
-    from dosmith.models.tight_binding.checkpoint import open_model
+    from dosmith.models.tight_binding.checkpoint import open_ensemble
 
-    np.testing.assert_allclose(open_model("dosmith").predict([crystal()]).vectors[0], gold["predicted"], atol=1e-4)
+    np.testing.assert_allclose(open_ensemble("dosmith").predict([crystal()]).vectors[0], gold["predicted"], atol=1e-4)

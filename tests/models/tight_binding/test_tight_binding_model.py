@@ -15,14 +15,15 @@ from dosmith import formulas
 from dosmith.constraints import Constraints
 from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, ModelError
-from dosmith.models.tight_binding.model import HEIGHT_PENALTY, ForwardSearch
+from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.ranking import HEIGHT_PENALTY
 
 pytestmark = pytest.mark.training
 
 
 @pytest.fixture(scope="module")
-def search(trained) -> ForwardSearch:
-    return ForwardSearch.open(trained[1])
+def search(trained) -> TightBindingModel:
+    return TightBindingModel.open(trained[1])
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +39,10 @@ def target(designer, alloys) -> np.ndarray:
 def test_the_best_come_first_and_none_is_left_out(search, target) -> None:
     """Against all compositions, scored one by one."""
     known = {(("Ni", 1), ("Pt", 3)): 0.8, (("Al", 1), ("Ni", 1)): 0.2}
-    found = search.propose(target, known, top=12)
+    found = search.propose(target, 12, known=known)
     scores = dict(known)
     unit = target / np.linalg.norm(target)
-    for crystal, expected in zip(search.candidates.crystals, search.candidates.expected, strict=True):
+    for crystal, expected in zip(search.atlas.crystals, search.atlas.candidates.expected, strict=True):
         if crystal.composition not in known:
             score = float(expected @ unit) - HEIGHT_PENALTY * max(crystal.formation_energy, 0.0)
             scores[crystal.composition] = max(score, scores.get(crystal.composition, -1.0))
@@ -59,9 +60,9 @@ def test_the_best_come_first_and_none_is_left_out(search, target) -> None:
 def test_constraints_hold(search, target) -> None:
     constraints = Constraints.of(elements="Pt,Ni,Al", require="Ni", exclude="Al", ratio="3:1")
     known = {(("Al", 1), ("Ni", 3)): 0.99, (("Ni", 1), ("Pt", 1)): 0.99}
-    found = {formulas.write(proposal.composition) for proposal in search.propose(target, known, 50, constraints)}
+    found = {formulas.write(proposal.composition) for proposal in search.propose(target, 50, constraints, known=known)}
     assert found == {"Pt3Ni", "Ni3Pt"} or found == {"Pt3Ni", "PtNi3"}
-    hexagonal = search.propose(target, {}, 20, crystal_system="hexagonal")
+    hexagonal = search.propose(target, 20, crystal_system="hexagonal")
     assert {proposal.crystal.crystal_system for proposal in hexagonal} == {"hexagonal"}
 
 
@@ -143,18 +144,18 @@ def test_a_model_without_candidates_says_so(trained, tmp_path) -> None:
     del spec["sha256"]["candidates.parquet"]
     (copy / "checkpoint.json").write_text(json.dumps(spec))
     with pytest.raises(ModelError, match="no candidates to propose"):
-        ForwardSearch.open(copy)
+        _ = TightBindingModel.open(copy).atlas
     (copy / "candidates.parquet").unlink()
     shutil.copyfile(trained[1] / "checkpoint.json", copy / "checkpoint.json")
     with pytest.raises(ModelError, match="missing"):
-        _ = ForwardSearch.open(copy).candidates
+        _ = TightBindingModel.open(copy).atlas
 
 
 def test_the_shipped_model_finds_what_catalysis_knows() -> None:
     """For Pt3Ni, the best catalyst of oxygen reduction: alloys of platinum, computed and not, each alike."""
-    search = ForwardSearch.open("dosmith")
-    compositions = {crystal.composition for crystal in search.candidates.crystals}
-    counts = {"crystals": len(search.candidates.crystals), "compositions": len(compositions)}
+    search = TightBindingModel.open("dosmith")
+    compositions = {crystal.composition for crystal in search.atlas.crystals}
+    counts = {"crystals": len(search.atlas), "compositions": len(compositions)}
     assert search.spec["candidates"] == counts | {"sizes": sorted({len(each) for each in compositions})}
     answer = dosmith.design("Pt3Ni", model="dosmith", top=20)
     found = {candidate.formula: candidate for candidate in answer.candidates}

@@ -48,7 +48,9 @@ def test_it_goes_on_after_the_last_whole_member(few, tmp_path) -> None:
     assert not kept.exists()
     whole = train_forward(few, tmp_path / "other", TINY)
     structure = few.material(few.ids[0]).structure
-    np.testing.assert_allclose(model.predict([structure]).vectors, whole.predict([structure]).vectors, atol=1e-6)
+    np.testing.assert_allclose(
+        model.ensemble.predict([structure]).vectors, whole.ensemble.predict([structure]).vectors, atol=1e-6
+    )
     assert model.calibration.cosine == pytest.approx(whole.calibration.cosine, abs=1e-6)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,17 @@ from dosmith import formulas
 from dosmith.constraints import Constraints
 from dosmith.errors import ConstraintError, ModelError, NotFoundError
 from dosmith.formulas import Composition
-from dosmith.models.composition import KIND
 from dosmith.models.composition.features import Parts
 from dosmith.models.composition.table import SpectraTable
-from dosmith.models.store import find_checkpoint, read_checked, read_spec
+from dosmith.models.interface import ANY, COMPOSITIONS, Model, Proposal, Summary
+from dosmith.models.store import open_session, read_checked
+from dosmith.ranking import Comparison, merged
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+    from pymatgen.core.structure import Structure
+
+    from dosmith.library import Library
 
 FloatArray = NDArray[np.float64]
 
@@ -34,70 +38,85 @@ NETWORK, KNOWN = "network.onnx", "known.parquet"
 _TOGETHER = 4096  # compositions expected at a time
 
 
-@dataclass(frozen=True)
-class Match:
-    """A composition that answers a target.
+@dataclass(frozen=True, eq=False)
+class PredictedSpectrum:
+    """A spectrum that was not measured or computed but predicted from a composition.
 
     Attributes:
-        rank: from 1.
+        name: what was asked for.
         composition: reduced.
-        similarity: cosine to the target: of its known spectrum, else to be expected.
-        known: id of that spectrum, or None.
+        axis: rising, in the unit of the table that the model was trained on, shape (L,).
+        values: of norm 1, or about as much less as they are uncertain, shape (L,).
     """
 
-    rank: int
+    name: str
     composition: Composition
-    similarity: float
-    known: str | None
+    axis: FloatArray
+    values: FloatArray
+
+    structure = None
+
+    @property
+    def formula(self) -> str:
+        """Reduced."""
+        return formulas.write(self.composition)
+
+    def headline(self) -> str:
+        """What is predicted, in one line."""
+        row = self.row()
+        return f"predicted, largest at {row['largest at']}, norm {row['norm']} (1: all members agree); the curve: --format csv, or --out DIR"
+
+    def row(self) -> dict[str, str]:
+        """Cells of a table, by column."""
+        norm = (self.values @ self.values) ** 0.5
+        largest = self.axis[abs(self.values).argmax()]
+        return {"name": self.name, "formula": self.formula, "largest at": f"{largest:g}", "norm": f"{norm:.2f}"}
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {
-            "rank": self.rank,
-            "formula": formulas.write(self.composition),
-            "similarity": self.similarity,
-            "similarity_kind": "computed" if self.known is not None else "predicted",
-            "id": self.known,
-        }
+        return {"formula": self.formula, "kind": "predicted", "axis": self.axis.tolist(), "spectrum": self.values.tolist()}
+
+    def to_csv(self) -> str:
+        """The spectrum as CSV text with a header."""
+        return "axis,spectrum\n" + "".join(f"{x:.6g},{y:.6g}\n" for x, y in zip(self.axis, self.values, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
-class SpectrumModel:
-    """An opened model.
+class CompositionModel(Model):
+    """From a composition to any spectrum that is a vector on an axis, and back."""
 
-    Attributes:
-        folder: where it lies.
-        spec: the contents of its checkpoint.json.
-    """
+    kind: ClassVar[str] = "composition"
+    described: ClassVar[str] = "of spectra that are no densities of states"
+    denial: ClassVar[str] = "is not of other spectra"
+    keys: ClassVar[frozenset[str]] = frozenset({"name", "dosmith_version", "elements", "settings", "axis", "held_out", "sha256"})
+    essentials: ClassVar[tuple[str, ...]] = ("elements",)
+    honours: ClassVar[frozenset[str]] = COMPOSITIONS
 
-    folder: Path
-    spec: Mapping[str, Any]
+    @property
+    def of_dos(self) -> bool:
+        """See `Model.of_dos`."""
+        return False
 
-    @classmethod
-    def open(cls, name: str | Path) -> SpectrumModel:
-        """The model in a folder.
+    @property
+    def axis(self) -> FloatArray:
+        """See `Model.axis`."""
+        return self.known.axis
 
-        Raises:
-            NotFoundError: there is none.
-            ModelError: it is of another kind, damaged, or was written by a newer dosmith.
-        """
-        folder = find_checkpoint(name)
-        spec = read_spec(folder)
-        if spec.get("kind") != KIND:
-            raise ModelError(f"the model in {folder} is not of other spectra; it is of kind '{spec.get('kind')}'")
-        if not {"name", "elements", "settings", "held_out", "sha256"} <= set(spec):
-            raise ModelError(f"the model in {folder} is damaged: checkpoint.json is incomplete")
-        return cls(folder, spec)
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """See `Model.sizes`: those of the known compositions, whose elements are replaced one by one."""
+        return tuple(sorted({len(composition) for composition in self.known.compositions}))
+
+    @cached_property
+    def ratios(self) -> tuple[tuple[int, ...], ...]:
+        """See `Model.ratios`."""
+        found = {tuple(sorted((count for _, count in each), reverse=True)) for each in self.known.compositions}
+        return tuple(sorted(found, key=lambda counts: (len(counts), counts)))
 
     @cached_property
     def known(self) -> SpectraTable:
         """The spectra it was trained on."""
         return SpectraTable.read(read_checked(self.folder, KNOWN, self.spec))
-
-    @property
-    def elements(self) -> tuple[str, ...]:
-        """Those that it knows."""
-        return tuple(self.spec["elements"])
 
     def expect(self, compositions: Sequence[Composition]) -> FloatArray:
         """Spectra to be expected, of length 1 or about as much less as they are uncertain, shape (C, L).
@@ -116,38 +135,84 @@ class SpectrumModel:
         return np.concatenate(found)
 
     def propose(
-        self, target: FloatArray, top: int, constraints: Constraints | None = None, without: Iterable[str] = ()
-    ) -> list[Match]:
-        """The compositions whose spectra are most like a target, best first.
+        self,
+        target: FloatArray,
+        top: int,
+        constraints: Constraints | None = None,
+        *,
+        known: Mapping[Composition, float] | None = None,
+        crystal_system: str | None = None,
+        comparison: Comparison | None = None,
+        without: Iterable[str] = (),
+    ) -> list[Proposal]:
+        """See `Model.propose`.
 
         Candidates are the known compositions, and what comes of them when one element is replaced by another of its group.
-        A known one counts as its most similar spectrum.
-
-        Args:
-            target: on the model's axis, shape (L,).
-            top: how many.
-            constraints: what the compositions must be.
-            without: ids of known spectra that do not count.
-
-        Raises:
-            ConstraintError: no candidate satisfies the constraints.
+        A known one counts as its most similar spectrum, unless `known` says otherwise; spectra named in `without` do not count.
         """
+        if crystal_system is not None or comparison is not None:
+            self.refuse(["crystal_system"] if crystal_system is not None else ["metric"])
         constraints = constraints or Constraints()
-        wanted = target / np.linalg.norm(target)
-        best: dict[Composition, tuple[float, str | None]] = {}
+        wanted = self.on_axis(target) / np.linalg.norm(target)
+        own: dict[Composition, tuple[float, str | None]] = {}
         ignored = set(without)
         similarities = self.known.unit @ wanted
         for composition, identifier, similarity in zip(self.known.compositions, self.known.ids, similarities, strict=True):
             usable = identifier not in ignored and constraints.admit(composition)
-            if usable and (composition not in best or similarity > best[composition][0]):
-                best[composition] = float(similarity), identifier
-        others = [each for each in self._relatives if each not in best and constraints.admit(each)]
-        for composition, similarity in zip(others, self.expect(others) @ wanted, strict=True):
-            best[composition] = float(similarity), None
-        if not best:
+            if usable and (composition not in own or similarity > own[composition][0]):
+                own[composition] = float(similarity), identifier
+        for composition, score in (known or {}).items():
+            if constraints.admit(composition):
+                own[composition] = score, None
+        others = [each for each in self._relatives if each not in own and constraints.admit(each)]
+        names = {composition: formulas.write(composition) for composition in (*own, *others)}
+        scores = {composition: score for composition, (score, _) in own.items()}
+        predicted = zip(others, (self.expect(others) @ wanted).tolist(), range(len(others)), strict=True)
+        by_name = {composition: scores[composition] for composition in sorted(scores, key=lambda each: names[each])}
+        found = merged(by_name, sorted(predicted, key=lambda each: (-each[1], names[each[0]])), top)
+        if not found:
             raise ConstraintError("the constraints leave none of the model's candidates; allow more")
-        order = sorted(best.items(), key=lambda each: (-each[1][0], formulas.write(each[0])))[:top]
-        return [Match(rank, composition, *found) for rank, (composition, found) in enumerate(order, 1)]
+        return [
+            Proposal(composition, score, known=own[composition][1] if composition in own else None)
+            for composition, score, _ in found
+        ]
+
+    def trained_on(self, part: str = ANY) -> frozenset[Composition]:
+        """See `Model.trained_on`."""
+        return frozenset(self.known.compositions)
+
+    def remarks(self, proposals: Sequence[Proposal], part: str) -> list[str]:
+        """See `Model.remarks`."""
+        return []
+
+    def parts(self) -> dict[str, Any]:
+        """See `Model.parts`."""
+        return {ANY: {"spectra": self.spec["spectra"], "held_out": self.spec["held_out"]}}
+
+    def summary(self) -> Summary:
+        """See `Model.summary`."""
+        found, (lower, upper, points) = self.spec["held_out"], self.spec["axis"]
+        return Summary(
+            f"(from a composition to {points} points, {lower:g} to {upper:g}): trained on {self.spec['spectra']:,} spectra,"
+            f" {len(self.elements)} elements",
+            f"Held-out chemical systems, {found['count']:,} spectra, each by the one network that did not see it",
+            (),
+            (
+                ("mean cosine to the true spectrum", f"{found['cosine']:.3f}"),
+                ("the same of the mean spectrum", f"{found['mean_cosine']:.3f}"),
+                ("R^2 against the mean spectrum", f"{found['determination']:.3f}"),
+            ),
+            (("quantity", "value"), *((key, str(value)) for key, value in found.items())),
+        )
+
+    def predict(self, what: Sequence[str | Structure], library: Library, prototype: str | None = None) -> list[PredictedSpectrum]:
+        """See `Model.predict`; of a structure the composition counts."""
+        if prototype is not None:
+            self.refuse(["prototype"])
+        names = [each if isinstance(each, str) else each.composition.reduced_formula for each in what]
+        compositions = [formulas.parse(name) for name in names]
+        spectra = self.expect(compositions)
+        return [PredictedSpectrum(*each[:2], self.axis, each[2]) for each in zip(names, compositions, spectra, strict=True)]
 
     def target(self, text: str) -> tuple[FloatArray, str]:
         """The curve that someone means, on the model's axis, and what it is: a file of two columns, or an id or formula of a known one.
@@ -182,15 +247,7 @@ class SpectrumModel:
 
     @cached_property
     def _session(self) -> InferenceSession:
-        import onnxruntime
-
-        onnxruntime.set_default_logger_severity(3)
-        try:
-            return onnxruntime.InferenceSession(read_checked(self.folder, NETWORK, self.spec), providers=["CPUExecutionProvider"])
-        except ModelError:
-            raise
-        except Exception as error:  # ONNX Runtime raises classes of its own for bad files
-            raise ModelError(f"the model in {self.folder} is damaged: {str(error).splitlines()[0]}") from None
+        return open_session(self.folder, NETWORK, self.spec)
 
 
 def read_curve(path: Path) -> tuple[FloatArray, FloatArray]:

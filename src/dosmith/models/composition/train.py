@@ -7,8 +7,6 @@ forward model: what matters is how wrong similarities come out.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,16 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.atomic import replacing_folder
 from dosmith.errors import MissingExtraError, ModelError
 from dosmith.formulas import Composition
-from dosmith.models.composition import KIND
 from dosmith.models.composition.features import Parts
-from dosmith.models.composition.model import KNOWN, NETWORK, SpectrumModel
+from dosmith.models.composition.model import KNOWN, NETWORK, CompositionModel
 from dosmith.models.composition.table import SpectraTable
 from dosmith.models.splits import held_out_system
-from dosmith.models.store import CARD, FORMAT_VERSION, SPEC, refuse_foreign
-from dosmith.settings import OtherSpectraSettings
+from dosmith.models.store import refuse_foreign, save_folder
+from dosmith.settings import OtherSpectraSettings, Settings
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -36,16 +32,16 @@ Progress = Callable[[str, int, int, float], None]
 def train_other_spectra(
     table: SpectraTable,
     folder: str | Path,
-    settings: OtherSpectraSettings | None = None,
+    settings: Settings | None = None,
     progress: Progress | None = None,
     name: str = "other",
-) -> SpectrumModel:
+) -> CompositionModel:
     """Train on a table of spectra and save the model.
 
     Args:
         table: what to learn from; it is saved with the model.
         folder: of the checkpoint; replaced whole when training has ended, untouched before.
-        settings: how.
+        settings: the section `other_spectra` is used.
         progress: told of each epoch.
         name: of the model.
 
@@ -57,32 +53,30 @@ def train_other_spectra(
         import torch
     except ImportError:
         raise MissingExtraError("training", "train") from None
-    settings = settings or OtherSpectraSettings()
+    from dosmith.models.composition.network import Mean
+    from dosmith.models.training import onnx_of
+
+    options = (settings or Settings()).other_spectra
     final = Path(folder).resolve()
     refuse_foreign(final)
     wanted = np.ones(len(table), dtype=bool)
-    splits = held_out_system(table.compositions, wanted, settings.members, settings.seed)
+    splits = held_out_system(table.compositions, wanted, options.members, options.seed)
     if any(len(split.test) == 0 for split in splits):
-        raise ModelError(f"training needs spectra of {settings.members} chemical systems or more")
+        raise ModelError(f"training needs spectra of {options.members} chemical systems or more")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         members, unseen = [], np.zeros_like(table.values)
         for number, split in enumerate(splits):
-            member = train_member(table, split.train, settings, settings.seed + number, _numbered(progress, number, settings))
+            member = train_member(table, split.train, options, options.seed + number, _numbered(progress, number, options))
             unseen[split.test] = expected_of(member, [table.compositions[row] for row in split.test])
             members.append(member)
     finally:
         torch.set_num_threads(threads)
-    known = table.as_bytes()
-    with replacing_folder(final) as aside:
-        _export(members, aside / NETWORK)
-        (aside / KNOWN).write_bytes(known)
-        spec = _spec(table, settings, name, held_out(unseen, table))
-        spec["sha256"] = {file: hashlib.sha256((aside / file).read_bytes()).hexdigest() for file in (NETWORK, KNOWN)}
-        (aside / SPEC).write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
-        (aside / CARD).write_text(_card(spec), encoding="utf-8")
-    return SpectrumModel.open(final)
+    spec = _spec(table, options, name, held_out(unseen, table))
+    network = onnx_of(Mean(members), members[0].inputs, "features", "contributions", "elements")
+    save_folder(final, spec, card=_card(spec), files={NETWORK: network, KNOWN: table.as_bytes()})
+    return CompositionModel.open(final)
 
 
 def train_member(
@@ -164,13 +158,9 @@ def _numbered(progress: Progress | None, number: int, settings: OtherSpectraSett
 
 
 def _spec(table: SpectraTable, settings: OtherSpectraSettings, name: str, found: dict[str, float]) -> dict[str, Any]:
-    from dosmith.version import __version__
-
     return {
-        "format_version": FORMAT_VERSION,
         "name": name,
-        "kind": KIND,
-        "dosmith_version": __version__,
+        "kind": CompositionModel.kind,
         "spectra": len(table),
         "axis": [float(table.axis[0]), float(table.axis[-1]), len(table.axis)],
         "settings": settings.model_dump(),
@@ -201,29 +191,3 @@ Split: **held-out chemical systems**; each network predicts the fold that it lef
 |---|---|
 {options}
 """
-
-
-def _export(members: Sequence[Any], path: Path) -> None:
-    """ONNX with any number of elements; input `features`, output `contributions`."""
-    import logging
-    import warnings
-
-    import torch
-
-    from dosmith.models.composition.network import Mean
-
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    network = Mean(members).eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own internals
-        torch.onnx.export(
-            network,
-            (torch.zeros(2, members[0].inputs),),
-            path,
-            input_names=["features"],
-            output_names=["contributions"],
-            dynamic_shapes={"features": {0: torch.export.Dim("elements")}},
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )

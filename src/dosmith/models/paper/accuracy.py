@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.formulas import Composition
+from dosmith.models.interface import ANY
 from dosmith.models.paper.composition_vectors import slot_costs
 from dosmith.models.paper.kbest import k_best
-from dosmith.models.paper.model import ANY, Checkpoint
+from dosmith.models.paper.model import PaperModel
 
 FloatArray = NDArray[np.float64]
 
 
 def evaluate(
-    checkpoint: Checkpoint, vectors: FloatArray, compositions: Sequence[Composition], top: int, network: str = ANY
+    checkpoint: PaperModel, vectors: FloatArray, compositions: Sequence[Composition], top: int, network: str = ANY
 ) -> tuple[NDArray[np.intp], FloatArray]:
     """Where each spectrum's own composition stands among the model's candidates, and how near the first candidate is.
 
@@ -33,7 +34,7 @@ def evaluate(
     elements = checkpoint.element_vectors
     ranks = np.full(len(vectors), top + 1, dtype=np.intp)
     nearest = np.empty(len(vectors))
-    for row, (point, truth) in enumerate(zip(checkpoint.predict(vectors, network), compositions, strict=True)):
+    for row, (point, truth) in enumerate(zip(checkpoint.composition_vectors(vectors, network), compositions, strict=True)):
         best = k_best(slot_costs(point, elements, checkpoint.max_ratio), elements.symbols, top)
         nearest[row] = best[0][0] ** 0.5
         found = [composition for _, composition in best]

@@ -1,4 +1,4 @@
-"""A trained model on disk and at work: one folder, run by ONNX Runtime, opened without executing anything in it.
+"""The model of Bang et al. (2024) at work, run by ONNX Runtime.
 
 checkpoint.json       format version, recipe, settings, elements, training formulas, accuracies, SHA-256 of the rest
 weights.safetensors   element vectors, centroid DOS and the weights of every network
@@ -8,42 +8,32 @@ card.md               what it is, how it was made, how good it is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from itertools import combinations_with_replacement
+from math import gcd
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.constraints import Constraints
 from dosmith.errors import ModelError
 from dosmith.formulas import Composition
+from dosmith.models.interface import ANY, COMPOSITIONS, CURVES, Model, Proposal, Summary
 from dosmith.models.paper.composition_vectors import slot_costs
 from dosmith.models.paper.element_vectors import ElementVectors
-from dosmith.models.store import SPEC, find_checkpoint, read_checked, read_spec, read_tensors
+from dosmith.models.paper.kbest import k_best
+from dosmith.models.store import open_session
+from dosmith.ranking import Comparison
 from dosmith.spectra.grid import EnergyGrid
 from dosmith.spectra.standard import Recipe
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-_KEYS = {
-    "name",
-    "kind",
-    "dosmith_version",
-    "library",
-    "recipe",
-    "settings",
-    "networks",
-    "elements",
-    "max_ratio",
-    "n_elements",
-    "sha256",
-}
-ANY = "any"
-"""The network trained on all crystal systems together."""
 _BATCH = 256
 """Vectors that a network sees at once: its layers need a hundred times their memory."""
 
@@ -51,45 +41,28 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """An opened checkpoint; weights are read on first use.
+class PaperModel(Model):
+    """From a DOS to the vector of a composition, and so to the nearest compositions."""
 
-    Attributes:
-        folder: where it lies.
-        spec: the contents of checkpoint.json.
-    """
-
-    folder: Path
-    spec: Mapping[str, Any]
-
-    @classmethod
-    def open(cls, name: str | Path) -> Checkpoint:
-        """The checkpoint in a folder, or the shipped one of that name.
-
-        Raises:
-            NotFoundError: there is none.
-            ModelError: it is damaged, or was written by a newer dosmith.
-        """
-        folder = find_checkpoint(name)
-        spec = read_spec(folder)
-        if spec.get("kind") == "forward":
-            raise ModelError(
-                f"the model in {folder} predicts the DOS of crystals (dosmith predict); design needs one like 'paper'"
-            )
-        missing = _KEYS - set(spec)
-        if missing or ANY not in spec["networks"]:
-            raise ModelError(f"the model in {folder} is damaged: {SPEC} lacks {', '.join(sorted(missing)) or ANY}")
-        checkpoint = cls(folder, spec)
-        try:
-            _ = checkpoint.recipe
-        except (KeyError, TypeError, AttributeError):
-            raise ModelError(f"the model in {folder} is damaged: the recipe in {SPEC} is incomplete") from None
-        return checkpoint
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return str(self.spec["name"])
+    kind: ClassVar[str] = "paper"
+    described: ClassVar[str] = "a network from a DOS to compositions"
+    denial: ClassVar[str] = "does not name compositions for a DOS"
+    keys: ClassVar[frozenset[str]] = frozenset(
+        {
+            "name",
+            "dosmith_version",
+            "library",
+            "recipe",
+            "settings",
+            "networks",
+            "elements",
+            "max_ratio",
+            "n_elements",
+            "sha256",
+        }
+    )
+    essentials: ClassVar[tuple[str, ...]] = ("recipe", "networks", "n_elements", "max_ratio")
+    honours: ClassVar[frozenset[str]] = COMPOSITIONS | CURVES
 
     @property
     def n_elements(self) -> int:
@@ -98,7 +71,7 @@ class Checkpoint:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """How many elements its compositions have: one number."""
+        """See `Model.sizes`: one number."""
         return (self.n_elements,)
 
     @property
@@ -107,13 +80,20 @@ class Checkpoint:
         return int(self.spec["max_ratio"])
 
     @property
+    def ratios(self) -> tuple[tuple[int, ...], ...]:
+        """See `Model.ratios`."""
+        falling = combinations_with_replacement(range(self.max_ratio, 0, -1), self.n_elements)
+        return tuple(sorted(counts for counts in falling if gcd(*counts) == 1))
+
+    @property
     def networks(self) -> tuple[str, ...]:
         """Crystal systems it has a network for, `ANY` first."""
-        return tuple(self.spec["networks"])
+        others = [name for name in self.spec["networks"] if name != ANY]
+        return (ANY, *others) if self.spec["networks"][ANY] else ()
 
     @cached_property
     def recipe(self) -> Recipe:
-        """How spectra are standardised for it."""
+        """See `Model.recipe`."""
         recipe = self.spec["recipe"]
         return Recipe(EnergyGrid.from_key(recipe["grid"]), recipe["broadening"], recipe["zero"], recipe["min_coverage"])
 
@@ -122,20 +102,24 @@ class Checkpoint:
         """The element vectors."""
         return ElementVectors(tuple(self.spec["elements"]), self.tensors["element_vectors"].astype(np.float64))
 
-    @cached_property
-    def tensors(self) -> dict[str, NDArray[Any]]:
-        """All arrays of the weights file by name."""
-        return read_tensors(self.folder, self.spec)
+    @property
+    def axis(self) -> FloatArray:
+        """See `Model.axis`."""
+        return self.recipe.grid.energies
 
-    def trained_on(self, network: str = ANY) -> frozenset[Composition]:
-        """The compositions whose spectra the network saw."""
-        return self._training_sets[self._known(network)]
+    def part_for(self, crystal_system: str | None) -> str:
+        """See `Model.part_for`: its networks are named by the crystal system that they were trained on."""
+        return crystal_system or ANY
+
+    def trained_on(self, part: str = ANY) -> frozenset[Composition]:
+        """See `Model.trained_on`."""
+        return self._training_sets[self._known(part)]
 
     @cached_property
     def _training_sets(self) -> dict[str, frozenset[Composition]]:
         return {name: frozenset(map(formulas.parse, facts["formulas"])) for name, facts in self.spec["networks"].items()}
 
-    def predict(self, vectors: FloatArray, network: str = ANY) -> FloatArray:
+    def composition_vectors(self, vectors: FloatArray, network: str = ANY) -> FloatArray:
         """Composition vectors of standard vectors: (M, levels) or (levels,) -> (M, n_elements * EV length)."""
         batch = np.atleast_2d(vectors).astype(np.float32)
         if batch.shape[1] != self.recipe.grid.levels:
@@ -148,7 +132,7 @@ class Checkpoint:
 
     def costs(self, vector: FloatArray, network: str = ANY) -> FloatArray:
         """What the search needs for one standard vector (levels,): squared distances, shape (slots, E, max_ratio)."""
-        return slot_costs(self.predict(vector, network)[0], self.element_vectors, self.max_ratio)
+        return slot_costs(self.composition_vectors(vector, network)[0], self.element_vectors, self.max_ratio)
 
     def _known(self, network: str) -> str:
         if network not in self.spec["networks"]:
@@ -157,21 +141,57 @@ class Checkpoint:
             )
         return network
 
+    def propose(
+        self,
+        target: FloatArray,
+        top: int,
+        constraints: Constraints | None = None,
+        *,
+        known: Mapping[Composition, float] | None = None,
+        crystal_system: str | None = None,
+        comparison: Comparison | None = None,
+    ) -> list[Proposal]:
+        """See `Model.propose`: the compositions of the nearest vectors. Similarities are left to the asker."""
+        costs = self.costs(target, self.part_for(crystal_system))
+        found = k_best(costs, self.element_vectors.symbols, top, constraints or Constraints())
+        return [Proposal(composition, distance=float(np.sqrt(max(cost, 0.0)))) for cost, composition in found]
+
+    def remarks(self, proposals: Sequence[Proposal], part: str) -> list[str]:
+        """See `Model.remarks`."""
+        usual, first = self.spec["networks"][part]["distance_95"], proposals[0].distance if proposals else None
+        if first is None or first <= usual:
+            return []
+        return [
+            f"The target is unlike what the model was trained on: its first candidate is at distance {first:.2f}, against"
+            f" at most {usual:.2f} for 95 % of the training spectra. Trust the known materials with this DOS more than the candidates."
+        ]
+
+    def parts(self) -> dict[str, Any]:
+        """See `Model.parts`."""
+        told = ("spectra", "in_sample", "in_sample_varied")
+        return {name: {key: facts[key] for key in told} for name, facts in self.spec["networks"].items()}
+
+    def summary(self) -> Summary:
+        """See `Model.summary`."""
+        from dosmith.models.paper.card import COLUMNS, accuracy_rows
+
+        library, rows = self.spec["library"], tuple(tuple(map(str, row)) for row in accuracy_rows(self.spec))
+        return Summary(
+            f"({self.kind}): trained on {library['name']} ({library['count']:,} spectra), {len(self.elements)} elements,"
+            f" {self.n_elements}-element compositions with counts up to {self.max_ratio}",
+            "Composition accuracy, in-sample: share of training spectra whose own composition is found (95 % interval)",
+            COLUMNS,
+            rows,
+            (tuple(name.replace(",", "").replace(" ", "_") for name in COLUMNS), *rows),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """See `Model.as_dict`: without the formulas that it was trained on."""
+        return self.facts()
+
     def _session(self, network: str) -> InferenceSession:
         if network not in self._sessions:
-            import onnxruntime
-
-            onnxruntime.set_default_logger_severity(3)
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = 1  # networks this small gain nothing from more, and starting threads takes time
-            try:
-                self._sessions[network] = onnxruntime.InferenceSession(
-                    read_checked(self.folder, self.spec["networks"][network]["file"], self.spec),
-                    options,
-                    providers=["CPUExecutionProvider"],
-                )
-            except Exception as error:  # ONNX Runtime raises classes of its own for bad files
-                raise ModelError(f"the model in {self.folder} is damaged: {str(error).splitlines()[0]}") from None
+            self._sessions[network] = open_session(self.folder, self.spec["networks"][network]["file"], self.spec)
         return self._sessions[network]
 
     @cached_property

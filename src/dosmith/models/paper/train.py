@@ -8,8 +8,7 @@ trained further on that system alone.
 
 from __future__ import annotations
 
-import hashlib
-import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,16 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.atomic import replacing_folder
 from dosmith.errors import MissingExtraError, ModelError
 from dosmith.formulas import Composition
 from dosmith.library import Library
+from dosmith.models.interface import ANY
 from dosmith.models.paper import card
 from dosmith.models.paper.accuracy import evaluate, share_with_interval
 from dosmith.models.paper.composition_vectors import composition_vector
 from dosmith.models.paper.element_vectors import ElementVectors, centroid_dos
-from dosmith.models.paper.model import ANY, Checkpoint
-from dosmith.models.store import CARD, FORMAT_VERSION, SPEC, WEIGHTS, refuse_foreign
+from dosmith.models.paper.model import PaperModel
+from dosmith.models.store import refuse_foreign, save_folder, write_folder
 from dosmith.settings import PaperSettings, Settings
 from dosmith.spectra.standard import Recipe, standardise_library
 
@@ -45,7 +44,7 @@ FEWEST = 100
 
 def train_paper(
     library: Library, folder: str | Path, settings: Settings | None = None, progress: Progress | None = None, name: str = "paper"
-) -> Checkpoint:
+) -> PaperModel:
     """Train the paper's model on a library and save it.
 
     Args:
@@ -101,18 +100,24 @@ def train_paper(
         tensors |= {f"inverse-{network}.{key}": value.numpy() for key, value in networks[network].state_dict().items()}
 
     spec = _spec(name, library, settings, recipe, elements, {k: [compositions[i] for i in v] for k, v in chosen.items()})
-    with replacing_folder(final) as aside:
-        checkpoint = _save(aside, spec, tensors, networks, recipe)
+    from dosmith.models.training import onnx_of
+
+    with tempfile.TemporaryDirectory() as scratch:
+        files = {
+            spec["networks"][network]["file"]: onnx_of(module, recipe.grid.levels, "vectors", "composition_vectors", "batch")
+            for network, module in networks.items()
+        }
+        write_folder(Path(scratch), spec, card="", tensors=tensors, files=files)
+        trained = PaperModel.open(scratch)
         for network, members in chosen.items():
-            ranks, nearest = evaluate(checkpoint, vectors[members], [compositions[i] for i in members], 5, network)
+            ranks, nearest = evaluate(trained, vectors[members], [compositions[i] for i in members], 5, network)
             spec["networks"][network]["in_sample"] = _accuracies(ranks, paper.seed)
             varied, cosine = _varied(vectors[members], paper, recipe)
-            ranks, _ = evaluate(checkpoint, varied, [compositions[i] for i in members], 5, network)
+            ranks, _ = evaluate(trained, varied, [compositions[i] for i in members], 5, network)
             spec["networks"][network]["in_sample_varied"] = _accuracies(ranks, paper.seed) | {"median_cosine": cosine}
             spec["networks"][network]["distance_95"] = float(np.quantile(nearest, 0.95))
-        (aside / SPEC).write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
-        (aside / CARD).write_text(card.text(spec), encoding="utf-8")
-    return Checkpoint.open(final)
+    save_folder(final, spec, card=card.text(spec), tensors=tensors, files=files)
+    return PaperModel.open(final)
 
 
 def _accuracies(ranks: NDArray[np.intp], seed: int) -> dict[str, Any]:
@@ -239,13 +244,9 @@ def _spec(
     elements: ElementVectors,
     chosen: dict[str, list[Composition]],
 ) -> dict[str, Any]:
-    from dosmith.version import __version__
-
     return {
-        "format_version": FORMAT_VERSION,
         "name": name,
-        "kind": "paper",
-        "dosmith_version": __version__,
+        "kind": PaperModel.kind,
         "library": {"name": library.name, "count": len(library)},
         "recipe": {
             "grid": recipe.grid.key,
@@ -266,40 +267,3 @@ def _spec(
             for network, compositions in chosen.items()
         },
     }
-
-
-def _save(
-    folder: Path, spec: dict[str, Any], tensors: dict[str, NDArray[Any]], networks: dict[str, nn.Module], recipe: Recipe
-) -> Checkpoint:
-    from safetensors.numpy import save
-
-    (folder / WEIGHTS).write_bytes(save({key: np.ascontiguousarray(value) for key, value in tensors.items()}))
-    for network, module in networks.items():
-        _export(module, folder / spec["networks"][network]["file"], recipe.grid.levels)
-    files = [WEIGHTS, *(facts["file"] for facts in spec["networks"].values())]
-    spec["sha256"] = {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files}
-    (folder / SPEC).write_text(json.dumps(spec), encoding="utf-8")
-    return Checkpoint.open(folder)
-
-
-def _export(network: nn.Module, path: Path, levels: int) -> None:
-    """ONNX with a free batch size; input `vectors`, output `composition_vectors`."""
-    import logging
-    import warnings
-
-    import torch
-
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own internals
-        torch.onnx.export(
-            network,
-            (torch.zeros(2, levels),),
-            path,
-            input_names=["vectors"],
-            output_names=["composition_vectors"],
-            dynamic_shapes={"vectors": {0: torch.export.Dim("batch")}},
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )

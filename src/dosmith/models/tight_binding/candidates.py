@@ -6,18 +6,17 @@ than what anything here tells apart, and 37,000 spectra take five megabytes. Rea
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from dosmith.atomic import replacing
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.survey import Surveyed, as_table, from_table
 from dosmith.errors import FileFormatError, NotFoundError
@@ -46,22 +45,23 @@ class Candidates:
     crystals: tuple[Surveyed, ...]
     expected: NDArray[np.float32]
 
-    def write(self, path: Path) -> None:
-        """Save them whole."""
+    def as_bytes(self) -> bytes:
+        """The contents of a file that holds them."""
         highest = self.expected.max(axis=1, keepdims=True)
         codes = np.rint(255 * np.sqrt(np.clip(self.expected, 0, None) / np.where(highest > 0, highest, 1))).astype(np.uint8)
         table = as_table(self.crystals)
         table = table.append_column("highest", pa.array(highest[:, 0], pa.float32()))
         table = table.append_column("levels", pa.array([code.tobytes() for code in codes], pa.binary(self.expected.shape[1])))
-        with replacing(path) as file:
-            pq.write_table(table, file, compression="zstd", compression_level=15)
+        content = io.BytesIO()
+        pq.write_table(table, content, compression="zstd", compression_level=15)
+        return content.getvalue()
 
     @classmethod
     def read(cls, content: bytes) -> Candidates:
         """From the contents of a file.
 
         Raises:
-            FileFormatError: it is not what `write` wrote.
+            FileFormatError: it is not what `as_bytes` made.
         """
         try:
             with pq.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:  # no threads that outlive the program

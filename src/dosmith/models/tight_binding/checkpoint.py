@@ -8,8 +8,6 @@ card.md               what it is, how it was made, how good it is
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,19 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.atomic import replacing_folder
 from dosmith.errors import MissingExtraError, ModelError
 from dosmith.library import Library
-from dosmith.models.calibration import Calibration
-from dosmith.models.store import CARD, FORMAT_VERSION, SPEC, WEIGHTS, find_checkpoint, read_spec, read_tensors, refuse_foreign
+from dosmith.models.store import read_tensors, save_folder
 from dosmith.models.tight_binding import card
 from dosmith.models.tight_binding.candidates import FILE, Candidates
 from dosmith.models.tight_binding.ensemble import ForwardModel, Member, Scale
+from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.settings import ForwardSettings
-from dosmith.spectra.grid import EnergyGrid
-from dosmith.spectra.standard import Recipe
 
-KIND = "forward"
 _PARTS = ("tight_binding", "plain")
 
 
@@ -39,17 +33,9 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str, candida
     Raises:
         ModelError: the folder holds something other than a model.
     """
-    from safetensors.numpy import save as as_bytes
-
-    from dosmith.version import __version__
-
-    refuse_foreign(folder)
-    weights = as_bytes({key: np.ascontiguousarray(value) for key, value in _numbered(model).items()})
     spec: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
         "name": name,
-        "kind": KIND,
-        "dosmith_version": __version__,
+        "kind": TightBindingModel.kind,
         "library": {"name": library.name, "count": len(library)},
         "recipe": {
             "grid": model.recipe.grid.key,
@@ -61,55 +47,45 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str, candida
         "elements": list(model.symbols),
         "formulas": sorted(set(library.formulas)),
         "calibration": model.calibration.as_dict(),
-        "sha256": {WEIGHTS: hashlib.sha256(weights).hexdigest()},
     }
-    with replacing_folder(folder) as aside:
-        (aside / WEIGHTS).write_bytes(weights)
-        if candidates is not None:
-            candidates.write(aside / FILE)
-            spec["sha256"][FILE] = hashlib.sha256((aside / FILE).read_bytes()).hexdigest()
-            spec["candidates"] = {
-                "crystals": len(candidates.crystals),
-                "compositions": len({crystal.composition for crystal in candidates.crystals}),
-                "sizes": sorted({len(crystal.composition) for crystal in candidates.crystals}),
-            }
-        (aside / SPEC).write_text(json.dumps(spec, indent=1) + "\n", encoding="utf-8")
-        (aside / CARD).write_text(card.text(spec), encoding="utf-8")
+    files = {}
+    if candidates is not None:
+        files[FILE] = candidates.as_bytes()
+        spec["candidates"] = {
+            "crystals": len(candidates.crystals),
+            "compositions": len({crystal.composition for crystal in candidates.crystals}),
+            "sizes": sorted({len(crystal.composition) for crystal in candidates.crystals}),
+        }
+    save_folder(folder, spec, card=card.text(spec), tensors=_numbered(model), files=files)
 
 
-def open_model(name: str | Path) -> ForwardModel:
-    """The forward model in a folder, or the shipped one of that name.
+def open_ensemble(name: str | Path) -> ForwardModel:
+    """The networks of the model in a folder, or of the shipped one of that name.
 
     Raises:
         NotFoundError: there is none.
         ModelError: it is of another kind, damaged, or was written by a newer dosmith.
         MissingExtraError: PyTorch is not installed.
     """
-    folder = find_checkpoint(name)
-    spec = read_spec(folder)
-    if spec.get("kind") != KIND:
-        raise ModelError(f"the model in {folder} does not predict a DOS; it is of kind '{spec.get('kind')}'")
+    return TightBindingModel.open(name).ensemble
+
+
+def ensemble_of(opened: TightBindingModel) -> ForwardModel:
+    """The networks of an opened model; errors as of `open_ensemble`."""
     try:
         import torch  # noqa: F401
     except ImportError:
         raise MissingExtraError("predicting the DOS of a crystal", "relax") from None
-    tensors = read_tensors(folder, spec)
+    tensors = read_tensors(opened.folder, opened.spec)
     try:
-        recipe = spec["recipe"]
-        model = ForwardModel(
-            (),
-            tuple(spec["elements"]),
-            Recipe(EnergyGrid.from_key(recipe["grid"]), recipe["broadening"], recipe["zero"], recipe["min_coverage"]),
-            ForwardSettings(**spec["settings"]),
-            Calibration(**spec["calibration"]),
-        )
+        settings = ForwardSettings(**opened.spec["settings"])
         members = tuple(
-            member_of(_of_number(tensors, number), len(model.symbols), model.recipe.grid.levels, model.settings)
-            for number in range(model.settings.members)
+            member_of(_of_number(tensors, number), len(opened.elements), opened.recipe.grid.levels, settings)
+            for number in range(settings.members)
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"the model in {folder} is damaged: {error}") from None
-    return ForwardModel(members, model.symbols, model.recipe, model.settings, model.calibration)
+        raise ModelError(f"the model in {opened.folder} is damaged: {error}") from None
+    return ForwardModel(members, opened.elements, opened.recipe, settings, opened.calibration)
 
 
 def _numbered(model: ForwardModel) -> dict[str, NDArray[Any]]:

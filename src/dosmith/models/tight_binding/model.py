@@ -1,109 +1,81 @@
-"""Answering a target from what the forward model expects of its candidates. Needs no PyTorch: everything was expected beforehand."""
+"""The tight binding that learns, as a model: it proposes from the spectra that it predicted of many crystals beforehand.
+
+Needs no PyTorch but to predict the DOS of a crystal that is not among them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith import formulas
 from dosmith.constraints import Constraints
-from dosmith.crystals.survey import Surveyed
 from dosmith.errors import ConstraintError, ModelError
 from dosmith.formulas import Composition
-from dosmith.models.calibration import Calibration
-from dosmith.models.paper.model import ANY
-from dosmith.models.store import find_checkpoint, read_checked, read_spec
+from dosmith.models.calibration import MATCH, Calibration
+from dosmith.models.interface import ANY, COMPOSITIONS, CURVES, Model, Predicted, Proposal, Summary
+from dosmith.models.store import read_checked
+from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.candidates import FILE, Candidates
+from dosmith.ranking import Comparison, merged
 from dosmith.spectra.grid import EnergyGrid
 from dosmith.spectra.standard import Recipe
 
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+    from dosmith.library import Library
+    from dosmith.models.tight_binding.ensemble import ForwardModel
+
 FloatArray = NDArray[np.float64]
 
-HEIGHT_PENALTY = 0.1
-"""Similarity that a crystal loses for each eV/atom that it lies above its elements."""
-MAX_RATIO = 3
-"""Of the survey's compositions."""
-
-Alike = Callable[[FloatArray], FloatArray]
-"""Spectra, shape (C, levels) -> their similarity to a target, shape (C,)."""
+_SURE = 0.5
+"""Probability below which the likeliest predicted match is called unsure."""
 
 
 @dataclass(frozen=True, eq=False)
-class Proposal:
-    """A composition that is proposed.
+class TightBindingModel(Model):
+    """From a crystal to its DOS, and so from a DOS to the crystals that should have it."""
 
-    Attributes:
-        composition: reduced.
-        similarity: to the target: as computed where its DOS is known, else to be expected.
-        crystal: whose DOS is expected to be that like; None where it is known.
-        probability: that the DOS of this crystal matches; None where it is known, or where only a part of the curve counts.
-        vector: its predicted standard vector, 1/eV, shape (levels,); None where it is known.
-        half_width: of the band around it, 1/eV.
-    """
-
-    composition: Composition
-    similarity: float
-    crystal: Surveyed | None = None
-    probability: float | None = None
-    vector: FloatArray | None = None
-    half_width: FloatArray | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class ForwardSearch:
-    """The candidates of a forward model, held ready for many targets.
-
-    Attributes:
-        folder: of the model.
-        spec: the contents of its checkpoint.json.
-    """
-
-    folder: Path
-    spec: Mapping[str, Any]
-
-    max_ratio = MAX_RATIO
-    networks = (ANY,)
-
-    @classmethod
-    def open(cls, name: str | Path) -> ForwardSearch:
-        """The forward model in a folder, or the shipped one of that name.
-
-        Raises:
-            NotFoundError: there is none.
-            ModelError: it is damaged, or has no candidates.
-        """
-        folder = find_checkpoint(name)
-        spec = read_spec(folder)
-        if FILE not in spec.get("sha256", {}):
-            raise ModelError(f"the model in {folder} has no candidates to propose; train it with a survey (dosmith data survey)")
-        search = cls(folder, spec)
-        try:
-            _ = search.recipe, search.calibration, search.spec["elements"], search.spec["formulas"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"the model in {folder} is damaged: {error}") from None
-        return search
+    kind: ClassVar[str] = "forward"
+    described: ClassVar[str] = "of the DOS of crystals"
+    denial: ClassVar[str] = "does not predict a DOS"
+    keys: ClassVar[frozenset[str]] = frozenset(
+        {"name", "dosmith_version", "library", "recipe", "settings", "elements", "formulas", "calibration", "sha256"}
+    )
+    essentials: ClassVar[tuple[str, ...]] = ("recipe", "calibration", "elements")
+    honours: ClassVar[frozenset[str]] = COMPOSITIONS | CURVES
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """How many elements its candidates have."""
-        return tuple(self.spec["candidates"].get("sizes", (2,)))
+        """See `Model.sizes`."""
+        return tuple(self._candidates.get("sizes", (2,)))
 
     @property
-    def name(self) -> str:
-        """The model's name."""
-        return str(self.spec["name"])
+    def _candidates(self) -> Mapping[str, Any]:
+        facts: Mapping[str, Any] = self.spec.get("candidates", {})
+        return facts
+
+    @cached_property
+    def ratios(self) -> tuple[tuple[int, ...], ...]:
+        """See `Model.ratios`."""
+        found = {tuple(count for count in row if count) for row in np.unique(self.atlas.entries.counts, axis=0).tolist()}
+        return tuple(sorted(found, key=lambda counts: (len(counts), counts)))
 
     @cached_property
     def recipe(self) -> Recipe:
-        """How spectra are standardised for it."""
+        """See `Model.recipe`."""
         recipe = self.spec["recipe"]
         return Recipe(EnergyGrid.from_key(recipe["grid"]), recipe["broadening"], recipe["zero"], recipe["min_coverage"])
+
+    @property
+    def axis(self) -> FloatArray:
+        """See `Model.axis`."""
+        return self.recipe.grid.energies
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -111,200 +83,117 @@ class ForwardSearch:
         return Calibration(**self.spec["calibration"])
 
     @cached_property
-    def candidates(self) -> Candidates:
-        """Read on first use."""
-        return Candidates.read(read_checked(self.folder, FILE, self.spec))
-
-    def trained_on(self, network: str = ANY) -> frozenset[Composition]:
-        """The compositions whose spectra it saw."""
-        return self._formulas
-
-    @cached_property
-    def _formulas(self) -> frozenset[Composition]:
-        return frozenset(map(formulas.parse, self.spec["formulas"]))
-
-    @cached_property
-    def _heights(self) -> FloatArray:
-        return np.array([max(crystal.formation_energy, 0.0) for crystal in self.candidates.crystals])
-
-    @cached_property
-    def compositions(self) -> tuple[Composition, ...]:
-        """Of each candidate."""
-        return tuple(crystal.composition for crystal in self.candidates.crystals)
-
-    @cached_property
-    def numbers(self) -> NDArray[np.intp]:
-        """Of each candidate the place of its composition among the different ones, shape (C,)."""
-        place: dict[Composition, int] = {}
-        return np.array([place.setdefault(composition, len(place)) for composition in self.compositions], dtype=np.intp)
-
-    @cached_property
-    def elements(self) -> NDArray[np.intp]:
-        """Atomic numbers of each candidate's elements, rising, then 0 where it has fewer than another, shape (C, largest size)."""
-        found = np.zeros((len(self.compositions), max(self.sizes)), dtype=np.intp)
-        for row, composition in zip(found, self.compositions, strict=True):
-            row[: len(composition)] = [formulas.atomic_number(symbol) for symbol, _ in composition]
-        return found
-
-    @cached_property
-    def _counts(self) -> NDArray[np.intp]:
-        """Of each candidate, falling, then 0 as in `elements`, shape (C, largest size)."""
-        found = np.zeros((len(self.compositions), max(self.sizes)), dtype=np.intp)
-        for row, composition in zip(found, self.compositions, strict=True):
-            row[: len(composition)] = sorted((count for _, count in composition), reverse=True)
-        return found
-
-    @cached_property
-    def crystal_systems(self) -> tuple[str, ...]:
-        """Of its candidates, by name."""
-        return tuple(sorted(set(self._systems.tolist())))
-
-    @cached_property
-    def _systems(self) -> NDArray[np.str_]:
-        return np.array([crystal.crystal_system for crystal in self.candidates.crystals], dtype=np.str_)
-
-    @cached_property
-    def _shapes(self) -> FloatArray:
-        """The expected spectra with length 1, shape (C, levels)."""
-        return self.candidates.expected.astype(np.float64) / self.candidates.lengths[:, None]
-
-    def fits(self, constraints: Constraints, crystal_system: str | None = None) -> NDArray[np.bool_]:
-        """Which candidates the constraints let pass, shape (C,).
+    def atlas(self) -> Atlas:
+        """The crystals that it may propose.
 
         Raises:
-            ModelError: it has no candidates of that crystal system.
+            ModelError: it has none, or they are damaged.
         """
-        if crystal_system is not None and crystal_system not in self.crystal_systems:
-            systems = ", ".join(self.crystal_systems)
-            raise ModelError(f"the model '{self.name}' has no {crystal_system} candidates; it has {systems} ones")
-        permitted = np.zeros(formulas.HEAVIEST + 1, dtype=np.bool_)
-        permitted[0] = True  # no element
-        permitted[[number for number in range(1, len(permitted)) if constraints.permits(formulas.symbol_of(number))]] = True
-        found = np.asarray(permitted[self.elements].all(axis=1))
-        for symbol in constraints.required:
-            found &= (self.elements == formulas.atomic_number(symbol)).any(axis=1)
-        if constraints.n_elements is not None:
-            found &= (self.elements > 0).sum(axis=1) == constraints.n_elements
-        if constraints.ratio is not None:
-            ratio = np.zeros(max(self._counts.shape[1], len(constraints.ratio)), dtype=np.intp)
-            ratio[: len(constraints.ratio)] = sorted(constraints.ratio, reverse=True)
-            wide = self._counts.shape[1]
-            found &= (self._counts == ratio[:wide]).all(axis=1) & (not ratio[wide:].any())
-        return found if crystal_system is None else found & (self._systems == crystal_system)
-
-    def scores(self, target: FloatArray, alike: Alike | None = None) -> tuple[FloatArray, FloatArray]:
-        """How like the target the candidates are to be expected.
-
-        Args:
-            target: standard vector, shape (levels,).
-            alike: another similarity than the cosine of the whole curves.
-
-        Returns:
-            expected similarities, shape (C,); what candidates are ranked by: the same, less `HEIGHT_PENALTY` for a positive
-            formation energy, shape (C,).
-        """
-        unit = (target / np.linalg.norm(target)).astype(np.float32)
-        if alike is None:
-            found = (self.candidates.expected @ unit).astype(np.float64)
-        else:
-            found = alike(self._shapes) * self.candidates.lengths
-        return found, found - HEIGHT_PENALTY * self._heights
+        if FILE not in self.spec["sha256"]:
+            raise ModelError(
+                f"the model in {self.folder} has no candidates to propose; train it with a survey (dosmith data survey)"
+            )
+        return Atlas(Candidates.read(read_checked(self.folder, FILE, self.spec)), self.recipe, self.calibration)
 
     @cached_property
-    def _crystals_each(self) -> int:
-        """Candidates of the composition that has most."""
-        return int(np.bincount(self.numbers, minlength=1).max())
+    def ensemble(self) -> ForwardModel:
+        """The networks, which predict the DOS of any crystal.
 
-    def best(self, ranked: FloatArray, fits: NDArray[np.bool_], top: int) -> NDArray[np.intp]:
-        """Places of the best candidate of each composition among those that fit, best first.
-
-        Args:
-            ranked: see `scores`, shape (C,).
-            fits: which may be proposed, shape (C,).
-            top: how many.
+        Raises:
+            MissingExtraError: PyTorch is not installed.
+            ModelError: the weights are damaged.
         """
-        places = np.flatnonzero(fits)
-        enough = top * self._crystals_each
-        if enough < len(places):
-            places = np.sort(places[np.argpartition(-ranked[places], enough)[:enough]])
-        places = places[np.argsort(-ranked[places], kind="stable")]
-        _, first = np.unique(self.numbers[places], return_index=True)
-        return np.asarray(places[np.sort(first)[:top]])
+        from dosmith.models.tight_binding.checkpoint import ensemble_of
 
-    def probabilities(self, similarities: FloatArray) -> FloatArray:
-        """That the DOS of each candidate matches, from the expected cosines of the whole curves, shape (C,)."""
-        return self.calibration.probability(similarities, self.candidates.lengths.astype(np.float64))
+        return ensemble_of(self)
 
     def propose(
         self,
         target: FloatArray,
-        known: Mapping[Composition, float],
         top: int,
         constraints: Constraints | None = None,
+        *,
+        known: Mapping[Composition, float] | None = None,
         crystal_system: str | None = None,
-        alike: Alike | None = None,
+        comparison: Comparison | None = None,
     ) -> list[Proposal]:
-        """The best compositions for a target, best first.
-
-        A composition with a known DOS counts as that; another as its best crystal: its expected similarity, less
-        `HEIGHT_PENALTY` for a positive formation energy.
-
-        Args:
-            target: standard vector, shape (levels,).
-            known: similarity of the compositions whose DOS is known.
-            top: how many.
-            constraints: what the compositions must be.
-            crystal_system: of the crystals.
-            alike: another similarity than the cosine of the whole curves.
-
-        Raises:
-            ConstraintError: no composition satisfies the constraints.
-            ModelError: it has no candidates of that crystal system.
-        """
-        constraints = constraints or Constraints()
-        fits = self.fits(constraints, crystal_system)
-        scores, ranked = self.scores(target, alike)
-        sizes = self.sizes
-        best: dict[Composition, tuple[float, int | None]] = {
-            composition: (similarity, None)
-            for composition, similarity in known.items()
-            if len(composition) in sizes and constraints.admit(composition)
+        """See `Model.propose`. A known composition counts as that, another as its best crystal."""
+        constraints, atlas = constraints or Constraints(), self.atlas
+        if crystal_system is not None and crystal_system not in atlas.crystal_systems:
+            systems = ", ".join(atlas.crystal_systems)
+            raise ModelError(f"the model '{self.name}' has no {crystal_system} candidates; it has {systems} ones")
+        fits = atlas.entries.fits(constraints, crystal_system)
+        whole = comparison is None or comparison.whole
+        similarities = atlas.similarities(self.on_axis(target), None if whole else comparison)
+        scores = atlas.scores(similarities)
+        usable = {
+            composition: similarity
+            for composition, similarity in (known or {}).items()
+            if len(composition) in self.sizes and constraints.admit(composition)
         }
-        for place in self.best(ranked, fits, len(best) + top):  # more cannot come among the first
-            best.setdefault(self.compositions[place], (float(ranked[place]), int(place)))
-        if not best:
+        places = atlas.entries.best_of_each(scores, fits, len(usable) + top)  # more cannot come among the first
+        predicted = [(atlas.entries.compositions[place], float(scores[place]), int(place)) for place in places]
+        found = merged(usable, predicted, top)
+        if not found:
             raise ConstraintError(self._why_none(constraints))
-        order = sorted(best.items(), key=lambda each: -each[1][0])[:top]
-        probabilities = self.probabilities(scores) if alike is None else None
-        return [self._proposal(composition, *found, scores, probabilities) for composition, found in order]
+        probabilities = atlas.probabilities(similarities) if whole else None
+        return [
+            Proposal(composition, score) if place is None else self._predicted(place, similarities, probabilities)
+            for composition, score, place in found
+        ]
 
-    def _proposal(
-        self, composition: Composition, score: float, place: int | None, scores: FloatArray, probabilities: FloatArray | None
-    ) -> Proposal:
-        if place is None:
-            return Proposal(composition, score)
-        vector, half_width = self.curve(place)
+    def _predicted(self, place: int, similarities: FloatArray, probabilities: FloatArray | None) -> Proposal:
+        vector, half_width = self.atlas.curve(place)
         return Proposal(
-            composition,
-            float(scores[place]),
-            self.candidates.crystals[place],
-            None if probabilities is None else float(probabilities[place]),
-            vector,
-            half_width,
+            self.atlas.entries.compositions[place],
+            float(similarities[place]),
+            crystal=self.atlas.crystals[place],
+            probability=None if probabilities is None else float(probabilities[place]),
+            vector=vector,
+            half_width=half_width,
         )
-
-    def curve(self, place: int) -> tuple[FloatArray, FloatArray]:
-        """The spectrum that is expected of a candidate and the half-width of the band around it, 1/eV, shapes (levels,)."""
-        vector = self.candidates.expected[place].astype(np.float64)
-        vector /= vector.sum() * self.recipe.grid.step
-        return vector, self.calibration.half_widths(vector)
 
     def _why_none(self, constraints: Constraints) -> str:
         if constraints.n_elements not in (None, *self.sizes):
             return (
                 f"this model proposes compositions of {' or '.join(map(str, self.sizes))} elements, not {constraints.n_elements}"
             )
-        unknown = sorted(constraints.required - set(self.spec["elements"]))
+        unknown = sorted(constraints.required - set(self.elements))
         if unknown:
-            return f"the model does not know the required {' '.join(unknown)}; it knows {' '.join(self.spec['elements'])}"
+            return f"the model does not know the required {' '.join(unknown)}; it knows {' '.join(self.elements)}"
         return "the constraints leave no composition among the model's candidates; allow more"
+
+    def remarks(self, proposals: Sequence[Proposal], part: str) -> list[str]:
+        """See `Model.remarks`."""
+        surest = max((each.probability for each in proposals if each.probability is not None), default=None)
+        if surest is None or surest >= _SURE:
+            return []
+        return [
+            f"No confident match among what nobody has computed: the likeliest has a probability of {surest:.2f} to have this DOS."
+        ]
+
+    def parts(self) -> dict[str, Any]:
+        """See `Model.parts`."""
+        return {ANY: {"spectra": self.spec["library"]["count"], "held_out": self.spec["calibration"]}}
+
+    def summary(self) -> Summary:
+        """See `Model.summary`."""
+        found, members, library = self.calibration, self.spec["settings"]["members"], self.spec["library"]
+        return Summary(
+            f"(from a crystal to its DOS): trained on {library['name']} ({library['count']:,} spectra),"
+            f" {len(self.elements)} elements, {members} members",
+            f"Held-out chemical systems, {found.count:,} crystals in {members} folds, each by the one member that did not see it",
+            (),
+            (
+                ("mean cosine to the computed DOS", f"{found.cosine:.3f}"),
+                (f"share with a cosine above {MATCH:g}", f"{found.above:.3f}"),
+                ("R^2 against the mean spectrum", f"{found.determination:.3f}"),
+            ),
+            (("quantity", "value"), *((key, str(value)) for key, value in self.spec["calibration"].items())),
+        )
+
+    def predict(self, what: Sequence[str | Structure], library: Library, prototype: str | None = None) -> Sequence[Predicted]:
+        """See `Model.predict`."""
+        from dosmith.models.tight_binding.predict import predict
+
+        return predict(what, library, self.ensemble, prototype)

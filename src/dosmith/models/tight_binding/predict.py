@@ -7,16 +7,13 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas, symmetry
-from dosmith.atomic import write_text
 from dosmith.crystals.find import find_structure
-from dosmith.errors import DosmithError
 from dosmith.models.tight_binding.ensemble import ForwardModel
 
 if TYPE_CHECKING:
@@ -56,6 +53,29 @@ class PredictedDos:
     def space_group(self) -> str:
         """Hermann-Mauguin symbol."""
         return symmetry.space_group(self.structure)[0]
+
+    def headline(self) -> str:
+        """What is predicted, in one line."""
+        volume = f"{self.structure.volume / len(self.structure):.2f} \N{ANGSTROM SIGN}\N{SUPERSCRIPT THREE}/atom"
+        return f"({self.formula}, {self.space_group}, {volume}): predicted, not computed; certainty {self.certainty:.2f}"
+
+    @property
+    def axis(self) -> FloatArray:
+        """The energies."""
+        return self.energies
+
+    def row(self) -> dict[str, str]:
+        """Cells of a table, by column."""
+        zero = int(np.argmin(np.abs(self.energies)))
+        lower, upper = (border[zero] for border in self.band)
+        return {
+            "name": self.name,
+            "formula": self.formula,
+            "space group": self.space_group,
+            "DOS at zero (1/eV)": f"{self.values[zero]:.3f}",
+            "band": f"{lower:.3f}-{upper:.3f}",
+            "certainty": f"{self.certainty:.2f}",
+        }
 
     @property
     def band(self) -> tuple[FloatArray, FloatArray]:
@@ -114,24 +134,3 @@ def predict(
             names, structures, found.vectors, found.half_widths, found.expected, strict=True
         )
     ]
-
-
-def write_predictions(predictions: Sequence[PredictedDos], folder: Path) -> list[Path]:
-    """A CSV and a CIF for each; names repeat the formula, numbered where one occurs more often.
-
-    Raises:
-        DosmithError: the folder cannot be written.
-    """
-    written: list[Path] = []
-    seen: dict[str, int] = {}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for each in predictions:
-            seen[each.formula] = seen.get(each.formula, 0) + 1
-            name = each.formula if seen[each.formula] == 1 else f"{each.formula}-{seen[each.formula]}"
-            for suffix, content in ((".csv", each.to_csv()), (".cif", symmetry.cif(each.structure))):
-                write_text(folder / f"{name}{suffix}", content)
-                written.append(folder / f"{name}{suffix}")
-    except OSError as error:
-        raise DosmithError(f"cannot write to {folder}: {error.strerror}") from None
-    return written

@@ -16,6 +16,7 @@ from dosmith.library import Library
 from dosmith.models.tight_binding.candidates import Candidates, expect, likely
 from dosmith.models.tight_binding.candidates import look as look_at_survey
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Progress, train
+from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.settings import ForwardSettings, Settings
 from dosmith.spectra.standard import Recipe, standardise_library
 
@@ -27,7 +28,7 @@ def train_forward(
     progress: Progress | None = None,
     name: str = "dosmith",
     survey: str | Path | None = None,
-) -> ForwardModel:
+) -> TightBindingModel:
     """Train the forward model on all crystals of a library, let it look at a survey, and save both.
 
     A training that was stopped goes on after the last member that was whole.
@@ -89,7 +90,7 @@ def train_forward(
         torch.set_num_threads(threads)
     save(model, final, library, name, candidates)
     unfinished.clear()
-    return model
+    return TightBindingModel.open(final)
 
 
 def _expected(model: ForwardModel, survey: Sequence[Surveyed], progress: Progress | None) -> Candidates:

@@ -1,0 +1,83 @@
+"""The spectra of a library as a model's recipe sees them, held ready to be compared with many targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.formulas import Composition
+from dosmith.library import Library
+from dosmith.ranking import BoolArray, Comparison, Entries
+from dosmith.spectra.standard import Recipe, standardise_library
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class KnownSpectra:
+    """M spectra that the recipe can standardise; read on first use.
+
+    Attributes:
+        library: where they are.
+        recipe: how they are standardised.
+    """
+
+    library: Library
+    recipe: Recipe
+
+    @cached_property
+    def _standard(self) -> tuple[NDArray[np.intp], FloatArray]:
+        return standardise_library(self.library, self.recipe)
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """Of the library, shape (M,)."""
+        return self._standard[0]
+
+    @property
+    def vectors(self) -> FloatArray:
+        """Standard vectors, 1/eV, shape (M, levels)."""
+        return self._standard[1]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def entries(self) -> Entries:
+        """Their compositions and crystal systems."""
+        library, rows = self.library, self.rows.tolist()
+        return Entries([library.compositions[row] for row in rows], [library.crystal_systems[row] for row in rows])
+
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """Row of the library -> place among the spectra."""
+        return {int(row): place for place, row in enumerate(self.rows)}
+
+    @cached_property
+    def _squares(self) -> FloatArray:
+        return np.asarray(np.einsum("ij,ij->i", self.vectors, self.vectors))
+
+    def similarities(self, comparison: Comparison) -> FloatArray:
+        """Of each spectrum to the target, shape (M,)."""
+        return comparison(self.vectors, self._squares)
+
+    def of_compositions(self, scores: FloatArray, fits: BoolArray) -> dict[Composition, float]:
+        """The best score of each composition among the spectra that fit; shapes (M,)."""
+        found: dict[Composition, float] = {}
+        for place in np.flatnonzero(fits).tolist():
+            composition, score = self.entries.compositions[place], float(scores[place])
+            if score > found.get(composition, -np.inf):
+                found[composition] = score
+        return found
+
+    def vector(self, identifier: str) -> FloatArray | None:
+        """The standard vector of a material of the library, 1/eV, shape (levels,); None when it has none.
+
+        Raises:
+            NotFoundError: there is no such material.
+        """
+        place = self.places.get(self.library.row_of(identifier))
+        return None if place is None else np.asarray(self.vectors[place])

@@ -1,0 +1,95 @@
+"""Crystals with the spectra that were predicted of them, held ready for many targets. Needs no PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.crystals.survey import Surveyed
+from dosmith.models.calibration import Calibration
+from dosmith.models.tight_binding.candidates import Candidates
+from dosmith.ranking import Entries, penalised
+from dosmith.spectra.standard import Recipe
+
+FloatArray = NDArray[np.float64]
+
+Alike = Callable[[FloatArray], FloatArray]
+"""Spectra, shape (C, levels) -> their similarity to a target, shape (C,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """C crystals.
+
+    Attributes:
+        candidates: the crystals, and the spectrum expected of each.
+        recipe: of the spectra.
+        calibration: what their errors on new chemistry are like.
+    """
+
+    candidates: Candidates
+    recipe: Recipe
+    calibration: Calibration
+
+    def __len__(self) -> int:
+        return len(self.crystals)
+
+    @property
+    def crystals(self) -> tuple[Surveyed, ...]:
+        """In the order of the survey."""
+        return self.candidates.crystals
+
+    @property
+    def certainties(self) -> NDArray[np.float32]:
+        """Norms of the expected spectra: 1 where the members agree in every detail, shape (C,)."""
+        return self.candidates.lengths
+
+    @cached_property
+    def entries(self) -> Entries:
+        """Their compositions and crystal systems."""
+        return Entries([each.composition for each in self.crystals], [each.crystal_system for each in self.crystals])
+
+    @cached_property
+    def crystal_systems(self) -> tuple[str, ...]:
+        """Of the crystals, by name."""
+        return tuple(sorted({each.crystal_system for each in self.crystals}))
+
+    @cached_property
+    def formation_energies(self) -> FloatArray:
+        """In the CHGNet potential, eV/atom, shape (C,)."""
+        return np.array([each.formation_energy for each in self.crystals], dtype=np.float64)
+
+    @cached_property
+    def _shapes(self) -> FloatArray:
+        """The expected spectra with norm 1, shape (C, levels)."""
+        return self.candidates.expected.astype(np.float64) / self.certainties[:, None]
+
+    def similarities(self, target: FloatArray, alike: Alike | None = None) -> FloatArray:
+        """To be expected of each crystal, shape (C,).
+
+        Args:
+            target: standard vector, shape (levels,).
+            alike: another similarity than the cosine of the whole curves.
+        """
+        if alike is not None:
+            return np.asarray(alike(self._shapes) * self.certainties)
+        unit = (target / np.linalg.norm(target)).astype(np.float32)
+        return np.asarray((self.candidates.expected @ unit).astype(np.float64))
+
+    def scores(self, similarities: FloatArray) -> FloatArray:
+        """What the crystals are ranked by: similarities less a penalty for what lies above its elements, shape (C,)."""
+        return penalised(similarities, self.formation_energies)
+
+    def probabilities(self, similarities: FloatArray) -> FloatArray:
+        """That the DOS of each crystal matches, from the expected cosines of the whole curves, shape (C,)."""
+        return self.calibration.probability(similarities, self.certainties.astype(np.float64))
+
+    def curve(self, place: int) -> tuple[FloatArray, FloatArray]:
+        """The spectrum that is expected of a crystal and the half-width of the band around it, 1/eV, shapes (levels,)."""
+        vector = self.candidates.expected[place].astype(np.float64)
+        vector /= vector.sum() * self.recipe.grid.step
+        return vector, self.calibration.half_widths(vector)
