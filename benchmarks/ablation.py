@@ -119,7 +119,7 @@ def fitted(variant: Variant, spectra: Spectra, structures: Sequence[Any], seen: 
 
     def atoms(row: int) -> Atoms:
         structure = structures[row]
-        volume, lattice = structure.volume / len(structure), Lattice.of(structure, settings.density)
+        volume, lattice = structure.volume / len(structure), Lattice.of(structure, settings.density, settings.reach)
         if not variant.splitting:
             lattice = bare.setdefault(id(lattice), replace(lattice, splitting=np.zeros_like(lattice.splitting)))
         symbols = tuple(site.specie.symbol for site in structure)

@@ -51,7 +51,7 @@ def main() -> None:
     points: dict[str, Any] = kept["points"] if kept.get("data") == data else {}
     splits = SPLITS["system"](spectra.compositions, spectra.wanted, 5, 0)[:seeds]
     potential, settings = Potential(), ForwardSettings()
-    crystals = [Atoms.of(library.material(identifier).structure, potential, settings.density) for identifier in spectra.ids]
+    crystals = [Atoms.of(library.material(identifier).structure, potential, settings) for identifier in spectra.ids]
     for seed, split in enumerate(splits):
         for way in WAYS:
             grow(
@@ -108,7 +108,7 @@ def learn(
         return np.mean([each.predict(seen, symbols, spectra.recipe, settings) for each in members], axis=0)
 
     rest = np.setdiff1d(split.train, rows)
-    lengths = np.linalg.norm(expected(rest), axis=1) if len(rest) else np.empty(0)  # what the mean lacks in length is doubt
+    lengths = np.linalg.norm(expected(rest), axis=1) if len(rest) else np.empty(0)  # what the mean lacks in norm is doubt
     place, tested = {int(row): position for position, row in enumerate(split.test)}, expected(split.test)
     nothing = BASELINES["mixed centroids"](spectra, split)  # compositions are not what is asked here
     predictor = Predictor(nothing, lambda asked: tested[[place[int(row)] for row in asked]], by_material=True)
@@ -163,7 +163,7 @@ def page(points: Mapping[str, Any], splits: Sequence[Split]) -> str:
     return f"""# How the forward model grows with its data
 
 Written by `benchmarks/learning.py`. Held-out chemical systems, {len(splits)} folds of the benchmark's five with a seed each ({tested} binaries tested), models of
-{MEMBERS} members. The training set doubles: with crystals drawn at random, or with those on which the members agree least (the mean of their spectra of length 1 is
+{MEMBERS} members. The training set doubles: with crystals drawn at random, or with those on which the members agree least (the mean of their spectra of norm 1 is
 shortest). Means over the seeds; the numbers are those of [the benchmark](benchmark/README.md).
 
 ![Cosine and gap closed over the number of training crystals](learning.svg)

@@ -31,11 +31,9 @@ from dosmith.benchmark.outcomes import outcomes
 from dosmith.designer import open_dos_set
 from dosmith.library import ParquetLibrary
 from dosmith.models.splits import SPLITS, Split, held_out_system
-from dosmith.models.tight_binding.candidates import expect, likely
-from dosmith.models.tight_binding.candidates import look as look_at_survey
+from dosmith.models.tight_binding.candidates import lowest, predict, prepare
 from dosmith.models.tight_binding.ensemble import train
-from dosmith.models.tight_binding.model import HEIGHT_PENALTY
-from dosmith.models.tight_binding.train import look
+from dosmith.models.tight_binding.train import prepare_library
 from dosmith.settings import ForwardSettings
 
 OUTPUT = Path(__file__).with_suffix(".json")
@@ -57,7 +55,7 @@ class Fold:
 
     Attributes:
         split: the fold.
-        expected: spectra of C crystals of the survey, of length 1 or less, shape (C, levels).
+        expected: spectra of C crystals of the survey, of norm 1 or less, shape (C, levels).
         places: of their compositions in the space, shape (C,).
         heights: their positive formation energies, eV/atom, shape (C,).
         errors: true less expected spectra of training crystals that a member had not seen, shape (T, levels).
@@ -78,16 +76,16 @@ def folds_of(library: ParquetLibrary, spectra: Spectra, splits: Sequence[Split],
     KEPT.mkdir(parents=True, exist_ok=True)
     if not all(file.is_file() for file in files):
         rows = np.array([library.row_of(identifier) for identifier in spectra.ids], dtype=np.intp)
-        seen = look(library, rows, settings)
+        seen = prepare_library(library, rows, settings)
         crystals = [seen[int(row)] for row in rows]
         symbols = {symbol for composition in spectra.compositions for symbol, _ in composition}
-        survey = look_at_survey(likely(surveyed_pairs(survey_file()), symbols), settings.density)
+        survey = prepare(lowest(surveyed_pairs(survey_file()), symbols), settings)
         for file, split in zip(files, splits, strict=True):
             if not file.is_file():
                 training = [crystals[row] for row in split.train]
                 compositions = [spectra.compositions[row] for row in split.train]
                 model = train(training, compositions, spectra.vectors[split.train], spectra.recipe, settings)
-                candidates = expect(model, survey)
+                candidates = predict(model, survey)
                 errors = np.zeros((len(training), spectra.vectors.shape[1]), dtype=np.float32)
                 inner = held_out_system(compositions, np.ones(len(training), dtype=bool), settings.members, settings.seed)
                 for member, part in zip(model.members, inner, strict=True):
@@ -220,7 +218,7 @@ def fused(*parts: Scores) -> Scores:
 def ways(spectra: Spectra, fold: Fold) -> Mapping[str, Scores]:
     """All of them by name."""
     expected = fold.expected, fold.places
-    similar = by_similarity(spectra, fold.split, *expected, HEIGHT_PENALTY * fold.heights)
+    similar = by_similarity(spectra, fold.split, *expected, ForwardSettings().height_penalty * fold.heights)
     likely_ = by_likelihood(spectra, fold)
     substitution = BASELINES["substitution"](spectra, fold.split)
     separable = by_network(ElementsAndCounts, spectra, fold)

@@ -272,11 +272,17 @@ EPOCH = """
 import json, resource, sys, time
 import numpy as np, torch
 from pymatgen.core import Structure
-from dosmith.models.tight_binding.batches import Crystal
-from dosmith.models.descriptors import valence_electrons
-from dosmith.models.tight_binding.lattice import Lattice
-from dosmith.models.tight_binding.fitting import fit_tight_binding
 from dosmith.settings import ForwardSettings
+try:
+    from dosmith.element_facts import valence_electrons
+    from dosmith.models.tight_binding.batches import CrystalInput as Crystal
+    from dosmith.models.tight_binding.fitting import fit_tight_binding
+    from dosmith.models.tight_binding.lattice import Lattice
+except ImportError:  # the first version
+    from dosmith.forward.batches import Crystal
+    from dosmith.forward.elements import valence_electrons
+    from dosmith.forward.lattice import Lattice
+    from dosmith.forward.training import fit_tight_binding
 
 torch.set_num_threads(1)
 given = json.load(open(sys.argv[1]))
@@ -287,7 +293,7 @@ for each in given["structures"]:
     atoms = [site.specie.symbol for site in structure]
     features = torch.randn(len(atoms), 100, generator=generator)
     places, electrons = [symbols.index(atom) for atom in atoms], float(sum(map(valence_electrons, atoms)))
-    lattice = Lattice.of(structure, settings.density)
+    lattice = Lattice.of(structure, settings.density, getattr(settings, "reach", 2.4))
     crystals.append(Crystal(lattice, (structure.volume / len(atoms)) ** (1 / 3), places, features, electrons))
 times = []
 for _ in range(3):

@@ -99,30 +99,29 @@ def by_dosmith(
     folder: Path | None,
 ) -> list[Ranking]:
     """What dosmith's own model proposes, as `TightBindingModel.propose` does."""
-    from dosmith.models.tight_binding.candidates import expect, likely, look
+    from dosmith.models.tight_binding.candidates import lowest, predict, prepare
     from dosmith.models.tight_binding.checkpoint import open_ensemble, save
     from dosmith.models.tight_binding.ensemble import train
-    from dosmith.models.tight_binding.model import HEIGHT_PENALTY
-    from dosmith.models.tight_binding.train import look as look_at_library
+    from dosmith.models.tight_binding.train import prepare_library
 
     if folder is not None and folder.is_dir():
         model = open_ensemble(folder)
     else:
         rows = np.array([library.row_of(spectra.ids[row]) for row in split.train], dtype=np.intp)
-        seen = look_at_library(library, rows, settings.forward)
+        seen = prepare_library(library, rows, settings.forward)
         training = [row for row, place in zip(split.train, rows, strict=True) if int(place) in seen]
         atoms = [seen[library.row_of(spectra.ids[row])] for row in training]
         compositions = [spectra.compositions[row] for row in training]
         model = train(atoms, compositions, spectra.vectors[training], spectra.recipe, settings.forward)
         if folder is not None:
             save(model, folder, library, folder.name)
-    candidates = expect(model, look(likely(survey, model.symbols), model.settings.density))
+    candidates = predict(model, prepare(lowest(survey, model.symbols), model.settings))
     heights = np.array([max(crystal.formation_energy, 0.0) for crystal in candidates.crystals])
 
     def ranked(target: NDArray[np.float64]) -> Ranking:
         similar = candidates.expected @ target.astype(np.float32)
-        chances = model.calibration.probability(similar, candidates.lengths)
-        for place in np.argsort(-(similar - HEIGHT_PENALTY * heights), kind="stable"):
+        chances = model.calibration.probability(similar, candidates.norms)
+        for place in np.argsort(-(similar - model.settings.height_penalty * heights), kind="stable"):
             said = {"expected": round(float(similar[place]), 4), "probability": round(float(chances[place]), 4)}
             yield candidates.crystals[place], said
 

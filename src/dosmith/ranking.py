@@ -25,9 +25,6 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
-HEIGHT_PENALTY = 0.1
-"""Similarity that a crystal loses for each eV/atom that it lies above its elements."""
-
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -189,14 +186,15 @@ def in_order(scores: FloatArray, fits: BoolArray, top: int) -> IntArray:
     return np.asarray(places[np.argsort(-scores[places], kind="stable")[:top]])
 
 
-def penalised(similarities: FloatArray, formation_energies: FloatArray) -> FloatArray:
-    """Similarities less `HEIGHT_PENALTY` for each eV/atom that a crystal lies above its elements, shape as given.
+def penalised(similarities: FloatArray, formation_energies: FloatArray, penalty: float) -> FloatArray:
+    """Similarities less a penalty for each eV/atom that a crystal lies above its elements, shape as given.
 
     Args:
         similarities: of predicted crystals to the target.
         formation_energies: theirs, eV/atom.
+        penalty: for each eV/atom.
     """
-    return np.asarray(similarities - HEIGHT_PENALTY * np.maximum(formation_energies, 0.0))
+    return np.asarray(similarities - penalty * np.maximum(formation_energies, 0.0))
 
 
 def merged(

@@ -86,12 +86,42 @@ class ForwardSettings(_Section):
     seed: int = Field(0, ge=0, description="seed of the folds, of weights and of batches")
     members: int = Field(5, ge=2, le=20, description="networks of each kind; each leaves one fold of the chemical systems out")
     density: float = Field(8, gt=0, description="cube root of the points of the Brillouin zone times atoms")
-    broadening: float = Field(0.3, gt=0, description="Gaussian sigma of the levels, eV")
+    broadening: float = Field(0.3, gt=0, description="Gaussian sigma of the eigenvalues, eV")
     largest_cell: int = Field(
         12, ge=1, description="primitive cells with more atoms are left out of the training; memory grows steeply"
     )
+    reach: float = Field(
+        2.4, gt=0, description="longest bond, in cube roots of the volume per atom; 54 neighbours where atoms are close-packed"
+    )
     hidden: int = Field(64, ge=1, description="width of the network that gives an atom's tight-binding parameters")
     dropout: float = Field(0.15, ge=0, lt=1, description="dropout in it")
+    pair_code: int = Field(16, ge=1, description="numbers by which an atom is known to the network of pairs of atoms")
+    pair_hidden: int = Field(32, ge=1, description="width of that network")
+    orbital_unit: float = Field(
+        4,
+        gt=0,
+        description="orbital energies of elements are learned in units of this, eV, so that all tables take steps of one size",
+    )
+    orbital_change: float = Field(2, ge=0, description="energy by which an output of 1 of the network changes an orbital, eV")
+    strength_change: float = Field(0.3, ge=0, description="the same for the logarithm of how strongly it couples")
+    radius_change: float = Field(0.1, ge=0, description="for the logarithm of the atom's radius")
+    range_change: float = Field(0.3, ge=0, description="and for the range of an orbital, before its limit")
+    range_limit: float = Field(
+        0.4, ge=0, description="largest change of the logarithm of an integral's decay by an orbital's range"
+    )
+    pair_limit: float = Field(0.5, ge=0, description="largest change of the logarithm of an integral by who the two atoms are")
+    closest: float = Field(
+        -0.7, description="least distance beyond touching that is told apart, in units of the radii of both atoms"
+    )
+    farthest: float = Field(
+        2, description="largest distance beyond touching that the network of pairs tells apart, in the same units"
+    )
+    filling_width: float = Field(0.05, gt=0, description="width of the Fermi distribution that fills the eigenvalues, eV")
+    unfilled: float = Field(
+        0.02,
+        ge=0,
+        description="electrons an atom that are left out in filling; an insulator's Fermi level then is its valence-band top",
+    )
     epochs: int = Field(25, ge=1, description="epochs of the tight binding at most")
     steps: int = Field(3600, ge=1, description="and batches at most, so that a large set takes no longer")
     batch: int = Field(8, ge=1, description="crystals a batch")
@@ -103,8 +133,15 @@ class ForwardSettings(_Section):
     plain_epochs: int = Field(80, ge=1, description="its epochs")
     plain_batch: int = Field(32, ge=1, description="crystals a batch")
     plain_rate: float = Field(2e-3, gt=0, description="its largest learning rate (AdamW)")
+    plain_weight_decay: float = Field(1e-4, ge=0, description="its weight decay")
     share: float = Field(0.7, ge=0, le=1, description="weight of the tight binding in the answer; the plain network has the rest")
     similarity_weight: float = Field(10, ge=0, description="weight of errors that change the similarity to known spectra")
+    error_weight: float = Field(0.5, ge=0, description="weight of the squared error itself")
+    largest_gradient: float = Field(1, gt=0, description="gradients with a larger norm are scaled down to it")
+    warm_up: float = Field(0.15, gt=0, lt=1, description="share of the training in which the learning rate rises")
+    height_penalty: float = Field(
+        0.1, ge=0, description="similarity that a candidate loses for each eV/atom of a positive formation energy"
+    )
 
 
 class OtherSpectraSettings(_Section):
@@ -119,6 +156,9 @@ class OtherSpectraSettings(_Section):
     rate: float = Field(2e-3, gt=0, description="largest learning rate (AdamW)")
     weight_decay: float = Field(1e-3, ge=0, description="weight decay")
     similarity_weight: float = Field(10, ge=0, description="weight of errors that change the similarity to known spectra")
+    error_weight: float = Field(0.5, ge=0, description="weight of the squared error itself")
+    largest_gradient: float = Field(1, gt=0, description="gradients with a larger norm are scaled down to it")
+    warm_up: float = Field(0.15, gt=0, lt=1, description="share of the training in which the learning rate rises")
 
 
 class DftSettings(_Section):

@@ -9,7 +9,7 @@ import pytest
 
 from dosmith import formulas
 from dosmith.benchmark.data import Spectra, unit
-from dosmith.benchmark.forward import HEIGHT_PENALTY, by_expected_spectra
+from dosmith.benchmark.forward import by_expected_spectra
 from dosmith.benchmark.metrics import calibration
 from dosmith.benchmark.outcomes import matches, outcomes
 from dosmith.crystals.survey import Surveyed
@@ -17,6 +17,7 @@ from dosmith.library import MemoryLibrary
 from dosmith.models.splits import Split
 from dosmith.models.tight_binding.candidates import Candidates
 
+HEIGHT_PENALTY = 0.1
 HIDDEN = ("Pt3Ni", "NiAl", "PtAl", "PdAl", "Pd3Al", "PdNi")
 
 
@@ -38,7 +39,8 @@ def method(spectra, split, wrong: float = 0.0):
     truth = {row: unit((1 - wrong) * spectra.unit[row] + wrong * other) for row in split.test}
     model = SimpleNamespace(
         predict_atoms=lambda atoms: SimpleNamespace(expected=np.array(atoms)),
-        calibration=SimpleNamespace(probability=lambda similarity, length: np.clip(similarity, 0, 1) * length),
+        settings=SimpleNamespace(height_penalty=HEIGHT_PENALTY),
+        calibration=SimpleNamespace(probability=lambda similarity, norm: np.clip(similarity, 0, 1) * norm),
     )
     crystals = (
         Surveyed("L1_2", ("Pt", "Ni"), 13.7, 1.0, -6.0, -0.1),

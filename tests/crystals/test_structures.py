@@ -12,7 +12,7 @@ from pymatgen.core.structure import Structure
 from dosmith import formulas
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.prototypes import PROTOTYPES
-from dosmith.crystals.structures import Crystal, structures, write_structures
+from dosmith.crystals.structures import Polymorph, structures, write_structures
 from dosmith.crystals.survey import SurveyIndex, shipped_survey
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.library import MemoryLibrary, ParquetLibrary
@@ -21,7 +21,7 @@ from dosmith.symmetry import system_of
 PT3CO = formulas.parse("Pt3Co")
 
 
-def of(formula: str, library: ParquetLibrary, **wanted: str) -> list[Crystal]:
+def of(formula: str, library: ParquetLibrary, **wanted: str) -> list[Polymorph]:
     return structures(formulas.parse(formula), library, shipped_survey(), None, **wanted)  # type: ignore[arg-type]
 
 
@@ -80,7 +80,7 @@ class TestSpaceGroup:
     def test_of_a_distorted_crystal_is_not(self) -> None:
         sheared = PROTOTYPES["L1_2"].structure(["Pt", "Co"], 14.6)
         sheared.translate_sites([0], [0.03, 0.02, 0.01])
-        assert Crystal("x", sheared, "L1_2", "file").as_expected is False
+        assert Polymorph("x", sheared, "L1_2", "file").as_expected is False
 
     def test_numbers_know_their_systems(self) -> None:
         expected = {1: "triclinic", 14: "monoclinic", 62: "orthorhombic", 123: "tetragonal", 166: "trigonal", 194: "hexagonal"}

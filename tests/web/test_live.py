@@ -112,7 +112,7 @@ def test_three_elements_fall_apart_into_pairs_too(designer: Designer) -> None:
     spec = {**designer.model.spec, "candidates": {"sizes": [2, 3]}}
     search = TightBindingModel(designer.model.folder, spec)
     expected = Candidates(crystals, np.ones((len(crystals), 151), dtype=np.float32))
-    vars(search)["atlas"] = Atlas(expected, search.recipe, search.calibration)
+    vars(search)["atlas"] = Atlas(expected, search.recipe, search.calibration, search.settings.height_penalty)
     live = Live(copy(designer))
     live.designer.model = search
     assert [live._height(place) for place in range(5)] == pytest.approx([0, 0, -0.25 + 0.8 / 3, 0.3, 0.2], abs=1e-9)

@@ -30,7 +30,7 @@ class Predictor:
 
     Attributes:
         scores: as of any method.
-        expected: rows of materials -> the spectra expected of them, of length 1 or less, shape (len(rows), levels).
+        expected: rows of materials -> the spectra expected of them, of norm 1 or less, shape (len(rows), levels).
         probability: (similarity of a target to an expected spectrum, length of that) -> probability of a match; None when it has none.
         by_material: whether materials are picked by their own expected spectra, and not by the scores of their compositions.
     """
@@ -178,7 +178,7 @@ def _group(symbols: tuple[str, ...], member: int) -> list[tuple[int, int]]:
 
 
 def _mixed(spectra: Spectra, split: Split) -> NDArray[np.float32]:
-    """Count-weighted mean of the elements' centroid DOS for each composition, of length 1; zeros where an element has none."""
+    """Count-weighted mean of the elements' centroid DOS for each composition, of norm 1; zeros where an element has none."""
     centroids = centroid_dos([spectra.compositions[row] for row in split.train], spectra.vectors[split.train])
     space = spectra.space
     values = np.zeros((len(space.symbols), spectra.vectors.shape[1]))

@@ -139,7 +139,7 @@ class Spectra:
 
     @cached_property
     def unit(self) -> FloatArray:
-        """The vectors scaled to length 1: inner products are cosine similarities, shape (M, levels)."""
+        """The vectors scaled to norm 1: inner products are cosine similarities, shape (M, levels)."""
         return unit(self.vectors)
 
     @cached_property
@@ -157,7 +157,7 @@ class Spectra:
 
 
 def unit(vectors: FloatArray) -> FloatArray:
-    """Vectors scaled to length 1, shape as given."""
+    """Vectors scaled to norm 1, shape as given."""
     return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 

@@ -14,10 +14,9 @@ from dosmith.crystals.potential import Potential
 from dosmith.crystals.survey import Surveyed
 from dosmith.library import Library
 from dosmith.models.splits import Split
-from dosmith.models.tight_binding.candidates import Candidates, expect, likely, look
+from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, train
-from dosmith.models.tight_binding.train import look as look_at_library
-from dosmith.ranking import HEIGHT_PENALTY
+from dosmith.models.tight_binding.train import prepare_library
 from dosmith.settings import ForwardSettings
 
 
@@ -25,11 +24,11 @@ def forward(spectra: Spectra, split: Split, library: Library, survey: Path, sett
     """Train the forward model on the training rows of a split and let it judge every crystal of the survey.
 
     A composition with a known spectrum scores as that; another as its best crystal: the similarity to be expected, less
-    `HEIGHT_PENALTY` for a positive formation energy. Compositions without a crystal in the survey are never proposed.
+    the penalty of the settings for a positive formation energy. Compositions without a crystal in the survey are never proposed.
     Materials are picked by what is expected of them.
     """
     rows = [library.row_of(identifier) for identifier in spectra.ids]
-    seen = look_at_library(library, np.array(rows, dtype=np.intp), settings)
+    seen = prepare_library(library, np.array(rows, dtype=np.intp), settings)
     training = [row for row in split.train if rows[row] in seen]
     model = train(
         [seen[rows[row]] for row in training],
@@ -38,7 +37,7 @@ def forward(spectra: Spectra, split: Split, library: Library, survey: Path, sett
         spectra.recipe,
         settings,
     )
-    candidates = expect(model, _looked(str(survey), settings.density, model.symbols))
+    candidates = predict(model, _prepared(str(survey), settings, model.symbols))
     return by_expected_spectra(
         spectra, split, model, candidates, {row: seen[rows[row]] for row in split.test if rows[row] in seen}
     )
@@ -54,7 +53,7 @@ def by_expected_spectra(
     expected = {row: found[place] for place, row in enumerate(order)}
     nothing = np.zeros(found.shape[1])
     return Predictor(
-        by_similarity(spectra, split, candidates.expected, places, HEIGHT_PENALTY * heights),
+        by_similarity(spectra, split, candidates.expected, places, model.settings.height_penalty * heights),
         lambda rows: np.array([expected.get(int(row), nothing) for row in rows]),
         model.calibration.probability,
         by_material=True,
@@ -76,7 +75,7 @@ def by_similarity(
     Args:
         spectra: the true ones.
         split: whose training rows are known.
-        expected: of C crystals, of length 1 or less, shape (C, levels).
+        expected: of C crystals, of norm 1 or less, shape (C, levels).
         places: of their compositions in the space, -1 outside it, shape (C,).
         penalties: shape (C,).
     """
@@ -93,6 +92,6 @@ def by_similarity(
 
 
 @lru_cache(maxsize=1)
-def _looked(survey: str, density: float, symbols: tuple[str, ...]) -> list[tuple[Surveyed, Atoms]]:
+def _prepared(survey: str, settings: ForwardSettings, symbols: tuple[str, ...]) -> list[tuple[Surveyed, Atoms]]:
     """Minutes of work, the same for every fold."""
-    return look(likely(surveyed_pairs(survey), symbols), density, Potential())
+    return prepare(lowest(surveyed_pairs(survey), symbols), settings, Potential())

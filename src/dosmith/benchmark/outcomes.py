@@ -11,11 +11,10 @@ from dosmith.benchmark.baselines import Predictor, Scores
 from dosmith.benchmark.data import FloatArray, IntArray, Spectra, unit
 from dosmith.models.splits import Split
 from dosmith.ranking import best
+from dosmith.spectra.similarity import MATCH
 
 Answer = NDArray[np.floating[Any]]
 
-MATCH = 0.9
-"""A cosine above which a pick is a hit."""
 PICKS = 5
 """Candidates that count, as in Bang et al. 2024."""
 _BATCH = 256
@@ -37,7 +36,7 @@ COLUMNS = {
     "design_09": "number of these with a cosine above 0.9, over the number with a known DOS; nan without any",
     "design_coverage": "share of these five with a known DOS",
     "predicted": "cosine of the DOS that is predicted for the target's own crystal to the computed one; nan from what predicts none",
-    "predicted_error": "squared distance of these two, of length 1",
+    "predicted_error": "squared distance of these two, of norm 1",
     "predicted_spread": "the same for the mean spectrum of those tested",
 }
 """What is noted of each target."""

@@ -22,7 +22,7 @@ FORCE = 0.03
 STEPS = 200
 
 Report = Callable[[str], None]
-"""Told in a few words how far a relaxation is."""
+"""Called with a few words on how far a relaxation is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ def relax(
     Args:
         structure: ordered crystal.
         potential: CHGNet.
-        report: told of each step.
+        report: called after each step.
         cell: whether the cell moves as well as the atoms.
         steps: at most.
 

@@ -13,7 +13,7 @@ from dosmith.crystals.find import find_structure
 from dosmith.crystals.hull import Height, potential_hull
 from dosmith.crystals.potential import Potential, Relaxed
 from dosmith.crystals.relaxation import relax
-from dosmith.crystals.structures import Crystal, structures
+from dosmith.crystals.structures import Polymorph, structures
 from dosmith.crystals.survey import SurveyIndex
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.formulas import Composition
@@ -22,7 +22,7 @@ from dosmith.library import Library
 LEVEL = "CHGNet potential"
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being looked at, its number, and of how many."""
+"""Called before each crystal: its name, its number, and how many there are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Judged:
     """
 
     name: str
-    crystal: Crystal | None
+    crystal: Polymorph | None
     height: Height | None
     seconds: float
     trouble: str = ""
@@ -75,15 +75,15 @@ class Judge:
         self.library, self.survey, self.potential = library, survey, potential
         self.hull = potential_hull(survey, library)
 
-    def each(self, whats: Iterable[str], relaxing: bool = False, progress: Progress | None = None) -> Iterator[Judged]:
+    def each(self, names: Iterable[str], relaxing: bool = False, progress: Progress | None = None) -> Iterator[Judged]:
         """Judge what a person names; one that fails does not stop the others.
 
         Args:
-            whats: formulas (their lowest crystal counts), ids in the library, or structure files.
+            names: formulas (their lowest crystal counts), ids in the library, or structure files.
             relaxing: cell and atoms of all of them, not only of files.
-            progress: told of each.
+            progress: called after each.
         """
-        names = list(whats)
+        names = list(names)
         for number, what in enumerate(names, 1):
             if progress is not None:
                 progress(what, number, len(names))
@@ -111,7 +111,7 @@ class Judge:
             return Judged(name, None, None, 0.0, str(error))
         return self.crystal(name, found[0])
 
-    def crystal(self, name: str, crystal: Crystal, relaxing: bool = False) -> Judged:
+    def crystal(self, name: str, crystal: Polymorph, relaxing: bool = False) -> Judged:
         """A crystal; relaxed first when asked."""
         trouble = ""
         if relaxing:
@@ -126,9 +126,9 @@ class Judge:
             return Judged(name, crystal, None, 0.0, "its energy in the potential is unknown; 'dosmith stability' finds it")
         return Judged(name, crystal, self.hull.height(crystal.composition, crystal.formation_energy), 0.0, trouble)
 
-    def _crystal(self, what: str) -> Crystal:
+    def _crystal(self, what: str) -> Polymorph:
         if Path(what).is_file():
-            return Crystal(Path(what).stem, find_structure(what, self.library), None, "file")
+            return Polymorph(Path(what).stem, find_structure(what, self.library), None, "file")
         if what in self.library:
             composition = self.library.material(what).composition
             found = structures(composition, self.library, self.survey, None)

@@ -27,11 +27,11 @@ LARGEST = 12
 """Atoms in the primitive cell of AFLOW's prototypes, at most."""
 
 Progress = Callable[[str], None]
-"""Told what is being looked at."""
+"""Called before each prototype, with its name."""
 
 
 @dataclass(frozen=True, eq=False)
-class Crystal:
+class Polymorph:
     """A crystal that a composition may have.
 
     Attributes:
@@ -110,7 +110,7 @@ def structures(
     prototype_name: str | None = None,
     aflow: bool = False,
     progress: Progress | None = None,
-) -> list[Crystal]:
+) -> list[Polymorph]:
     """The crystals of a composition, lowest in energy first; each prototype once.
 
     Args:
@@ -121,7 +121,7 @@ def structures(
         crystal_system: wanted; None for all.
         prototype_name: wanted; None for all.
         aflow: also try the prototypes of AFLOW's library, with up to `LARGEST` atoms, each fully relaxed.
-        progress: told of each prototype that is tried.
+        progress: called after each prototype that is tried.
 
     Raises:
         NotFoundError: no crystal is known, and no prototype suits; or there is no prototype of that name.
@@ -155,7 +155,7 @@ def structures(
     return sorted(found, key=lambda each: (each.energy is None, each.energy or 0.0, each.id))
 
 
-def write_structures(crystals: Sequence[Crystal], folder: Path) -> list[Path]:
+def write_structures(crystals: Sequence[Polymorph], folder: Path) -> list[Path]:
     """Each crystal as CIF and POSCAR, and all of them in one extended XYZ file.
 
     Raises:
@@ -170,7 +170,7 @@ def write_structures(crystals: Sequence[Crystal], folder: Path) -> list[Path]:
     return write_texts(folder, contents)
 
 
-def extended_xyz(crystal: Crystal) -> str:
+def extended_xyz(crystal: Polymorph) -> str:
     """One frame of an extended XYZ file; energy in eV of the whole cell, in the potential."""
     structure = crystal.structure
     lattice = " ".join(f"{x:.8f}" for x in structure.lattice.matrix.ravel())
@@ -180,7 +180,7 @@ def extended_xyz(crystal: Crystal) -> str:
     return "\n".join([str(len(structure)), head, *atoms]) + "\n"
 
 
-def _known(composition: Composition, library: Library, survey: SurveyIndex) -> Iterator[Crystal]:
+def _known(composition: Composition, library: Library, survey: SurveyIndex) -> Iterator[Polymorph]:
     surveyed = {each.prototype: each for each in survey.crystals.get(composition, ())}
     for row in library.rows_of(composition):
         material = library.material(library.ids[row])
@@ -194,16 +194,16 @@ def _known(composition: Composition, library: Library, survey: SurveyIndex) -> I
         computed = None
         if facts.get("energy_above_hull") is not None:
             computed = Stability(float(facts["formation_energy"]), float(facts["energy_above_hull"]))
-        yield Crystal(material.id, material.structure, material.prototype, "library", energy, formation, computed)
+        yield Polymorph(material.id, material.structure, material.prototype, "library", energy, formation, computed)
 
 
-def _of_survey(each: Surveyed) -> Crystal:
-    return Crystal(
+def _of_survey(each: Surveyed) -> Polymorph:
+    return Polymorph(
         crystal_id(each.composition, each.prototype), each.structure, each.prototype, "survey", each.energy, each.formation_energy
     )
 
 
-def _of_prototype(name: str, composition: Composition, potential: Potential, progress: Progress | None) -> list[Crystal]:
+def _of_prototype(name: str, composition: Composition, potential: Potential, progress: Progress | None) -> list[Polymorph]:
     chosen = PROTOTYPES[name]
     assignments = chosen.assignments(composition)
     if not assignments:
@@ -214,7 +214,7 @@ def _of_prototype(name: str, composition: Composition, potential: Potential, pro
         relaxed = potential.best(chosen, assignments)
         if potential.could_be(relaxed):
             label = crystal_id(composition, name)
-            return [Crystal(label, relaxed.structure, name, "prototype", relaxed.energy, potential.formation_energy(relaxed))]
+            return [Polymorph(label, relaxed.structure, name, "prototype", relaxed.energy, potential.formation_energy(relaxed))]
     return []
 
 
@@ -222,16 +222,16 @@ def _of_aflow(
     composition: Composition,
     potential: Potential,
     crystal_system: str | None,
-    known: Sequence[Crystal],
+    known: Sequence[Polymorph],
     progress: Progress | None,
-) -> list[Crystal]:
+) -> list[Polymorph]:
     """Crystals in the prototypes of AFLOW's library, less those that relax into one that is known."""
     from pymatgen.analysis import prototypes
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
     matcher, found = StructureMatcher(), [each.structure for each in known]
     pattern = sorted(count for _, count in composition)
-    crystals: list[Crystal] = []
+    crystals: list[Polymorph] = []
     named = {each.aflow for each in PROTOTYPES.values()}
     for entry in prototypes.AFLOW_PROTOTYPE_LIBRARY:
         label = str(entry["tags"]["aflow"])
@@ -261,5 +261,5 @@ def _of_aflow(
             found.append(best.structure)
             identifier = crystal_id(composition, label)
             energy = potential.formation_energy(best)
-            crystals.append(Crystal(identifier, best.structure, label, "AFLOW", best.energy, energy))
+            crystals.append(Polymorph(identifier, best.structure, label, "AFLOW", best.energy, energy))
     return crystals

@@ -29,7 +29,7 @@ from dosmith.records import Material
 from dosmith.settings import DftSettings
 
 Progress = Callable[[Outcome, int, int], None]
-"""Told of each outcome, how many are in the ledger by now, and how many the plan has."""
+"""Called after each outcome: it, how many are in the ledger by now, and how many the plan has."""
 
 
 Task = Callable[[Entry, DftSettings], Outcome]
@@ -61,7 +61,7 @@ def run(
         executor: runs the task: local processes, or a Dask client's executor.
         workers: entries computed side by side.
         settings: of the calculations.
-        progress: told of each outcome.
+        progress: called after each outcome.
         retry_failed: also compute again what failed before.
         limit: entries computed at most; `progress` then counts these alone.
         task: what is done with each; `outcome_of` when None.
@@ -122,7 +122,7 @@ def run_plan(
         cluster: address of a Dask scheduler, `slurm`, or None for local processes.
         limit: entries computed at most.
         retry_failed: also compute again what failed before.
-        progress: told of each outcome.
+        progress: called after each outcome.
 
     Raises:
         NotFoundError, FileFormatError: the plan.

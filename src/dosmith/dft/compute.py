@@ -32,7 +32,7 @@ def compute(
         engine: density-functional program.
         folder: made when missing.
         spin: spin-polarised; None decides by the elements.
-        report: told of the progress.
+        report: called with each step of the progress, in words.
         relax_volume: first find the volume of lowest energy.
 
     Raises:

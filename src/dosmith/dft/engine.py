@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
 Report = Callable[[str], None]
-"""Told in a few words what a running calculation is doing."""
+"""Called with a few words on what a running calculation is doing."""
 
 STARTING_MOMENTS = {"Cr": 3, "Mn": 4, "Fe": 3, "Co": 2, "Ni": 1}
 """Unpaired electrons of an atom at the start of a spin-polarised run; 0 for all others."""
@@ -66,7 +66,7 @@ class Engine(Protocol):
         Args:
             structure: ordered crystal, primitive for speed.
             spin: spin-polarised, from a ferromagnetic start.
-            report: told of the progress.
+            report: called with each step of the progress, in words.
 
         Raises:
             EngineError: the program is not installed, does not know an element, or did not converge; the message says which.

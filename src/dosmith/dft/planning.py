@@ -29,7 +29,7 @@ from dosmith.library import stability
 from dosmith.library.stability import MOLECULE
 
 Progress = Callable[[str, int], None]
-"""Told of each finished step and how many entries the plan has by now."""
+"""Called after each step: its name, and how many entries the plan has by now."""
 
 NAMED = words(
     "Pt3Ni Pd BaTiO3 Pt Pt3Co Pt3Rh Pt3Fe Pt3Mn SrTiO3 BaMnO3 BaZrO3 CoRh2Pd ZrRh2Ir ScRh2Ir AuCo2 PtMn2 PtFe2 Mo3Ni Mo3Co "
@@ -80,7 +80,7 @@ def extend(
         pairs: of elements to add at most, with the ternaries between them; None goes to the end.
         seed: of the order, and of which unstable crystals are kept; a plan keeps the seed it began with.
         potential: CHGNet when None.
-        progress: told of each finished step.
+        progress: called after each finished step.
 
     Returns:
         All entries of the plan so far.

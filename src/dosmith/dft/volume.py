@@ -25,7 +25,7 @@ def relaxed(
         structure: ordered crystal, near that volume.
         engine: density-functional program.
         spin: spin-polarised.
-        report: told of the progress.
+        report: called with each step of the progress, in words.
 
     Raises:
         EngineError: see `Engine.compute`.

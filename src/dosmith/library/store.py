@@ -213,7 +213,7 @@ class Library:
     FACTS = ("id", "formula", "crystal_system", "prototype", "space_group", "gap", "source", "code", "functional")
 
     def facts(self, rows: Sequence[int]) -> list[dict[str, Any]]:
-        """What is told of rows in a list: the columns `FACTS`."""
+        """The columns `FACTS` of rows, for a list of them."""
         return list(self._table(self.FACTS).take(pa.array(rows, pa.int64())).to_pylist())
 
     def summary(self) -> dict[str, Any]:

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.spectra.similarity import MATCH
 from dosmith.spectra.standard import Recipe
 
 FloatArray = NDArray[np.float64]
 
-MATCH = 0.9
-"""A material matches a target when the cosine of their DOS is above this."""
 BAND = 0.68
-"""Share of the levels that a band is to hold."""
+"""Share of the grid points that a band is to hold."""
 _LISTED = 50  # best candidates of each target from which probabilities are learned
 _FLOOR = 0.25  # of the mean density, added to what a band's width is proportional to
 
@@ -29,10 +28,10 @@ class Calibration:
         count: crystals it is learned from.
         cosine: mean cosine of a prediction to the computed DOS.
         above: share of predictions with a cosine above `MATCH`.
-        determination: R^2 over all levels of spectra of length 1, against the mean spectrum.
+        determination: R^2 over all grid points of spectra of norm 1, against the mean spectrum.
         intercept: of the logit of a match.
         slope: of the logit, by expected similarity.
-        certainty: of the logit, by length of the expected spectrum.
+        certainty: of the logit, by the norm of the expected spectrum.
         width: half-width of a band over density and floor.
         floor: 1/eV.
         kinds: of each kind of crystal the number, the mean cosine and the share above `MATCH`.
@@ -53,14 +52,14 @@ class Calibration:
         """Of the bands around predicted standard vectors, 1/eV, shape as given."""
         return self.width * (vectors + self.floor)
 
-    def probability(self, similarity: FloatArray, length: FloatArray) -> FloatArray:
+    def probability(self, similarity: FloatArray, norm: FloatArray) -> FloatArray:
         """That a material matches.
 
         Args:
-            similarity: inner product of a target of length 1 and the expected spectrum.
-            length: of the expected spectrum; shapes that broadcast.
+            similarity: inner product of a target of norm 1 and the expected spectrum.
+            norm: of the expected spectrum; shapes that broadcast.
         """
-        logit = self.intercept + self.slope * similarity + self.certainty * length
+        logit = self.intercept + self.slope * similarity + self.certainty * norm
         return np.asarray(1 / (1 + np.exp(-logit)))
 
     def as_dict(self) -> dict[str, Any]:
@@ -71,19 +70,19 @@ class Calibration:
 def calibrate(
     expected: FloatArray, vectors: FloatArray, systems: Sequence[str], recipe: Recipe, kinds: Sequence[str] = ()
 ) -> Calibration:
-    """Learn it.
+    """The calibration of predictions for chemistry that was held out.
 
     Args:
-        expected: spectra that were predicted without having been seen, as in `Prediction.expected`, shape (M, levels).
-        vectors: the computed ones, 1/eV, shape (M, levels).
+        expected: spectra that were predicted without having been seen, as in `Prediction.expected`, shape (M, G).
+        vectors: the computed ones, 1/eV, shape (M, G).
         systems: chemical system of each; a target is never matched with its own.
         recipe: of the vectors.
         kinds: of crystal, of each; none when they do not matter.
     """
     true = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    lengths = np.linalg.norm(expected, axis=1)
-    cosines = (expected * true).sum(axis=1) / lengths
-    guess = expected / lengths[:, None]
+    norms = np.linalg.norm(expected, axis=1)
+    cosines = (expected * true).sum(axis=1) / norms
+    guess = expected / norms[:, None]
     residual = ((guess - true) ** 2).sum()
     spread = ((true - true.mean(axis=0)) ** 2).sum()
 
@@ -97,7 +96,7 @@ def calibrate(
     listed = np.argsort(-similarity, axis=1)[:, : min(_LISTED, len(true))]
     chosen = np.take_along_axis(similarity, listed, axis=1)
     kept = np.isfinite(chosen)
-    factors = np.stack([np.ones(kept.sum()), chosen[kept], np.broadcast_to(lengths[listed], listed.shape)[kept]], axis=1)
+    factors = np.stack([np.ones(kept.sum()), chosen[kept], np.broadcast_to(norms[listed], listed.shape)[kept]], axis=1)
     intercept, slope, certainty = _logistic(factors, np.take_along_axis(match, listed, axis=1)[kept].astype(np.float64))
     return Calibration(
         len(true),

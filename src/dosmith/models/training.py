@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from dosmith.settings import ForwardSettings, OtherSpectraSettings
+
 Progress = Callable[[str, int, int, float], None]
 """Called after each epoch: what is trained, epochs done, epochs in all, mean loss."""
 
 Vary = Callable[[Tensor, torch.Generator], Tensor]
 """Inputs in, changed inputs of the same shape out."""
-
-_PLAIN_WEIGHT = 0.5  # of |p - t|^2 beside the other part
-_LARGEST_GRADIENT = 1.0
 
 
 def fit(
@@ -49,7 +48,7 @@ def fit(
         vary: makes other inputs of the inputs, anew for each epoch.
         plain_share: share of the epochs, the last ones, that see the inputs as they are.
         name: for `progress`.
-        progress: told of each epoch.
+        progress: called after each epoch.
 
     Returns:
         mean loss of the last epoch.
@@ -81,6 +80,12 @@ def fit(
     return mean
 
 
+def shuffled(count: int, size: int, generator: torch.Generator) -> Iterator[list[int]]:
+    """The batches of one epoch: rows 0 ... count - 1 in random order, at most `size` together."""
+    order = torch.randperm(count, generator=generator).tolist()
+    yield from (order[start : start + size] for start in range(0, count, size))
+
+
 def descend(
     network: nn.Module,
     predict: Callable[[Sequence[int]], Tensor],
@@ -89,24 +94,37 @@ def descend(
     optimizer: torch.optim.Optimizer,
     rates: float | list[float],
     epochs: int,
-    similarity_weight: float,
+    settings: ForwardSettings | OtherSpectraSettings,
     progress: Callable[[int, float], None],
 ) -> None:
-    """One cycle of the learning rate; leaves the network in evaluation mode."""
+    """One cycle of the learning rate; leaves the network in evaluation mode.
+
+    Args:
+        network: changed in place.
+        predict: from rows to their spectra, shape (len(rows), G).
+        batches: rows of each batch of one epoch.
+        targets: spectra of norm 1, shape (M, G).
+        optimizer: of the network's parameters.
+        rates: largest learning rate of each of its groups.
+        epochs: passes over the data.
+        settings: weights of the two parts of the error, the largest gradient, the share of the warm-up.
+        progress: called after each epoch with epochs done and mean loss.
+    """
     moment = targets.T @ targets / len(targets)
     moment /= moment.trace()
     plan = [list(batches()) for _ in range(epochs)]
     steps = sum(map(len, plan))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps, pct_start=0.15)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps, pct_start=settings.warm_up)
     network.train()
     for epoch, planned in enumerate(plan, 1):
         total = 0.0
         for rows in planned:
             error = predict(rows) - targets[rows]
-            loss = (_PLAIN_WEIGHT * error.square().sum(1) + similarity_weight * (error @ moment * error).sum(1)).mean()
+            squares, products = error.square().sum(1), (error @ moment * error).sum(1)
+            loss = (settings.error_weight * squares + settings.similarity_weight * products).mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), _LARGEST_GRADIENT)
+            nn.utils.clip_grad_norm_(network.parameters(), settings.largest_gradient)
             optimizer.step()
             schedule.step()
             total += loss.item() * len(rows)

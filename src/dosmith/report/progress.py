@@ -18,7 +18,7 @@ EVERY = 30.0
 """Seconds between two lines; work that is over before has none."""
 
 Report = Callable[[str, int, int | None, str], None]
-"""Told of a step: the bar it is of, how many steps are done, and of how many if that is known; in words."""
+"""Called after each step: its bar, how many steps are done, and how many there are if that is known; a description."""
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def _lines(console: Console) -> Report:
 
 @contextmanager
 def counting(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
-    """One bar, with what was just done: told its name, how many are done, and of how many."""
+    """One bar, with what was just done: called with its name, how many are done, and how many there are."""
     with reporting(console) as report:
         yield lambda what, done, total: report("", done, total, what)
 

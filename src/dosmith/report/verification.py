@@ -15,8 +15,9 @@ from dosmith import symmetry
 from dosmith.atomic import write_texts
 from dosmith.report.crystals import number
 from dosmith.report.html import formula_html
+from dosmith.spectra.similarity import MATCH
 from dosmith.verification.designed import DesignFolder
-from dosmith.verification.verify import ALIKE, MAKEABLE, STABLE, Checked
+from dosmith.verification.verify import MAKEABLE, STABLE, Checked
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 NOTES = (
-    f"Similarity: cosine between the standard curves; {ALIKE:g} and more counts as the target's DOS. Expected: what the design said.",
+    f"Similarity: cosine between the standard curves; above {MATCH:g} it counts as the target's DOS. Expected: what the design said.",
     "Formation energy and height above the hull: density-functional theory, eV/atom, against the elements and the crystals of the open DOS"
     f" set by the same settings. Up to {STABLE:g} counts as stable, up to {MAKEABLE:g} as one that may be made; a crystal nobody computed may be lower.",
 )
@@ -82,7 +83,7 @@ def page(design: DesignFolder, found: Sequence[Checked], command: str) -> str:
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(each)) + "</tr>" for each in found)
     panels = "".join(_panel(design, each) for each in found if each.curve is not None)
     done = [each for each in found if each.similarity is not None]
-    alike = sum((each.similarity or 0) >= ALIKE for each in done)
+    alike = sum((each.similarity or 0) > MATCH for each in done)
     notes = "".join(f"<li>{escape(note)}</li>" for note in NOTES)
     return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{escape(design.name)}: candidates computed &ndash; dosmith</title><style>

@@ -49,7 +49,7 @@ def fetch(
         ids: JVASP numbers, in place of the query; None for all that it finds.
         store: to add to.
         ledger: of what cannot be had.
-        progress: told of each.
+        progress: called after each.
         get: asks for an archive.
         download: asks for the set.
 

@@ -16,6 +16,9 @@ from dosmith.spectra.grid import EnergyGrid, Window
 
 FloatArray = NDArray[np.float64]
 
+MATCH = 0.9
+"""Two densities of states match when their cosine is above this."""
+
 
 def similarity(
     target: FloatArray,

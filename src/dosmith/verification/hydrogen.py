@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SYMBOL = "H"
 _BOX = 6.0  # Angstrom, within the potential's reach
 Progress = Callable[[str], None]
-"""Told which site is looked at."""
+"""Called before each site, with its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def by_potential(
         host: the metal; it is relaxed in the potential first.
         potential: CHGNet.
         repeats: of the conventional cell along each axis; one hydrogen goes into all of it.
-        progress: told of each site.
+        progress: called after each site.
 
     Returns:
         the host's relaxed conventional cell, and the results.

@@ -29,14 +29,12 @@ from dosmith.library.ledger import Ledger
 from dosmith.library.stability import MOLECULE, elemental_energies, formation_energy
 from dosmith.records import Material
 from dosmith.settings import DftSettings
-from dosmith.spectra.similarity import similarity
+from dosmith.spectra.similarity import MATCH, similarity
 from dosmith.spectra.standard import standardise
 from dosmith.verification.designed import Designed, DesignFolder
 
 FloatArray = NDArray[np.float64]
 
-ALIKE = 0.9
-"""Cosine from which on a candidate has the target's DOS."""
 STABLE, MAKEABLE = 0.025, 0.1
 """Heights above the hull, eV/atom: up to the first a crystal counts as stable, up to the second as one that may be made."""
 
@@ -70,7 +68,7 @@ class Checked:
         """In a few words."""
         if self.similarity is None:
             return self.reason or "not computed"
-        alike = "has the target's DOS" if self.similarity >= ALIKE else "has another DOS"
+        alike = "has the target's DOS" if self.similarity > MATCH else "has another DOS"
         if self.above_hull is not None:
             height = self.above_hull
             stable = "stable" if height <= STABLE else "may be made" if height <= MAKEABLE else "unstable"

@@ -7,7 +7,7 @@ import pytest
 
 from dosmith.crystals.survey import Surveyed
 from dosmith.errors import FileFormatError
-from dosmith.models.tight_binding.candidates import Candidates, expect, likely, look
+from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare
 
 CRYSTALS = [
     Surveyed("L1_2", ("Pt", "Ni"), 13.7, 1.0, -6.0, -0.1),
@@ -19,25 +19,23 @@ CRYSTALS = [
 
 
 def test_the_lowest_of_each_crystal_system_is_likely() -> None:
-    found = likely(CRYSTALS, ["Pt", "Ni", "Al"])
+    found = lowest(CRYSTALS, ["Pt", "Ni", "Al"])
     assert [each.prototype for each in found] == ["L1_2", "D0_19", "B2"]
-    assert likely(CRYSTALS[::-1], ["Pt", "Ni", "Al"]) == [CRYSTALS[3], CRYSTALS[2], CRYSTALS[0]]
+    assert lowest(CRYSTALS[::-1], ["Pt", "Ni", "Al"]) == [CRYSTALS[3], CRYSTALS[2], CRYSTALS[0]]
 
 
 @pytest.mark.training
 def test_what_is_expected_is_what_the_model_predicts(trained) -> None:
     model, _, _ = trained
-    seen = look(CRYSTALS[:4], model.settings.density)
-    found = expect(model, seen)
+    seen = prepare(CRYSTALS[:4], model.settings)
+    found = predict(model, seen)
     assert found.crystals == tuple(CRYSTALS[:4])
     exact = model.predict([each.structure for each in CRYSTALS[:4]]).expected
     np.testing.assert_allclose(found.expected[[0, 1, 3]], exact[[0, 1, 3]], atol=3e-4)
     # Its c/a is rounded, so that it shares a lattice with others.
     rounded = (found.expected[2] @ exact[2]) / np.linalg.norm(found.expected[2]) / np.linalg.norm(exact[2])
     assert 0.999 < rounded <= 1 + 1e-6
-    assert (
-        look([Surveyed("D0_19", ("Ni", "Al"), 12.0, 1.016, 0.0, 0.0)], model.settings.density)[0][1].lattice is seen[2][1].lattice
-    )
+    assert prepare([Surveyed("D0_19", ("Ni", "Al"), 12.0, 1.016, 0.0, 0.0)], model.settings)[0][1].lattice is seen[2][1].lattice
 
 
 def test_what_is_read_is_what_was_written(tmp_path) -> None:
@@ -50,8 +48,8 @@ def test_what_is_read_is_what_was_written(tmp_path) -> None:
     assert [each.composition for each in found.crystals] == [each.composition for each in CRYSTALS]
     assert found.crystals[2].stretch == pytest.approx(1.013)
     np.testing.assert_allclose(found.expected, written.expected, atol=1.1e-3)
-    np.testing.assert_allclose(found.lengths, written.lengths, rtol=3e-3)
-    cosines = (found.expected * spectra).sum(axis=1) / found.lengths / written.lengths
+    np.testing.assert_allclose(found.norms, written.norms, rtol=3e-3)
+    cosines = (found.expected * spectra).sum(axis=1) / found.norms / written.norms
     assert cosines.min() > 0.9999
 
 

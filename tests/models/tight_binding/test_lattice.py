@@ -7,6 +7,11 @@ import pytest
 
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.models.tight_binding.lattice import Lattice
+from dosmith.settings import ForwardSettings
+
+
+def lattice_of(structure) -> Lattice:
+    return Lattice.of(structure, ForwardSettings().density, ForwardSettings().reach)
 
 
 def crystal(name: str, elements: list[str], volume: float = 15.0):
@@ -14,7 +19,7 @@ def crystal(name: str, elements: list[str], volume: float = 15.0):
 
 
 def test_shells_of_the_face_centred_cube() -> None:
-    lattice = Lattice.of(crystal("A1", ["Cu"]))
+    lattice = lattice_of(crystal("A1", ["Cu"]))
     assert lattice.multiplicity.tolist() == [12, 6, 24, 12]
     nearest = 2 ** (1 / 6)  # of a lattice with one atom in a volume of 1
     np.testing.assert_allclose(lattice.distance, nearest * np.sqrt([1, 2, 3, 4]), rtol=1e-6)
@@ -24,7 +29,7 @@ def test_shells_of_the_face_centred_cube() -> None:
     ("name", "elements"), [("A1", ["Cu"]), ("L1_2", ["Pt", "Ni"]), ("D0_19", ["Ni", "Sn"]), ("B3", ["Zn", "S"])]
 )
 def test_points_and_shells_count_everything_once(name: str, elements: list[str]) -> None:
-    lattice = Lattice.of(crystal(name, elements))
+    lattice = lattice_of(crystal(name, elements))
     assert lattice.weights.sum() == pytest.approx(1)
     assert lattice.bloch.shape == (len(lattice.first), 14, len(lattice.weights), 9, 9)
     # At the zone centre every phase is one: the Bloch sum of s-s sigma is the number of neighbours.
@@ -35,12 +40,12 @@ def test_points_and_shells_count_everything_once(name: str, elements: list[str])
 
 
 def test_neither_size_nor_elements_make_another_lattice() -> None:
-    assert Lattice.of(crystal("L1_2", ["Pt", "Ni"], 13.0)) is Lattice.of(crystal("L1_2", ["Al", "Zr"], 17.3))
-    assert Lattice.of(crystal("B2", ["Ni", "Al"])) is not Lattice.of(crystal("B1", ["Ni", "Al"]))
+    assert lattice_of(crystal("L1_2", ["Pt", "Ni"], 13.0)) is lattice_of(crystal("L1_2", ["Al", "Zr"], 17.3))
+    assert lattice_of(crystal("B2", ["Ni", "Al"])) is not lattice_of(crystal("B1", ["Ni", "Al"]))
 
 
 def test_symmetry_spares_points() -> None:
-    lattice = Lattice.of(crystal("A1", ["Cu"]), density=8)
+    lattice = lattice_of(crystal("A1", ["Cu"]))
     mesh = round(8 / (2**0.5 * 4 ** (1 / 3) / 2)) ** 3
     assert len(lattice.weights) < mesh / 12
 
@@ -49,5 +54,5 @@ def test_a_crystal_without_symmetry_has_a_lattice_too() -> None:
     from pymatgen.core.structure import Structure
 
     vectors = np.array([[3.1, 0.2, 0.1], [0.3, 4.2, -0.4], [-0.2, 0.5, 5.0]])
-    lattice = Lattice.of(Structure(vectors, ["Cu", "Zn", "O"], [[0, 0, 0], [0.4, 0.5, 0.6], [0.7, 0.1, 0.3]]))
+    lattice = lattice_of(Structure(vectors, ["Cu", "Zn", "O"], [[0, 0, 0], [0.4, 0.5, 0.6], [0.7, 0.1, 0.3]]))
     assert lattice.weights.sum() == pytest.approx(1) and len(lattice.weights) > 4

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from dosmith.crystals.prototypes import PROTOTYPES
-from dosmith.models.descriptors import first_orbitals, first_radii, valence_electrons
+from dosmith.element_facts import valence_electrons
+from dosmith.models.descriptors import first_orbitals, first_radii
 from dosmith.models.tight_binding.lattice import Lattice
+from dosmith.settings import ForwardSettings
 
 pytestmark = pytest.mark.training
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'dosmith[train]'")
@@ -15,6 +17,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip insta
 SYMBOLS = ["O", "Na", "Mg", "Al", "Cl", "Ti", "Ni", "Cu", "Pt"]
 GRID = torch.linspace(-7.5, 7.5, 151)
 FEATURES = 5
+SETTINGS = ForwardSettings()
 
 
 @pytest.fixture
@@ -27,6 +30,7 @@ def network():
         torch.tensor(first_orbitals(SYMBOLS), dtype=torch.float32),
         torch.tensor(first_radii(SYMBOLS), dtype=torch.float32),
         FEATURES,
+        SETTINGS,
     )
     with torch.no_grad():
         for value in made.parameters():
@@ -35,7 +39,7 @@ def network():
 
 
 def crystal(structure, density: float = 8.0):
-    from dosmith.models.tight_binding.batches import Crystal, stacked
+    from dosmith.models.tight_binding.batches import CrystalInput, stacked
 
     symbols = [site.specie.symbol for site in structure]
     codes = np.random.default_rng(0).normal(size=(len(SYMBOLS), FEATURES))
@@ -43,7 +47,7 @@ def crystal(structure, density: float = 8.0):
     electrons = float(sum(map(valence_electrons, symbols)))
     scale = (structure.volume / len(structure)) ** (1 / 3)
     features = torch.tensor(codes[places], dtype=torch.float32)
-    return stacked([Crystal(Lattice.of(structure, density), scale, places, features, electrons)])
+    return stacked([CrystalInput(Lattice.of(structure, density, SETTINGS.reach), scale, places, features, electrons)])
 
 
 def made(name: str, elements: list[str], volume: float = 14.0):
@@ -58,6 +62,26 @@ def test_the_hamiltonian_is_hermitian(network, name: str, elements: list[str]) -
     matrices = network.hamiltonian(crystal(made(name, elements)))[0]
     assert matrices.shape[1:] == (9 * len(made(name, elements)),) * 2
     assert float((matrices - matrices.mH).abs().max().detach()) < 1e-4 * float(matrices.abs().max().detach())
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("orbital_unit", 5.0), ("orbital_change", 3.0), ("strength_change", 0.6), ("radius_change", 0.2), ("range_change", 0.6),
+        ("range_limit", 0.8), ("pair_limit", 1.0), ("closest", 0.5), ("farthest", -0.5), ("reach", 2.5), ("filling_width", 0.3),
+        ("unfilled", 0.3),
+    ],
+)  # fmt: skip
+def test_each_factor_of_the_network_is_a_setting(network, setting: str, value: float) -> None:
+    from dosmith.models.tight_binding.network import TightBinding
+
+    other = TightBinding(
+        torch.zeros(len(SYMBOLS), 3), torch.ones(len(SYMBOLS)), FEATURES, SETTINGS.model_copy(update={setting: value})
+    )
+    other.load_state_dict(network.state_dict())
+    seen = crystal(made("B1", ["Mg", "O"]))
+    usual, changed = (each.eval()(seen, GRID, 0.3).detach() for each in (network, other))
+    assert float((usual - changed).abs().max()) > 1e-3
 
 
 def test_a_cell_taken_twice_has_the_same_dos(network) -> None:
@@ -75,7 +99,7 @@ def test_turning_the_crystal_changes_nothing(network) -> None:
     still = made("L1_2", ["Pt", "Ni"])
     turned = still.copy()
     turned.apply_operation(SymmOp.from_axis_angle_and_translation([1, 2, 3], 37))
-    first, second = (network.levels(crystal(each)).flatten().sort().values for each in (still, turned))
+    first, second = (network.eigenvalues(crystal(each)).flatten().sort().values for each in (still, turned))
     if len(first) == len(second):
         np.testing.assert_allclose(first.detach(), second.detach(), atol=2e-3)
     one, two = (network(crystal(each, 20.0), GRID, 0.4)[0].detach() for each in (still, turned))
@@ -84,19 +108,17 @@ def test_turning_the_crystal_changes_nothing(network) -> None:
 
 def test_cubic_symmetry_makes_the_degeneracies_it_must(network) -> None:
     """At the zone centre of a cube: s alone, p threefold, d as three and two."""
-    levels = np.sort(network.levels(crystal(made("A1", ["Cu"])))[0, 0].detach().numpy())
+    levels = np.sort(network.eigenvalues(crystal(made("A1", ["Cu"])))[0, 0].detach().numpy())
     sizes = np.diff(np.flatnonzero(np.r_[True, np.diff(levels) > 1e-3, True]))
     assert sorted(sizes.tolist()) == [1, 2, 3, 3]
 
 
 @pytest.mark.parametrize(("name", "elements"), [("A1", ["Al"]), ("L1_2", ["Pt", "Ni"]), ("B1", ["Na", "Cl"])])
 def test_the_fermi_level_holds_the_valence_electrons(network, name: str, elements: list[str]) -> None:
-    from dosmith.models.tight_binding.network import TEMPERATURE, UNFILLED
-
     seen = crystal(made(name, elements))
-    filled = torch.sigmoid(-network.levels(seen) / TEMPERATURE)
+    filled = torch.sigmoid(-network.eigenvalues(seen) / SETTINGS.filling_width)
     held = 2 * float((seen.weights[:, None] * filled).sum().detach())
-    assert held == pytest.approx(float(seen.electrons[0]) - UNFILLED * seen.sites, abs=0.01)
+    assert held == pytest.approx(float(seen.electrons[0]) - SETTINGS.unfilled * seen.sites, abs=0.01)
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.15, 0.3, 0.6])
@@ -151,14 +173,14 @@ def test_gradients_are_those_of_finite_differences(network) -> None:
 
 
 def test_crystals_of_one_lattice_can_be_worked_on_together(network) -> None:
-    from dosmith.models.tight_binding.batches import Crystal, spectra
+    from dosmith.models.tight_binding.batches import CrystalInput, spectra
 
-    def one(name: str, elements: list[str], volume: float) -> Crystal:
+    def one(name: str, elements: list[str], volume: float) -> CrystalInput:
         structure = made(name, elements, volume)
         places = [SYMBOLS.index(site.specie.symbol) for site in structure]
         features = torch.randn(len(places), FEATURES, generator=torch.Generator().manual_seed(sum(places)))
         electrons = float(sum(valence_electrons(SYMBOLS[place]) for place in places))
-        return Crystal(Lattice.of(structure, 6), volume ** (1 / 3), places, features, electrons)
+        return CrystalInput(Lattice.of(structure, 6, SETTINGS.reach), volume ** (1 / 3), places, features, electrons)
 
     mixed = [
         one("L1_2", ["Pt", "Ni"], 13.7),
@@ -179,8 +201,8 @@ def test_an_insulators_zero_is_at_its_valence_band_top() -> None:
     from dosmith.models.tight_binding.network import TightBinding
 
     orbitals, radii = (torch.tensor(of(SYMBOLS), dtype=torch.float32) for of in (first_orbitals, first_radii))
-    network = TightBinding(orbitals, 0.4 * radii, FEATURES).eval()
-    levels = network.levels(crystal(made("B1", ["Na", "Cl"], 22.0))).detach()
+    network = TightBinding(orbitals, 0.4 * radii, FEATURES, SETTINGS).eval()
+    levels = network.eigenvalues(crystal(made("B1", ["Na", "Cl"], 22.0))).detach()
     below, above = levels[levels < 0.25], levels[levels > 0.25]
     assert -0.3 < float(below.max()) < 0.05 and float(above.min()) > 1.0
 
@@ -190,7 +212,7 @@ def test_the_plain_network_adds_atoms_up() -> None:
     from dosmith.models.tight_binding.network import PlainNetwork
 
     torch.manual_seed(0)
-    network = PlainNetwork(FEATURES, 151).eval()
+    network = PlainNetwork(FEATURES, 151, SETTINGS).eval()
     atoms = torch.randn(3, FEATURES)
     spectra = plain_spectra(network, [atoms, atoms.repeat(2, 1), atoms[:1]])
     np.testing.assert_allclose(spectra[0].detach(), spectra[1].detach(), atol=1e-6)  # a cell taken twice

@@ -16,7 +16,6 @@ from dosmith.constraints import Constraints
 from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, ModelError
 from dosmith.models.tight_binding.model import TightBindingModel
-from dosmith.ranking import HEIGHT_PENALTY
 
 pytestmark = pytest.mark.training
 
@@ -44,7 +43,7 @@ def test_the_best_come_first_and_none_is_left_out(search, target) -> None:
     unit = target / np.linalg.norm(target)
     for crystal, expected in zip(search.atlas.crystals, search.atlas.candidates.expected, strict=True):
         if crystal.composition not in known:
-            score = float(expected @ unit) - HEIGHT_PENALTY * max(crystal.formation_energy, 0.0)
+            score = float(expected @ unit) - search.settings.height_penalty * max(crystal.formation_energy, 0.0)
             scores[crystal.composition] = max(score, scores.get(crystal.composition, -1.0))
     order = sorted(scores, key=lambda composition: -scores[composition])
     assert [proposal.composition for proposal in found] == order[:12]

@@ -1,4 +1,4 @@
-"""What a network is told of the elements of a composition, before anything is learned."""
+"""What a network receives of the elements of a composition, before anything is learned."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class CompositionModel(Model):
         return SpectraTable.read(read_checked(self.folder, KNOWN, self.spec))
 
     def expect(self, compositions: Sequence[Composition]) -> FloatArray:
-        """Spectra to be expected, of length 1 or about as much less as they are uncertain, shape (C, L).
+        """Spectra to be expected, of norm 1 or about as much less as they are uncertain, shape (C, L).
 
         Raises:
             ModelError: an element is not known.

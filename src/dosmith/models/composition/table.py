@@ -49,7 +49,7 @@ class SpectraTable:
 
     @property
     def unit(self) -> FloatArray:
-        """The spectra scaled to length 1, shape (M, L)."""
+        """The spectra scaled to norm 1, shape (M, L)."""
         return np.asarray(self.values / np.linalg.norm(self.values, axis=1, keepdims=True))
 
     @classmethod

@@ -7,7 +7,7 @@ forward model: what matters is how wrong similarities come out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def train_other_spectra(
         table: what to learn from; it is saved with the model.
         folder: of the checkpoint; replaced whole when training has ended, untouched before.
         settings: the section `other_spectra` is used.
-        progress: told of each epoch.
+        progress: called after each epoch.
         name: of the model.
 
     Raises:
@@ -86,7 +86,7 @@ def train_member(
     import torch
 
     from dosmith.models.composition.network import CompositionNetwork
-    from dosmith.models.training import descend
+    from dosmith.models.training import descend, shuffled
 
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -103,19 +103,15 @@ def train_member(
         weighted = contributions * torch.cat([shares[place] for place in places])[:, None]
         return torch.zeros(len(places), weighted.shape[1]).index_add(0, owners, weighted)
 
-    def batches() -> Iterator[list[int]]:
-        order = torch.randperm(len(rows), generator=generator).tolist()
-        yield from (order[start : start + settings.batch] for start in range(0, len(order), settings.batch))
-
     descend(
         network,
         predict,
-        batches,
+        lambda: shuffled(len(rows), settings.batch, generator),
         torch.tensor(table.unit[rows], dtype=torch.float32),
         optimizer,
         settings.rate,
         settings.epochs,
-        settings.similarity_weight,
+        settings,
         lambda done, loss: progress("network", done, settings.epochs, loss) if progress else None,
     )
     return network
@@ -135,7 +131,7 @@ def held_out(unseen: FloatArray, table: SpectraTable) -> dict[str, float]:
     """What predictions for chemistry that was not seen are worth.
 
     Args:
-        unseen: predictions of spectra of length 1, shape (M, L).
+        unseen: predictions of spectra of norm 1, shape (M, L).
         table: the true ones.
     """
     true = table.unit
@@ -185,7 +181,7 @@ Split: **held-out chemical systems**; each network predicts the fold that it lef
 |---|---|
 | mean cosine to the true spectrum | {found["cosine"]:.3f} |
 | the same of the mean spectrum (in-sample) | {found["mean_cosine"]:.3f} |
-| R^2 of spectra of length 1, against the mean spectrum | {found["determination"]:.3f} |
+| R^2 of spectra of norm 1, against the mean spectrum | {found["determination"]:.3f} |
 
 | setting | value |
 |---|---|

@@ -51,7 +51,7 @@ def train_paper(
         library: unaries and binaries shape the element vectors; compositions of `n_elements` train the network.
         folder: of the checkpoint; replaced whole when training has ended, untouched before.
         settings: spectra and paper sections are used.
-        progress: told of each epoch.
+        progress: called after each epoch.
         name: of the model.
 
     Returns:
@@ -161,7 +161,7 @@ def train_element_vectors(
         vectors: standard vectors, shape (M, levels).
         paper: widths, epochs, rate.
         recipe: of the vectors.
-        progress: told of each epoch.
+        progress: called after each epoch.
 
     Returns:
         the arrays to save by name; the element vectors of every element that occurs.
@@ -209,7 +209,7 @@ def train_inverse(
         paper: kernels, epochs, batches, rate, variation, seed of the batches; weights start from PyTorch's own seed.
         recipe: of the vectors.
         name: for `progress`.
-        progress: told of each epoch.
+        progress: called after each epoch.
         start: a trained network of the same shape to go on from.
     """
     import torch

@@ -29,11 +29,13 @@ class Atlas:
         candidates: the crystals, and the spectrum expected of each.
         recipe: of the spectra.
         calibration: what their errors on new chemistry are like.
+        height_penalty: similarity that a crystal loses for each eV/atom of a positive formation energy.
     """
 
     candidates: Candidates
     recipe: Recipe
     calibration: Calibration
+    height_penalty: float
 
     def __len__(self) -> int:
         return len(self.crystals)
@@ -46,7 +48,7 @@ class Atlas:
     @property
     def certainties(self) -> NDArray[np.float32]:
         """Norms of the expected spectra: 1 where the members agree in every detail, shape (C,)."""
-        return self.candidates.lengths
+        return self.candidates.norms
 
     @cached_property
     def entries(self) -> Entries:
@@ -82,7 +84,7 @@ class Atlas:
 
     def scores(self, similarities: FloatArray) -> FloatArray:
         """What the crystals are ranked by: similarities less a penalty for what lies above its elements, shape (C,)."""
-        return penalised(similarities, self.formation_energies)
+        return penalised(similarities, self.formation_energies, self.height_penalty)
 
     def probabilities(self, similarities: FloatArray) -> FloatArray:
         """That the DOS of each crystal matches, from the expected cosines of the whole curves, shape (C,)."""

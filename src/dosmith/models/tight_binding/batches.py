@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from dosmith.models.tight_binding.lattice import Lattice
-from dosmith.models.tight_binding.network import Crystals, TightBinding
+from dosmith.models.tight_binding.network import CrystalBatch, TightBinding
 
 
 @dataclass(frozen=True, eq=False)
-class Crystal:
+class CrystalInput:
     """One crystal, to be stacked with others of its lattice.
 
     Attributes:
@@ -31,9 +31,9 @@ class Crystal:
     electrons: float
 
 
-def stacked(crystals: Sequence[Crystal]) -> Crystals:
+def stacked(crystals: Sequence[CrystalInput]) -> CrystalBatch:
     """Crystals of one lattice as one."""
-    return Crystals.of(
+    return CrystalBatch.of(
         crystals[0].lattice,
         [each.scale for each in crystals],
         [list(each.elements) for each in crystals],
@@ -42,7 +42,7 @@ def stacked(crystals: Sequence[Crystal]) -> Crystals:
     )
 
 
-def groups(crystals: Sequence[Crystal], rows: Sequence[int], largest: int) -> Iterator[list[int]]:
+def groups(crystals: Sequence[CrystalInput], rows: Sequence[int], largest: int) -> Iterator[list[int]]:
     """Rows whose crystals share a lattice, in the order given, at most so many together."""
     found: dict[int, list[int]] = {}
     for row in rows:
@@ -52,9 +52,14 @@ def groups(crystals: Sequence[Crystal], rows: Sequence[int], largest: int) -> It
 
 
 def spectra(
-    network: TightBinding, crystals: Sequence[Crystal], rows: Sequence[int], grid: Tensor, broadening: float, largest: int = 16
+    network: TightBinding,
+    crystals: Sequence[CrystalInput],
+    rows: Sequence[int],
+    grid: Tensor,
+    broadening: float,
+    largest: int = 16,
 ) -> Tensor:
-    """DOS of some of the crystals, of length 1, in the order of the rows, shape (len(rows), levels)."""
+    """DOS of some of the crystals, of norm 1, in the order of the rows, shape (len(rows), G)."""
     order: list[int] = []
     parts = []
     for members in groups(crystals, rows, largest):

@@ -1,6 +1,6 @@
 """Crystals that a search may propose, each with the DOS that a forward model expects of it.
 
-On disk a spectrum is a byte for each level, the square root of its density over that of its highest level: what is lost is less
+On disk a spectrum is a byte for each grid point, the square root of its density over the highest density: what is lost is less
 than what anything here tells apart, and 37,000 spectra take five megabytes. Reading them needs no PyTorch.
 """
 
@@ -22,24 +22,25 @@ from dosmith.crystals.survey import Surveyed, as_table, from_table
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel
+from dosmith.settings import ForwardSettings
 
 FILE = "candidates.parquet"
 """In the folder of a model."""
-_TOGETHER = 512  # crystals predicted at a time
+_AT_ONCE = 512  # crystals predicted
 _SHAPES = 0.02
 """Ratios c/a are rounded to steps of this, so that crystals of one type share few lattices."""
 
 Progress = Callable[[int, int], None]
-"""Told how many crystals are done, and of how many."""
+"""Called after each crystal, or each few: how many are done, and how many there are."""
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """C crystals with what is expected of them.
+    """C crystals with their expected spectra.
 
     Attributes:
         crystals: in the order of the survey.
-        expected: spectra of length 1 or less; see `model.Prediction`, shape (C, levels).
+        expected: spectra of norm 1 or less; see `ensemble.Prediction`, shape (C, G).
     """
 
     crystals: tuple[Surveyed, ...]
@@ -77,44 +78,44 @@ class Candidates:
         return cls(crystals, (highest[:, None] * (codes.astype(np.float32) / 255) ** 2).astype(np.float32))
 
     @cached_property
-    def lengths(self) -> NDArray[np.float32]:
+    def norms(self) -> NDArray[np.float32]:
         """Of the expected spectra, shape (C,)."""
         return np.asarray(np.linalg.norm(self.expected, axis=1))
 
 
-def likely(survey: Iterable[Surveyed], symbols: Iterable[str]) -> list[Surveyed]:
-    """Of each composition the crystal of lowest energy in each crystal system, if all its elements are among the symbols."""
+def lowest(survey: Iterable[Surveyed], symbols: Iterable[str]) -> list[Surveyed]:
+    """Of each composition of these elements the crystal of lowest energy in each crystal system."""
     known = set(symbols)
-    lowest: dict[tuple[Composition, str], Surveyed] = {}
+    found: dict[tuple[Composition, str], Surveyed] = {}
     for each in survey:
         if set(each.elements) <= known:
             key = each.composition, each.crystal_system
-            if key not in lowest or each.energy < lowest[key].energy:
-                lowest[key] = each
-    return list(lowest.values())
+            if key not in found or each.energy < found[key].energy:
+                found[key] = each
+    return list(found.values())
 
 
-def look(
-    survey: Sequence[Surveyed], density: float, potential: Potential | None = None, progress: Progress | None = None
+def prepare(
+    survey: Sequence[Surveyed], settings: ForwardSettings, potential: Potential | None = None, progress: Progress | None = None
 ) -> list[tuple[Surveyed, Atoms]]:
-    """The crystals of a survey as the members of a model see them; those with lone atoms are left out."""
-    potential, seen = potential or Potential(), []
+    """The crystals of a survey prepared for the members of a model; those with lone atoms are left out."""
+    potential, prepared = potential or Potential(), []
     for count, each in enumerate(survey, 1):
         with suppress(NotFoundError):
             rounded = replace(each, stretch=round(each.stretch / _SHAPES) * _SHAPES)
-            seen.append((each, Atoms.of(rounded.structure, potential, density)))
+            prepared.append((each, Atoms.of(rounded.structure, potential, settings)))
         if progress is not None:
             progress(count, len(survey))
-    return seen
+    return prepared
 
 
-def expect(model: ForwardModel, seen: Sequence[tuple[Surveyed, Atoms]], progress: Progress | None = None) -> Candidates:
-    """What a model expects of crystals that were looked at."""
+def predict(model: ForwardModel, prepared: Sequence[tuple[Surveyed, Atoms]], progress: Progress | None = None) -> Candidates:
+    """Prepared crystals with the spectra that a model predicts of them."""
     parts = []
-    for start in range(0, len(seen), _TOGETHER):
-        part = seen[start : start + _TOGETHER]
+    for start in range(0, len(prepared), _AT_ONCE):
+        part = prepared[start : start + _AT_ONCE]
         parts.append(model.predict_atoms([atoms for _, atoms in part]).expected.astype(np.float32))
         if progress is not None:
-            progress(start + len(part), len(seen))
+            progress(start + len(part), len(prepared))
     expected = np.concatenate(parts) if parts else np.zeros((0, model.recipe.grid.levels), dtype=np.float32)
-    return Candidates(tuple(crystal for crystal, _ in seen), expected)
+    return Candidates(tuple(crystal for crystal, _ in prepared), expected)

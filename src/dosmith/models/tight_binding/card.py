@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dosmith.models.calibration import BAND, MATCH
+from dosmith.models.calibration import BAND
+from dosmith.spectra.similarity import MATCH
 from dosmith.spectra.zero import WORDS
 
 _FEWEST = 20
-"""Crystals of a kind from which its accuracy is told."""
+"""Crystals of a kind from which its accuracy is stated."""
 
 
 def text(spec: Mapping[str, Any]) -> str:
@@ -46,7 +47,7 @@ is the mean of all members.
 |---|---|
 | mean cosine to the computed DOS | {found["cosine"]:.3f} |
 | share with a cosine above {MATCH:g} | {found["above"]:.3f} |
-| R^2 of spectra of length 1, against the mean spectrum | {found["determination"]:.3f} |
+| R^2 of spectra of norm 1, against the mean spectrum | {found["determination"]:.3f} |
 | half-width of the {BAND:.0%} band | {found["width"]:.2f} x (density + {found["floor"]:.4f} 1/eV) |
 {_by_kind(found.get("kinds", {}))}
 ## How it was trained

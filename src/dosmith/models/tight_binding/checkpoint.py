@@ -78,7 +78,7 @@ def ensemble_of(opened: TightBindingModel) -> ForwardModel:
         raise MissingExtraError("predicting the DOS of a crystal", "relax") from None
     tensors = read_tensors(opened.folder, opened.spec)
     try:
-        settings = ForwardSettings(**opened.spec["settings"])
+        settings = opened.settings
         members = tuple(
             member_of(_of_number(tensors, number), len(opened.elements), opened.recipe.grid.levels, settings)
             for number in range(settings.members)
@@ -118,8 +118,8 @@ def member_of(tensors: Mapping[str, NDArray[Any]], elements: int, levels: int, s
 
     bond, plain = (Scale(*tensors[scale]) for scale in ("bond_scale", "plain_scale"))
     networks = (
-        TightBinding(torch.zeros(elements, 3), torch.ones(elements), len(bond.mean), settings.hidden, settings.dropout),
-        PlainNetwork(len(plain.mean), levels, settings.plain_hidden, settings.plain_dropout),
+        TightBinding(torch.zeros(elements, 3), torch.ones(elements), len(bond.mean), settings),
+        PlainNetwork(len(plain.mean), levels, settings),
     )
     for part, network in zip(_PARTS, networks, strict=True):
         prefix = f"{part}."

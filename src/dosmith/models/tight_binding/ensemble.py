@@ -29,21 +29,21 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
     from dosmith.crystals.potential import Potential
-    from dosmith.models.tight_binding.batches import Crystal
+    from dosmith.models.tight_binding.batches import CrystalInput
     from dosmith.models.tight_binding.network import PlainNetwork, TightBinding
 
 FloatArray = NDArray[np.float64]
 
 PLAIN_LAYERS = (0, 1, 2, 3, 4)
 BOND_LAYERS = (3,)
-"""Which of CHGNet's embeddings the plain network and the tight binding are told."""
+"""Which of CHGNet's embeddings the plain network and the tight binding receive."""
 
 Progress = Callable[[str, int, int, float], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Atoms:
-    """A crystal as all members see it.
+    """A crystal prepared for all members.
 
     Attributes:
         lattice: its geometry.
@@ -60,8 +60,8 @@ class Atoms:
     plain_features: FloatArray
 
     @classmethod
-    def of(cls, structure: Structure, potential: Potential, density: float) -> Atoms:
-        """Look at a crystal.
+    def of(cls, structure: Structure, potential: Potential, settings: ForwardSettings) -> Atoms:
+        """A crystal prepared: its lattice by the settings' mesh and reach, its features by CHGNet.
 
         Raises:
             NotFoundError: its atoms are too far apart for CHGNet.
@@ -71,7 +71,7 @@ class Atoms:
         symbols = tuple(site.specie.symbol for site in structure)
         embedded = embeddings(structure, potential)
         return cls(
-            Lattice.of(structure, density),
+            Lattice.of(structure, settings.density, settings.reach),
             volume ** (1 / 3),
             symbols,
             atom_features(embedded, symbols, volume, BOND_LAYERS),
@@ -114,7 +114,7 @@ class Member:
     plain_scale: Scale
 
     def predict(self, crystals: Sequence[Atoms], symbols: Sequence[str], recipe: Recipe, settings: ForwardSettings) -> FloatArray:
-        """Expected spectra, each the mixture of two of length 1 and so itself of length 1 or less, shape (M, levels)."""
+        """Expected spectra, each the mixture of two of norm 1 and so itself of norm 1 or less, shape (M, G)."""
         import torch
 
         from dosmith.models.tight_binding.batches import spectra
@@ -133,10 +133,10 @@ class Prediction:
     """What the model expects of M crystals.
 
     Attributes:
-        expected: mean of spectra of length 1 as the members see them; its inner product with a target of length 1 is the
-            similarity to be expected, and what it lacks in length is doubt, shape (M, levels).
-        vectors: standard vectors, 1/eV, shape (M, levels).
-        half_widths: of a band around them that holds 68 % of the levels of new chemistry, 1/eV, shape (M, levels).
+        expected: mean of the members' spectra of norm 1; its inner product with a target of norm 1 is the similarity to be
+            expected, and the lower its norm, the less the members agree, shape (M, G).
+        vectors: standard vectors, 1/eV, shape (M, G).
+        half_widths: of a band around them that holds 68 % of the grid points of new chemistry, 1/eV, shape (M, G).
     """
 
     expected: FloatArray
@@ -168,8 +168,8 @@ class ForwardModel:
 
         return Potential()
 
-    def see(self, structure: Structure) -> Atoms:
-        """A crystal made ready for `predict_atoms`.
+    def prepare(self, structure: Structure) -> Atoms:
+        """A crystal prepared for `predict_atoms`.
 
         Raises:
             ModelError: it holds an element that the model does not know.
@@ -179,14 +179,14 @@ class ForwardModel:
         unknown = sorted({site.specie.symbol for site in structure} - set(self.symbols))
         if unknown:
             raise ModelError(f"the forward model does not know {' '.join(unknown)}; it knows {' '.join(self.symbols)}")
-        return Atoms.of(structure, self._potential, self.settings.density)
+        return Atoms.of(structure, self._potential, self.settings)
 
     def predict(self, structures: Sequence[Structure]) -> Prediction:
-        """The DOS of crystals; errors as of `see`."""
-        return self.predict_atoms([self.see(structure) for structure in structures])
+        """The DOS of crystals; errors as of `prepare`."""
+        return self.predict_atoms([self.prepare(structure) for structure in structures])
 
     def predict_atoms(self, crystals: Sequence[Atoms]) -> Prediction:
-        """The DOS of crystals that were looked at."""
+        """The DOS of prepared crystals."""
         found = [member.predict(crystals, self.symbols, self.recipe, self.settings) for member in self.members]
         expected = np.mean(found, axis=0)
         area = expected.sum(axis=1, keepdims=True) * self.recipe.grid.step
@@ -194,14 +194,14 @@ class ForwardModel:
         return Prediction(expected, vectors, self.calibration.half_widths(vectors))
 
 
-class Keeper(Protocol):
-    """Where members stay while a training may be stopped."""
+class MemberStore(Protocol):
+    """Keeps trained members, so that an interrupted training is resumed."""
 
     def load(self, number: int) -> Member | None:
-        """A member that is there already, from 0."""
+        """The member of this number, counted from 0; None when it is not stored."""
 
     def store(self, number: int, member: Member) -> None:
-        """Keep one."""
+        """Stores a member."""
 
 
 def train(
@@ -211,7 +211,7 @@ def train(
     recipe: Recipe,
     settings: ForwardSettings,
     progress: Progress | None = None,
-    keeper: Keeper | None = None,
+    store: MemberStore | None = None,
     kinds: Sequence[str] = (),
 ) -> ForwardModel:
     """Train the ensemble.
@@ -219,12 +219,12 @@ def train(
     Args:
         crystals: M of them.
         compositions: theirs; crystals of one chemical system are left out together.
-        vectors: their standard vectors, 1/eV, shape (M, levels).
+        vectors: their standard vectors, 1/eV, shape (M, G).
         recipe: of the vectors.
         settings: how.
-        progress: told of each epoch.
-        keeper: of members, so that a training that was stopped goes on; none when None.
-        kinds: of crystal, of each, so that the accuracy of each kind is known.
+        progress: called after each epoch.
+        store: keeps each member that is trained; None keeps none.
+        kinds: kind of each crystal, so that the accuracy of each kind is known.
 
     Raises:
         ModelError: there are too few chemical systems.
@@ -238,12 +238,12 @@ def train(
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     members, unseen = [], np.zeros_like(unit)
     for number, split in enumerate(splits, 1):
-        seen, told = [crystals[row] for row in split.train], _numbered(progress, number, settings.members)
-        member = keeper.load(number - 1) if keeper else None
+        known, report = [crystals[row] for row in split.train], _numbered(progress, number, settings.members)
+        member = store.load(number - 1) if store else None
         if member is None:
-            member = train_member(seen, unit[split.train], symbols, recipe, settings, settings.seed + number, told)
-            if keeper:
-                keeper.store(number - 1, member)
+            member = train_member(known, unit[split.train], symbols, recipe, settings, settings.seed + number, report)
+            if store:
+                store.store(number - 1, member)
         unseen[split.test] = member.predict([crystals[row] for row in split.test], symbols, recipe, settings)
         members.append(member)
     systems = [formulas.chemical_system(composition) for composition in compositions]
@@ -269,12 +269,12 @@ def train_member(
 
     Args:
         crystals: M of them.
-        unit: their spectra, of length 1, shape (M, levels).
+        unit: their spectra, of norm 1, shape (M, G).
         symbols: elements of the tables.
         recipe: of the spectra.
         settings: how.
         seed: of weights and batches.
-        progress: told of each epoch.
+        progress: called after each epoch.
     """
     from dosmith.models.tight_binding.fitting import fit_plain, fit_tight_binding
 
@@ -294,7 +294,7 @@ def train_member(
 
 
 def broadened(unit: FloatArray, recipe: Recipe, sigma: float) -> FloatArray:
-    """Spectra of length 1 brought from the recipe's broadening to a larger one, length 1 again."""
+    """Spectra of norm 1 brought from the recipe's broadening to a larger one, norm 1 again."""
     further = max(sigma**2 - recipe.broadening**2, 0.0)
     if further == 0.0:
         return unit
@@ -303,9 +303,9 @@ def broadened(unit: FloatArray, recipe: Recipe, sigma: float) -> FloatArray:
     return np.asarray((spread / np.linalg.norm(spread, axis=0)).T)
 
 
-def _crystal(atoms: Atoms, symbols: Sequence[str], scale: Scale) -> Crystal:
-    from dosmith.models.tight_binding.batches import Crystal
+def _crystal(atoms: Atoms, symbols: Sequence[str], scale: Scale) -> CrystalInput:
+    from dosmith.models.tight_binding.batches import CrystalInput
 
     places = [symbols.index(symbol) for symbol in atoms.symbols]
     electrons = float(sum(valence_electrons(symbol) for symbol in atoms.symbols))
-    return Crystal(atoms.lattice, atoms.scale, places, scale(atoms.bond_features), electrons)
+    return CrystalInput(atoms.lattice, atoms.scale, places, scale(atoms.bond_features), electrons)

@@ -1,4 +1,4 @@
-"""What the forward networks are told of each atom: CHGNet's view of its surroundings, its element, the space it has."""
+"""What the forward networks receive of each atom: CHGNet's view of its surroundings, its element, the space it has."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Training of the forward networks, one pair at a time. Needs PyTorch.
 
 The error is measured as it matters: |p - t|^2, and by how much the similarity to every known spectrum comes out wrong,
-which is (p - t) M (p - t) with M the mean of s s^T over the known spectra s, all of length 1.
+which is (p - t) M (p - t) with M the mean of s s^T over the known spectra s, all of norm 1.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dosmith.models.descriptors import first_orbitals, first_radii
-from dosmith.models.tight_binding.batches import Crystal, groups, spectra
+from dosmith.models.tight_binding.batches import CrystalInput, groups, spectra
 from dosmith.models.tight_binding.network import PlainNetwork, TightBinding
-from dosmith.models.training import Progress, descend
+from dosmith.models.training import Progress, descend, shuffled
 from dosmith.settings import ForwardSettings
 
 FloatArray = NDArray[np.float64]
@@ -26,7 +26,7 @@ _TOGETHER = 4
 
 
 def fit_tight_binding(
-    crystals: Sequence[Crystal],
+    crystals: Sequence[CrystalInput],
     targets: FloatArray,
     energies: FloatArray,
     symbols: Sequence[str],
@@ -38,18 +38,18 @@ def fit_tight_binding(
 
     Args:
         crystals: M of them.
-        targets: their spectra as they should come out, of length 1 and broadened as in the settings, shape (M, levels).
-        energies: of the levels, eV.
+        targets: their spectra as they should come out, of norm 1 and broadened as in the settings, shape (M, G).
+        energies: of the G grid points, eV.
         symbols: elements of the tables.
         settings: how.
         seed: of weights and batches.
-        progress: told of each epoch.
+        progress: called after each epoch.
     """
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     orbitals = torch.tensor(first_orbitals(symbols), dtype=torch.float32)
     radii = torch.tensor(first_radii(symbols), dtype=torch.float32)
-    network = TightBinding(orbitals, radii, crystals[0].features.shape[1], settings.hidden, settings.dropout)
+    network = TightBinding(orbitals, radii, crystals[0].features.shape[1], settings)
     grid = torch.tensor(energies, dtype=torch.float32)
     tables = [value for name, value in network.named_parameters() if name in TightBinding.TABLES]
     others = [value for name, value in network.named_parameters() if name not in TightBinding.TABLES]
@@ -85,7 +85,7 @@ def fit_tight_binding(
         optimizer,
         [settings.table_rate, settings.rate],
         epochs,
-        settings.similarity_weight,
+        settings,
         lambda done, loss: progress("tight binding", done, epochs, loss) if progress else None,
     )
     return network
@@ -103,39 +103,35 @@ def fit_plain(
 
     Args:
         features: of the atoms of each of M crystals, shapes (n, F).
-        targets: their spectra, of length 1, shape (M, levels).
+        targets: their spectra, of norm 1, shape (M, G).
         settings: how.
         seed: of weights and batches.
-        progress: told of each epoch.
+        progress: called after each epoch.
     """
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    network = PlainNetwork(features[0].shape[1], targets.shape[1], settings.plain_hidden, settings.plain_dropout)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.plain_rate, weight_decay=1e-4)
+    network = PlainNetwork(features[0].shape[1], targets.shape[1], settings)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.plain_rate, weight_decay=settings.plain_weight_decay)
 
     def predict(rows: Sequence[int]) -> Tensor:
         return plain_spectra(network, [features[row] for row in rows])
 
-    def batches() -> Iterator[list[int]]:
-        order = torch.randperm(len(features), generator=generator).tolist()
-        yield from (order[start : start + settings.plain_batch] for start in range(0, len(order), settings.plain_batch))
-
     descend(
         network,
         predict,
-        batches,
+        lambda: shuffled(len(features), settings.plain_batch, generator),
         torch.tensor(targets, dtype=torch.float32),
         optimizer,
         settings.plain_rate,
         settings.plain_epochs,
-        settings.similarity_weight,
+        settings,
         lambda done, loss: progress("plain network", done, settings.plain_epochs, loss) if progress else None,
     )
     return network
 
 
 def plain_spectra(network: PlainNetwork, features: Sequence[Tensor]) -> Tensor:
-    """What the plain network makes of several crystals, shape (len(features), levels)."""
+    """What the plain network makes of several crystals, shape (len(features), G)."""
     owners = torch.repeat_interleave(torch.arange(len(features)), torch.tensor([len(atoms) for atoms in features]))
     found: Tensor = network(torch.cat(list(features)), owners, len(features))
     return found

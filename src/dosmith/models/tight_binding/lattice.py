@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-REACH = 2.4
-"""Bonds are no longer than this: in a close-packed crystal, those to 54 neighbours."""
-DENSITY = 8.0
-"""A mesh has about the cube of this many points, divided by the number of atoms."""
-
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
@@ -53,13 +48,13 @@ class Lattice:
     weights: FloatArray
 
     @classmethod
-    def of(cls, structure: Structure, density: float = DENSITY, reach: float = REACH) -> Lattice:
+    def of(cls, structure: Structure, density: float, reach: float) -> Lattice:
         """The lattice of a crystal.
 
         Args:
             structure: elements count only for the symmetry.
-            density: of the mesh of points; see `DENSITY`.
-            reach: of the bonds.
+            density: of the mesh, which has about the cube of this many points, divided by the number of atoms.
+            reach: of the bonds, in units of the cube root of the volume per atom.
         """
         vectors = structure.lattice.matrix / (structure.volume / len(structure)) ** (1 / 3)
         numbers = [site.specie.Z for site in structure]

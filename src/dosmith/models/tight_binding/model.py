@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from dosmith.constraints import Constraints
 from dosmith.errors import ConstraintError, ModelError
 from dosmith.formulas import Composition
-from dosmith.models.calibration import MATCH, Calibration
+from dosmith.models.calibration import Calibration
 from dosmith.models.interface import ANY, COMPOSITIONS, CURVES, Model, Predicted, Proposal, Summary
 from dosmith.models.store import read_checked
 from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.candidates import FILE, Candidates
 from dosmith.ranking import Comparison, merged
+from dosmith.settings import ForwardSettings
 from dosmith.spectra.grid import EnergyGrid
+from dosmith.spectra.similarity import MATCH
 from dosmith.spectra.standard import Recipe
 
 if TYPE_CHECKING:
@@ -33,6 +35,28 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+_BEFORE = {
+    "reach": 2.4,
+    "pair_code": 16,
+    "pair_hidden": 32,
+    "orbital_unit": 4.0,
+    "orbital_change": 2.0,
+    "strength_change": 0.3,
+    "radius_change": 0.1,
+    "range_change": 0.3,
+    "range_limit": 0.4,
+    "pair_limit": 0.5,
+    "closest": -0.7,
+    "farthest": 2.0,
+    "filling_width": 0.05,
+    "unfilled": 0.02,
+    "plain_weight_decay": 1e-4,
+    "error_weight": 0.5,
+    "largest_gradient": 1.0,
+    "warm_up": 0.15,
+    "height_penalty": 0.1,
+}
+"""Settings of models that were trained before these were settings, whatever the defaults are by now."""
 _SURE = 0.5
 """Probability below which the likeliest predicted match is called unsure."""
 
@@ -47,7 +71,7 @@ class TightBindingModel(Model):
     keys: ClassVar[frozenset[str]] = frozenset(
         {"name", "dosmith_version", "library", "recipe", "settings", "elements", "formulas", "calibration", "sha256"}
     )
-    essentials: ClassVar[tuple[str, ...]] = ("recipe", "calibration", "elements")
+    essentials: ClassVar[tuple[str, ...]] = ("recipe", "settings", "calibration", "elements")
     honours: ClassVar[frozenset[str]] = COMPOSITIONS | CURVES
 
     @property
@@ -78,6 +102,11 @@ class TightBindingModel(Model):
         return self.recipe.grid.energies
 
     @cached_property
+    def settings(self) -> ForwardSettings:
+        """How it was trained, and what it needs to answer as it did then."""
+        return ForwardSettings(**(_BEFORE | self.spec["settings"]))
+
+    @cached_property
     def calibration(self) -> Calibration:
         """What its errors on new chemistry are like."""
         return Calibration(**self.spec["calibration"])
@@ -93,7 +122,8 @@ class TightBindingModel(Model):
             raise ModelError(
                 f"the model in {self.folder} has no candidates to propose; train it with a survey (dosmith data survey)"
             )
-        return Atlas(Candidates.read(read_checked(self.folder, FILE, self.spec)), self.recipe, self.calibration)
+        candidates = Candidates.read(read_checked(self.folder, FILE, self.spec))
+        return Atlas(candidates, self.recipe, self.calibration, self.settings.height_penalty)
 
     @cached_property
     def ensemble(self) -> ForwardModel:

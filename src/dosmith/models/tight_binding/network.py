@@ -2,8 +2,8 @@
 
 Tight binding: each atom's features and element give the energies of its s, p and d orbitals, how far they reach and how
 strongly they couple; Slater-Koster integrals between neighbours follow, the Hamiltonian is diagonalised on a mesh of
-points, levels are filled with the valence electrons, and the DOS about the Fermi level is compared with the computed one.
-The gradient of a level is that of a Hamiltonian's expectation value, so all of it trains end to end.
+points, the eigenvalues are filled with the valence electrons, and the DOS about the Fermi level is compared with the computed one.
+The gradient of an eigenvalue is that of a Hamiltonian's expectation value, so all of it trains end to end.
 """
 
 from __future__ import annotations
@@ -18,35 +18,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dosmith.models.tight_binding.lattice import REACH, Lattice
+from dosmith.models.tight_binding.lattice import Lattice
 from dosmith.models.tight_binding.slater_koster import BONDS, INTEGRALS, SPLITTINGS
+from dosmith.settings import ForwardSettings
 
 FloatArray = NDArray[np.float64]
 
-ORBITAL_UNIT = 4.0
-"""Orbital energies of elements are learned in units of this, eV, so that all tables take steps of one size."""
-TEMPERATURE = 0.05
-"""Levels are filled up to the Fermi level with this width, eV."""
-UNFILLED = 0.02
-"""Electrons an atom that are left out in doing so: in an insulator the level then is the valence-band top."""
-
-
-CLOSEST, FARTHEST = -0.7, 2.0
-"""Limits of how far beyond touching two atoms are, in units of their radii."""
-BOND_CODE = 16
-"""Numbers by which an atom is known to the network of pairs."""
-PAIR_HIDDEN = 32
-
 
 @dataclass(frozen=True, eq=False)
-class Crystals:
+class CrystalBatch:
     """Crystals of one lattice as tensors; B of them, with n atoms, S shells and K points.
 
     Attributes:
         sites: n.
         first: atom that a shell's bonds start from, shape (S,).
         second: atom that they lead to, shape (S,).
-        distance: their length in units of `scale`, shape (S,).
+        distance: how long they are in units of `scale`, shape (S,).
         bloch: sums over a shell of matrix times phase, real and imaginary parts side by side, shape (S, 14, K * 81 * 2).
         splitting: sums over a shell of matrices, shape (S, 3, 9, 9).
         weights: of the points, shape (K,).
@@ -69,7 +56,7 @@ class Crystals:
     electrons: Tensor
 
     @classmethod
-    def of(cls, lattice: Lattice, scale: Any, elements: Any, features: Any, electrons: Any) -> Crystals:
+    def of(cls, lattice: Lattice, scale: Any, elements: Any, features: Any, electrons: Any) -> CrystalBatch:
         """From arrays."""
         return cls(
             lattice.sites,
@@ -93,17 +80,16 @@ class TightBinding(nn.Module):
         orbitals: first orbital energies of each element, eV, shape (E, 3).
         radii: first radii, Angstrom, shape (E,).
         features: of an atom, F.
-        hidden: width of the network that adapts an atom's values to its surroundings.
-        dropout: in the networks.
+        settings: widths, dropout, and the factors and limits of what is learned; they travel with the trained model.
     """
 
     TABLES = ("orbital", "strength", "radius", "range", "bond", "decay", "split", "split_decay")
     """Parameters that are no network's."""
 
-    def __init__(self, orbitals: Tensor, radii: Tensor, features: int, hidden: int = 64, dropout: float = 0.15) -> None:
+    def __init__(self, orbitals: Tensor, radii: Tensor, features: int, settings: ForwardSettings) -> None:
         super().__init__()
-        count = len(orbitals)
-        self.orbital = nn.Parameter(orbitals / ORBITAL_UNIT)
+        count, self.settings = len(orbitals), settings
+        self.orbital = nn.Parameter(orbitals / settings.orbital_unit)
         self.strength = nn.Parameter(torch.zeros(count, 3))
         self.radius = nn.Parameter(radii.log())
         self.range = nn.Parameter(torch.zeros(count, 3))
@@ -112,24 +98,25 @@ class TightBinding(nn.Module):
         self.decay = nn.Parameter(torch.tensor([2.0, 2.0, 2.5, 4.0, 4.0, 4.0, 2.0, 3.0, 3.0, 3.0]).log())
         self.split = nn.Parameter(torch.zeros(len(SPLITTINGS)))
         self.split_decay = nn.Parameter(torch.tensor(1.2))
-        self.widths = (3, 3, 1, 3, len(SPLITTINGS), BOND_CODE)
-        self.surroundings = _perceptron(features, hidden, sum(self.widths), dropout, silent=sum(self.widths) - BOND_CODE)
-        self.pair = _perceptron(2 * BOND_CODE + 1, PAIR_HIDDEN, len(BONDS), dropout, silent=len(BONDS))
+        code, dropout = settings.pair_code, settings.dropout
+        self.widths = (3, 3, 1, 3, len(SPLITTINGS), code)
+        self.surroundings = _perceptron(features, settings.hidden, sum(self.widths), dropout, silent=sum(self.widths) - code)
+        self.pair = _perceptron(2 * code + 1, settings.pair_hidden, len(BONDS), dropout, silent=len(BONDS))
         self.first_l, self.second_l, self.kind = torch.tensor([bond[:2] + bond[3:] for bond in INTEGRALS]).T
         self.same_l = torch.tensor([first == second for first, second, _ in BONDS])
 
-    def hamiltonian(self, crystals: Crystals) -> Tensor:
+    def hamiltonian(self, crystals: CrystalBatch) -> Tensor:
         """At each point, shape (B, K, 9 n, 9 n), eV."""
-        changes = self.surroundings(crystals.features).split(self.widths, dim=-1)
+        settings, changes = self.settings, self.surroundings(crystals.features).split(self.widths, dim=-1)
         element, first, second, n = crystals.elements, crystals.first, crystals.second, crystals.sites
-        orbital = ORBITAL_UNIT * self.orbital[element] + 2.0 * changes[0]
-        strength = self.strength[element] + 0.3 * changes[1]
-        radius = (self.radius[element] + 0.1 * changes[2][..., 0]).exp()
-        range_ = 0.4 * torch.tanh(self.range[element] + 0.3 * changes[3])
+        orbital = settings.orbital_unit * self.orbital[element] + settings.orbital_change * changes[0]
+        strength = self.strength[element] + settings.strength_change * changes[1]
+        radius = (self.radius[element] + settings.radius_change * changes[2][..., 0]).exp()
+        range_ = settings.range_limit * torch.tanh(self.range[element] + settings.range_change * changes[3])
 
         touching = radius[:, first] + radius[:, second]
-        beyond = (crystals.scale[:, None] * crystals.distance / touching - 1).clamp_min(CLOSEST)
-        fading = 0.5 * (1 + torch.cos(torch.pi * crystals.distance / REACH))
+        beyond = (crystals.scale[:, None] * crystals.distance / touching - 1).clamp_min(settings.closest)
+        fading = 0.5 * (1 + torch.cos(torch.pi * crystals.distance / settings.reach))
         decay = (self.decay[self.kind] + range_[:, first][..., self.first_l] + range_[:, second][..., self.second_l]).exp()
         bond = strength[:, first][..., self.first_l] + strength[:, second][..., self.second_l] - decay * beyond[..., None]
         bond = bond + self._of_the_pair(changes[5][:, first], changes[5][:, second], beyond)
@@ -148,21 +135,21 @@ class TightBinding(nn.Module):
 
     def _of_the_pair(self, first: Tensor, second: Tensor, beyond: Tensor) -> Tensor:
         """Change of the logarithm of each integral by who the two atoms are, shape (B, S, 14)."""
-        apart = beyond[..., None].clamp(max=FARTHEST)
-        there = 0.5 * torch.tanh(self.pair(torch.cat([first, second, apart], dim=-1)))
-        back = 0.5 * torch.tanh(self.pair(torch.cat([second, first, apart], dim=-1)))
+        apart, limit = beyond[..., None].clamp(max=self.settings.farthest), self.settings.pair_limit
+        there = limit * torch.tanh(self.pair(torch.cat([first, second, apart], dim=-1)))
+        back = limit * torch.tanh(self.pair(torch.cat([second, first, apart], dim=-1)))
         # Between orbitals of one kind an integral is the same from either end, or the Hamiltonian is not Hermitian.
         return torch.cat([torch.where(self.same_l, (there + back) / 2, there), back[..., ~self.same_l]], dim=-1)
 
-    def levels(self, crystals: Crystals) -> Tensor:
-        """Energies from the Fermi level, eV, shape (B, K, 9 n)."""
+    def eigenvalues(self, crystals: CrystalBatch) -> Tensor:
+        """Eigenvalues from the Fermi level, eV, shape (B, K, 9 n)."""
         energies: Tensor = torch.linalg.eigvalsh(self.hamiltonian(crystals))
-        fermi = fermi_level(energies, crystals.weights, crystals.electrons - UNFILLED * crystals.sites)
-        return energies - fermi[:, None, None]
+        electrons = crystals.electrons - self.settings.unfilled * crystals.sites
+        return energies - fermi_level(energies, crystals.weights, electrons, self.settings.filling_width)[:, None, None]
 
-    def forward(self, crystals: Crystals, grid: Tensor, broadening: float) -> Tensor:
-        """DOS on a grid of energies, scaled to length 1, shape (B, levels)."""
-        return nn.functional.normalize(broadened(self.levels(crystals), crystals.weights, grid, broadening), dim=1)
+    def forward(self, crystals: CrystalBatch, grid: Tensor, broadening: float) -> Tensor:
+        """DOS on a grid of G energies, scaled to norm 1, shape (B, G)."""
+        return nn.functional.normalize(broadened(self.eigenvalues(crystals), crystals.weights, grid, broadening), dim=1)
 
 
 class PlainNetwork(nn.Module):
@@ -170,13 +157,13 @@ class PlainNetwork(nn.Module):
 
     Args:
         features: of an atom, F.
-        levels: of the spectra.
-        hidden: width.
-        dropout: between layers.
+        points: grid points of the spectra, G.
+        settings: width, and dropout between layers.
     """
 
-    def __init__(self, features: int, levels: int, hidden: int = 128, dropout: float = 0.1) -> None:
+    def __init__(self, features: int, points: int, settings: ForwardSettings) -> None:
         super().__init__()
+        hidden, dropout = settings.plain_hidden, settings.plain_dropout
         self.atom = nn.Sequential(
             nn.Linear(features, hidden),
             nn.SiLU(),
@@ -184,12 +171,12 @@ class PlainNetwork(nn.Module):
             nn.Linear(hidden, hidden),
             nn.SiLU(),
             nn.Dropout(dropout),
-            nn.Linear(hidden, levels),
+            nn.Linear(hidden, points),
             nn.Softplus(),
         )
 
     def forward(self, features: Tensor, crystals: Tensor, count: int) -> Tensor:
-        """Spectra of length 1.
+        """Spectra of norm 1, shape (count, G).
 
         Args:
             features: of the atoms of all crystals, shape (atoms, F).
@@ -202,13 +189,13 @@ class PlainNetwork(nn.Module):
 
 
 def broadened(energies: Tensor, weights: Tensor, grid: Tensor, broadening: float) -> Tensor:
-    """Gaussians of height 1 about all levels, summed, shape (B, G).
+    """Gaussians of height 1 about all eigenvalues, summed, shape (B, G).
 
-    A level is dealt to four bins as a cubic spline, and the bins are widened by the Gaussian that is missing: as smooth as
-    a Gaussian for each level, to 3 parts in 10,000, for a fraction of the work.
+    An eigenvalue is dealt to four bins as a cubic spline, and the bins are widened by the Gaussian that is missing: as smooth as
+    a Gaussian for each of them, to 3 parts in 10,000, for a fraction of the work.
 
     Args:
-        energies: of the levels, eV, shape (B, K, levels).
+        energies: the eigenvalues, eV, shape (B, K, bands).
         weights: of the points, shape (K,).
         grid: even energies, eV, shape (G,).
         broadening: Gaussian sigma, eV.
@@ -229,7 +216,7 @@ def broadened(energies: Tensor, weights: Tensor, grid: Tensor, broadening: float
 
 @lru_cache(maxsize=8)
 def _widening(first: float, last: float, count: int, broadening: float) -> tuple[FloatArray, FloatArray]:
-    """Centres of bins that reach beyond a grid, shape (F,), and what one level in each gives on the grid, shape (F, count)."""
+    """Centres of bins that reach beyond a grid, shape (F,), and what one eigenvalue in each gives on the grid, shape (F, count)."""
     step = (last - first) / (count - 1)
     parts = math.ceil(2 * step / broadening)  # bins no larger than half of sigma
     size, margin = step / parts, math.ceil(5.5 * broadening * parts / step)
@@ -251,24 +238,25 @@ def _perceptron(inputs: int, hidden: int, outputs: int, dropout: float, silent: 
     return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Dropout(dropout), last)
 
 
-def fermi_level(energies: Tensor, weights: Tensor, electrons: Tensor) -> Tensor:
-    """Where the levels, each with two electrons, hold so many, shape (B,); its gradient is that of the exact one.
+def fermi_level(energies: Tensor, weights: Tensor, electrons: Tensor, width: float) -> Tensor:
+    """The energy up to which the eigenvalues, with two electrons each, hold so many, shape (B,); its gradient is that of the exact one.
 
     Args:
-        energies: of the levels, eV, shape (B, K, levels).
+        energies: the eigenvalues, eV, shape (B, K, bands).
         weights: of the points, shape (K,).
         electrons: of the cells, shape (B,).
+        width: of the Fermi distribution, eV.
     """
     flat, weight = energies.flatten(1), weights.repeat_interleave(energies.shape[2])
     with torch.no_grad():
         low, high = flat.amin(dim=1) - 1, flat.amax(dim=1) + 1
-        for _ in range(_ROUNDS):  # each finds the interval, one of many, in which the level is
+        for _ in range(_ROUNDS):  # each finds the interval, one of many, in which the Fermi level is
             tried = low[:, None] + (high - low)[:, None] * torch.linspace(0, 1, _TRIED)
-            held = 2 * torch.sigmoid((tried[..., None] - flat[:, None]) / TEMPERATURE) @ weight
+            held = 2 * torch.sigmoid((tried[..., None] - flat[:, None]) / width) @ weight
             place = (held < electrons[:, None]).sum(dim=1, keepdim=True).clamp(1, _TRIED - 1)
             low, high = tried.gather(1, place - 1)[:, 0], tried.gather(1, place)[:, 0]
         middle = (low + high) / 2
-        filling = torch.sigmoid((middle[:, None] - flat) / TEMPERATURE)
+        filling = torch.sigmoid((middle[:, None] - flat) / width)
         slope = weight * filling * (1 - filling)
         share = slope / slope.sum(dim=1, keepdim=True).clamp_min(1e-9)
     followed = (share * flat).sum(dim=1)

@@ -34,7 +34,7 @@ class PredictedDos:
         energies: eV from the energy zero, shape (levels,).
         values: standard vector, 1/eV, shape (levels,).
         half_width: of the band that holds 68 % of the levels of new chemistry, 1/eV, shape (levels,).
-        certainty: length of the expected spectrum of length 1: 1 where all members agree on every detail.
+        certainty: norm of the mean of the expected spectra, each of norm 1: 1 where all members agree on every detail.
     """
 
     name: str

@@ -13,8 +13,7 @@ from dosmith import formulas
 from dosmith.crystals.survey import Surveyed, read_survey
 from dosmith.errors import MissingExtraError, ModelError, NotFoundError
 from dosmith.library import Library
-from dosmith.models.tight_binding.candidates import Candidates, expect, likely
-from dosmith.models.tight_binding.candidates import look as look_at_survey
+from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Progress, train
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.settings import ForwardSettings, Settings
@@ -37,7 +36,7 @@ def train_forward(
         library: materials without a structure, or with a large cell, are left out.
         folder: of the checkpoint; replaced whole when training has ended, untouched before.
         settings: spectra and forward sections are used.
-        progress: told of each epoch.
+        progress: called after each epoch.
         name: of the model.
         survey: crystals that it is to propose; without one it predicts, but proposes nothing.
 
@@ -61,7 +60,7 @@ def train_forward(
     settings = settings or Settings()
     recipe = Recipe.from_settings(settings.spectra)
     rows, vectors = standardise_library(library, recipe)
-    crystals = look(library, rows, settings.forward, progress)
+    crystals = prepare_library(library, rows, settings.forward, progress)
     chosen = [place for place, row in enumerate(rows) if int(row) in crystals]
     if len(chosen) < 2 * settings.forward.members:
         raise ModelError(
@@ -97,11 +96,11 @@ def _expected(model: ForwardModel, survey: Sequence[Surveyed], progress: Progres
     def told(what: str) -> Callable[[int, int], None] | None:
         return None if progress is None else lambda done, count: progress(what, done, count, 0.0)
 
-    seen = look_at_survey(likely(survey, model.symbols), model.settings.density, progress=told("crystals of the survey"))
-    return expect(model, seen, told("their spectra"))
+    seen = prepare(lowest(survey, model.symbols), model.settings, progress=told("crystals of the survey"))
+    return predict(model, seen, told("their spectra"))
 
 
-def look(
+def prepare_library(
     library: Library, rows: NDArray[np.intp], settings: ForwardSettings, progress: Progress | None = None
 ) -> dict[int, Atoms]:
     """The crystals at some rows of a library, by row; those without a structure, too large or with lone atoms are left out."""
@@ -112,7 +111,7 @@ def look(
         structure = material.structure
         if structure is not None and len(structure) <= settings.largest_cell:
             with suppress(NotFoundError):
-                found[int(row)] = Atoms.of(structure, potential, settings.density)
+                found[int(row)] = Atoms.of(structure, potential, settings)
         if progress is not None:
             progress("crystals", count, len(rows), 0.0)
     return found
