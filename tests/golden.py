@@ -30,7 +30,9 @@ def materials() -> list[Material]:
         {"source": "golden", "code": "none", "functional": "PBE", "energy_per_atom": -5.75, "k_points": [8, 8, 8]},
     )
     bare = Material("curve alone", (("O", 1),), Spectrum(uneven, np.round(8 * np.abs(uneven)) / 8, -1.0))
-    gapped = Material("MgO", (("O", 1), ("Mg", 1)), Spectrum(even, (np.abs(even) > 2) * up, 0.0, gap=4.0), "cubic")
+    gapped = Material(
+        "MgO", (("O", 1), ("Mg", 1)), Spectrum(even, (np.abs(even) > 2) * up, 0.0, gap=4.0, valence_top=-2.0), "cubic"
+    )
     return [metal, bare, gapped]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pymatgen.electronic_structure.dos import Dos
 
 FloatArray = NDArray[np.float64]
+FermiFrom = Literal["stated", "given", "eigenvalues", "electrons", "assumed"]
+"""Where a Fermi level comes from: the source states it, the user gives it, eigenvalues or the number of electrons tell it, or nobody
+said and it was assumed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +37,9 @@ class Spectrum:
         densities: states/eV, shape (spins, N): one row when spins are summed, two for up and down.
         fermi: Fermi level on the same axis, eV.
         broadening: Gaussian sigma that the curve already carries, eV; 0 when none or unknown.
-        gap: band gap from eigenvalues, eV; None when the source has none (it is then read off the curve).
+        gap: band gap from eigenvalues, eV, 0 for a metal; None when the source has none (it is then read off the curve).
+        valence_top: highest occupied eigenvalue, eV on the same axis; None for a metal, or when the source has none.
+        fermi_from: where the Fermi level comes from.
         notes: what a reader decided or assumed, one short sentence each.
 
     Raises:
@@ -46,6 +51,8 @@ class Spectrum:
     fermi: float
     broadening: float = 0.0
     gap: float | None = None
+    valence_top: float | None = None
+    fermi_from: FermiFrom = "given"
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -63,6 +70,8 @@ class Spectrum:
             raise SpectrumError(f"a broadening of {self.broadening:g} eV is impossible; it is a Gaussian sigma of 0 or more")
         if self.gap is not None and not (np.isfinite(self.gap) and self.gap >= 0):
             raise SpectrumError(f"a gap of {self.gap:g} eV is impossible; it is 0 or more, or left out")
+        if self.valence_top is not None and not np.isfinite(self.valence_top):
+            raise SpectrumError("the valence-band top is not a number; leave it out")
         densities = np.maximum(densities, 0.0)  # what _check_curve let pass is numerical noise
         energies.setflags(write=False)
         densities.setflags(write=False)

@@ -14,7 +14,7 @@ from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.records import Material, Spectrum
 from dosmith.settings import FileSettings
-from dosmith.sources.curve import level_of_electrons
+from dosmith.sources.fermi import level_of_electrons
 from dosmith.spectra.standard import Recipe, StandardSpectrum, standardise
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ def test_a_library_of_every_schema_version_opens_and_grows(version: int, tmp_pat
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
         for name in ("fermi", "broadening", "gap", "notes"):
             assert getattr(found.spectrum, name) == getattr(expected.spectrum, name), name
+        assert found.spectrum.valence_top == (expected.spectrum.valence_top if version > 1 else None)
         np.testing.assert_allclose(found.spectrum.energies, expected.spectrum.energies, atol=1e-12)
         np.testing.assert_array_equal(found.spectrum.densities, expected.spectrum.densities)
     energies = np.linspace(-5, 5, 50)

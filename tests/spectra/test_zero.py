@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dosmith.library import ParquetLibrary
-from dosmith.spectra.zero import TAIL, energy_zeros
+from dosmith.spectra.zero import DEFAULT, energy_zeros
 
 E = np.linspace(-15.0, 15.0, 1501)
 STEP = E[1] - E[0]
@@ -157,8 +157,10 @@ def test_the_tail_of_a_smeared_band_edge_is_what_the_open_set_shows(open_set: Pa
     gapped = sharp & (stated > 0.3) & (found > 0)
     assert np.count_nonzero(gapped) >= 30
     sigma = 0.1  # of the set
-    empty_width = found[gapped] - 2 * TAIL * sigma
-    assert np.median((stated[gapped] - empty_width) / (2 * sigma)) == pytest.approx(TAIL, abs=0.15)  # a hundredth of an eV
+    empty_width = found[gapped] - 2 * DEFAULT.tail * sigma
+    assert np.median((stated[gapped] - empty_width) / (2 * sigma)) == pytest.approx(
+        DEFAULT.tail, abs=0.15
+    )  # a hundredth of an eV
 
 
 def test_the_middle_of_the_gap_on_request(block_dos: Blocks) -> None:

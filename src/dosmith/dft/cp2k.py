@@ -153,6 +153,7 @@ class Cp2k:
             0.0,
             broadening=settings.sigma,
             gap=levels.gap,
+            valence_top=-levels.gap / 2 if levels.gap > 0 else None,
         )
         return Calculation(
             energy=energy,

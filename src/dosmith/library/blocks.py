@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dosmith.library import schema
@@ -26,6 +27,8 @@ class SpectraBlock:
         densities: states/eV/cell, spins summed, shape (B, N).
         fermi: eV on the axis of `energies`, shape (B,).
         broadening: Gaussian sigma in the curves, eV, shape (B,).
+        gaps: from eigenvalues, eV, 0 for metals, NaN where unknown, shape (B,).
+        valence_tops: from eigenvalues, eV on the axis of `energies`, NaN for metals and where unknown, shape (B,).
     """
 
     rows: IntArray
@@ -33,6 +36,8 @@ class SpectraBlock:
     densities: FloatArray
     fermi: FloatArray
     broadening: FloatArray
+    gaps: FloatArray
+    valence_tops: FloatArray
 
 
 def blocks(table: pa.Table, first_row: int) -> Iterator[SpectraBlock]:
@@ -60,6 +65,8 @@ def blocks(table: pa.Table, first_row: int) -> Iterator[SpectraBlock]:
             densities,
             _numbers(part["fermi"].combine_chunks()),
             _numbers(part["broadening"].combine_chunks()),
+            _numbers(part["gap"].combine_chunks()),
+            _numbers(part["valence_top"].combine_chunks()),
         )
 
 
@@ -69,6 +76,8 @@ def _matrix(column: pa.ChunkedArray, length: int) -> FloatArray:
 
 def _numbers(array: pa.Array) -> FloatArray:
     """A copy, by the buffer for the same reason as above; nan where there is none."""
+    if array.null_count and pa.types.is_float64(array.type):
+        array = pc.fill_null(array, float("nan"))
     if array.null_count or not pa.types.is_floating(array.type):
         return np.asarray(array, dtype=np.float64)
     kind = np.dtype(array.type.to_pandas_dtype())  # of numpy, despite its name

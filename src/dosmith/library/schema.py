@@ -1,6 +1,6 @@
 """One row of a store: a Material as Arrow columns, and back.
 
-Version 1. A curve on an even grid is stored by first energy and step; an uneven one keeps its energies.
+A curve on an even grid is stored by first energy and step; an uneven one keeps its energies. Version 2 added the valence-band top.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow as pa
 from dosmith import formulas
 from dosmith.records import FloatArray, Material, Spectrum
 
-VERSION = 1
+VERSION = 2
 
 SCHEMA = pa.schema(
     [
@@ -35,6 +35,7 @@ SCHEMA = pa.schema(
         ("fermi", pa.float64()),  # eV, on the axis of the energies
         ("broadening", pa.float64()),  # eV, Gaussian sigma already in the curve
         ("gap", pa.float64()),  # eV, as the source states it
+        ("valence_top", pa.float64()),  # eV, on the axis of the energies; null for metals, or when the source has none
         ("dos_up", pa.list_(pa.float32())),  # states/eV/cell; both spins when dos_down is null
         ("dos_down", pa.list_(pa.float32())),
         ("energy_per_atom", pa.float64()),  # eV; orders the polymorphs of one composition
@@ -46,7 +47,7 @@ SCHEMA = pa.schema(
     metadata={"dosmith_schema": str(VERSION)},
 )
 
-CURVE_COLUMNS = ("energy_first", "energy_step", "energies", "fermi", "broadening", "dos_up", "dos_down")
+CURVE_COLUMNS = ("energy_first", "energy_step", "energies", "fermi", "broadening", "gap", "valence_top", "dos_up", "dos_down")
 _OWN_COLUMNS = ("energy_per_atom", "source", "code", "functional")
 
 
@@ -90,9 +91,23 @@ def _to_row(material: Material) -> dict[str, Any]:
         "fermi": spectrum.fermi,
         "broadening": spectrum.broadening,
         "gap": spectrum.gap,
+        "valence_top": spectrum.valence_top,
         **{name: provenance.pop(name, None) for name in _OWN_COLUMNS},
         "provenance": json.dumps(provenance, sort_keys=True),
     }
+
+
+def upgraded(table: pa.Table) -> pa.Table:
+    """A table of any version, which has columns `source`, `fermi` and `gap`, with the columns of this one.
+
+    In the open DOS set of version 1 the Fermi level of a gapped material is the middle of its gap (`dft/levels.py`), so its
+    valence-band top is known. Of other sources nothing is known of where the level lies in the gap.
+    """
+    if "valence_top" in table.column_names:
+        return table
+    rows = zip(table["source"].to_pylist(), table["fermi"].to_pylist(), table["gap"].to_pylist(), strict=True)
+    tops = [fermi - gap / 2 if source == "open-dos" and gap else None for source, fermi, gap in rows]
+    return table.append_column("valence_top", pa.array(tops, pa.float64()))
 
 
 def from_row(row: dict[str, Any]) -> Material:
@@ -105,6 +120,7 @@ def from_row(row: dict[str, Any]) -> Material:
         row["fermi"],
         broadening=row["broadening"],
         gap=row["gap"],
+        valence_top=row["valence_top"],
         notes=tuple(provenance.pop("notes", ())),
     )
     frac_coords = None if row["frac_coords"] is None else np.array(row["frac_coords"]).reshape(-1, 3)

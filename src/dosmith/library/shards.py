@@ -46,8 +46,12 @@ class Shard:
         return int(self._file.metadata.num_rows)
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """These columns of all rows; without any, all of them."""
-        return self._file.read(None if columns is None else list(columns), use_threads=False)
+        """These columns of all rows; without any, all of them. What an older version did not write is filled in."""
+        wanted = list(schema.SCHEMA.names if columns is None else columns)
+        if "valence_top" not in wanted or "valence_top" in self._file.schema_arrow.names:
+            return self._file.read(wanted, use_threads=False)
+        needed = dict.fromkeys([*(name for name in wanted if name != "valence_top"), "source", "fermi", "gap"])
+        return schema.upgraded(self._file.read(list(needed), use_threads=False)).select(wanted)
 
     @cached_property
     def ids(self) -> frozenset[str]:

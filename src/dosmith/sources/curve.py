@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dosmith.edges import BandEdges
 from dosmith.errors import SpectrumError
 from dosmith.formulas import Composition
 from dosmith.records import Spectrum
 from dosmith.sources.crystal import Crystal
+from dosmith.sources.fermi import placed
 
 FloatArray = NDArray[np.float64]
 
@@ -30,7 +32,9 @@ class Curve:
         composition: reduced, None when the source names no atoms.
         crystal: the crystal, None when the source does not hold it.
         sites: atoms in the cell, None when the source does not say.
-        electrons: in the cell, as the source states them; None when it does not.
+        electrons: in the cell that the curve counts, as the source states them; None when it does not.
+        edges: band edges from eigenvalues, eV on the axis of `energies`; a metal's overlap; None when the source lists none.
+        integrated: states up to each energy as the source counts them, spins summed, shape (N,); None when it does not.
         notes: what the reader decided or assumed.
     """
 
@@ -44,6 +48,8 @@ class Curve:
     crystal: Crystal | None = None
     sites: int | None = None
     electrons: float | None = None
+    edges: BandEdges | None = None
+    integrated: FloatArray | None = None
     notes: list[str] = field(default_factory=list)
 
     def spectrum(self, fermi: float | None = None, broadening: float = 0.0, electrons: float | None = None) -> Spectrum:
@@ -53,47 +59,18 @@ class Curve:
             SpectrumError: no Fermi level is known, or the curve is not a density of states, or has not that many states.
         """
         notes = list(self.notes)
-        if fermi is None and electrons is not None:
-            fermi = level_of_electrons(self.energies, self.densities, electrons)
-            notes.append(f"the lowest {electrons:g} electrons of the curve end at {fermi:.4g} eV: its Fermi level")
-        if fermi is not None and self.fermi is not None and fermi != self.fermi:
-            notes.append(f"the Fermi level given, {fermi:g} eV, replaces the file's {self.fermi:g} eV")
-        level = self.fermi if fermi is None else fermi
-        if level is None and self.assumed_fermi is not None:
-            level = self.assumed_fermi
-            notes.append(f"no Fermi level is stated; it is taken to be at {level:g} eV")
-        if level is None:
-            raise SpectrumError("no Fermi level is stated; give it with --fermi, or the number of electrons with --electrons")
+        level, source = placed(self, fermi, electrons, notes)
         energies = _undo_rounding(self.energies, notes)
-        return Spectrum(energies, self.densities, level, broadening=broadening or self.broadening, notes=tuple(notes))
-
-
-def level_of_electrons(energies: FloatArray, densities: FloatArray, electrons: float) -> float:
-    """Where the states from the lowest energy on hold that many electrons, eV; the middle of the gap when it is one.
-
-    Args:
-        energies: eV, shape (N,), from below the lowest state that counts.
-        densities: states/eV, shape (spins, N).
-        electrons: how many the curve holds up to its Fermi level.
-
-    Raises:
-        SpectrumError: the curve does not begin below its states, or holds fewer.
-    """
-    density = densities.sum(axis=0)
-    if density.shape != energies.shape or len(energies) < 2 or not np.isfinite(density).all() or not electrons > 0:
-        raise SpectrumError(f"{electrons:g} electrons cannot be counted in this curve; check the number, or give --fermi")
-    if density[0] > 0.01 * density.max():
-        raise SpectrumError("electrons cannot be counted: the curve does not begin below its lowest states; give --fermi")
-    running = np.concatenate([[0.0], np.cumsum(np.diff(energies) * (density[1:] + density[:-1]) / 2)])
-    tolerance = 1e-3 * electrons  # of files with few digits
-    if running[-1] < electrons - tolerance:
-        raise SpectrumError(f"the curve holds {running[-1]:.4g} states, not {electrons:g}; check the number, or give --fermi")
-    reached = int(np.argmax(running >= electrons - tolerance))
-    passed = np.flatnonzero(running > electrons + tolerance)
-    last = int(passed[0]) if len(passed) else len(energies) - 1
-    if last - reached > 1:
-        return float((energies[reached] + energies[last - 1]) / 2)
-    return float(np.interp(electrons, running[reached - 1 : last + 1], energies[reached - 1 : last + 1]))
+        return Spectrum(
+            energies,
+            self.densities,
+            level,
+            broadening=broadening or self.broadening,
+            gap=None if self.edges is None else self.edges.gap,
+            valence_top=self.edges.valence if self.edges is not None and self.edges.gap > 0 else None,
+            fermi_from=source,
+            notes=tuple(notes),
+        )
 
 
 def spin_rows(densities: Mapping[int, ArrayLike]) -> FloatArray:

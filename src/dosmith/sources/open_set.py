@@ -79,7 +79,8 @@ def _material(entry: dict[str, Any]) -> Material:
         np.array(entry["dos"]),
         fermi=0.0,  # the stored axis starts from the Fermi level
         broadening=_SIGMA,
-        gap=float(entry["gap_ev"]),
+        gap=(gap := float(entry["gap_ev"])),
+        valence_top=-gap / 2 if gap > 0 else None,  # the Fermi level of a gapped material is the middle of its gap
     )
     return Material(
         id=f"{formulas.write(composition)}-{prototype}",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dosmith.errors import FileFormatError
 from dosmith.sources.crystal import BOHR, MOST_SITES, Crystal, element_of
 from dosmith.sources.curve import Curve
+from dosmith.sources.fermi import unset_level
 from dosmith.sources.tables import stated_fermi, take_apart
 
 FloatArray = NDArray[np.float64]
@@ -43,7 +44,14 @@ def read_espresso(lines: Iterable[str]) -> Curve:
     expected = 1 + 2 * spins if what == "pdos_tot" else 2 + spins
     if len(columns) != expected:
         raise FileFormatError(f"is damaged: its header names {expected} columns, its rows have {len(columns)}; copy it again")
-    return Curve(f"Quantum ESPRESSO {what}", columns[0], columns[1 : 1 + spins], stated_fermi(remarks))
+    curve = Curve(f"Quantum ESPRESSO {what}", columns[0], columns[1 : 1 + spins], stated_fermi(remarks))
+    if curve.fermi == 0.0 and (level := unset_level(curve.energies, curve.densities)) is not None:
+        curve.fermi, curve.assumed_fermi = None, level
+        curve.notes.append(
+            "its Fermi level of 0 eV is none: pw.x writes that for fixed occupations; the middle of the only gap with a whole, even number"
+            " of electrons below it is taken; --electrons or --fermi says it surely"
+        )
+    return curve
 
 
 def read_aims(lines: Iterable[str]) -> Curve:

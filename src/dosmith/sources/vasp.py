@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.edges import BandEdges, edges_of_eigenvalues
 from dosmith.errors import FileFormatError, FormulaError
 from dosmith.formulas import Composition
 from dosmith.sources.crystal import MOST_SITES, Crystal
 from dosmith.sources.curve import Curve
+from dosmith.sources.integrated import rescaled, settle, step_note
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -29,6 +31,7 @@ FloatArray = NDArray[np.float64]
 
 _CUT_SYMBOLS = {"r": "Zr", "X": "Xe"}  # as some VASP builds print these elements
 _DOS_TAG = re.compile(rb"<dos(?:\s[^<>]*)?>")
+_COARSE_MESH = 0.5  # distance of neighbouring k-points, 1/Angstrom, the factor 2 pi counted
 _MP_DIP = 0.15  # depth over peak: 0.055, 0.091, 0.114, 0.131 for orders 1 ... 4
 _MAX_TAGS = 1_000_000  # bounds the memory that a small gzipped file can ask for; 250,000 energies with spin
 _NO_DOS = "holds no density of states; take the vasprun.xml of a run that ended normally"
@@ -45,7 +48,7 @@ def read_vasprun(xml: bytes) -> Curve:
         raise FileFormatError("is XML, but not a vasprun.xml; give the vasprun.xml that VASP wrote")
     if b"</modeling>" not in xml:
         raise FileFormatError("is truncated; copy the vasprun.xml again, or let the run end")
-    dos = _last_dos(xml)
+    dos, start = _last_dos(xml)
     notes: list[str] = []
     broadening = _gaussian_sigma(xml, notes)
     rows = [_columns(spin) for spin in _element(dos, "total").iterfind("array/set/set")]
@@ -54,21 +57,28 @@ def read_vasprun(xml: bytes) -> Curve:
     if len(rows) > 2:  # noncollinear: the total, then the magnetisation along x, y, z
         rows = rows[:1]
         notes.append("the run is noncollinear; the DOS of both spins together is used")
-    densities = np.stack([row[:, 1] for row in rows])
-    if _parameter(xml, b"ISMEAR") >= 1:
-        densities = _without_dips(densities, notes)
     stated = re.search(rb'<i name="efermi">([^<]*)</i>', dos)
     fermi = _number(stated.group(1).decode("latin-1")) if stated else math.nan
+    number = _parameter(xml, b"NELECT")
+    electrons = number if 0 < number < math.inf else None
+    columns = np.stack(rows, axis=2)  # energies, energy-density-count, spins
+    found = settle(columns[:, 0, 0], columns[:, 1].T, columns[:, 2].T, fermi, electrons)
+    if electrons is not None:
+        found = rescaled(found, fermi, electrons)
+    densities = _without_dips(found.densities, notes) if _parameter(xml, b"ISMEAR") >= 1 else found.densities
+    crystal = _crystal(xml, notes)
     return Curve(
         format="vasprun.xml",
-        energies=rows[0][:, 0],
+        energies=found.energies,
         densities=densities,
         fermi=fermi if math.isfinite(fermi) else None,
         broadening=broadening,
         composition=_composition(xml, notes),
-        crystal=_crystal(xml, notes),
-        electrons=electrons if math.isfinite(electrons := _parameter(xml, b"NELECT")) else None,
-        notes=notes,
+        crystal=crystal,
+        electrons=electrons,
+        edges=_band_edges(xml, start, electrons, len(rows)),
+        integrated=found.count,
+        notes=[*notes, *found.notes, *step_note(found.energies), *_mesh_notes(xml, start, crystal)],
     )
 
 
@@ -110,12 +120,26 @@ def read_doscar(head: Sequence[str], rows: Iterator[str]) -> Curve:
         raise FileFormatError("is damaged: the total DOS of a DOSCAR has 3 columns, or 5 with spin; copy the DOSCAR again")
     columns = np.array(table, dtype=np.float64).T
     notes: list[str] = []
-    densities = _without_dips(columns[1:2] if widths == {3} else columns[1:3], notes)
-    if ";" in head[5] or ";" in next(rows, ""):
+    spins = 1 if widths == {3} else 2
+    lobster = ";" in head[5] or ";" in next(rows, "")
+    if lobster:
         notes.append("written by LOBSTER: energies are relative to the Fermi level")
-        return Curve("LOBSTER DOSCAR", columns[0], densities, 0.0, notes=notes)
+        fermi = 0.0
+    found = settle(columns[0], columns[1 : 1 + spins], columns[1 + spins :], fermi)
+    sites = int(head[0].split()[0])
+    if not lobster and found.count is not None and float(np.interp(fermi, found.energies, found.count)) < 0.5 * sites:
+        notes.append(
+            f"it holds {float(np.interp(fermi, found.energies, found.count)):.3g} electrons for {sites} atoms: VASP divides the"
+            " DOSCAR of a relaxation by its steps; the shape is right, --electrons brings the states back"
+        )
     return Curve(
-        "DOSCAR", columns[0], densities, fermi if math.isfinite(fermi) else None, sites=int(head[0].split()[0]), notes=notes
+        "LOBSTER DOSCAR" if lobster else "DOSCAR",
+        found.energies,
+        _without_dips(found.densities, notes),
+        fermi if math.isfinite(fermi) else None,
+        sites=None if lobster else sites,
+        integrated=found.count,
+        notes=[*notes, *found.notes, *step_note(found.energies)],
     )
 
 
@@ -180,8 +204,8 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _last_dos(xml: bytes) -> bytes:
-    """The inside of the last <dos>; of one on another k-point list (KPOINTS_OPT) only when there is no other."""
+def _last_dos(xml: bytes) -> tuple[bytes, int]:
+    """The inside of the last <dos> and where it begins; of one on the k-points of KPOINTS_OPT only when there is no other."""
     start, at = -1, len(xml)
     while (at := xml.rfind(b"<dos", 0, at)) >= 0:
         tag = _DOS_TAG.match(xml, at)
@@ -197,7 +221,59 @@ def _last_dos(xml: bytes) -> bytes:
     end = xml.find(b"</dos>", start)
     if end < 0:
         raise FileFormatError("is truncated within its density of states; copy the vasprun.xml again")
-    return xml[start:end]
+    return xml[start:end], start
+
+
+def _band_edges(xml: bytes, start: int, electrons: float | None, spins: int) -> BandEdges | None:
+    """Band edges from the eigenvalues that stand before the DOS of the same calculation; None without them."""
+    channels, occupations = _eigenvalues(xml, start)
+    if not channels:
+        return None
+    if len(channels) == 1 and electrons is not None:
+        noncollinear = re.search(rb'name="LNONCOLLINEAR">\s*T', xml) is not None
+        return edges_of_eigenvalues(channels, [electrons if noncollinear else electrons / 2])
+    return edges_of_eigenvalues(channels, [float((channel > 0.5).sum(axis=1).mean()) for channel in occupations])
+
+
+def _eigenvalues(xml: bytes, start: int) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Eigenvalues (eV) and occupations of each spin in the <calculation> that holds the DOS, each of shape (k-points, bands)."""
+    begin = max(xml.rfind(b"<calculation", 0, start), 0)
+    opening = xml.rfind(b"<eigenvalues>", begin, start)
+    end = xml.find(b"</eigenvalues>", opening, start)
+    if opening < 0 or end < 0:
+        return [], []
+    channels, occupations = [], []
+    for part in re.split(rb'<set comment="spin \d+">', xml[opening:end])[1:]:
+        points = [re.findall(rb"<r>\s*(\S+)\s+(\S+)\s*</r>", point) for point in part.split(b"<set comment=")[1:]]
+        if not points or len({len(point) for point in points}) != 1:
+            return [], []
+        table = np.array([[[_number(cell.decode("latin-1")) for cell in row] for row in point] for point in points])
+        if table.ndim != 3 or not np.isfinite(table).all():
+            return [], []
+        channels.append(table[:, :, 0])
+        occupations.append(table[:, :, 1])
+    return channels, occupations
+
+
+def _mesh_notes(xml: bytes, start: int, crystal: Crystal | None) -> list[str]:
+    """What the k-points let one expect of the curve; nothing where they are dense, or unknown."""
+    notes = []
+    if b"kpoints_opt" in xml[start - 40 : start]:
+        notes.append("the DOS is that of the k-points in KPOINTS_OPT")
+    elif re.search(rb"<dos\s[^<>]*kpoints_opt", xml):
+        notes.append("the file holds another DOS, of the k-points in KPOINTS_OPT; that of the main k-points is used")
+    divisions = re.search(rb'name="divisions">([^<]*)<', xml)
+    words = divisions.group(1).split() if divisions else []
+    if crystal is None or len(words) != 3 or not all(word.isdigit() and int(word) > 0 for word in words):
+        return notes
+    lengths = np.linalg.norm(2 * np.pi * np.linalg.inv(crystal.lattice).T, axis=1)
+    apart = float((lengths / np.array([int(word) for word in words])).max())
+    if apart > _COARSE_MESH:
+        mesh = " x ".join(word.decode() for word in words)
+        notes.append(
+            f"{mesh} k-points are up to {apart:.2g} /A apart: a coarse mesh, whose gaps and peaks may not be the crystal's"
+        )
+    return notes
 
 
 def _element(xml: bytes, tag: str) -> Element:
@@ -224,14 +300,14 @@ def _element(xml: bytes, tag: str) -> Element:
 
 
 def _columns(spin: Element) -> FloatArray:
-    """Energy and density of one spin, shape (N, 2); the integrated density after them is left."""
+    """Energy, density and integrated density of one spin, NaN where there is no third, shape (N, 3)."""
     table = []
     for row in spin.iterfind("r"):
-        cells = (row.text or "").split(maxsplit=2)
+        cells = (row.text or "").split(maxsplit=3)
         if len(cells) < 2:
             raise FileFormatError("is damaged: a row of the DOS has fewer than two numbers; copy the vasprun.xml again")
-        table.append((_number(cells[0]), _number(cells[1])))
-    return np.array(table, dtype=np.float64).reshape(-1, 2)
+        table.append((_number(cells[0]), _number(cells[1]), _number(cells[2]) if len(cells) > 2 else math.nan))
+    return np.array(table, dtype=np.float64).reshape(-1, 3)
 
 
 def _gaussian_sigma(xml: bytes, notes: list[str]) -> float:

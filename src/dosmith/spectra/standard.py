@@ -11,8 +11,10 @@ move with the curve's own zero, and one matrix product spreads the fine bins ove
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,7 @@ from dosmith.library import Library
 from dosmith.records import Spectrum
 from dosmith.settings import SpectraSettings, ZeroRule
 from dosmith.spectra.grid import EnergyGrid
-from dosmith.spectra.zero import energy_zeros
+from dosmith.spectra.zero import WORDS, GapRule, energy_zeros
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -40,12 +42,37 @@ class Recipe:
         broadening: Gaussian sigma of the vectors, eV, that of the source included.
         zero: rule for the energy zero.
         min_coverage: share of the window that a curve must cover; the rest counts as empty.
+        gap: how a gap is read off a curve whose eigenvalues are not known.
     """
 
     grid: EnergyGrid = field(default_factory=EnergyGrid)
     broadening: float = 0.15
     zero: ZeroRule = "auto"
     min_coverage: float = 0.8
+    gap: GapRule = field(default_factory=GapRule)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The recipe as a checkpoint keeps it."""
+        return {
+            "grid": self.grid.key,
+            "broadening": self.broadening,
+            "zero": self.zero,
+            "min_coverage": self.min_coverage,
+            "gap": asdict(self.gap),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """The recipe that `as_dict` made; of one that an older version kept, what it lacks has the default.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is damaged.
+            SpectrumError: its grid is none.
+        """
+        grid, zero = EnergyGrid.from_key(values["grid"]), values["zero"]
+        if zero not in WORDS:
+            raise ValueError(f"there is no energy zero '{zero}'")
+        return cls(grid, float(values["broadening"]), zero, float(values["min_coverage"]), GapRule(**values.get("gap", {})))
 
     @classmethod
     def from_settings(cls, settings: SpectraSettings) -> Recipe:
@@ -89,7 +116,8 @@ def standardise(spectrum: Spectrum, recipe: Recipe | None = None) -> StandardSpe
     recipe = recipe or Recipe()
     energies, fermi = spectrum.energies, np.array([spectrum.fermi])
     densities, broadening = spectrum.total[None, :], np.array([spectrum.broadening])
-    zeros, gaps = energy_zeros(energies, densities, fermi, broadening, recipe.zero)
+    stated, top = (np.array([np.nan if value is None else value]) for value in (spectrum.gap, spectrum.valence_top))
+    zeros, gaps = energy_zeros(energies, densities, fermi, broadening, recipe.zero, gaps=stated, valence_tops=top, how=recipe.gap)
     values = standardise_batch(energies, densities, zeros, broadening, recipe)[0]
     zero, gap = float(zeros[0]), float(gaps[0])
     coverage = float(_coverage(energies, zeros, recipe.grid)[0])
@@ -141,7 +169,16 @@ def standardise_library(library: Library, recipe: Recipe | None = None) -> tuple
     recipe = recipe or Recipe()
     rows, values = [np.empty(0, dtype=np.intp)], [np.empty((0, recipe.grid.levels))]
     for block in library.spectra():
-        zeros, _ = energy_zeros(block.energies, block.densities, block.fermi, block.broadening, recipe.zero)
+        zeros, _ = energy_zeros(
+            block.energies,
+            block.densities,
+            block.fermi,
+            block.broadening,
+            recipe.zero,
+            gaps=block.gaps,
+            valence_tops=block.valence_tops,
+            how=recipe.gap,
+        )
         fits = _coverage(block.energies, zeros, recipe.grid) >= recipe.min_coverage - 1e-9
         binned = _binned(block.energies, block.densities[fits], zeros[fits], block.broadening[fits], recipe)
         area = binned.sum(axis=1) * recipe.grid.step

@@ -1,11 +1,12 @@
 """The energy zero: the valence-band top of a gapped material, the Fermi level of everything else.
 
 A Fermi level inside a gap is arbitrary (each code puts it elsewhere), so spectra of insulators from two codes agree
-only when both start at the valence-band top. The gap is read off the curve, since a stated one may be a meshing artefact
-and a stated Fermi level may be wrong.
+only when both start at the valence-band top. Eigenvalues tell it best; without them it is read off the curve.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from dosmith.settings import ZeroRule
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 WORDS: dict[str, str] = {
     "auto": "valence-band top where there is a gap, Fermi level elsewhere",
@@ -20,21 +22,56 @@ WORDS: dict[str, str] = {
     "fermi": "Fermi level",
 }
 """What each rule does."""
-EMPTY = 0.02
-"""A level is empty when its density is below this share of the mean density within 7.5 eV of the Fermi level."""
-REACH = 0.3
-"""The gap may begin this far from the stated Fermi level, eV."""
-TAIL = 0.9
-"""A band edge smeared by a Gaussian sigma seems to stand out this many sigma into the gap, at the density `EMPTY`.
-Calibrated on the gapped entries of the open DOS set, whose gaps are known from eigenvalues."""
-SMALLEST_GAP = 0.3
-"""Materials with a narrower gap are taken for metals, eV: a k-mesh and a broadening cannot tell it from a pseudo-gap."""
+_MANY_SPIKES = 6
+"""Bands within 7.5 eV of the Fermi level, at least, of a curve that may be made of spikes."""
 _BLOCK = 1 << 17
 """Values worked on at once: small enough to stay in the processor's cache."""
 
 
+@dataclass(frozen=True, slots=True)
+class GapRule:
+    """How a gap is read off a curve. It travels with a model's recipe, since it decides where vectors start.
+
+    Attributes:
+        empty: a grid point is empty when its density is below this share of the mean density within 7.5 eV of the Fermi level.
+        reach: the gap may begin this far from the stated Fermi level, eV.
+        tail: a band edge smeared by a Gaussian sigma seems to stand out this many sigma into the gap, at the density `empty`.
+            Calibrated on the gapped entries of the open DOS set, whose gaps are known from eigenvalues.
+        smallest: materials with a narrower gap are taken for metals, eV: a k-mesh and a broadening cannot tell it from a pseudo-gap.
+        deep: within a gap, the density falls below this share of `empty`, too,
+        narrowing: and it stays there for at least this share of the gap. A semimetal's density, which rises from a point as E or
+            E^2, stays there for a quarter or half of it.
+        blur: sigmas of a known broadening that are added to what stays.
+        inside: where the Fermi level lies in a band, a gap beside it counts only if less than this share of the band's states lies
+            between the two; with more of them the band is partly filled, as a half-filled narrow level is.
+        spikes: a gap is the mesh's, not the crystal's, where the curve falls apart into spikes as wide as its broadening and three
+            other intervals between them reach this share of the gap.
+    """
+
+    empty: float = 0.02
+    reach: float = 0.3
+    tail: float = 0.9
+    smallest: float = 0.3
+    deep: float = 0.25
+    narrowing: float = 0.52
+    blur: float = 0.4
+    inside: float = 0.2
+    spikes: float = 0.6
+
+
+DEFAULT = GapRule()
+
+
 def energy_zeros(
-    energies: FloatArray, densities: FloatArray, fermi: FloatArray, broadening: FloatArray, rule: ZeroRule = "auto"
+    energies: FloatArray,
+    densities: FloatArray,
+    fermi: FloatArray,
+    broadening: FloatArray,
+    rule: ZeroRule = "auto",
+    *,
+    gaps: FloatArray | None = None,
+    valence_tops: FloatArray | None = None,
+    how: GapRule = DEFAULT,
 ) -> tuple[FloatArray, FloatArray]:
     """The energy zero and the gap of each curve.
 
@@ -44,56 +81,135 @@ def energy_zeros(
         fermi: Fermi levels on the axis of `energies`, eV, shape (B,).
         broadening: Gaussian sigma the curves carry, eV, shape (B,).
         rule: ``auto`` (the valence-band top where there is a gap), ``midgap`` (the middle of the gap) or ``fermi`` (always the Fermi level).
+        gaps: those known from eigenvalues, eV, 0 for metals, NaN where unknown, shape (B,); they go before what the curve seems to say.
+        valence_tops: known from eigenvalues, eV on the axis of `energies`, NaN where unknown, shape (B,).
+        how: a gap is read off a curve.
 
     Returns:
         zeros, eV on the same axis, shape (B,); gaps, eV, 0 for metals, shape (B,).
     """
-    zeros, gaps = np.empty(len(densities)), np.empty(len(densities))
-    rows = max(1, _BLOCK // len(energies))
-    for start in range(0, len(densities), rows):
-        block = slice(start, start + rows)
-        zeros[block], gaps[block] = _band_tops(energies, densities[block], fermi[block], broadening[block])
+    stated = np.full(len(densities), np.nan) if gaps is None else gaps
+    tops = np.full(len(densities), np.nan) if valence_tops is None else valence_tops
+    zeros, found = fermi.copy(), np.where(np.isnan(stated), 0.0, stated)
+    zeros = np.where((found > 0) & np.isfinite(tops), tops, zeros)
+    unknown = np.flatnonzero(np.isnan(stated) | ((stated > 0) & np.isnan(tops)))
+    for start in range(0, len(unknown), rows := max(1, _BLOCK // len(energies))):
+        block = unknown[start : start + rows]
+        zeros[block], seen = _band_tops(energies, densities[block], fermi[block], broadening[block], how)
+        found[block] = np.where(np.isnan(stated[block]), seen, stated[block])
     if rule == "fermi":
-        return fermi.copy(), gaps
-    return (zeros + gaps / 2 if rule == "midgap" else zeros), gaps
+        return fermi.copy(), found
+    return (zeros + found / 2 if rule == "midgap" else zeros), found
 
 
 def _band_tops(
-    energies: FloatArray, densities: FloatArray, fermi: FloatArray, broadening: FloatArray
+    energies: FloatArray, densities: FloatArray, fermi: FloatArray, broadening: FloatArray, how: GapRule
 ) -> tuple[FloatArray, FloatArray]:
     """Valence-band top where there is a gap, Fermi level elsewhere, and the gaps; shapes (B,)."""
-    count = len(energies)
-    rows = np.arange(len(densities))
     near = np.abs(energies - fermi[:, None])
     inside = near <= 7.5
-    threshold = EMPTY * np.einsum("ij,ij->i", densities, inside) / np.maximum(np.count_nonzero(inside, axis=1), 1)
+    threshold = how.empty * np.einsum("ij,ij->i", densities, inside) / np.maximum(np.count_nonzero(inside, axis=1), 1)
     filled = densities > threshold[:, None]
 
-    # Start from the emptiest level near the stated Fermi level, the nearest of equals.
-    reachable = near <= np.maximum(REACH, near.min(axis=1, keepdims=True))
-    row, level = np.nonzero(reachable)  # few of the levels, so the rest is not looked at
+    # Start from the emptiest point near the stated Fermi level, the nearest of equals.
+    reachable = near <= np.maximum(how.reach, near.min(axis=1, keepdims=True))
+    row, point = np.nonzero(reachable)  # few of the points, so the rest is not looked at
     height = np.full(densities.shape, np.inf)
-    height[row, level] = np.where(filled[row, level], densities[row, level], 0.0) + 1e-12 * near[row, level]
+    height[row, point] = np.where(filled[row, point], densities[row, point], 0.0) + 1e-12 * near[row, point]
     start = np.argmin(height, axis=1)
 
-    index = np.arange(count)
+    below, above = _borders(filled, start)
+    gapped = (below >= 0) & ~filled[np.arange(len(densities)), start]  # a curve may end before the conduction band begins
+    valence = _crossing(energies, densities, threshold, broadening > 0, np.maximum(below, 0), 1)
+    conduction = _crossing(energies, densities, threshold, broadening > 0, np.minimum(above, len(energies) - 1), -1)
+    tail = how.tail * broadening
+    gaps = np.where(gapped, conduction - valence + 2 * tail, 0.0)
+    gaps[gaps < how.smallest] = 0.0
+
+    rows = np.flatnonzero(gaps > 0)  # few, so what follows costs little
+    part = densities[rows], threshold[rows]
+    gaps[rows[~_deep(energies, *part, broadening[rows], start[rows], conduction[rows] - valence[rows], how)]] = 0.0
+    for place in rows:
+        edges = int(below[place]), int(above[place])
+        if gaps[place] > 0 and (
+            _partly_filled(energies, densities[place], filled[place], float(fermi[place]), edges, how)
+            or _between_spikes(energies, filled[place], float(fermi[place]), edges, how)
+        ):
+            gaps[place] = 0.0
+    return np.where(gaps > 0, valence - tail, fermi), gaps
+
+
+def _borders(filled: NDArray[np.bool_], start: IntArray) -> tuple[IntArray, IntArray]:
+    """The last filled point up to `start` and the first from there on, shapes (B,); -1 and N where there is none."""
+    count, index = filled.shape[1], np.arange(filled.shape[1])
     lower, upper = filled & (index <= start[:, None]), filled & (index >= start[:, None])
     below = np.where(lower.any(axis=1), count - 1 - np.argmax(lower[:, ::-1], axis=1), -1)
-    above = np.where(upper.any(axis=1), np.argmax(upper, axis=1), count)
-    gapped = (below >= 0) & ~filled[rows, start]  # a curve may end before the conduction band begins
-    valence = _crossing(energies, densities, threshold, rows, broadening > 0, np.maximum(below, 0), 1)
-    conduction = _crossing(energies, densities, threshold, rows, broadening > 0, np.minimum(above, count - 1), -1)
-    tail = TAIL * broadening
-    gaps = np.where(gapped, conduction - valence + 2 * tail, 0.0)
-    gaps[gaps < SMALLEST_GAP] = 0.0
-    return np.where(gaps > 0, valence - tail, fermi), gaps
+    return below, np.where(upper.any(axis=1), np.argmax(upper, axis=1), count)
+
+
+def _deep(
+    energies: FloatArray,
+    densities: FloatArray,
+    threshold: FloatArray,
+    broadening: FloatArray,
+    start: IntArray,
+    width: FloatArray,
+    how: GapRule,
+) -> NDArray[np.bool_]:
+    """Whether the density stays far below the threshold in much of each gap, whose width at the threshold is `width`, eV, shape (B,)."""
+    if len(densities) == 0:
+        return np.zeros(0, dtype=np.bool_)
+    deeper = how.deep * threshold
+    filled = densities > deeper[:, None]
+    rows, last = np.arange(len(densities)), len(energies) - 1
+    # The emptiest point of the gap is not always that near the Fermi level: look for it between the edges.
+    below, above = _borders(densities > threshold[:, None], start)
+    index = np.arange(len(energies))
+    within = (index > below[:, None]) & (index < above[:, None])
+    start = np.argmin(np.where(within, densities, np.inf), axis=1)
+    below, above = _borders(filled, start)
+    smeared = broadening > 0
+    narrow = _crossing(energies, densities, deeper, smeared, np.minimum(above, last), -1) - _crossing(
+        energies, densities, deeper, smeared, np.maximum(below, 0), 1
+    )
+    return np.asarray(~filled[rows, start] & (narrow + how.blur * broadening >= how.narrowing * width))
+
+
+def _partly_filled(
+    energies: FloatArray, density: FloatArray, filled: NDArray[np.bool_], fermi: float, edges: tuple[int, int], how: GapRule
+) -> bool:
+    """Whether the Fermi level lies in a band beside the gap with much of the band's states between the two."""
+    below, above = edges
+    if energies[below] < fermi < energies[min(above, len(energies) - 1)]:
+        return False
+    states, empty = density * np.gradient(energies), np.flatnonzero(~filled)
+    if fermi <= energies[below]:
+        first, last = int(max(empty[empty < below], default=-1)) + 1, below
+        between = (energies > fermi) & (np.arange(len(energies)) <= below)
+    else:
+        first, last = above, int(min(empty[empty > above], default=len(energies))) - 1
+        between = (energies < fermi) & (np.arange(len(energies)) >= above)
+    return bool(states[between].sum() > how.inside * states[first : last + 1].sum())
+
+
+def _between_spikes(energies: FloatArray, filled: NDArray[np.bool_], fermi: float, edges: tuple[int, int], how: GapRule) -> bool:
+    """Whether the gap is one of many intervals between spikes of one width: eigenvalues of a coarse mesh, not bands."""
+    changes = np.flatnonzero(np.diff(filled.astype(np.int8)))
+    changes = changes[np.abs(energies[changes] - fermi) <= 7.5]
+    borders = (energies[changes] + energies[changes + 1]) / 2
+    widths = np.diff(borders)
+    is_band = filled[changes[:-1] + 1] if len(changes) else np.zeros(0, dtype=np.bool_)
+    bands, empty = widths[is_band], widths[~is_band]
+    if len(bands) < _MANY_SPIKES or np.median(bands) > 2 * bands.min():
+        return False
+    gap = energies[min(edges[1], len(energies) - 1)] - energies[edges[0]]
+    return int((empty >= how.spikes * gap).sum()) > 3  # the gap and three others
 
 
 def _crossing(
     energies: FloatArray,
     densities: FloatArray,
     threshold: FloatArray,
-    rows: NDArray[np.intp],
     smeared: NDArray[np.bool_],
     level: NDArray[np.intp],
     towards: int,
@@ -103,6 +219,7 @@ def _crossing(
     A smeared edge falls about exponentially; taken so, its place hardly depends on how the levels lie.
     """
     neighbour = np.clip(level + towards, 0, len(energies) - 1)
+    rows = np.arange(len(densities))
     high, low = densities[rows, level], densities[rows, neighbour]
     with np.errstate(all="ignore"):  # of curves without a gap, or without anything
         even = (high - threshold) / (high - low)

@@ -96,7 +96,7 @@ class Jobs:
             content = request.model_dump() | {
                 "formula": formulas.write(self.materials.composition(request.kind, request.id)),
                 "structure": structure.as_dict(),
-                "recipe": [recipe.grid.key, recipe.broadening, recipe.zero, recipe.min_coverage],
+                "recipe": recipe.as_dict(),
                 "dft": self.settings.dft.model_dump(),
             }
             write_text(path / REQUEST, json.dumps(content))

@@ -20,7 +20,7 @@ from dosmith.library.stability import above_pair_hulls
 from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.ranking import Comparison, in_order
 from dosmith.spectra.standard import StandardSpectrum
-from dosmith.spectra.zero import TAIL, energy_zeros
+from dosmith.spectra.zero import energy_zeros
 from dosmith.targets import Target
 from dosmith.web.messages import Answer, Heat, Query, Row, plain
 
@@ -94,8 +94,9 @@ class Live:
     def _zero(self, values: FloatArray) -> tuple[float, float]:
         """Where the energy zero should be, and the gap, eV."""
         sigma = self.recipe.broadening
-        beyond = np.array([TAIL * sigma])  # where the smeared edge of an insulator's valence band seems to be
-        zeros, gaps = energy_zeros(self.recipe.grid.energies, values[None], beyond, np.array([sigma]), self.recipe.zero)
+        how = self.recipe.gap
+        beyond = np.array([how.tail * sigma])  # where the smeared edge of an insulator's valence band seems to be
+        zeros, gaps = energy_zeros(self.recipe.grid.energies, values[None], beyond, np.array([sigma]), self.recipe.zero, how=how)
         gap = float(gaps[0])
         return float(zeros[0]) if gap else 0.0, gap
 

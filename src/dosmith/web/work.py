@@ -19,7 +19,6 @@ from dosmith import formulas, symmetry
 from dosmith.atomic import write_text
 from dosmith.errors import DosmithError
 from dosmith.settings import DftSettings
-from dosmith.spectra.grid import EnergyGrid
 from dosmith.spectra.standard import Recipe, standardise
 
 if TYPE_CHECKING:
@@ -36,8 +35,7 @@ def main(folder: Path) -> None:
     from pymatgen.core.structure import Structure
 
     structure = Structure.from_dict(request["structure"])
-    grid, broadening, zero, coverage = request["recipe"]
-    recipe = Recipe(EnergyGrid.from_key(grid), broadening, zero, coverage)
+    recipe = Recipe.from_dict(request["recipe"])
 
     def report(text: str) -> None:
         aside = folder / ".progress"

@@ -28,7 +28,6 @@ from dosmith.models.paper.element_vectors import ElementVectors
 from dosmith.models.paper.kbest import k_best
 from dosmith.models.store import open_session
 from dosmith.ranking import Comparison
-from dosmith.spectra.grid import EnergyGrid
 from dosmith.spectra.standard import Recipe
 
 if TYPE_CHECKING:
@@ -94,8 +93,7 @@ class PaperModel(Model):
     @cached_property
     def recipe(self) -> Recipe:
         """See `Model.recipe`."""
-        recipe = self.spec["recipe"]
-        return Recipe(EnergyGrid.from_key(recipe["grid"]), recipe["broadening"], recipe["zero"], recipe["min_coverage"])
+        return Recipe.from_dict(self.spec["recipe"])
 
     @cached_property
     def element_vectors(self) -> ElementVectors:

@@ -248,12 +248,7 @@ def _spec(
         "name": name,
         "kind": PaperModel.kind,
         "library": {"name": library.name, "count": len(library)},
-        "recipe": {
-            "grid": recipe.grid.key,
-            "broadening": recipe.broadening,
-            "zero": recipe.zero,
-            "min_coverage": recipe.min_coverage,
-        },
+        "recipe": recipe.as_dict(),
         "settings": settings.paper.model_dump(),
         "n_elements": settings.paper.n_elements,
         "max_ratio": settings.paper.max_ratio,

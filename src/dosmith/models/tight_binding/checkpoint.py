@@ -37,12 +37,7 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str, candida
         "name": name,
         "kind": TightBindingModel.kind,
         "library": {"name": library.name, "count": len(library)},
-        "recipe": {
-            "grid": model.recipe.grid.key,
-            "broadening": model.recipe.broadening,
-            "zero": model.recipe.zero,
-            "min_coverage": model.recipe.min_coverage,
-        },
+        "recipe": model.recipe.as_dict(),
         "settings": model.settings.model_dump(),
         "elements": list(model.symbols),
         "formulas": sorted(set(library.formulas)),

@@ -23,7 +23,6 @@ from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.candidates import FILE, Candidates
 from dosmith.ranking import Comparison, merged
 from dosmith.settings import ForwardSettings
-from dosmith.spectra.grid import EnergyGrid
 from dosmith.spectra.similarity import MATCH
 from dosmith.spectra.standard import Recipe
 
@@ -93,8 +92,7 @@ class TightBindingModel(Model):
     @cached_property
     def recipe(self) -> Recipe:
         """See `Model.recipe`."""
-        recipe = self.spec["recipe"]
-        return Recipe(EnergyGrid.from_key(recipe["grid"]), recipe["broadening"], recipe["zero"], recipe["min_coverage"])
+        return Recipe.from_dict(self.spec["recipe"])
 
     @property
     def axis(self) -> FloatArray:
