@@ -35,8 +35,9 @@ class GapRule:
     Attributes:
         empty: a grid point is empty when its density is below this share of the mean density within 7.5 eV of the Fermi level.
         reach: the gap may begin this far from the stated Fermi level, eV.
-        tail: a band edge smeared by a Gaussian sigma seems to stand out this many sigma into the gap, at the density `empty`.
-            Calibrated on the gapped entries of the open DOS set, whose gaps are known from eigenvalues.
+        valence_tail: a valence-band top smeared by a Gaussian sigma seems to lie this many sigma too high, at the density `empty`.
+        conduction_tail: a conduction-band bottom seems to lie this many sigma too low; it rises slower, which makes up for it.
+            Both are calibrated on the gapped entries of the open DOS set, whose eigenvalues are known (benchmarks/reading.py).
         smallest: materials with a narrower gap are taken for metals, eV: a k-mesh and a broadening cannot tell it from a pseudo-gap.
         deep: within a gap, the density falls below this share of `empty`, too,
         narrowing: and it stays there for at least this share of the gap. A semimetal's density, which rises from a point as E or
@@ -50,7 +51,8 @@ class GapRule:
 
     empty: float = 0.02
     reach: float = 0.3
-    tail: float = 0.9
+    valence_tail: float = 1.5
+    conduction_tail: float = 0.0
     smallest: float = 0.3
     deep: float = 0.25
     narrowing: float = 0.52
@@ -122,8 +124,8 @@ def _band_tops(
     gapped = (below >= 0) & ~filled[np.arange(len(densities)), start]  # a curve may end before the conduction band begins
     valence = _crossing(energies, densities, threshold, broadening > 0, np.maximum(below, 0), 1)
     conduction = _crossing(energies, densities, threshold, broadening > 0, np.minimum(above, len(energies) - 1), -1)
-    tail = how.tail * broadening
-    gaps = np.where(gapped, conduction - valence + 2 * tail, 0.0)
+    tops, bottoms = valence - how.valence_tail * broadening, conduction + how.conduction_tail * broadening
+    gaps = np.where(gapped, bottoms - tops, 0.0)
     gaps[gaps < how.smallest] = 0.0
 
     rows = np.flatnonzero(gaps > 0)  # few, so what follows costs little
@@ -136,7 +138,7 @@ def _band_tops(
             or _between_spikes(energies, filled[place], float(fermi[place]), edges, how)
         ):
             gaps[place] = 0.0
-    return np.where(gaps > 0, valence - tail, fermi), gaps
+    return np.where(gaps > 0, tops, fermi), gaps
 
 
 def _borders(filled: NDArray[np.bool_], start: IntArray) -> tuple[IntArray, IntArray]:

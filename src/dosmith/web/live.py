@@ -95,7 +95,7 @@ class Live:
         """Where the energy zero should be, and the gap, eV."""
         sigma = self.recipe.broadening
         how = self.recipe.gap
-        beyond = np.array([how.tail * sigma])  # where the smeared edge of an insulator's valence band seems to be
+        beyond = np.array([how.valence_tail * sigma])  # where the smeared edge of an insulator's valence band seems to be
         zeros, gaps = energy_zeros(self.recipe.grid.energies, values[None], beyond, np.array([sigma]), self.recipe.zero, how=how)
         gap = float(gaps[0])
         return float(zeros[0]) if gap else 0.0, gap
