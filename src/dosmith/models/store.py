@@ -25,10 +25,29 @@ from dosmith.version import __version__
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SPEC, WEIGHTS, CARD = "checkpoint.json", "weights.safetensors", "card.md"
 
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+def _with_gap_rule(spec: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 did not say how a gap is read off a curve: as the first version that does."""
+    rule = {
+        "empty": 0.02,
+        "reach": 0.3,
+        "valence_tail": 1.5,
+        "conduction_tail": 0.0,
+        "smallest": 0.3,
+        "deep": 0.25,
+        "narrowing": 0.52,
+        "blur": 0.4,
+        "inside": 0.2,
+        "spikes": 0.6,
+    }
+    recipe = spec.get("recipe")
+    return spec | {"recipe": {"gap": rule} | recipe} if isinstance(recipe, dict) and recipe else spec
+
+
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _with_gap_rule}
 """By version of the format, how the spec of a model of that version becomes one of the next."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -129,3 +130,66 @@ def test_the_commands(model, table_file, tmp_path) -> None:
     out = tmp_path / "trained"
     said = run("train", "--spectra", str(table_file), "--out", str(out), "--epochs", "1")
     assert "Held-out chemical systems" in said and (out / "card.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ("design", "NaCl", "--crystal-system", "cubic", "--metric", "nonsense", "--stability"),
+            "--crystal-system and --metric and --stability",
+        ),
+        (("design", "NaCl", "--out", "here"), "cannot honour --out"),
+        (("design", "NaCl", "--library", "/nonexistent"), "--library"),
+        (("design", "NaCl", "--rank-by", "price", "--keep", "price<5"), "--keep and --rank-by"),
+        (("design", "NaCl", "--window", "-2:2", "--fermi", "1"), "--fermi and --window"),
+        (("design", "NaCl", "--top", "0"), "one or more"),
+        (("similar", "NaCl"), "no densities of states"),
+        (("show", "NaCl"), "no densities of states"),
+        (("predict", "NaCl", "--prototype", "B1"), "--prototype"),
+        (("predict", "NaCl", "--library", "mine"), "--library"),
+    ],
+)
+def test_what_it_cannot_honour_is_refused_and_nothing_is_written(model, tmp_path, words, told) -> None:
+    command = [sys.executable, "-m", "dosmith", *words, "--model", str(model.folder)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert found.returncode == 2 and not found.stdout, found.stdout
+    assert told in found.stderr and len(found.stderr.splitlines()) == 1 and "damaged" not in found.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_model_of_the_settings_is_asked_as_one_that_is_named(model, tmp_path) -> None:
+    environment = os.environ | {"DOSMITH_DESIGN__MODEL": str(model.folder)}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "dosmith", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+    assert json.loads(run("design", "NaCl", "--top", "2", "--format", "json").stdout)["candidates"][0]["formula"] == "NaCl"
+    refused = run("show", "NaCl")
+    assert refused.returncode == 2 and "no densities of states" in refused.stderr
+
+
+def test_predictions_are_written_to_a_folder(model, tmp_path) -> None:
+    command = [sys.executable, "-m", "dosmith", "predict", "K2Se", "RbF", "--model", str(model.folder), "--out", str(tmp_path)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert {file.name for file in tmp_path.iterdir()} == {"K2Se.csv", "RbF.csv"}
+    assert (tmp_path / "RbF.csv").read_text(encoding="utf-8").splitlines()[0] == "axis,spectrum"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--spectra", "t.parquet", "--model", "nonsense"), "leave --model out"),
+        (("--spectra", "t.parquet", "--library", "open"), "leave --library out"),
+        (("--model", "nonsense"), "choose dosmith or paper"),
+        (("--model", "paper", "--survey", "s.parquet"), "--survey does not apply"),
+    ],
+)
+def test_training_refuses_what_does_not_apply(table_file, tmp_path, words, told) -> None:
+    (tmp_path / "t.parquet").write_bytes(table_file.read_bytes())
+    command = [sys.executable, "-m", "dosmith", "train", *words, "--out", "made"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert found.returncode == 2 and told in found.stderr, found.stderr
+    assert not (tmp_path / "made").exists()
