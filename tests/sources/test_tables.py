@@ -124,7 +124,8 @@ def test_table_integrated_column(columns: tuple[np.ndarray, ...], densities: tup
         ("Energy,spin down,spin up", (E, DOWN, UP), (UP, DOWN)),
         ("Energy [eV],TDOS_up,TDOS_down,Total", (E, UP, DOWN, UP + DOWN), (UP, DOWN)),
         ("Energy,Spin up DOS (states/eV),Spin down DOS (states/eV)", (E, UP, -DOWN), (UP, DOWN)),
-        ("energy,dos_up", (E, UP), (UP,)),
+        ("energy,dos_up,dos", (E, DOWN, UP), (UP,)),
+        ("energy,ldos,pdos_tot", (E, DOWN, UP), (UP,)),
     ],
 )
 def test_table_columns_by_header(head: str, order: tuple[np.ndarray, ...], used: tuple[np.ndarray, ...]) -> None:
@@ -158,8 +159,10 @@ def test_table_uneven_grid_is_kept() -> None:
         (table(E, UP) + b"1_0 2\n", "line 202 is not a row of 2 numbers"),
         (table(E, UP) + b"10.1\n", "line 202 is not a row of 2 numbers"),
         (table(E, UP, DOWN, DOWN), "4 columns and no header"),
-        (table(E, UP, DOWN, sep=",", head="energy,dos_s,dos_p\n"), "several columns of density .dos_s, dos_p."),
-        (table(E, UP, sep=",", head="Energy (Ry),DOS (states/Ry)\n"), "energies in Ry"),
+        (table(E, UP, DOWN, sep=",", head="energy,dos_A,dos_B\n"), "several columns of density .dos_A, dos_B."),
+        (table(E, UP, DOWN, sep=",", head="energy,dos_s,dos_p\n"), "only a part of the states .dos_s."),
+        (table(E, UP, sep=",", head="E (eV),PDOS\n"), "only a part of the states .PDOS."),
+        (table(E, UP, sep=",", head="energy,dos_up\n"), "only a part of the states .dos_up."),
         (b"#\n" * 1_000_001, "too long"),
         (b"1 " * 10_000, "too long"),
     ],

@@ -1,11 +1,13 @@
-"""Tables of energy and density: CSV, TSV, semicolons or blanks, with headers, comments and decimal commas.
+"""Tables of energy and density: CSV, TSV, semicolons or blanks, with headers, comments, units and decimal commas.
 
 A column is what its header says. Without a header the first column is the energy; trailing columns that are the
 running integral of those before them are integrated DOS; what is left is the density, or spin up and spin down.
+Two blocks of rows on the same energies, as plot programs write them, are two curves of one table.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 from array import array
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +15,10 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.errors import FileFormatError
+from dosmith import formulas
+from dosmith.errors import FileFormatError, FormulaError
+from dosmith.formulas import Composition
+from dosmith.sources import units
 from dosmith.sources.curve import Curve
 
 FloatArray = NDArray[np.float64]
@@ -24,25 +29,34 @@ MAX_WIDTH = 10_000
 MAX_NUMBERS = 5_000_000
 _MAX_REMARKS = 200
 _REMARK_WIDTH = 1000
+_FEW_ROWS = 5
+_NO_TABLE = (
+    "is of no format that dosmith reads (docs/formats.md), nor a table with columns of energy (eV) and density (states/eV)"
+)
 
 _COMMENT = re.compile(r"\s*(?:[#%!@&]|//)+(.*)")  # @ and & are xmgrace's
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[ed][+-]?\d+|[+-]\d{3})?|[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE | re.ASCII)
 _LOST_E = re.compile(r"(?<=[\d.])[dD]?(?=[+-]\d+$)|(?<=[\d.])[dD](?=\d)")  # Fortran: 0.12-101, 0.1D+01, 0.1D01
 _DASH = "[-\N{EN DASH}]"
-_UNIT = r"[\s_]*[(\[]?\s*eV\s*[)\]]?"
-_VALUE = r"[+-]?(?:\d+(?:[.,]\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?=\s*eV\b|[\s;,)\]]|$)"
-_FERMI = re.compile(  # efermi = 5.12, E_F: 5.12 eV, Fermi level 5.12 eV, Fermi energy (eV); 5,12, E-fermi : 5.12
-    r"(?:(?<![\w-])(?:E[_-]?F|E[\s_-]?Fermi|Fermi(?:[\s_-](?:level|energy))?)|\bE-fermi(?=\s*[:=]))(?![A-Za-z])"
-    rf"(?:{_UNIT})?[\s:=;,\"]*(?:is|at)?\s*(?P<value>{_VALUE})(?:\s*eV)?",
-    re.IGNORECASE,
+_UNIT = rf"(?:{units.NAME})(?![A-Za-z])"
+_VALUE = rf"[+-]?(?:\d+(?:[.,]\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?=\s*{_UNIT}|[\s;,)\]]|$)"
+_FERMI = re.compile(  # efermi = 5.12, E_F: 5.12 eV, Fermi level 0.4 Ry, Fermi energy (eV); 5,12, E-fermi : 5.12
+    r"(?i:(?:(?<![\w-])(?:E[_-]?F|E[\s_-]?Fermi|Fermi(?:[\s_-](?:level|energy))?)|\bE-fermi(?=\s*[:=]))(?![A-Za-z]))"
+    rf"(?:[\s_]*[(\[]?\s*(?P<before>{_UNIT})\s*[)\]]?)?[\s:=;,\"]*(?i:is|at)?\s*(?P<value>{_VALUE})(?:\s*[(\[]?\s*(?P<unit>{_UNIT}))?"
 )
 _RELATIVE = re.compile(  # E-Ef, E - E_F (eV), energy (eV) - E_Fermi, energy relative to the Fermi level
-    rf"(?:\bE(?:nerg(?:y|ies))?\s*(?:[(\[]\s*eV\s*[)\]])?\s*{_DASH}|\brelative to|\bwith respect to|\bminus)"
+    rf"(?:\bE(?:nerg(?:y|ies))?\s*(?:[(\[]\s*{_UNIT}\s*[)\]])?\s*{_DASH}|\brelative to|\bwith respect to|\bminus)"
     r"\s*(?:the\s+)?(?:E(?:_|\\s)?\{?F(?:ermi)?|Fermi)(?![A-Za-z])(?!\s*[:=]\s*[+-]?\d)",
     re.IGNORECASE,
 )
 _ROLES = (  # the first that fits the text over a column is its role
     ("integrated", re.compile(r"\bint(?!ens)|integr|\bi-?dos|cumul", re.IGNORECASE)),
+    (
+        "projected",
+        re.compile(
+            r"^(?!.*tot).*(?:\b[pl]dos|partial|project|local|dos[\s_-]?[spdf](?:\b|_)|(?:\b|_)[spdf][\s_-]?dos)", re.IGNORECASE
+        ),
+    ),
     ("down", re.compile(r"down|\bdn\b|_dn\b|dos[\s_]?d[wn]|\bbeta\b|minority|↓|spin[\s_-]?2", re.IGNORECASE)),
     ("up", re.compile(r"(?:\b|_|spin|dos)up\b|\balpha\b|majority|↑|spin[\s_-]?1", re.IGNORECASE)),
     ("energy", re.compile(r"^\W*(?:E\b|E_|energ|ω|omega)", re.IGNORECASE)),
@@ -51,7 +65,15 @@ _ROLES = (  # the first that fits the text over a column is its role
 _IN_BRACKETS = re.compile(r"[(\[][^()\[\]]*[)\]]")
 _DASHED = re.compile(rf"\s*{_DASH}\s*")
 _TWO_WORDS = re.compile(r"\b(int\w*|spin|dos)[\s.]+(?=t?dos|up|down|dn)", re.IGNORECASE)
-_NOT_EV = re.compile(r"\b(?:Ry|Rydbergs?|Ha|Hartrees?|a\.u\.|meV)(?!\w)")
+_LEGEND = re.compile(r"\s*s(\d+)\s+legend\s+\"([^\"]*)\"")  # xmgrace's name of a curve
+_NUMBERED = re.compile(r"\W*(\d)\s{2,}(\w.*)")  # OptaDOS lists its columns below each other
+_FORMULA = re.compile(
+    r"\b(?:formula|composition|compound|material|system)\s*[:=]\s*\"?([A-Z][A-Za-z0-9()]*)\"?\s*(?:$|[;,])", re.IGNORECASE
+)
+_PART = re.compile(  # what a file says that holds the states of some atoms or orbitals alone
+    r"\b(?:for|of|on|to)\s+(?:one\s+|the\s+)?(?:species|atom|site|orbital|ion)\b|\bangular[- ]momentum[- ]resolved|^\W*energ\S*.*\bl\s*=\s*[012]\b",
+    re.IGNORECASE,
+)
 
 
 def read_table(lines: Iterable[str]) -> Curve:
@@ -62,11 +84,18 @@ def read_table(lines: Iterable[str]) -> Curve:
     """
     notes: list[str] = []
     columns, remarks, cut = take_apart(lines)
+    if part := next((remark for remark in remarks if _PART.search(remark)), None):
+        raise FileFormatError(f"is a part of a density of states ({part.strip()[:60]!r}); give the total")
+    header = _header(remarks, cut, len(columns))
+    columns, header = _side_by_side(columns, header, remarks, notes)
     if columns.shape[1] > 1 and (np.diff(columns[0]) < 0).all():
         columns = columns[:, ::-1]
         notes.append("energies decrease in the file; the rows are reversed")
-    header = _header(remarks, cut, len(columns))
     energies, densities = _by_header(columns, header, notes) if header else _by_shape(columns, notes)
+    unit = _unit(header, remarks, notes)
+    density_unit = units.of_density(remarks)
+    energies = energies * unit.size
+    densities = densities / (unit if density_unit is None else density_unit).size
     if len(densities) == 2 and (densities[1] <= 0).all() and (densities[1] < 0).any():
         densities = np.stack([densities[0], -densities[1]])
         notes.append("spin down is drawn below zero in the file; its sign is changed")
@@ -74,8 +103,10 @@ def read_table(lines: Iterable[str]) -> Curve:
     relative = any(_RELATIVE.search(remark) for remark in remarks)
     if relative:
         notes.append("the header says that energies are relative to the Fermi level")
-    fermi = 0.0 if relative else stated_fermi(remarks)
-    return Curve("table", np.array(energies), np.array(densities), fermi, 0.0 if around_zero else None, notes=notes)
+    fermi = 0.0 if relative else stated_fermi(remarks, unit)
+    return Curve(
+        "table", energies, densities, fermi, 0.0 if around_zero else None, composition=_stated_formula(remarks), notes=notes
+    )
 
 
 def take_apart(lines: Iterable[str]) -> tuple[FloatArray, list[str], Cut]:
@@ -105,12 +136,12 @@ def take_apart(lines: Iterable[str]) -> tuple[FloatArray, list[str], Cut]:
         row = [_number(cell) for cell in cut(body)]
         width = width or len(row)
         if len(row) != width or None in row:
+            if len(values) < _FEW_ROWS * width:  # what has broken off by now never was a table
+                raise FileFormatError(_NO_TABLE)
             raise FileFormatError(f"line {number} is not a row of {width} numbers ({body[:40]!r}); remove or complete it")
         values.extend(value for value in row if value is not None)
     if cut is None:
-        raise FileFormatError(
-            "is of no format that dosmith reads (docs/formats.md), nor a table with columns of energy (eV) and density (states/eV)"
-        )
+        raise FileFormatError(_NO_TABLE)
     return np.frombuffer(values, dtype=np.float64).reshape(-1, width).T, remarks, cut
 
 
@@ -123,7 +154,11 @@ def _split_comment(line: str) -> tuple[str, str]:
 
 def _cut_at(separator: str | None) -> Cut:
     def cut(line: str) -> list[str]:
-        cells = [cell.strip().strip('"').strip() for cell in line.split(separator)]
+        if separator is not None and '"' in line:  # "-10,0000","0,2001"
+            parts = next(csv.reader([line], delimiter=separator, skipinitialspace=True))
+        else:
+            parts = line.split(separator)
+        cells = [cell.strip().strip('"').strip() for cell in parts]
         while len(cells) > 1 and not cells[-1]:  # a separator that closes the line
             cells.pop()
         return cells
@@ -157,13 +192,16 @@ def _number(cell: str) -> float | None:
 
 def _header(remarks: list[str], cut: Cut, width: int) -> list[str] | None:
     """The text over each column: the last remark that names one energy and a density; None when there is none."""
+    listed = {int(found[1]): found[2].strip() for remark in remarks if (found := _NUMBERED.fullmatch(remark))}
+    if set(listed) == set(range(1, width + 1)):
+        return [listed[number] for number in range(1, width + 1)]
     for remark in reversed(remarks):
         plain = _FERMI.sub("", remark).strip()
         bare = _IN_BRACKETS.sub("", plain)  # units
         bare = _DASHED.sub("-", _TWO_WORDS.sub(r"\1_", bare))
         for cells in (cut(plain), re.split(r"\s{2,}", plain), bare.split()):
             roles = [_role(cell) for cell in cells]
-            if len(cells) == width and roles.count("energy") == 1 and {"density", "up", "down"} & set(roles):
+            if len(cells) == width and roles.count("energy") == 1 and {"density", "up", "down", "projected"} & set(roles):
                 return cells
     return None
 
@@ -172,19 +210,55 @@ def _role(cell: str) -> str | None:
     return next((role for role, pattern in _ROLES if pattern.search(cell)), None)
 
 
+def _side_by_side(
+    columns: FloatArray, header: list[str] | None, remarks: Sequence[str], notes: list[str]
+) -> tuple[FloatArray, list[str] | None]:
+    """Blocks of rows on the same energies as further columns, with the names of the curves where the file has them.
+
+    Raises:
+        FileFormatError: the blocks have other energies each, or nothing tells which of them is the total.
+    """
+    if header is not None and _role(header[0]) != "energy":
+        return columns, header
+    blocks = split_blocks(columns)
+    if len(blocks) == 1:
+        return columns, header
+    count = f"holds {len(blocks)} curves one after the other"
+    if len(columns) != 2 or any(block.shape != blocks[0].shape or (block[0] != blocks[0][0]).any() for block in blocks):
+        raise FileFormatError(f"{count}; keep the total alone, or put both spins in columns of one table")
+    names = {int(found[1]): found[2] for remark in remarks if (found := _LEGEND.match(remark))}
+    merged = np.vstack([blocks[0], *(block[1:] for block in blocks[1:])])
+    if set(names) == set(range(len(blocks))):
+        return merged, ["energy", *(names[number] for number in range(len(blocks)))]
+    if len(blocks) > 2:
+        raise FileFormatError(f"{count}; keep the total alone, or spin up and spin down")
+    notes.append("the file has two curves on the same energies, one after the other: spin up and spin down")
+    return merged, None
+
+
+def split_blocks(columns: FloatArray) -> list[FloatArray]:
+    """The numbers of a file cut where its first column goes back to where it began, each of shape (columns, rows)."""
+    energies = columns[0]
+    if len(energies) < 2:
+        return [columns]
+    back = np.flatnonzero((np.diff(energies) != 0) & (energies[1:] == energies[0])) + 1
+    return np.split(columns, back, axis=1)
+
+
 def _by_header(columns: FloatArray, header: list[str], notes: list[str]) -> tuple[FloatArray, FloatArray]:
     """Energies and densities, shape (spins, N), by the text over the columns."""
     roles = [_role(cell) for cell in header]
     energy = roles.index("energy")
-    if unit := _NOT_EV.search(header[energy]):
-        raise FileFormatError(f"gives energies in {unit.group()}; convert them to eV, and the density to states/eV")
-    up, down = _the_one(header, roles, "up"), _the_one(header, roles, "down")
+    density, up, down = (_the_one(header, roles, role) for role in ("density", "up", "down"))
     if up is not None and down is not None:
         used = [up, down]
+    elif density is not None:
+        used = [density]
     else:
-        used = [i for i in (_the_one(header, roles, "density"), up, down) if i is not None][:1]
-        if roles[used[0]] != "density":
-            notes.append(f"only one spin is given ({header[used[0]]}); it counts as the whole DOS")
+        one = header[up if up is not None else down if down is not None else roles.index("projected")]
+        raise FileFormatError(
+            f"holds only a part of the states ({one[:40]}); give all of them, as one column or as spin up and down"
+        )
     unread = [cell for i, cell in enumerate(header) if i != energy and i not in used]
     if unread:
         notes.append(f"columns not read: {', '.join(unread)[:120]}")
@@ -200,6 +274,26 @@ def _the_one(header: list[str], roles: list[str | None], role: str) -> int | Non
             names = ", ".join(header[i] for i, r in enumerate(roles) if r == role)
             raise FileFormatError(f"has several columns of density ({names[:80]}); keep energy and the total, or name it total")
     return found[0] if found else None
+
+
+def _unit(header: list[str] | None, remarks: Sequence[str], notes: list[str]) -> units.Unit:
+    """The unit of the energies; eV where none is named.
+
+    Raises:
+        FileFormatError: it is none of an electronic DOS, is not certain, or only the density has one, which is not eV.
+    """
+    named = units.of_energies([header[[_role(cell) for cell in header].index("energy")]] if header else ())
+    unit = named or units.of_energies(_FERMI.sub("", remark) for remark in remarks)
+    if unit is None:
+        density = units.of_density(remarks)
+        if density is not None and density.ev != 1.0:
+            raise FileFormatError(
+                f"has a density per {density.name} and does not say the unit of its energies; convert both to eV"
+            )
+        return units.EV
+    if unit.size != 1.0:
+        notes.append(f"energies are in {unit.name} in the file; they are converted to eV")
+    return unit
 
 
 def _by_shape(columns: FloatArray, notes: list[str]) -> tuple[FloatArray, FloatArray]:
@@ -229,9 +323,21 @@ def _is_integral(energies: FloatArray, density: FloatArray, column: FloatArray) 
     return whole > 0 and rises and bool(np.abs(column - column[0] - running).max() <= 0.05 * whole)
 
 
-def stated_fermi(remarks: Sequence[str]) -> float | None:
-    """The Fermi level stated in words or a header, on the table's axis, eV; None when there is none."""
+def _stated_formula(remarks: Sequence[str]) -> Composition | None:
+    """The composition that a remark states, as in `formula: Pt3Ni`; None when none does."""
+    for remark in remarks:
+        if stated := _FORMULA.search(remark):
+            try:
+                return formulas.parse(stated[1])
+            except FormulaError:
+                continue
+    return None
+
+
+def stated_fermi(remarks: Sequence[str], unit: units.Unit = units.EV) -> float | None:
+    """The Fermi level stated in words or a header, eV; None when there is none. Without a unit of its own it is in that of the energies."""
     for remark in remarks:
         if stated := _FERMI.search(remark):
-            return float(stated["value"].replace(",", "."))
+            name = stated["before"] or stated["unit"]
+            return float(stated["value"].replace(",", ".")) * ((units.unit_of(name) if name else None) or unit).size
     return None
