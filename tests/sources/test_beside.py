@@ -19,7 +19,7 @@ from samples import DOWN, UP, E, doscar, parse, table, vasprun
 
 from dosmith import formulas
 from dosmith.errors import FileFormatError
-from dosmith.sources import cp2k, programs
+from dosmith.sources import aims, cp2k, espresso
 from dosmith.sources.beside import crystal_of
 from dosmith.sources.crystal import BOHR, Crystal, element_of
 from dosmith.sources.files import read_dos
@@ -236,7 +236,7 @@ def test_geometry_of_aims(tmp_path: Path) -> None:
     assert found is not None and found.composition == formulas.parse("MgO")
     np.testing.assert_allclose(found.frac_coords, [[0, 0, 0], [0.5, 0.5, 0.5]], atol=1e-12)
     with pytest.raises(FileFormatError):
-        programs.read_aims_geometry("atom 0 0 0 Mg\n")  # a molecule
+        aims.read_geometry("atom 0 0 0 Mg\n")  # a molecule
 
 
 @pytest.mark.parametrize(
@@ -285,8 +285,8 @@ def test_random_inputs_are_a_crystal_or_an_error(content: bytes) -> None:
     text = content.decode("latin-1")
     for read, given_ in (
         (cp2k.read_crystal, CP2K.format(run="ENERGY", cell=f"ABC 5 5 5\n{text}", coord="Si 0 0 0")),
-        (programs.read_aims_geometry, f"lattice_vector 1 0 0\n{text}"),
-        (programs.read_espresso_xml, b"<qes:espresso><atomic_structure>" + content + b"</atomic_structure>"),
+        (aims.read_geometry, f"lattice_vector 1 0 0\n{text}"),
+        (espresso.read_crystal, b"<qes:espresso><atomic_structure>" + content + b"</atomic_structure>"),
     ):
         with contextlib.suppress(FileFormatError, ValueError, IndexError):  # beside.py takes any of these for no crystal
             read(given_)  # type: ignore[operator]

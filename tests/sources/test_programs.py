@@ -14,7 +14,7 @@ from samples import DOWN, UP, E, assert_curve, doscar, mutated, noted, parse, su
 
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError, SpectrumError
 from dosmith.records import Spectrum
-from dosmith.sources.cp2k import HARTREE
+from dosmith.sources.units import HARTREE
 from dosmith.sources.files import load_dos, read_dos, read_folder
 from dosmith.spectra.zero import energy_zeros
 
@@ -42,7 +42,7 @@ def gap(spectrum: Spectrum) -> float:
         ("cp2k-si_gamma-1.dos", "CP2K dos", 1, 0.287725 * HARTREE, 32),
         ("cp2k-si_spin-1.dos", "CP2K dos", 2, 0.291296 * HARTREE, 32),
         ("cp2k-si_gamma-k1-1.pdos", "CP2K pdos", 1, 0.287725 * HARTREE, 32),
-        ("cp2k-si_spin-ALPHA_k1-1.pdos", "CP2K pdos", 1, 0.291296 * HARTREE, 16),
+        ("cp2k-si_spin-ALPHA_k1-1.pdos", "CP2K pdos", 2, 0.291296 * HARTREE, 32),  # BETA lies beside it
         ("gpaw-MgO-ase.dat", "table", 1, 0.0, 14),  # GPAW's oxygen 2s 2p and magnesium 2p 3s of this setup
         ("gpaw-Ni-ase.dat", "table", 2, 0.0, 16),
     ],

@@ -16,16 +16,14 @@ import numpy as np
 
 from dosmith import formulas
 from dosmith.errors import FileFormatError
-from dosmith.sources import cp2k, programs, vasp
+from dosmith.sources import aims, cp2k, elk, espresso, vasp
+from dosmith.sources.content import content_of, text_of
 from dosmith.sources.crystal import Crystal, refuse_endless
-from dosmith.sources.files import FileDos, printable, unpack
+from dosmith.sources.files import FileDos, printable
+from dosmith.sources.run import of_run, schemas
 
-_LARGEST = 32
-"""MiB of a file that a crystal is looked for in."""
 _MOST = 100
 """Files of one kind that are looked at."""
-_SCHEMAS = ("*.xml", "*.save/data-file-schema.xml", "*/*.xml", "*/*.save/data-file-schema.xml")
-"""Where pw.x writes what it did, from the folder of the curve: in it, or in an outdir below it."""
 _DOS_WORD = re.compile(r"[-_.](?:t|total)?[-_]?dos$", re.IGNORECASE)
 
 Reader = Callable[[Path], Crystal]
@@ -62,18 +60,13 @@ def _groups(path: Path, kind: str) -> Iterator[tuple[Reader, Sequence[Path]]]:
             files = sorted(folder.glob(f"*.{end}"), key=lambda file: (not path.name.startswith(file.stem), file))
             yield partial(_cp2k, path.name), files  # inputs are often called after their project
     elif kind.startswith("Quantum ESPRESSO"):
-        schemas = [file for place in _SCHEMAS for file in folder.glob(place)]
-        yield _espresso_xml, _of_run(path.name, sorted(schemas))
-        yield _espresso_output, _of_run(path.name, sorted(folder.glob("*.out")))
+        yield _espresso_xml, of_run(path.name, schemas(folder))
+        yield _espresso_output, of_run(path.name, sorted(folder.glob("*.out")))
     elif kind.startswith("FHI-aims"):
         for name in ("geometry.in.next_step", "geometry.in"):
             yield _aims, [folder / name]
-
-
-def _of_run(name: str, files: Sequence[Path]) -> list[Path]:
-    """Those of the files that are called after the same run as `name`, as al.dos and al.save are; all of them when none is."""
-    runs = {file: (file.parent if file.parent.suffix == ".save" else file).name.split(".")[0] for file in files}
-    return [file for file in files if name.startswith(f"{runs[file]}.")] or list(files)
+    elif kind.startswith("Elk"):
+        yield _elk, [folder / "GEOMETRY.OUT"]
 
 
 def _read(path: Path, reader: Reader, folder: Path, found: FileDos) -> Crystal | None:
@@ -94,34 +87,29 @@ def _read(path: Path, reader: Reader, folder: Path, found: FileDos) -> Crystal |
     return replace(crystal, file=printable(path.relative_to(folder)))
 
 
-def _content(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return unpack(file, _LARGEST)
-
-
-def _text(path: Path) -> str:
-    return _content(path).decode("latin-1")
-
-
 def _poscar(path: Path) -> Crystal:
-    return vasp.read_poscar(_text(path))
+    return vasp.read_poscar(text_of(path))
 
 
 def _espresso_xml(path: Path) -> Crystal:
-    return programs.read_espresso_xml(_content(path))
+    return espresso.read_crystal(content_of(path))
 
 
 def _espresso_output(path: Path) -> Crystal:
-    return programs.read_espresso_output(_text(path))
+    return espresso.read_output(text_of(path))
 
 
 def _aims(path: Path) -> Crystal:
-    return programs.read_aims_geometry(_text(path))
+    return aims.read_geometry(text_of(path))
+
+
+def _elk(path: Path) -> Crystal:
+    return elk.read_geometry(text_of(path))
 
 
 def _cp2k(name: str, path: Path) -> Crystal:
     """Of the run whose project the file `name` is called after."""
-    project, crystal = cp2k.read_crystal(_text(path))
+    project, crystal = cp2k.read_crystal(text_of(path))
     if not name.startswith(f"{project}-"):
         raise FileFormatError("is the input of another run")
     return crystal
@@ -130,7 +118,7 @@ def _cp2k(name: str, path: Path) -> Crystal:
 def _cif(path: Path) -> Crystal:
     from pymatgen.core.structure import Structure
 
-    text = _text(path)
+    text = text_of(path)
     refuse_endless(text)
     return Crystal.of_pymatgen(Structure.from_str(text, fmt="cif"))
 

@@ -8,17 +8,21 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.edges import BandEdges
 from dosmith.errors import FileFormatError
 from dosmith.sources.crystal import BOHR, Crystal, element_of
 from dosmith.sources.curve import Curve
 from dosmith.sources.tables import take_apart
+from dosmith.sources.units import HARTREE
 
 FloatArray = NDArray[np.float64]
 
-HARTREE = 27.211386245988
-"""eV, CODATA 2018."""
+DOS = "CP2K dos"
+PDOS = "CP2K pdos"
 SIGMA, STEP = 0.1, 0.05
 """Gaussians that stand for the orbitals of a `*.pdos` file, and the distance of the energies they are given on, eV."""
+ONE_SPIN = re.compile(r"(?P<before>.*)(?P<spin>ALPHA|BETA)(?P<after>_.*\.pdos)")
+"""Name of a `*.pdos` of one spin."""
 
 _SUBSYS = ("FORCE_EVAL", "SUBSYS")
 _NUMBER = r"[+-]?\d+\.\d+"
@@ -87,9 +91,11 @@ _DEEPEST = 30
 
 
 def _histogram(columns: FloatArray, fermi: float | None) -> Curve:
-    """Rows of energy in the middle of a bin, share of all orbitals in it, electrons in it; twice when spins are apart."""
+    """Rows of energy in the middle of a bin, share of all orbitals in it, electrons in it; the latter two twice when spins are apart."""
+    if len(columns) == 5:  # before 2022 the second spin had no column of energies
+        columns = np.insert(columns, 3, columns[0], axis=0)
     if len(columns) not in (3, 6) or columns.shape[1] < 2:
-        raise FileFormatError("is damaged: a *.dos of CP2K has 3 columns, or 6 with spin; copy it again")
+        raise FileFormatError("is damaged: a *.dos of CP2K has 3 columns, or 6 (5 before 2022) with spin; copy it again")
     width = float(columns[0, -1] - columns[0, 0]) / (columns.shape[1] - 1) * HARTREE
     shares, electrons = columns[1::3], columns[2::3]
     filled = shares > 0
@@ -103,7 +109,7 @@ def _histogram(columns: FloatArray, fermi: float | None) -> Curve:
         notes.append(f"the Fermi level, {fermi:.3f} eV, is where the file's {electrons.sum():.4g} electrons end")
     energies = np.concatenate([energies[:1] - width, energies])  # a curve begins below its first bin
     states = np.pad(states, ((0, 0), (1, 0)))
-    return Curve("CP2K dos", energies, states / width, fermi, electrons=float(electrons.sum()), notes=notes)
+    return Curve(DOS, energies, states / width, fermi, electrons=float(electrons.sum()), notes=notes)
 
 
 def _orbitals(columns: FloatArray, fermi: float | None) -> Curve:
@@ -120,12 +126,25 @@ def _orbitals(columns: FloatArray, fermi: float | None) -> Curve:
     for level in levels:
         density += np.exp(-(((energies - level) / SIGMA) ** 2) / 2)
     density *= states / (SIGMA * np.sqrt(2 * np.pi))
-    notes = [
-        f"{len(levels)} orbitals of the Gamma point, each a Gaussian of {SIGMA:g} eV; the curve ends at the last one",
-    ]
-    if states == 1.0:
-        notes.append("one spin alone is in the file; it counts as the whole DOS")
-    return Curve("CP2K pdos", energies, density[None], fermi, broadening=SIGMA, notes=notes)
+    notes = [f"{len(levels)} orbitals of the Gamma point, each a Gaussian of {SIGMA:g} eV; the curve ends at the last one"]
+    return Curve(
+        PDOS,
+        energies,
+        density[None],
+        fermi,
+        broadening=SIGMA,
+        edges=_edges(levels, occupations / states),
+        one_spin=states == 1.0,
+        notes=notes,
+    )
+
+
+def _edges(levels: FloatArray, filled: FloatArray) -> BandEdges | None:
+    """Band edges of orbitals that are all full or empty; None where some are partly filled, or all of them full."""
+    full, empty = filled > 0.99, filled < 0.01
+    if not (full | empty).all() or not full.any() or not empty.any():
+        return None
+    return BandEdges(float(levels[full].max()), float(levels[empty].min()))
 
 
 def _level_of(energies: FloatArray, states: FloatArray, electrons: FloatArray) -> float:

@@ -17,6 +17,9 @@ from dosmith.sources.fermi import placed
 
 FloatArray = NDArray[np.float64]
 
+_DIP = 0.15  # depth over peak: 0.055, 0.091, 0.114, 0.131 for Methfessel-Paxton of orders 1 ... 4
+_NOISE = 1e-6
+
 
 @dataclass
 class Curve:
@@ -35,6 +38,8 @@ class Curve:
         electrons: in the cell that the curve counts, as the source states them; None when it does not.
         edges: band edges from eigenvalues, eV on the axis of `energies`; a metal's overlap; None when the source lists none.
         integrated: states up to each energy as the source counts them, spins summed, shape (N,); None when it does not.
+        dips: whether smearing may have made values below zero.
+        one_spin: whether this is one spin of a run with two.
         notes: what the reader decided or assumed.
     """
 
@@ -50,6 +55,8 @@ class Curve:
     electrons: float | None = None
     edges: BandEdges | None = None
     integrated: FloatArray | None = None
+    dips: bool = True
+    one_spin: bool = False
     notes: list[str] = field(default_factory=list)
 
     def spectrum(self, fermi: float | None = None, broadening: float = 0.0, electrons: float | None = None) -> Spectrum:
@@ -63,7 +70,7 @@ class Curve:
         energies = _undo_rounding(self.energies, notes)
         return Spectrum(
             energies,
-            self.densities,
+            without_dips(self.densities, notes) if self.dips else self.densities,
             level,
             broadening=broadening or self.broadening,
             gap=None if self.edges is None else self.edges.gap,
@@ -71,6 +78,17 @@ class Curve:
             fermi_from=source,
             notes=tuple(notes),
         )
+
+
+def without_dips(densities: FloatArray, notes: list[str]) -> FloatArray:
+    """The densities without the shallow dips below zero that Methfessel-Paxton and cold smearing make beside peaks; deeper ones stay."""
+    lowest, peak = float(densities.min(initial=0.0)), float(densities.max(initial=0.0))
+    if not -_DIP * peak <= lowest < -_NOISE * peak:
+        return densities
+    notes.append(
+        f"values below zero, down to {lowest:.3g} states/eV, are dips of Methfessel-Paxton or cold smearing and count as zero"
+    )
+    return np.maximum(densities, 0.0)
 
 
 def spin_rows(densities: Mapping[int, ArrayLike]) -> FloatArray:

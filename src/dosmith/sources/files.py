@@ -1,18 +1,16 @@
-"""Densities of states in files of other programs, recognised by what is in them, plain or gzipped.
+"""Densities of states in files of other programs, plain or gzipped, recognised by what is in them; docs/formats.md has the list.
 
-VASP, LOBSTER, Quantum ESPRESSO, CP2K, FHI-aims, pymatgen's Dos as JSON, and tables with two or three columns.
-A file is read up to a limit of unpacked bytes; whatever is in it, the outcome is a DOS or one line that says why not.
+A name counts only where nothing in the file tells, as in Elk's bare columns. What other files of the run say lies beside it
+(`run.py`). A file is read up to a limit of unpacked bytes; whatever is in it, the outcome is a DOS or one line that says why not.
 """
 
 from __future__ import annotations
 
-import gzip
 import io
 import itertools
 import os
 import re
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,21 +21,26 @@ from dosmith.errors import DosmithError, FileFormatError, NotFoundError, Spectru
 from dosmith.formulas import Composition
 from dosmith.records import Spectrum
 from dosmith.settings import FileSettings
+from dosmith.sources import archives, elk, espresso, hdf5, programs, siesta, tables, unreadable, vasp
+from dosmith.sources.content import unpack
 from dosmith.sources.crystal import Crystal
 from dosmith.sources.curve import Curve
+from dosmith.sources.run import completed, weights_beside
+from dosmith.sources.xml_text import root_of
 
 _DEFAULT_LIMIT: int = FileSettings.model_fields["max_mebibytes"].default
-_GZIP = b"\x1f\x8b"
 _PACKED = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
     b"BZh": "packed with bzip2",
     b"\xfd7zXZ": "packed with xz",
     b"- of Ulm": "a file of GPAW's or ASE's own",
 }
+_HEAD = 16
+"""Lines of a text that tell what it is."""
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"%!PS", b"II*\0", b"MM\0*")
 _OTHER = re.compile(
     r"(?:POSCAR|CONTCAR|INCAR|KPOINTS|POTCAR|OUTCAR|OSZICAR|CHG|CHGCAR|AECCAR\d|LOCPOT|ELFCAR|WAVECAR|WAVEDER|XDATCAR|PCDAT|EIGENVAL"
-    r"|IBZKPT|PROCAR|REPORT|geometry\.in|.+\.(?:cif|gpw|wfn|kp|restart|inp|upf|xyz|traj|h5))(?:\.gz)?",
+    r"|IBZKPT|PROCAR|REPORT|geometry\.in|.+\.(?:cif|gpw|wfn|kp|restart|inp|upf|xyz|traj)|(?!vaspout)[^/]+\.h5)(?:\.gz)?",
     re.IGNORECASE,
 )
 """Files of a calculation that hold no DOS, by their names; those of wave functions are large."""
@@ -88,9 +91,7 @@ def read_dos(
         SpectrumError: it holds no usable DOS, or no Fermi level.
     """
     with _opened(path) as stream:
-        return read_dos_stream(
-            stream, printable(path), fermi=fermi, electrons=electrons, broadening=broadening, max_mebibytes=max_mebibytes
-        )
+        return _read(stream, printable(path), Path(path), fermi, electrons, broadening, max_mebibytes)
 
 
 def read_content(path: str | Path, *, max_mebibytes: int = _DEFAULT_LIMIT) -> bytes:
@@ -121,7 +122,8 @@ def read_folder(
 
     Hidden files are left out, and those that a calculation writes for other ends, such as CHGCAR or a CIF.
 
-    Of a folder with a readable vasprun.xml the DOSCAR, which is of the same run, is left out. Options as in `read_dos`, for all files.
+    Of several files of one run the best is read: a vasprun.xml and not the DOSCAR, a curve and not the list of its eigenvalues (`_WORSE`).
+    Options as in `read_dos`, for all files.
 
     Raises:
         NotFoundError: there is no such folder.
@@ -129,11 +131,13 @@ def read_folder(
     top = Path(folder)
     if not top.is_dir():
         raise NotFoundError(f"{printable(folder)} is not a folder; check the path")
+    read: dict[str, list[str]] = {}  # names by folder
     for place, below, names in os.walk(top):
         below[:] = sorted(name for name in below if not name.startswith("."))
-        read_here: set[str] = set()
-        for name in sorted(names, key=lambda name: (not name.startswith("vasprun"), name)):
-            if name.startswith(".") or _OTHER.fullmatch(name) or (name.startswith("DOSCAR") and "vasprun.xml" in read_here):
+        here = read.setdefault(place, [])
+        above = read.get(os.path.dirname(place), []) if place.endswith(".save") else []
+        for name in sorted(names, key=lambda name: (not name.startswith("vasprun"), _rank(name), name)):
+            if name.startswith(".") or _OTHER.fullmatch(name) or _is_worse(name, [*here, *above]):
                 continue
             path = Path(place, name)
             try:
@@ -141,8 +145,42 @@ def read_folder(
             except DosmithError as error:
                 yield path, error
             else:
-                read_here.add(found.format)
+                here.append(name.removesuffix(".gz"))
                 yield path, found
+
+
+_WORSE: tuple[tuple[str, str], ...] = (
+    (r"(?P<stem>.+\.dos\d*ev)dn", r"{stem}up"),
+    (r"(?P<stem>.+)BETA(?P<end>_.+\.pdos)", r"{stem}ALPHA{end}"),
+    (r"vaspout\.h5", r"vasprun.*"),
+    (r"DOSCAR.*", r"vasprun.*|vaspout\.h5"),
+    (r"dos\.xml", r"TDOS\.OUT"),
+    (r"(?P<stem>.+)\.PDOS(?:\.xml)?", r"{stem}\.DOS"),
+    (r"(?P<stem>.+)\.EIG", r"{stem}\.(?:DOS|PDOS.*)"),
+    (r"(?P<stem>.+)_EIG", r"{stem}_DOS.*"),
+    (r"(?P<stem>.+)\.bands", r"{stem}\..*dat"),
+    (r"band\.out", r"dos_total\.dat"),
+    (r"(?P<stem>.+)\.xml", r"{stem}\.(?:dos|pdos_tot)"),
+    (r"data-file-schema\.xml", r".*\.(?:dos|pdos_tot|xml)"),
+)
+"""Names of files, and of those of the same run that are read in their place, in the same folder (or, for a PREFIX.save, that above it)."""
+
+
+def _rank(name: str) -> int:
+    """Files come before those that they stand for."""
+    plain = name.removesuffix(".gz")
+    return next((number for number, (worse, _) in enumerate(_WORSE, start=1) if re.fullmatch(worse, plain)), 0)
+
+
+def _is_worse(name: str, read: Sequence[str]) -> bool:
+    """Whether a file of the same run was read in the place of this one."""
+    plain = name.removesuffix(".gz")
+    for worse, better in _WORSE:
+        if found := re.fullmatch(worse, plain):
+            names = {key: re.escape(value) for key, value in found.groupdict().items()}
+            pattern = better.replace("{stem}", names.get("stem", "")).replace("{end}", names.get("end", ""))
+            return any(re.fullmatch(pattern, each) for each in read)
+    return False
 
 
 def read_dos_stream(
@@ -155,10 +193,22 @@ def read_dos_stream(
     max_mebibytes: int = _DEFAULT_LIMIT,
 ) -> FileDos:
     """The total DOS in an open binary file, such as an upload; `name` stands in messages. Otherwise as `read_dos`."""
-    name = printable(name)
+    return _read(file, printable(name), None, fermi, electrons, broadening, max_mebibytes)
+
+
+def _read(
+    file: BinaryIO,
+    name: str,
+    path: Path | None,
+    fermi: float | None,
+    electrons: float | None,
+    broadening: float,
+    max_mebibytes: int,
+) -> FileDos:
     try:
         with np.errstate(all="ignore"):  # what overflows or is not a number is refused when the Spectrum is checked
-            curve = _parse(unpack(file, max_mebibytes))
+            curve = _parse(unpack(file, max_mebibytes), Path(name).name, path)
+            curve = completed(curve, Path(name) if path is None else path, folder=path is not None)
             spectrum = curve.spectrum(fermi, broadening, electrons)
             return FileDos(spectrum, curve.composition, curve.format, curve.crystal, curve.sites, curve.electrons)
     except SpectrumError as error:
@@ -192,50 +242,46 @@ def _opened(path: str | Path) -> BinaryIO:
         raise NotFoundError(f"{name} cannot be opened ({reason}); check the path and its permissions") from None
 
 
-def unpack(file: BinaryIO, max_mebibytes: int) -> bytes:
-    """The content of a file, unpacked if gzipped; of either form, never more than the limit is read.
-
-    Raises:
-        FileFormatError: it is larger, or its gzip data are damaged.
-    """
-    limit = max_mebibytes * 2**20
-    content = file.read(limit + 1)
-    if content.startswith(_GZIP):
-        try:
-            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(limit + 1)
-        except EOFError:
-            raise FileFormatError("is truncated: its gzip data end early; copy the file again") from None
-        except (OSError, zlib.error) as error:
-            raise FileFormatError(f"is damaged: its gzip data cannot be unpacked ({error}); copy the file again") from None
-    if len(content) > limit:
-        raise FileFormatError(f"is larger than {max_mebibytes} MiB unpacked; raise the setting files.max_mebibytes to read it")
-    return content
-
-
-def _parse(content: bytes) -> Curve:
-    """The curve in a file's content, whatever its format."""
+def _parse(content: bytes, name: str, path: Path | None) -> Curve:
+    """The curve in a file's content, whatever its format; `path` where there is one to look beside."""
     opening = re.match(rb"(?:\xef\xbb\xbf)?\s*(\S)", content)
     if opening is None:
         raise FileFormatError("is empty; give a file with a density of states")
     if content.startswith(_PICTURES) or (opening[1] == b"<" and b"<svg" in content[:4096]):
         raise FileFormatError("is a picture; draw its curve on the drawing board (dosmith web), or give a table of its numbers")
+    if content.startswith(hdf5.MAGIC):
+        return hdf5.read_hdf5(content)
     if opening[1] == b"<":
-        from dosmith.sources.vasp import read_vasprun
-
-        return read_vasprun(content)
+        return _parse_xml(content)
     encoding = _encoding(content)
     if opening[1] in b"{[":
-        from dosmith.sources.pymatgen_dos import read_json
-
-        return read_json(content.decode(encoding))
-    from dosmith.sources import cp2k, programs, tables, vasp
-
+        return archives.read_json(content.decode(encoding))
     lines = io.TextIOWrapper(io.BytesIO(content), encoding)
-    first = list(itertools.islice(lines, 6))
-    if vasp.looks_like_doscar(first):
-        return vasp.read_doscar(first, lines)
-    read = cp2k.read_cp2k if cp2k.looks_like_cp2k(first) else programs.reader_for(first) or tables.read_table
-    return read(itertools.chain(first, lines))
+    first = list(itertools.islice(lines, _HEAD))
+    if vasp.looks_like_doscar(first[:6]):
+        return vasp.read_doscar(first[:6], itertools.chain(first[6:], lines))
+    if siesta.looks_like_eig(first):
+        return siesta.curve_of_eig("".join((*first, *lines)), weights_beside(path))
+    if (read := programs.reader_for(first, name)) is not None:
+        return read(itertools.chain(first, lines))
+    try:
+        return tables.read_table(itertools.chain(first, lines))
+    except FileFormatError:
+        if known := unreadable.what(content[:5000].decode(encoding, "replace")):
+            raise FileFormatError(known) from None
+        raise
+
+
+def _parse_xml(content: bytes) -> Curve:
+    """The curve in XML of a program that is known."""
+    root = root_of(content)
+    if root == b"qes:espresso":
+        return espresso.read_xml(content)
+    if root == b"pdos":
+        return siesta.read_pdos(content)
+    if root == b"dos":
+        return elk.read_dos_xml(content)
+    return vasp.read_vasprun(content)
 
 
 def _encoding(content: bytes) -> str:
@@ -249,6 +295,8 @@ def _encoding(content: bytes) -> str:
             raise FileFormatError(f"is {kind}; unpack it, or give the DOS as a table (CSV)")
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     if encoding == "utf-8-sig" and _BINARY.search(content):
+        if known := unreadable.what_binary(content):
+            raise FileFormatError(known)
         raise FileFormatError("is binary; give a vasprun.xml, a DOSCAR, pymatgen Dos JSON or a text table, plain or gzipped")
     try:
         content.decode(encoding)

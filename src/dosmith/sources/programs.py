@@ -1,146 +1,197 @@
-"""Text files of programs whose headers say what they are: Quantum ESPRESSO, FHI-aims, phonopy.
-
-Their columns are fixed and their energies do not start from the Fermi level unless they say so, so nothing is guessed here.
-"""
+"""Which program wrote a text file: by a header of its own, by the layout of its rows, and by its name where nothing in it tells."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dosmith.edges import BandEdges
 from dosmith.errors import FileFormatError
-from dosmith.sources.crystal import BOHR, MOST_SITES, Crystal, element_of
+from dosmith.sources import abinit, aims, castep, cp2k, dftb, elk, espresso, siesta, units, wien2k
 from dosmith.sources.curve import Curve
-from dosmith.sources.fermi import unset_level
-from dosmith.sources.tables import stated_fermi, take_apart
+from dosmith.sources.tables import split_blocks, take_apart
 
-FloatArray = NDArray[np.float64]
-Reader = Callable[[Iterable[str]], Curve]
+CRYSTAL_DOSS = "CRYSTAL DOSS"
+OPENMX = "OpenMX DOS"
+OCTOPUS = "Octopus total-dos"
+
+Lines = Iterable[str]
+Reader = Callable[[Lines], Curve]
+
+_OCTOPUS = re.compile(r"^#\s*energy\s*\[(?P<unit>\w+)\],\s*total DOS", re.MULTILINE | re.IGNORECASE)
+_ALIKE = 0.02  # eV: Fermi levels of the two spins of one run
+_MOST_ENERGIES = 200_000
+_DOSS_FERMI = re.compile(r"\bEFERMI\b")
 
 
-def reader_for(head: Sequence[str]) -> Reader | None:
+class _Kind(NamedTuple):
+    """How a kind of file is recognised in its first lines and its name, and what reads it."""
+
+    looks: Callable[[Sequence[str], str], bool]
+    read: Reader
+
+
+def reader_for(head: Sequence[str], name: str = "") -> Reader | None:
     """The reader of a file that begins with these lines; None when they are of no program known here."""
-    opening = "\n".join(head)[:2000]
-    return next((reader for signature, reader in _READERS if signature.search(opening)), None)
+    name = name.removesuffix(".gz")
+    return next((kind.read for kind in _KINDS if kind.looks(head, name)), None)
 
 
-def read_espresso(lines: Iterable[str]) -> Curve:
-    """What `dos.x` and `projwfc.x` of Quantum ESPRESSO write: `*.dos` and `*.pdos_tot`; only the former state a Fermi level.
+def read_doss(lines: Lines) -> Curve:
+    """CRYSTAL's `DOSS.DAT`: energies from the Fermi level, projections, the total in the last column; with spin, a second block.
 
     Raises:
-        FileFormatError: the curve is projected on an atom or a k-point, or the columns are not those of its header.
+        FileFormatError: it holds phonons, or other columns than it announces.
     """
     columns, remarks, _ = take_apart(lines)
-    header = next(remark for remark in remarks if _ESPRESSO.search(f"#{remark}"))
-    if "ldos" in header:
-        raise FileFormatError("is projected on one atom (Quantum ESPRESSO's pdos_atm); give the total, *.pdos_tot or *.dos")
-    if re.match(r"\s*ik\b", header):
-        raise FileFormatError("is resolved by k-point (kresolveddos of Quantum ESPRESSO); give the *.dos of dos.x")
-    spins = 2 if "dosup(E)" in header else 1
-    what = "pdos_tot" if "pdos" in header else "dos"
-    expected = 1 + 2 * spins if what == "pdos_tot" else 2 + spins
-    if len(columns) != expected:
-        raise FileFormatError(f"is damaged: its header names {expected} columns, its rows have {len(columns)}; copy it again")
-    curve = Curve(f"Quantum ESPRESSO {what}", columns[0], columns[1 : 1 + spins], stated_fermi(remarks))
-    if curve.fermi == 0.0 and (level := unset_level(curve.energies, curve.densities)) is not None:
-        curve.fermi, curve.assumed_fermi = None, level
-        curve.notes.append(
-            "its Fermi level of 0 eV is none: pw.x writes that for fixed occupations; the middle of the only gap with a whole, even number"
-            " of electrons below it is taken; --electrons or --fermi says it surely"
+    counts = next((found.groups() for remark in remarks if (found := re.search(r"NPROJ\s+(\d+)\s+NSPIN\s+([12])", remark))), None)
+    unit = units.of_energies(remarks)
+    stated = any(_DOSS_FERMI.search(remark) for remark in remarks)
+    if unit is None and not stated:
+        raise FileFormatError(
+            "is CRYSTAL's, and does not say its unit: PHONDOS.DAT holds phonons; give the DOSS.DAT of an electronic run"
         )
-    return curve
+    size = units.HARTREE if unit is None else unit.size
+    blocks = split_blocks(columns)
+    if (
+        counts is None
+        or len(columns) != int(counts[0]) + 1
+        or len(blocks) != int(counts[1])
+        or len({b.shape for b in blocks}) > 1
+    ):
+        raise FileFormatError("is damaged: its rows are not as many or as long as its first line says; copy the DOSS.DAT again")
+    densities = np.stack([np.where((block[-1] <= 0).all(), -block[-1], block[-1]) for block in blocks]) / size
+    notes = ["energies are in Hartree from the Fermi level; they are converted to eV"] if size != 1.0 else []
+    if len(columns) > 2:
+        notes.append(f"the last of {counts[0]} curves, the total, is used; the others are projections")
+    return Curve(CRYSTAL_DOSS, blocks[0][0] * size, densities, 0.0, notes=notes)
 
 
-def read_aims(lines: Iterable[str]) -> Curve:
-    """`KS_DOS_total*.dat` of FHI-aims: energies from the chemical potential, or in the raw file from the vacuum level.
+def read_openmx(lines: Lines) -> Curve:
+    """OpenMX's `*.DOS.Gaussian` and `*.DOS.Tetrahedron`: energy from the chemical potential, density, its integral; each twice with spin.
 
     Raises:
-        FileFormatError: it has other than two columns, or three with spin.
+        FileFormatError: it has other columns.
+    """
+    columns, _, _ = take_apart(lines)
+    if len(columns) not in (3, 5):
+        raise FileFormatError("is damaged: OpenMX's DOS has 3 columns, or 5 with spin; copy it again")
+    spins = (len(columns) - 1) // 2
+    integrated = np.abs(columns[1 + spins :]).sum(axis=0)
+    notes = ["energies are relative to the chemical potential"]
+    return Curve(OPENMX, columns[0], np.abs(columns[1 : 1 + spins]), 0.0, integrated=integrated, notes=notes)
+
+
+def read_octopus(lines: Lines) -> Curve:
+    """Octopus' `total-dos.dat`; its Fermi level stands in `total-dos-efermi.dat` beside it.
+
+    Raises:
+        FileFormatError: it holds one spin, or other columns.
     """
     columns, remarks, _ = take_apart(lines)
-    if len(columns) not in (2, 3):
-        raise FileFormatError("is damaged: the total DOS of FHI-aims has 2 columns, or 3 with spin; copy it again")
-    level = next((found["value"] for remark in remarks if (found := _AIMS_LEVEL.search(remark))), None)
-    notes = [] if level is None else [f"energies are relative to the chemical potential, {float(level):g} eV in the run"]
-    return Curve("FHI-aims total DOS", columns[0], columns[1:], 0.0 if level is not None else None, notes=notes)
+    found = next(each for remark in remarks if (each := _OCTOPUS.search(f"#{remark}")))
+    if any("spin-resolved" in remark for remark in remarks):
+        raise FileFormatError("holds one spin of a run of Octopus; give its total-dos.dat")
+    if len(columns) != 2:
+        raise FileFormatError("is damaged: the total-dos.dat of Octopus has 2 columns; copy it again")
+    size = octopus_unit(found["unit"])
+    return Curve(OCTOPUS, columns[0] * size, columns[1:] / size)
 
 
-def read_phonopy(lines: Iterable[str]) -> Curve:
-    """Refuses phonopy's `total_dos.dat`, which holds phonons: their number against their frequency.
-
-    Raises:
-        FileFormatError: always, saying what can be done with such a curve.
-    """
-    raise FileFormatError(
-        "is phonopy's density of phonon states, not an electronic one; 'dosmith train --spectra' makes a model of such spectra"
-    )
-
-
-def read_espresso_xml(xml: bytes) -> Crystal:
-    """The crystal in what `pw.x` leaves in PREFIX.xml and PREFIX.save/data-file-schema.xml: the last of the run, in Bohr.
+def octopus_fermi(text: str) -> float:
+    """The Fermi level in `total-dos-efermi.dat`, eV.
 
     Raises:
-        FileFormatError: there is none, or it is damaged.
+        FileFormatError: it states none.
     """
-    start = xml.rfind(b"<atomic_structure")
-    piece = xml[start : xml.find(b"</atomic_structure>", start)] if start >= 0 and b"<qes:espresso" in xml else b""
-    atoms = re.findall(rb'<atom name="([^"]*)"[^>]*>([^<]*)</atom>', piece)
-    cell = [re.search(rb"<%s>([^<]*)<" % name, piece) for name in (b"a1", b"a2", b"a3")]
-    return _crystal([found.group(1).split() if found else () for found in cell], [(name, place.split()) for name, place in atoms])
+    unit = re.search(r"Fermi energy \[(\w+)\]", text)
+    level = re.search(r"^\s*([+-]?\d+\.\d+(?:E[+-]\d+)?)\s", text, re.MULTILINE)
+    if unit is None or level is None:
+        raise FileFormatError("states no Fermi level")
+    return float(level[1]) * octopus_unit(unit[1])
 
 
-def read_espresso_output(text: str) -> Crystal:
-    """The crystal at the head of what `pw.x` prints, of a run that does not move it.
+def joined(up: Curve, down: Curve) -> Curve:
+    """Two curves of one spin each as one.
 
     Raises:
-        FileFormatError: it moves, or there is none.
+        FileFormatError: they are on other energies.
     """
-    if "Program PWSCF" not in text[:5000] or "\nATOMIC_POSITIONS" in text or "\nCELL_PARAMETERS" in text:
-        raise FileFormatError("is no output of pw.x for a crystal at rest")
-    scale = re.search(r"lattice parameter \(alat\)\s*=\s*(\S+)\s*a\.u\.", text)
-    cell = [re.search(rf"\ba\({i}\) = \(([^)]*)\)", text) for i in (1, 2, 3)]
-    atoms = re.findall(r"^[ \t]*\d+[ \t]+([A-Za-z]\S*)[ \t]+tau\(\s*\d+\s*\)\s*=\s*\(([^)]*)\)", text, re.MULTILINE)
-    count = re.search(r"number of atoms/cell\s*=\s*(\d+)", text)
-    if scale is None or count is None:
-        raise FileFormatError("holds no whole crystal")
-    rows = [(name, place.split()) for name, place in atoms[: int(count.group(1))]]  # after them the same in other coordinates
-    return _crystal([found.group(1).split() if found else () for found in cell], rows, float(scale.group(1)))
+    if len(up.energies) == 0 or len(down.energies) == 0 or len(up.densities) != 1 or len(down.densities) != 1:
+        raise FileFormatError("holds no single spin")
+    fermi, notes = up.fermi, up.notes
+    if up.fermi is not None and down.fermi is not None and abs(up.fermi - down.fermi) > _ALIKE:
+        fermi, notes = None, [*notes, f"each spin has a Fermi level of its own, {up.fermi:.4g} and {down.fermi:.4g} eV"]
+    first, last = min(up.energies[0], down.energies[0]), max(up.energies[-1], down.energies[-1])
+    step = float(up.energies[-1] - up.energies[0]) / max(len(up.energies) - 1, 1)
+    if up.energies.shape == down.energies.shape and np.allclose(up.energies, down.energies, atol=1e-6):
+        axis = up.energies
+    elif step > 0 and last - first < _MOST_ENERGIES * step:  # lists of orbitals begin where each spin does
+        axis = np.arange(first, last + step / 2, step)
+    else:
+        raise FileFormatError("has other energies than the file of the other spin beside it; give both of one run")
+    rows = [np.interp(axis, each.energies, each.densities[0], left=0.0, right=0.0) for each in (up, down)]
+    tops = [each.edges for each in (up, down) if each.edges is not None]
+    edges = BandEdges(max(e.valence for e in tops), min(e.conduction for e in tops)) if len(tops) == 2 else None
+    return replace(up, energies=axis, densities=np.stack(rows), fermi=fermi, edges=edges, notes=notes)
 
 
-def read_aims_geometry(text: str) -> Crystal:
-    """The crystal of FHI-aims' `geometry.in`.
+def octopus_unit(name: str) -> float:
+    """The unit of energy that Octopus names in brackets, eV.
 
     Raises:
-        FileFormatError: it is no crystal.
+        FileFormatError: it is none.
     """
-    rows = [line.split("#")[0].split() for line in text.splitlines()]
-    lattice = np.array([row[1:4] for row in rows if row[:1] == ["lattice_vector"]], dtype=np.float64).reshape(-1, 3)
-    atoms = [(row[0], row[4], row[1:4]) for row in rows if row and row[0] in ("atom", "atom_frac") and len(row) > 4]
-    if lattice.shape != (3, 3):
-        raise FileFormatError("is no crystal: it has not three lattice vectors")
-    places = np.array([place for _, _, place in atoms], dtype=np.float64).reshape(-1, 3)
-    places = np.where([[kind == "atom_frac"] for kind, _, _ in atoms], places @ lattice, places)
-    return Crystal.of_cartesian(lattice, [element_of(label) for _, label, _ in atoms], places)
+    unit = units.Unit(name, units.HARTREE) if name == "H" else units.unit_of(name)
+    if unit is None:
+        raise FileFormatError(f"gives energies in {name[:20]}; convert them to eV")
+    return unit.size
 
 
-def _crystal(
-    lattice: Sequence[Sequence[str | bytes]], atoms: Sequence[tuple[str | bytes, Sequence[str | bytes]]], unit: float = 1.0
-) -> Crystal:
-    """From words, in Bohr times `unit`."""
-    if not atoms or len(atoms) > MOST_SITES or any(len(row) != 3 for row in (*lattice, *(place for _, place in atoms))):
-        raise FileFormatError("holds no whole crystal")
-    species = [element_of(name if isinstance(name, str) else name.decode("latin-1")) for name, _ in atoms]
-    cell, places = (np.array(rows, dtype=np.float64) * unit * BOHR for rows in (lattice, [place for _, place in atoms]))
-    return Crystal.of_cartesian(cell, species, places)
+def _refuse(message: str) -> Reader:
+    def refuse(_: Lines) -> Curve:
+        raise FileFormatError(message)
+
+    return refuse
 
 
-_ESPRESSO = re.compile(r"^#\s*(?:ik\s+)?E \(eV\)\s+(?:dos|ldos)(?:up)?\(E\)", re.MULTILINE)
-_AIMS_LEVEL = re.compile(r"chemical potential, mu =\s*(?P<value>[+-]?\d+\.\d+)\s*eV")
-_READERS: tuple[tuple[re.Pattern[str], Reader], ...] = (
-    (_ESPRESSO, read_espresso),
-    (re.compile(r"^#\s*total density of states output by FHI-aims", re.MULTILINE), read_aims),
-    (re.compile(r"\A#\s*(?:Sigma = [\d.]+|Tetrahedron method)\s*$", re.MULTILINE), read_phonopy),
+def _begins(pattern: re.Pattern[str] | str, flags: int = re.MULTILINE) -> Callable[[Sequence[str], str], bool]:
+    compiled = re.compile(pattern, flags) if isinstance(pattern, str) else pattern
+    return lambda head, _: compiled.search("".join(f"{line.rstrip()}\n" for line in head)[:4000]) is not None
+
+
+def _named(pattern: re.Pattern[str] | str) -> Callable[[Sequence[str], str], bool]:
+    compiled = re.compile(pattern) if isinstance(pattern, str) else pattern
+    return lambda _, name: compiled.fullmatch(name) is not None
+
+
+_PHONONS = "density of phonon states, not an electronic one; 'dosmith train --spectra' makes a model of such spectra"
+_KINDS: tuple[_Kind, ...] = (
+    _Kind(lambda head, _: cp2k.looks_like_cp2k(head), cp2k.read_cp2k),
+    _Kind(_begins(espresso.SIGNATURE), espresso.read_dos),
+    _Kind(_begins(aims.SIGNATURE), aims.read_dos),
+    _Kind(_begins(abinit.SIGNATURE), abinit.read_dos),
+    _Kind(_begins(abinit.EIG_SIGNATURE), abinit.curve_of_eig),
+    _Kind(_begins(wien2k.SIGNATURE), wien2k.read_dos),
+    _Kind(_begins(castep.SIGNATURE), castep.read_bands),
+    _Kind(_begins(castep.OPTADOS_SIGNATURE), castep.read_optados),
+    _Kind(_begins(dftb.SIGNATURE), dftb.read_bands),
+    _Kind(_begins(r"^#\s*NEPTS\s+\d+\s+NPROJ\s+\d+"), read_doss),
+    _Kind(_begins(_OCTOPUS), read_octopus),
+    _Kind(_named(elk.NAMES), elk.read_tdos),
+    _Kind(_named(elk.PARTS), elk.read_parts),
+    _Kind(_named(r".*\.DOS\.(?:Gaussian|Tetrahedron)"), read_openmx),
+    _Kind(
+        _named(r".*\.PDOS\.(?:Gaussian|Tetrahedron)\..*"),
+        _refuse("holds the states of one atom (OpenMX's PDOS); give the .DOS.Gaussian or .DOS.Tetrahedron"),
+    ),
+    _Kind(lambda head, _: siesta.looks_like_dos(head), siesta.read_dos),
+    _Kind(lambda head, _: siesta.looks_like_eig(head), lambda lines: siesta.curve_of_eig("".join(lines))),
+    _Kind(lambda head, _: elk.looks_like_tdos(head), elk.read_tdos),
+    _Kind(_begins(r"\A#\s*(?:Sigma = [\d.]+|Tetrahedron method)\s*$"), _refuse(f"is phonopy's {_PHONONS}")),
+    _Kind(_begins(r"\A\s*#\s*Frequency\s*\[cm\^-1\]\s+DOS"), _refuse(f"is the {_PHONONS} (matdyn.x of Quantum ESPRESSO)")),
 )

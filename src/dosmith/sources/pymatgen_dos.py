@@ -1,10 +1,10 @@
-"""pymatgen's Dos and CompleteDos as JSON. Only the plain data are read; no object of pymatgen is built from a file."""
+"""pymatgen's Dos and CompleteDos, as objects and as JSON. Only the plain data are read; no object of pymatgen is built from a file."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,25 +17,25 @@ from dosmith.sources.curve import Curve, spin_rows
 
 FORMAT = "pymatgen JSON"
 _CLASSES = ("Dos", "CompleteDos", "FermiDos", "LobsterCompleteDos")
-_MAX_PARTS = 1_000_000  # bounds the memory that a small gzipped file can ask for
 
 
-def read_json(text: str) -> Curve:
+def looks_like_dos(document: Mapping[str, Any]) -> bool:
+    """Whether an object of JSON is a Dos: by its class, or, as in the Materials Project's store, by energies and densities by spin."""
+    name = document.get("@class")
+    if name is not None:
+        return name in _CLASSES
+    densities = document.get("densities")
+    return "energies" in document and isinstance(densities, dict) and set(densities) <= {"1", "-1"}
+
+
+def curve_of_document(document: Mapping[str, Any]) -> Curve:
     """The total DOS of a Dos or CompleteDos that pymatgen wrote as JSON.
 
     Raises:
-        FileFormatError: the text is not JSON, or not a DOS of pymatgen.
+        FileFormatError: energies, densities or the Fermi level are not usable.
         SpectrumError: spins are missing or differ in length.
     """
-    if text.count("[") + text.count("{") > _MAX_PARTS:
-        raise FileFormatError(f"has over {_MAX_PARTS:,} lists and objects; write only the total DOS, as Dos.as_dict() does")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(f"is not JSON, or is truncated ({error}); write it again with dos.as_dict()") from None
-    name = document.get("@class") if isinstance(document, dict) else None
-    if name not in _CLASSES:
-        raise FileFormatError("is JSON, but not a pymatgen Dos or CompleteDos; write it with dos.as_dict()")
+    name = document.get("@class", "Dos")
     try:
         energies = np.array(_plain(document["energies"]), dtype=np.float64)
         densities = spin_rows({int(spin): _plain(row) for spin, row in document["densities"].items()})

@@ -73,6 +73,7 @@ def read_vasprun(xml: bytes) -> Curve:
         densities=densities,
         fermi=fermi if math.isfinite(fermi) else None,
         broadening=broadening,
+        dips=_parameter(xml, b"ISMEAR") >= 1,
         composition=_composition(xml, notes),
         crystal=crystal,
         electrons=electrons,

@@ -1,0 +1,82 @@
+"""What ABINIT writes: the density of states (`*_DOS`) and eigenvalues (`*_EIG`), both in Hartree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+
+from dosmith.errors import FileFormatError
+from dosmith.sources.curve import Curve
+from dosmith.sources.eigenvalues import Eigenvalues
+from dosmith.sources.tables import split_blocks, take_apart
+from dosmith.sources.units import HARTREE
+
+DOS = "ABINIT _DOS"
+EIG = "ABINIT _EIG"
+
+SIGNATURE = re.compile(r"^#\s*ABINIT package : DOS file", re.MULTILINE)
+EIG_SIGNATURE = re.compile(r"^\s*Eigenvalues\s*\((?:hartree|\s*eV\s*)\)\s*for nkpt=", re.MULTILINE)
+_FERMI = re.compile(r"Fermi energy :\s*([+-]?\d+\.\d+)")
+_SMEARING = re.compile(r"occopt\s*=\s*(\d+)\s*,\s*tsmear\s*=\s*(\d+\.\d+)\s*Hartree")
+_POINT = re.compile(r"^ kpt#.*?wtk=\s*(\S+?),.*$", re.MULTILINE)
+_LEVEL = re.compile(r"Fermi \(or HOMO\) energy \((hartree|eV)\)\s*=\s*([+-]?\d+\.\d+)")
+
+
+def read_dos(lines: Iterable[str]) -> Curve:
+    """A `*_DOS` file: energy and density in Hartree; with spin, one block of rows for each.
+
+    Raises:
+        FileFormatError: the states are those of one atom, or the columns are not ABINIT's.
+    """
+    columns, remarks, _ = take_apart(lines)
+    if any(re.search(r"Local DOS|atom number|Partial|ratsph", remark) for remark in remarks):
+        raise FileFormatError("holds the states of one atom (ABINIT's _DOS_AT); give the _DOS or _DOS_TOTAL of the run")
+    blocks = split_blocks(columns)
+    spins = 2 if any(re.search(r"nsppol = 2", remark) for remark in remarks) else len(blocks)
+    if len(columns) < 3 or len(blocks) != spins or spins > 2 or any(block.shape != blocks[0].shape for block in blocks):
+        raise FileFormatError("is damaged: ABINIT's _DOS has a block of energy, DOS, integrated DOS for each spin; copy it again")
+    fermi = next((found[1] for remark in remarks if (found := _FERMI.search(remark))), None)
+    smearing = next((found.groups() for remark in remarks if (found := _SMEARING.search(remark))), None)
+    notes: list[str] = []
+    broadening = 0.0
+    if smearing is not None and smearing[0] == "7":
+        broadening = float(smearing[1]) * HARTREE / np.sqrt(2)  # exp(-(x/tsmear)^2)
+        notes.append(f"Gaussian smearing tsmear = {smearing[1]} Hartree counts as a broadening of {broadening:.4g} eV")
+    elif smearing is not None:
+        notes.append(f"the smearing occopt = {smearing[0]} is not a Gaussian; the DOS counts as not broadened")
+    return Curve(
+        DOS, columns[0, : blocks[0].shape[1]] * HARTREE, np.stack([block[1] for block in blocks]) / HARTREE,
+        None if fermi is None else float(fermi) * HARTREE, broadening=broadening,
+        integrated=np.sum([block[2] for block in blocks], axis=0), notes=notes,
+    )  # fmt: skip
+
+
+def curve_of_eig(lines: Iterable[str]) -> Curve:
+    """The eigenvalues of a `*_EIG` file as a density of states; errors as in `read_eig`."""
+    found, fermi = read_eig("".join(lines))
+    return found.curve(EIG, fermi)
+
+
+def read_eig(text: str) -> tuple[Eigenvalues, float | None]:
+    """The eigenvalues of a `*_EIG` file and its Fermi level, eV; None where the run had none of its own.
+
+    Raises:
+        FileFormatError: they are not complete.
+    """
+    level = _LEVEL.search(text)
+    pieces = _POINT.split(text)
+    weights, lists = pieces[1::2], pieces[2::2]
+    if not lists:
+        raise FileFormatError("is damaged: ABINIT's _EIG has k-points with eigenvalues; copy it again")
+    unit = HARTREE if "Eigenvalues (hartree)" in text else 1.0
+    spins = 2 if text.count("SPIN UP") and text.count("SPIN DOWN") else 1
+    try:
+        rows = [[float(word) for word in re.findall(r"[+-]?\d+\.\d+", re.split(r"[A-Za-z]{4}", piece)[0])] for piece in lists]
+        bands = np.array(rows, dtype=np.float64) * unit
+        shares = np.array(weights[: len(rows) // spins], dtype=np.float64)
+        bands = bands.reshape(spins, len(shares), -1)
+    except ValueError:
+        raise FileFormatError("is damaged: its k-points have not all the same number of bands; copy it again") from None
+    return Eigenvalues.of(bands, shares), None if level is None else float(level[2]) * unit

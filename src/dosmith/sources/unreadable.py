@@ -1,0 +1,80 @@
+"""Files of known programs that hold no density of states, or none that is read: what they are, and what to give in their place."""
+
+from __future__ import annotations
+
+import re
+
+_HEAD = 4000
+_TEXTS: tuple[tuple[str, str], ...] = (
+    (r"\A.{0,200}\bvasp\.\d.*\bexecuted on\b", "is VASP's OUTCAR; give the vasprun.xml or the DOSCAR of the run"),
+    (r"\APROCAR\b", "is VASP's PROCAR; give the vasprun.xml or the DOSCAR of the run"),
+    (
+        r"\A(?:\s*\d+){4}\s*\n.*\n.*\n\s*CAR\s*\n.*\n\s*\d+\s+\d+\s+\d+\s*\n",
+        "is VASP's EIGENVAL; give the vasprun.xml or the DOSCAR of the run",
+    ),
+    (r"Program PWSCF v", "is what pw.x of Quantum ESPRESSO prints; give the *.dos of dos.x, or PREFIX.save/data-file-schema.xml"),
+    (r"Program (?:DOS|PROJWFC) v", "is what a program of Quantum ESPRESSO prints; give the *.dos that dos.x writes"),
+    (r"\A\s*&plot\s+nbnd=", "is a band structure of Quantum ESPRESSO; give the *.dos of dos.x"),
+    (r"PROGRAM STARTED AT|CP2K\| version", "is what CP2K prints; give the *.dos that DFT/PRINT/DOS writes"),
+    (r"Invoking FHI-aims", "is what FHI-aims prints; give KS_DOS_total.dat (keyword output dos)"),
+    (r"^\.Version\s+\d|\.abinit\.org|ABINIT \d", "is what ABINIT prints; give the *_DOS of the run (prtdos)"),
+    (
+        r"Welcome to SIESTA|Siesta Version|\bSIESTA\b.*executable",
+        "is what SIESTA prints; give the .PDOS.xml, or the .DOS with the .EIG beside it",
+    ),
+    (
+        r"^\s*(?i:SystemLabel|%block ProjectedDensityOfStates)\b",
+        "is the input of SIESTA; give the .PDOS.xml, or the .DOS with the .EIG beside it",
+    ),
+    (r"\A.*:ITE001|^:(?:ENE|FER)\s", "is WIEN2k's case.scf; give the case.dosNev of tetra"),
+    (r"Materials Studio|CASTEP version|\| +CCC +AA", "is what CASTEP prints; give the .bands, or the *.dat of OptaDOS"),
+    (
+        r"^\s*task\s*:\s*(?:dos|compare_dos|pdos|all)\b",
+        "is the settings of OptaDOS (.odi); give the *.adaptive.dat, *.fixed.dat or *.linear.dat that it writes",
+    ),
+    (r"\+\s*OptaDOS|OOO +PPPP", "is what OptaDOS prints (.odo); give its *.adaptive.dat, *.fixed.dat or *.linear.dat"),
+    (r"EEEEEEEEEE STARTING|\bCRYSTAL(?:09|14|17|23)\b", "is what CRYSTAL prints; give the DOSS.DAT of its program properties"),
+    (r"^-%-\d(?:DOSS|BAND)", "is CRYSTAL's fort.25; give the DOSS.DAT of its program properties"),
+    (
+        r"\* O   p   e   n|Welcome to OpenMX|<?Atoms\.SpeciesAndCoordinates",
+        "is OpenMX's; give the *.DOS.Gaussian or *.DOS.Tetrahedron of DosMain",
+    ),
+    (
+        r"Running octopus|Octopus version",
+        "is what Octopus prints; give the total-dos.dat of the utility oct-..., with total-dos-efermi.dat beside it",
+    ),
+    (r"\|\s+DFTB\+", "is what DFTB+ prints; give band.out, or dos_total.dat with band.out or detailed.out beside it"),
+    (r"^\s*Fermi level:.*\bH\b.*\beV", "is DFTB+'s detailed.out; give band.out, or dos_total.dat with it beside"),
+    (r"Elk code version|\+-+\+\s*\n\|\s*EXCITING", "is what Elk or exciting prints; give TDOS.OUT or dos.xml"),
+    (
+        r"\bO   R   C   A\b|Entering Gaussian System|Northwest Computational|Q-Chem",
+        "is the output of a program for molecules; dosmith reads densities of states of crystals (docs/formats.md)",
+    ),
+    (r"\A\s*(?:\*|Average|<?COHP).*\n\s*\d+\s+[12]\s+\d+\s+-?\d", "is LOBSTER's COHPCAR or COOPCAR; give the DOSCAR.lobster"),
+    (
+        r"^data_.*(?:\n.*){0,60}_cell_length_a",
+        "is a CIF, a crystal without a density of states; dosmith predict expects one for it",
+    ),
+    (
+        r"ABACUS v|\bINPUT_PARAMETERS\b",
+        "is ABACUS'; give the TDOS with the running_*.log beside it, or a table of energy and density",
+    ),
+)
+_BINARIES: tuple[tuple[bytes, str], ...] = (
+    (b"CDF\x01", "is NetCDF (ABINIT, SIESTA or Octopus); give the *_DOS of ABINIT, the .PDOS.xml of SIESTA, or a table (CSV)"),
+    (b"CDF\x02", "is NetCDF (ABINIT, SIESTA or Octopus); give the *_DOS of ABINIT, the .PDOS.xml of SIESTA, or a table (CSV)"),
+    (b"\x93NUMPY", "is an array of NumPy; write it with numpy.savetxt, or give (energies, densities) in Python"),
+    (b"PAR1", "is Parquet; a library of dosmith is given by --library, a table as CSV"),
+    (b"MATLAB", "is of MATLAB; write a table (CSV)"),
+)
+
+
+def what(text: str) -> str | None:
+    """What a text is that is no density of states, and what to give in its place; None when it is of no program known here."""
+    head = text[:_HEAD]
+    return next((message for pattern, message in _TEXTS if re.search(pattern, head, re.MULTILINE)), None)
+
+
+def what_binary(content: bytes) -> str | None:
+    """The same of content that is no text."""
+    return next((message for magic, message in _BINARIES if content.startswith(magic)), None)
