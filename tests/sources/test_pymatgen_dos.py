@@ -26,7 +26,7 @@ def test_pymatgen_json_and_object() -> None:
     assert_curve(from_pymatgen(both, broadening=0.1), UP, DOWN, fermi=1.25)
     assert from_pymatgen(both, broadening=0.1).broadening == 0.1
     assert_curve(from_pymatgen(Dos(1.25, E, {Spin.up: UP})), UP, fermi=1.25)
-    with pytest.raises(SpectrumError, match="ndarray is holds no density of states that dosmith knows"):
+    with pytest.raises(SpectrumError, match="ndarray is not a pymatgen Dos"):
         from_pymatgen(UP)
 
 

@@ -135,8 +135,9 @@ def read_folder(
     for place, below, names in os.walk(top):
         below[:] = sorted(name for name in below if not name.startswith("."))
         here = read.setdefault(place, [])
+        plain = [name.removesuffix(".gz") for name in names]
         above = read.get(os.path.dirname(place), []) if place.endswith(".save") else []
-        for name in sorted(names, key=lambda name: (not name.startswith("vasprun"), _rank(name), name)):
+        for name in sorted(names, key=lambda name: (not name.startswith("vasprun"), _is_worse(name, plain), name)):
             if name.startswith(".") or _OTHER.fullmatch(name) or _is_worse(name, [*here, *above]):
                 continue
             path = Path(place, name)
@@ -164,12 +165,6 @@ _WORSE: tuple[tuple[str, str], ...] = (
     (r"data-file-schema\.xml", r".*\.(?:dos|pdos_tot|xml)"),
 )
 """Names of files, and of those of the same run that are read in their place, in the same folder (or, for a PREFIX.save, that above it)."""
-
-
-def _rank(name: str) -> int:
-    """Files come before those that they stand for."""
-    plain = name.removesuffix(".gz")
-    return next((number for number, (worse, _) in enumerate(_WORSE, start=1) if re.fullmatch(worse, plain)), 0)
 
 
 def _is_worse(name: str, read: Sequence[str]) -> bool:
