@@ -15,18 +15,14 @@ from types import SimpleNamespace
 from typing import Any
 from xml.sax.saxutils import escape
 
+import layouts
 import numpy as np
 from requests_to_board import ask, requests
+from written import FIXTURES, Named, beside_curve, materials, one_point, run_files, whole_runs, written
 
-from dosmith.designer import open_dos_set
 from dosmith.library import ParquetLibrary
 from dosmith.library.ledger import Ledger, Outcome
-from dosmith.records import Material
 from dosmith.sources.files import read_dos_stream
-
-FIXTURES = Path(__file__).parents[1] / "tests" / "fixtures"
-Named = tuple[str, bytes]
-"""Name of a file and its content; the name tells some readers the format."""
 
 
 @dataclass
@@ -43,13 +39,6 @@ class Reader:
         return self.make()
 
 
-@functools.cache
-def _materials() -> tuple[Material, ...]:
-    library = open_dos_set()
-    spins = next(one for one in map(library.material, library.ids) if one.spectrum.spin_polarized)
-    return library.material("Pt3Ni-L1_2"), library.material("MgO-B1"), spins
-
-
 def _fixtures(pattern: str) -> list[Named]:
     return [(path.stem, gzip.decompress(path.read_bytes())) for path in sorted(FIXTURES.rglob(pattern))]
 
@@ -64,7 +53,7 @@ def _rows(*columns: np.ndarray, form: str = "{:.6g}", sep: str = " ") -> str:
 
 def _vaspruns() -> list[Named]:
     made = []
-    for one in _materials():
+    for one in materials():
         spectrum = one.spectrum
         sets = "".join(
             f'<set comment="spin {number}">\n'
@@ -96,7 +85,7 @@ def _vaspruns() -> list[Named]:
 
 def _doscars(lobster: bool) -> list[Named]:
     made = []
-    for one in _materials():
+    for one in materials():
         spectrum = one.spectrum
         first, last = spectrum.energies[[0, -1]]
         grid = f"{last:16.8f}{first:16.8f}{len(spectrum.energies):5d}{spectrum.fermi:16.8f}{1.0:16.8f}"
@@ -110,7 +99,7 @@ def _doscars(lobster: bool) -> list[Named]:
 
 def _aims() -> list[Named]:
     made = []
-    for one in _materials():
+    for one in materials():
         head = "# total density of states output by FHI-aims \n# The energy reference for this output is the chemical potential, mu =  -4.25 eV\n#  Energy (eV)      DOS \n"
         rows = _rows(one.spectrum.energies, *one.spectrum.densities, form="{:16.8f}")
         made.append(("KS_DOS_total.dat", (head + rows).encode()))
@@ -122,7 +111,7 @@ def _pymatgen() -> list[Named]:
     from pymatgen.electronic_structure.dos import CompleteDos
 
     made = []
-    for one in _materials():
+    for one in materials():
         dos = one.spectrum.to_pymatgen()
         made.append(("dos.json", json.dumps(dos.as_dict(), cls=MontyEncoder).encode()))
         complete = CompleteDos(one.structure, dos, {site: {} for site in one.structure})
@@ -131,7 +120,7 @@ def _pymatgen() -> list[Named]:
 
 
 def _tables() -> list[Named]:
-    metal, gapped, spins = (one.spectrum for one in _materials())
+    metal, gapped, spins = (one.spectrum for one in materials())
     comma = _rows(gapped.energies, gapped.total, sep=";").replace(".", ",")
     integrated = _rows(metal.energies, metal.total, _running(metal.total))
     both = _rows(spins.energies, *spins.densities, sep=",")
@@ -175,13 +164,14 @@ def _spreadsheet(*columns: np.ndarray) -> bytes:
 
 
 def _dos(name: str, content: bytes) -> object:
-    fermi = 8.0 if "pdos_tot" in name else None  # projwfc.x states none
+    stated = not ("pdos_tot" in name or name.endswith(".DOS") or name.startswith("total-dos") or name == "sio_DS2_EIG")
+    fermi = None if stated else 8.0  # their programs write it elsewhere
     return read_dos_stream(io.BytesIO(content), name, fermi=fermi).spectrum
 
 
 def _crystals() -> list[Named]:
     made: list[Named] = []
-    for one in _materials():
+    for one in materials():
         structure = one.structure
         assert structure is not None
         for name, form in (
@@ -230,7 +220,7 @@ _AIMS = "# made\n" + "".join(f"lattice_vector {' '.join('4.2' if i == k else '0.
 
 def _beside() -> list[Named]:
     """Files that a crystal is taken from when they lie beside a density of states."""
-    one = _materials()[0]
+    one = materials()[0]
     assert one.structure is not None
     return [
         ("POSCAR", str(one.structure.to(fmt="poscar")).encode()),
@@ -282,7 +272,7 @@ def _vasp_run(path: Path) -> object:
 
 def _batches() -> list[Named]:
     made = []
-    for one in _materials()[:2]:
+    for one in materials()[:2]:
         assert one.structure is not None and one.frac_coords is not None and one.lattice is not None
         entry = {
             "formula": one.formula,
@@ -309,7 +299,7 @@ def _batch(path: Path) -> object:
 def _jarvis() -> list[Named]:
     from dosmith.sources.jarvis import ENERGIES
 
-    one = _materials()[0]
+    one = materials()[0]
     curve = np.interp(ENERGIES, one.spectrum.energies, one.spectrum.total)
     assert one.structure is not None
     atoms = {
@@ -336,7 +326,7 @@ def _jarvis_set(path: Path) -> object:
 
 def _project() -> list[Named]:
     made = []
-    for one in _materials():
+    for one in materials():
         assert one.structure is not None
         rows = {str(1 - 2 * spin): row.tolist() for spin, row in enumerate(one.spectrum.densities)}
         dos = {"energies": one.spectrum.energies.tolist(), "densities": rows, "efermi": one.spectrum.fermi, "run_type": "GGA"}
@@ -371,7 +361,7 @@ def _spectra_tables() -> list[Named]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    one = _materials()[0].spectrum
+    one = materials()[0].spectrum
     made = []
     for compression in ("none", "zstd"):
         file = io.BytesIO()
@@ -395,7 +385,7 @@ def _spectra_table(path: Path) -> object:
 def _packs() -> list[Named]:
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger(folder)
-        for one in _materials():
+        for one in materials():
             ledger.append(Outcome(one.id, one, None, 1.0, "2026-01-01T00:00:00"))
         ledger.pack()
         return [(path.name, path.read_bytes()) for path in Path(folder).glob("pack*")]
@@ -408,14 +398,14 @@ def _pack(path: Path) -> object:
 
 def _manifests() -> list[Named]:
     with tempfile.TemporaryDirectory() as folder:
-        ParquetLibrary.at(Path(folder) / "library", "fuzzed").add(list(_materials()))
+        ParquetLibrary.at(Path(folder) / "library", "fuzzed").add(list(materials()))
         return [(path.name, path.read_bytes()) for path in (Path(folder) / "library").iterdir() if path.suffix == ".json"]
 
 
 @functools.cache
 def _shard() -> tuple[tempfile.TemporaryDirectory[str], Path]:
     home = tempfile.TemporaryDirectory()
-    ParquetLibrary.at(Path(home.name) / "library", "fuzzed").add(list(_materials()))
+    ParquetLibrary.at(Path(home.name) / "library", "fuzzed").add(list(materials()))
     (shard,) = (Path(home.name) / "library").glob("part-*.parquet")
     return home, shard
 
@@ -472,9 +462,32 @@ READERS = (
     Reader("VASP: finished runs", _short_vaspruns, _through_file(_vasp_run)),
     Reader("LOBSTER", functools.partial(_doscars, True), _dos),
     Reader("Quantum ESPRESSO", lambda: _fixtures("espresso*"), _dos),
-    Reader("CP2K", lambda: _fixtures("cp2k*"), _dos),
+    Reader(
+        "Quantum ESPRESSO XML", lambda: [("data-file-schema.xml", content) for _, content in _fixtures("espresso*xml.gz")], _dos
+    ),
+    Reader("CP2K", lambda: [(name, content) for name, content in _fixtures("cp2k*") if "_spin-" not in name], _dos),
     Reader("GPAW, ASE", lambda: _fixtures("gpaw*"), _dos),
     Reader("FHI-aims", _aims, _dos),
+    Reader("ABINIT", whole_runs("abinit-*/*"), _dos),
+    Reader(
+        "Elk, exciting",
+        lambda: [*whole_runs("elk-*/TDOS*")(), *written(("TDOS.OUT", layouts.elk_tdos), ("dos.xml", layouts.exciting_xml))()],
+        _dos,
+    ),
+    Reader("SIESTA", written(("x.DOS", layouts.siesta_dos), ("x.PDOS.xml", layouts.siesta_pdos), ("x.EIG", one_point)), _dos),
+    Reader("WIEN2k", written(("x.dos1ev", lambda run: layouts.wien2k(run, 0))), _dos),
+    Reader("CASTEP, OptaDOS", written(("x.bands", layouts.castep_bands), ("x.adaptive.dat", layouts.optados)), _dos),
+    Reader("CRYSTAL", written(("DOSS.DAT", layouts.crystal_doss)), _dos),
+    Reader("OpenMX, Octopus", written(("x.DOS.Gaussian", layouts.openmx), ("total-dos.dat", layouts.octopus)), _dos),
+    Reader("DFTB+", written(("band.out", layouts.dftb_bands)), _dos),
+    Reader("vaspout.h5", written(("vaspout.h5", layouts.vaspout)), _dos),
+    Reader("FLEUR", written(("banddos.hdf", layouts.banddos)), _dos),
+    Reader(
+        "NOMAD, AiiDA, OPTIMADE",
+        written(("a.json", layouts.nomad), ("b.json", layouts.aiida), ("c.json", layouts.optimade), ("d.json", layouts.store)),
+        _dos,
+    ),
+    Reader("files of one run", run_files, _through_file(beside_curve)),
     Reader("phonopy", lambda: _fixtures("phonopy*"), _dos),
     Reader("pymatgen JSON", _pymatgen, _dos),
     Reader("tables, spreadsheets", _tables, _dos),

@@ -18,10 +18,11 @@ from pymatgen.electronic_structure.dos import CompleteDos, Dos
 from samples import DOWN, UP, E, doscar, parse, table, vasprun
 
 from dosmith import formulas
+from dosmith.constants import BOHR
 from dosmith.errors import FileFormatError
 from dosmith.sources import aims, cp2k, espresso
 from dosmith.sources.beside import crystal_of
-from dosmith.sources.crystal import BOHR, Crystal, element_of
+from dosmith.sources.crystal import Crystal, element_of
 from dosmith.sources.files import read_dos
 
 FILES = Path(__file__).parents[1] / "fixtures" / "dos"

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import DOWN, UP, E, assert_curve, doscar, mutated, noted, parse, survives, table
 
+from dosmith.constants import HARTREE
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError, SpectrumError
 from dosmith.records import Spectrum
-from dosmith.sources.units import HARTREE
 from dosmith.sources.files import load_dos, read_dos, read_folder
 from dosmith.spectra.zero import energy_zeros
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from dosmith.constants import HARTREE
 from dosmith.errors import FileFormatError
 from dosmith.sources.curve import Curve
 from dosmith.sources.eigenvalues import Eigenvalues
 from dosmith.sources.tables import split_blocks, take_apart
-from dosmith.sources.units import HARTREE
 
 DOS = "ABINIT _DOS"
 EIG = "ABINIT _EIG"

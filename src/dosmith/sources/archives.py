@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.constants import ELECTRON_VOLT
 from dosmith.errors import FileFormatError, SpectrumError
 from dosmith.sources import units
 from dosmith.sources.crystal import Crystal, element_of
@@ -26,7 +27,7 @@ NOMAD = "NOMAD archive"
 AIIDA = "AiiDA XyData"
 OPTIMADE = "OPTIMADE"
 
-JOULE = 1 / 1.602176634e-19
+JOULE = 1 / ELECTRON_VOLT
 """eV."""
 _MAX_PARTS = 1_000_000  # bounds the memory that a small gzipped file can ask for
 _DEEPEST = 12

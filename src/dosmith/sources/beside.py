@@ -66,7 +66,7 @@ def _groups(path: Path, kind: str) -> Iterator[tuple[Reader, Sequence[Path]]]:
         for name in ("geometry.in.next_step", "geometry.in"):
             yield _aims, [folder / name]
     elif kind.startswith("Elk"):
-        yield _elk, [folder / "GEOMETRY.OUT"]
+        yield _elk, [folder / f"GEOMETRY.OUT{end}" for end in ("", ".gz")]
 
 
 def _read(path: Path, reader: Reader, folder: Path, found: FileDos) -> Crystal | None:

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from dosmith.constants import HARTREE
 from dosmith.errors import FileFormatError
 from dosmith.sources import tables
 from dosmith.sources.curve import Curve
 from dosmith.sources.eigenvalues import MOST, Eigenvalues
-from dosmith.sources.units import HARTREE
 
 BANDS = "CASTEP .bands"
 OPTADOS = "OptaDOS"

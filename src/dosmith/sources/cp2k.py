@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.constants import BOHR, HARTREE
 from dosmith.edges import BandEdges
 from dosmith.errors import FileFormatError
-from dosmith.sources.crystal import BOHR, Crystal, element_of
+from dosmith.sources.crystal import Crystal, element_of
 from dosmith.sources.curve import Curve
 from dosmith.sources.tables import take_apart
-from dosmith.sources.units import HARTREE
 
 FloatArray = NDArray[np.float64]
 

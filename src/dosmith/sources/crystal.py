@@ -16,8 +16,6 @@ from dosmith.formulas import Composition
 
 FloatArray = NDArray[np.float64]
 
-BOHR = 0.529177210903
-"""Angstrom, CODATA 2018."""
 MOST_SITES = 2000
 _VOLUMES = (1.0, 10_000.0)  # of an atom, cubic Angstrom
 _LABEL = re.compile(r"([A-Z][a-z]?)(?![a-z])|([A-Z])")

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.constants import BOHR, HARTREE
 from dosmith.errors import FileFormatError
-from dosmith.sources.crystal import BOHR, Crystal, element_of
+from dosmith.sources.crystal import Crystal, element_of
 from dosmith.sources.curve import Curve
 from dosmith.sources.eigenvalues import MOST, Eigenvalues
 from dosmith.sources.tables import split_blocks, take_apart
-from dosmith.sources.units import HARTREE
 from dosmith.sources.xml_text import attribute, pieces, refuse_entities, value_of
 
 FloatArray = NDArray[np.float64]

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.constants import BOHR, HARTREE
 from dosmith.errors import FileFormatError
-from dosmith.sources.crystal import BOHR, MOST_SITES, Crystal, element_of
+from dosmith.sources.crystal import MOST_SITES, Crystal, element_of
 from dosmith.sources.curve import Curve
 from dosmith.sources.eigenvalues import MOST, Eigenvalues
 from dosmith.sources.fermi import unset_level
 from dosmith.sources.tables import stated_fermi, take_apart
-from dosmith.sources.units import HARTREE
 from dosmith.sources.xml_text import numbers, pieces, refuse_entities, value_of
 
 FloatArray = NDArray[np.float64]

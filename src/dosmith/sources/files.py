@@ -161,8 +161,8 @@ _WORSE: tuple[tuple[str, str], ...] = (
     (r"(?P<stem>.+)_EIG", r"{stem}_DOS.*"),
     (r"(?P<stem>.+)\.bands", r"{stem}\..*dat"),
     (r"band\.out", r"dos_total\.dat"),
-    (r"(?P<stem>.+)\.xml", r"{stem}\.(?:dos|pdos_tot)"),
     (r"data-file-schema\.xml", r".*\.(?:dos|pdos_tot|xml)"),
+    (r"(?P<stem>.+)\.xml", r"{stem}\.(?:dos|pdos_tot)"),
 )
 """Names of files, and of those of the same run that are read in their place, in the same folder (or, for a PREFIX.save, that above it)."""
 

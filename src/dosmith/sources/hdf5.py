@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.constants import BOHR, HARTREE
 from dosmith.errors import FileFormatError, FormulaError, MissingExtraError
-from dosmith.sources.crystal import BOHR, MOST_SITES, Crystal
+from dosmith.sources.crystal import MOST_SITES, Crystal
 from dosmith.sources.curve import Curve
 from dosmith.sources.eigenvalues import MOST, Eigenvalues
-from dosmith.sources.units import HARTREE
 
 FloatArray = NDArray[np.float64]
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dosmith.constants import HARTREE
 from dosmith.edges import BandEdges
 from dosmith.errors import FileFormatError
 from dosmith.sources import abinit, aims, castep, cp2k, dftb, elk, espresso, siesta, units, wien2k
@@ -55,7 +56,7 @@ def read_doss(lines: Lines) -> Curve:
         raise FileFormatError(
             "is CRYSTAL's, and does not say its unit: PHONDOS.DAT holds phonons; give the DOSS.DAT of an electronic run"
         )
-    size = units.HARTREE if unit is None else unit.size
+    size = HARTREE if unit is None else unit.size
     blocks = split_blocks(columns)
     if (
         counts is None
@@ -146,7 +147,7 @@ def octopus_unit(name: str) -> float:
     Raises:
         FileFormatError: it is none.
     """
-    unit = units.Unit(name, units.HARTREE) if name == "H" else units.unit_of(name)
+    unit = units.Unit(name, HARTREE) if name == "H" else units.unit_of(name)
     if unit is None:
         raise FileFormatError(f"gives energies in {name[:20]}; convert them to eV")
     return unit.size

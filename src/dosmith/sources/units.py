@@ -6,12 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from dosmith.constants import HARTREE, RYDBERG
 from dosmith.errors import FileFormatError
-
-HARTREE = 27.211386245988
-"""eV, CODATA 2018."""
-RYDBERG = HARTREE / 2
-"""eV."""
 
 
 class Unit(NamedTuple):

@@ -1,0 +1,108 @@
+"""Whole runs of ABINIT and Elk (fixtures/runs): the programs' own curves against those of the eigenvalues in the same run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from known import RUNS, unpacked
+from samples import noted
+
+from dosmith.records import Spectrum
+from dosmith.sources import abinit, elk
+from dosmith.sources.beside import crystal_of
+from dosmith.sources.eigenvalues import Eigenvalues
+from dosmith.sources.files import read_dos
+
+
+def electrons(spectrum: Spectrum) -> float:
+    below = spectrum.energies <= spectrum.fermi
+    return float(np.trapezoid(spectrum.total[below], spectrum.energies[below]))
+
+
+def overlap(spectrum: Spectrum, levels: Eigenvalues, fermi: float) -> float:
+    """Cosine of both curves, each broadened by 0.5 eV, within what both cover."""
+    axis = np.arange(-25.0, 10.0, 0.05)
+    shape = np.exp(-((np.arange(-2.0, 2.025, 0.05) / 0.5) ** 2) / 2)
+    own = levels.curve("own", fermi)
+    end = min(own.energies[-1] - fermi, spectrum.energies[-1] - spectrum.fermi, axis[-1]) - 1.5
+    rows = []
+    for energies, total, zero in (
+        (spectrum.energies, spectrum.total, spectrum.fermi),
+        (own.energies, own.densities.sum(axis=0), fermi),
+    ):
+        even = np.interp(axis, energies - zero, total, left=0.0, right=0.0)
+        rows.append(np.convolve(even, shape, mode="same")[axis < end])
+    first, second = rows
+    return float(first @ second / np.sqrt((first @ first) * (second @ second)))
+
+
+@pytest.mark.parametrize(
+    ("run", "name", "spins", "count", "gap", "broadening"),
+    [
+        ("abinit-si", "sio_DS2_DOS", 1, 8, 0.576, 0.0),
+        ("abinit-al", "alo_DOS", 1, 3, 0.0, 0.0),
+        ("abinit-fe", "feo_DOS", 2, 8, 0.0, 0.1924),
+        ("elk-si", "TDOS.OUT", 1, 8, 0.582, 0.0),
+        ("elk-fe", "TDOS.OUT", 2, 8, 0.0, 0.0),
+    ],
+)
+def test_runs_agree_with_their_eigenvalues(run: str, name: str, spins: int, count: int, gap: float, broadening: float) -> None:
+    dos = read_dos(RUNS / run / f"{name}.gz")
+    spectrum = dos.spectrum
+    assert len(spectrum.densities) == spins
+    assert electrons(spectrum) == pytest.approx(count, rel=0.02)
+    assert spectrum.gap == pytest.approx(gap, abs=1e-3) and noted(dos, "band edges come from the eigenvalues in")
+    assert spectrum.broadening == pytest.approx(broadening, abs=1e-3)
+    if run.startswith("abinit"):
+        levels, _ = abinit.read_eig(unpacked(RUNS / run / f"{name.replace('DOS', 'EIG')}.gz").decode())
+        fermi = spectrum.fermi
+    else:
+        levels, fermi = elk.read_eigenvalues(
+            *(unpacked(RUNS / run / f"{part}.OUT.gz").decode() for part in ("EIGVAL", "KPOINTS", "EFERMI"))
+        )
+    assert overlap(spectrum, levels, fermi) > 0.97
+
+
+def test_the_moment_of_iron() -> None:
+    spectrum = read_dos(RUNS / "abinit-fe" / "feo_DOS.gz").spectrum
+    below = spectrum.energies <= spectrum.fermi
+    up, down = (np.trapezoid(row[below], spectrum.energies[below]) for row in spectrum.densities)
+    assert up - down == pytest.approx(0.627, abs=0.02)  # Bohr magnetons, as the run states
+
+
+def test_the_crystal_of_elk_lies_beside() -> None:
+    path = RUNS / "elk-si" / "TDOS.OUT.gz"
+    crystal = crystal_of(path, read_dos(path))
+    assert crystal is not None and crystal.file == "GEOMETRY.OUT.gz" and crystal.species == ("Si", "Si")
+    assert abs(np.linalg.det(crystal.lattice)) == pytest.approx(2 * (5.13 * 0.529177) ** 3, rel=1e-4)
+
+
+def test_files_of_another_run_are_left(tmp_path: Path) -> None:
+    (tmp_path / "sio_DS2_DOS.gz").write_bytes((RUNS / "abinit-si" / "sio_DS2_DOS.gz").read_bytes())
+    for content in ((RUNS / "abinit-al" / "alo_EIG.gz").read_bytes(), b"", b"\x1f\x8bdamaged", b"kpt# nothing"):
+        (tmp_path / "sio_DS2_EIG.gz").write_bytes(content)
+        found = read_dos(tmp_path / "sio_DS2_DOS.gz")
+        assert found.spectrum.gap is None and not noted(found, "eigenvalues in")
+
+
+def test_a_state_that_lies_beside_serves_packed_and_plain(tmp_path: Path) -> None:
+    shutil.copytree(RUNS / "elk-si", tmp_path / "run")
+    for path in (tmp_path / "run").glob("*.gz"):
+        path.with_suffix("").write_bytes(unpacked(path))
+        path.unlink()
+    assert read_dos(tmp_path / "run" / "TDOS.OUT").spectrum.gap == pytest.approx(0.582, abs=1e-3)
+
+
+def test_the_states_of_one_atom_are_refused(tmp_path: Path) -> None:
+    from dosmith.errors import FileFormatError
+
+    (tmp_path / "PDOS_S01_A0001.OUT").write_bytes(unpacked(RUNS / "elk-si" / "TDOS.OUT.gz"))
+    with pytest.raises(FileFormatError, match=r"a part of the states .*give the TDOS\.OUT"):
+        read_dos(tmp_path / "PDOS_S01_A0001.OUT")
+    local = unpacked(RUNS / "abinit-si" / "sio_DS2_DOS.gz").replace(b"# The DOS (in", b"# Local DOS for atom number 1 (in", 1)
+    (tmp_path / "sio_DOS_AT0001").write_bytes(local)
+    with pytest.raises(FileFormatError, match="states of one atom"):
+        read_dos(tmp_path / "sio_DOS_AT0001")
