@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 import layouts
 import numpy as np
 from requests_to_board import ask, requests
-from written import FIXTURES, Named, beside_curve, materials, one_point, run_files, whole_runs, written
+from written import FERMI, FIXTURES, Named, beside_curve, materials, one_point, run_files, whole_runs, written
 
 from dosmith.library import ParquetLibrary
 from dosmith.library.ledger import Ledger, Outcome
@@ -164,9 +164,18 @@ def _spreadsheet(*columns: np.ndarray) -> bytes:
 
 
 def _dos(name: str, content: bytes) -> object:
-    stated = not ("pdos_tot" in name or name.endswith(".DOS") or name.startswith("total-dos") or name == "sio_DS2_EIG")
-    fermi = None if stated else 8.0  # their programs write it elsewhere
-    return read_dos_stream(io.BytesIO(content), name, fermi=fermi).spectrum
+    fermi = next((level for start, level in _ELSEWHERE.items() if name.startswith(start) and "Gaussian" not in name), None)
+    return read_dos_stream(io.BytesIO(content), name, fermi=fermi)
+
+
+_ELSEWHERE = {
+    "espresso-si.pdos_tot": 8.0,
+    "espresso-ni.pdos_tot": 13.8,
+    "sio_DS2_EIG": 6.1,
+    "x.DOS": FERMI,
+    "total-dos.dat": FERMI,
+}
+"""Fermi levels that the programs state in other files, eV, by the beginning of the file's name."""
 
 
 def _crystals() -> list[Named]:

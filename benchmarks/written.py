@@ -16,6 +16,8 @@ from dosmith.records import Material
 from dosmith.sources.files import read_dos
 
 FIXTURES = Path(__file__).parents[1] / "tests" / "fixtures"
+FERMI = 2.5
+"""Fermi level of the curves that are written, eV."""
 Named = tuple[str, bytes]
 """Name of a file and its content; the name tells some readers the format."""
 
@@ -35,12 +37,12 @@ def runs() -> tuple[layouts.Run, ...]:
         assert one.lattice is not None and one.frac_coords is not None
         near = np.abs(one.spectrum.energies - one.spectrum.fermi) < 7.6
         random = np.random.default_rng(7)
-        channels = np.sort(random.normal(one.spectrum.fermi, 3.0, (len(one.spectrum.densities), 4, 12)), axis=2)
+        channels = np.sort(random.normal(FERMI, 3.0, (len(one.spectrum.densities), 4, 12)), axis=2)
         made.append(
             layouts.Run(
-                one.spectrum.energies[near],
+                one.spectrum.energies[near] - one.spectrum.fermi + FERMI,
                 one.spectrum.densities[:, near],
-                one.spectrum.fermi,
+                FERMI,
                 channels,
                 np.full(4, 0.25),
                 12.0,
@@ -101,5 +103,5 @@ def beside_curve(path: Path) -> object:
         for name in ("EIGVAL.OUT", "KPOINTS.OUT", "EFERMI.OUT"):
             if name != path.name:
                 (path.parent / name).write_bytes(curves[name])
-    found = read_dos(path.parent / curve, fermi=1.0 if curve in ("x.DOS", "dos_total.dat", "total-dos.dat") else None)
+    found = read_dos(path.parent / curve, fermi=FERMI if curve in ("x.DOS", "dos_total.dat", "total-dos.dat") else None)
     return found.spectrum, crystal_of(path.parent / curve, found)

@@ -144,5 +144,8 @@ def _crystal(
     if not atoms or len(atoms) > MOST_SITES or any(len(row) != 3 for row in (*lattice, *(place for _, place in atoms))):
         raise FileFormatError("holds no whole crystal")
     species = [element_of(name if isinstance(name, str) else name.decode("latin-1")) for name, _ in atoms]
-    cell, places = (np.array(rows, dtype=np.float64) * unit * BOHR for rows in (lattice, [place for _, place in atoms]))
+    try:
+        cell, places = (np.array(rows, dtype=np.float64) * unit * BOHR for rows in (lattice, [place for _, place in atoms]))
+    except ValueError:
+        raise FileFormatError("holds a crystal whose lattice or places are no numbers") from None
     return Crystal.of_cartesian(cell, species, places)
