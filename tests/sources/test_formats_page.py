@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import readers
+
+from dosmith.errors import DosmithError
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +31,9 @@ def test_every_format_has_its_row_and_every_row_a_file(read_as: set[str]) -> Non
     found = set()
     for reader in readers.READERS:
         if reader.read is readers._dos and reader.name != "phonopy":
-            found |= {reader.read(name, content).format for name, content in reader.samples if "pdos_atm" not in name}  # type: ignore[attr-defined]
+            for name, content in reader.samples:
+                with suppress(DosmithError):  # parts of a DOS, and what programs print
+                    found.add(reader.read(name, content).format)  # type: ignore[attr-defined]
     assert found == read_as
 
 

@@ -70,7 +70,7 @@ def read_pdos(xml: bytes) -> Curve:
     count = numbers(value_of(xml, b"norbitals"))
     fermi = numbers(value_of(xml, b"fermi_energy"))
     orbitals = pieces(xml, b"orbital", _MOST_ORBITALS)
-    if energies.size < 2 or spins.size != 1 or int(spins[0]) not in (1, 2, 4, 8) or not orbitals:
+    if energies.size < 2 or spins.size != 1 or spins[0] not in (1, 2, 4, 8) or not orbitals:
         raise FileFormatError("is damaged: SIESTA's .PDOS.xml has energies and orbitals; copy it again")
     if count.size == 1 and count[0] != len(orbitals):
         raise FileFormatError(
