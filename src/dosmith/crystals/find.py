@@ -17,7 +17,8 @@ from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.sources.crystal import Crystal, refuse_endless
 from dosmith.sources.files import read_content
-from dosmith.sources.vasp import refuse_counts, refuse_entities
+from dosmith.sources.vasp import refuse_counts
+from dosmith.sources.xml_text import refuse_entities
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

@@ -18,6 +18,7 @@ from dosmith.errors import FileFormatError, FormulaError, MissingExtraError
 from dosmith.sources.crystal import MOST_SITES, Crystal
 from dosmith.sources.curve import Curve
 from dosmith.sources.eigenvalues import MOST, Eigenvalues
+from dosmith.sources.integrated import Counted, rescaled, settle, step_note
 
 FloatArray = NDArray[np.float64]
 
@@ -70,10 +71,15 @@ def _vaspout(file: Any) -> Curve:
     place = group.replace("electron_dos", "electron_eigenvalues")
     electrons = _number(file, f"{place}/nelectrons") if f"{place}/nelectrons" in file else None
     crystal = _crystal(file, notes)
+    settled = Counted(energies, densities, None, ())
+    if counts is not None and counts.shape == densities.shape:
+        settled = settle(energies, densities, counts, fermi, electrons)
+        settled = settled if electrons is None else rescaled(settled, fermi, electrons)
+    notes += [*settled.notes, *step_note(settled.energies)]
     curve = Curve(
-        VASPOUT, energies, densities, fermi if np.isfinite(fermi) else None, electrons=electrons, crystal=crystal,
+        VASPOUT, settled.energies, settled.densities, fermi if np.isfinite(fermi) else None, electrons=electrons, crystal=crystal,
         composition=None if crystal is None else crystal.composition,
-        integrated=None if counts is None or counts.shape != densities.shape else counts.sum(axis=0), notes=notes,
+        integrated=settled.count, notes=notes,
     )  # fmt: skip
     try:
         levels, weights = _array(file, f"{place}/eigenvalues", 3), _array(file, f"{place}/kpoints_symmetry_weight", 1)

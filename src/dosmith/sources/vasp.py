@@ -23,6 +23,7 @@ from dosmith.formulas import Composition
 from dosmith.sources.crystal import MOST_SITES, Crystal
 from dosmith.sources.curve import Curve
 from dosmith.sources.integrated import rescaled, settle, step_note
+from dosmith.sources.xml_text import refuse_entities
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -32,7 +33,6 @@ FloatArray = NDArray[np.float64]
 _CUT_SYMBOLS = {"r": "Zr", "X": "Xe"}  # as some VASP builds print these elements
 _DOS_TAG = re.compile(rb"<dos(?:\s[^<>]*)?>")
 _COARSE_MESH = 0.5  # distance of neighbouring k-points, 1/Angstrom, the factor 2 pi counted
-_MP_DIP = 0.15  # depth over peak: 0.055, 0.091, 0.114, 0.131 for orders 1 ... 4
 _MAX_TAGS = 1_000_000  # bounds the memory that a small gzipped file can ask for; 250,000 energies with spin
 _NO_DOS = "holds no density of states; take the vasprun.xml of a run that ended normally"
 
@@ -65,12 +65,11 @@ def read_vasprun(xml: bytes) -> Curve:
     found = settle(columns[:, 0, 0], columns[:, 1].T, columns[:, 2].T, fermi, electrons)
     if electrons is not None:
         found = rescaled(found, fermi, electrons)
-    densities = _without_dips(found.densities, notes) if _parameter(xml, b"ISMEAR") >= 1 else found.densities
     crystal = _crystal(xml, notes)
     return Curve(
         format="vasprun.xml",
         energies=found.energies,
-        densities=densities,
+        densities=found.densities,
         fermi=fermi if math.isfinite(fermi) else None,
         broadening=broadening,
         dips=_parameter(xml, b"ISMEAR") >= 1,
@@ -81,16 +80,6 @@ def read_vasprun(xml: bytes) -> Curve:
         integrated=found.count,
         notes=[*notes, *found.notes, *step_note(found.energies), *_mesh_notes(xml, start, crystal)],
     )
-
-
-def refuse_entities(xml: bytes) -> None:
-    """Refuse what could grow without bound or fetch other files when it is parsed.
-
-    Raises:
-        FileFormatError: the file declares entities or a document type.
-    """
-    if re.search(rb"<!(?:DOCTYPE|ENTITY)", xml):
-        raise FileFormatError("the XML declares entities or a document type, which VASP never writes; it is not read")
 
 
 def looks_like_doscar(lines: Sequence[str]) -> bool:
@@ -136,7 +125,7 @@ def read_doscar(head: Sequence[str], rows: Iterator[str]) -> Curve:
     return Curve(
         "LOBSTER DOSCAR" if lobster else "DOSCAR",
         found.energies,
-        _without_dips(found.densities, notes),
+        found.densities,
         fermi if math.isfinite(fermi) else None,
         sites=None if lobster else sites,
         integrated=found.count,
@@ -182,15 +171,6 @@ def _doscar_grid(line: str) -> tuple[int, float] | None:
     if not re.fullmatch(r"\d{1,6}", size) or not all(math.isfinite(_number(cells[i])) for i in (0, 1)):
         return None
     return int(size), _number(cells[3])
-
-
-def _without_dips(densities: FloatArray, notes: list[str]) -> FloatArray:
-    """The densities without the negative dips beside peaks that Methfessel-Paxton smearing makes; larger ones stay."""
-    lowest, peak = float(densities.min()), float(densities.max())
-    if not -_MP_DIP * peak <= lowest < 0:
-        return densities
-    notes.append(f"values below zero, down to {lowest:.3g} states/eV, are dips of Methfessel-Paxton smearing and count as zero")
-    return np.maximum(densities, 0.0)
 
 
 def _number(text: str) -> float:

@@ -19,7 +19,7 @@ def refuse_entities(xml: bytes) -> None:
         FileFormatError: the file declares entities or a document type.
     """
     if re.search(rb"<!(?:DOCTYPE|ENTITY)", xml):
-        raise FileFormatError("the XML declares entities or a document type, which no program writes here; it is not read")
+        raise FileFormatError("the XML declares entities or a document type, which no program writes there; it is not read")
 
 
 def root_of(xml: bytes) -> bytes:
