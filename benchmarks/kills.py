@@ -181,14 +181,14 @@ def _files() -> tuple[Path, set[str]]:
         (folder / f"{one.formula}.{identifier}.csv").write_text(
             "E-Ef (eV),DOS\n" + "".join(f"{e:.4f},{d:.5g}\n" for e, d in rows)
         )
-    added = {addition.id for addition in add_files(MemoryLibrary([], "all"), [folder]) if addition.id}
+    added = {addition.id for addition in add_files(MemoryLibrary([], "all"), [folder], named=True) if addition.id}
     return folder, added
 
 
 def add(folder: Path, tell: Tell) -> None:
     """dosmith data add."""
     library = ParquetLibrary.at(folder / "library", "killed")
-    for addition in add_files(library, [_files()[0]]):
+    for addition in add_files(library, [_files()[0]], named=True):
         if addition.id:
             tell(addition.id)
 

@@ -59,9 +59,11 @@ def test_a_file_is_added_once_whatever_its_name(tmp_path: Path) -> None:
     ("name", "formula"),
     [("Pt3Ni.csv", "Pt3Ni"), ("run-MgO-ase.dat", "MgO"), ("NSCF_Pd.csv", "Pd"), ("PtNi3/dos.csv", "Ni3Pt"), ("Ni-Pt.csv", None)],
 )
-def test_the_name_tells_the_composition_where_the_file_does_not(tmp_path: Path, name: str, formula: str | None) -> None:
+def test_the_name_tells_the_composition_where_the_user_says_so(tmp_path: Path, name: str, formula: str | None) -> None:
     library = MemoryLibrary([])
     (found,) = add_files(library, [table(tmp_path / "results" / name)])
+    assert found.outcome == "skipped" and "names no atoms; give --formula, or --formula name" in str(found.reason)
+    (found,) = add_files(library, [tmp_path / "results" / name], named=True)
     if formula is None:
         assert (found.outcome, found.id) == ("skipped", None)
         assert "--formula" in str(found.reason)
@@ -70,6 +72,18 @@ def test_the_name_tells_the_composition_where_the_file_does_not(tmp_path: Path, 
     else:
         assert library.formulas == [formula]
         assert found.reason == f"composition {formula} from the name"
+
+
+@pytest.mark.parametrize("name", ["KS_DOS_total.dat", "HF.dat", "NO.csv", "Co.dat"])
+def test_names_of_files_are_no_formulas(tmp_path: Path, name: str) -> None:
+    (found,) = add_files(library := MemoryLibrary([]), [table(tmp_path / name)])
+    assert (found.outcome, len(library)) == ("skipped", 0) and "names no atoms" in str(found.reason)
+
+
+def test_a_header_states_the_formula(tmp_path: Path) -> None:
+    path = table(tmp_path / "HF.csv", head="# formula: Pt3Ni\nenergy,dos")
+    (found,) = add_files(library := MemoryLibrary([]), [path])
+    assert (found.outcome, library.formulas) == ("added", ["Pt3Ni"])
 
 
 def test_a_crystal_beside_the_file_comes_along(tmp_path: Path) -> None:
@@ -91,9 +105,9 @@ def test_a_fermi_level_from_the_electron_count(tmp_path: Path) -> None:
     energies = np.linspace(-5, 15, 401)  # no zero of energy that could be taken for the Fermi level
     rows = "\n".join(f"{e + 30:.3f},{2.0 * (0 < e < 10):.3f}" for e in energies)
     (tmp_path / "Al.csv").write_text(f"energy,dos\n{rows}")
-    (skipped,) = add_files(library := MemoryLibrary([]), [tmp_path])
+    (skipped,) = add_files(library := MemoryLibrary([]), [tmp_path], named=True)
     assert skipped.outcome == "skipped" and "--electrons" in str(skipped.reason)
-    assert outcomes(list(add_files(library, [tmp_path], electrons=6.0))) == ["added"]
+    assert outcomes(list(add_files(library, [tmp_path], electrons=6.0, named=True))) == ["added"]
     assert library.material(library.ids[0]).spectrum.fermi == pytest.approx(33.0, abs=0.06)
 
 
@@ -105,17 +119,17 @@ def test_a_folder_tells_of_every_file(tmp_path: Path) -> None:
     (tmp_path / "Ni.csv").write_text("energy,dos\n1,2\n")
     for name in ("CHGCAR", "POSCAR.gz", "Pt.cif", "run.inp"):  # of the same calculation, not worth a word
         (tmp_path / name).write_text("1 2 3\n")
-    found = list(add_files(library := MemoryLibrary([]), [tmp_path]))
+    found = list(add_files(library := MemoryLibrary([]), [tmp_path], named=True))
     assert len(library) == BATCH + 3
     assert sorted(outcomes(found)) == ["added"] * (BATCH + 3) + ["already there"] + ["skipped"] * 2
     assert all(a.reason for a in found if a.outcome == "skipped")
-    assert outcomes(list(add_files(library, [tmp_path]))).count("already there") == BATCH + 4
+    assert outcomes(list(add_files(library, [tmp_path], named=True))).count("already there") == BATCH + 4
 
 
 def test_options_go_before_what_files_say(tmp_path: Path) -> None:
     library = MemoryLibrary([])
-    list(add_files(library, [table(tmp_path / "Pt.csv")], fermi=1.0, broadening=0.2))
-    list(add_files(library, [tmp_path], fermi=2.0))
+    list(add_files(library, [table(tmp_path / "Pt.csv")], fermi=1.0, broadening=0.2, named=True))
+    list(add_files(library, [tmp_path], fermi=2.0, named=True))
     spectra = [library.material(identifier).spectrum for identifier in library.ids]
     assert [(s.fermi, s.broadening) for s in spectra] == [(1.0, 0.2), (2.0, 0.0)]
 
@@ -125,7 +139,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     home = Path(os.fsdecode(os.fsencode(tmp_path) + b"/r\xe9sultats"))
     path = table(home / os.fsdecode(b"Pt-\xff\n.csv"))
     library = ParquetLibrary.at(home / os.fsdecode(b"\xe4"), "own")
-    (found,) = add_files(library, [path])
+    (found,) = add_files(library, [path], named=True)
     assert (found.outcome, found.file) == ("added", f"{tmp_path}/r?sultats/Pt-??.csv")
     assert ParquetLibrary(library.folder).material(str(found.id)).provenance["file"] == "Pt-??.csv"
 
@@ -149,9 +163,11 @@ def test_the_commands_from_first_to_last(tmp_path: Path) -> None:
         assert result.returncode == 2
         assert "you have no library yet" in result.stderr
     table(tmp_path / "files" / "Pt3Ni.csv")
-    added = json.loads(answer("data", "add", VASPRUN, tmp_path / "files", "--format", "json", home=home))
+    added = json.loads(answer("data", "add", VASPRUN, tmp_path / "files", "--formula", "name", "--format", "json", home=home))
     assert [row["outcome"] for row in added] == ["added", "added"]
-    assert "0 added, 2 already there, 0 skipped; 2 materials" in answer("data", "add", VASPRUN, tmp_path / "files", home=home)
+    assert "0 added, 2 already there, 0 skipped; 2 materials" in answer(
+        "data", "add", VASPRUN, tmp_path / "files", "--formula", "name", home=home
+    )
     rows = list(csv.DictReader(io.StringIO(answer("data", "list", "--format", "csv", home=home))))
     assert [row["formula"] for row in rows] == ["AlN", "Pt3Ni"]
     assert "Pt3Ni" not in (text := answer("data", "list", "--gap", "1:", home=home)) and "AlN" in text

@@ -47,6 +47,7 @@ def add_files(
     paths: Sequence[Path],
     *,
     composition: Composition | None = None,
+    named: bool = False,
     fermi: float | None = None,
     electrons: float | None = None,
     broadening: float | None = None,
@@ -57,7 +58,9 @@ def add_files(
     Args:
         library: to add to.
         paths: files of any format of docs/formats.md, or folders of such, with those below them.
-        composition: of files with no atoms in them or beside them; without it, it is read off the name of the file or of its folder.
+        composition: of files with no atoms in them or beside them.
+        named: whether, as the user says, such files or their folders are named after their formula. Names are no formulas otherwise:
+            KS_DOS_total.dat is no potassium sulfide.
         fermi: Fermi level on the files' energy axis, eV, in place of the stated one.
         electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
         broadening: Gaussian sigma that the curves already carry, eV.
@@ -74,7 +77,7 @@ def add_files(
             yield _skipped(path, found)
             continue
         try:
-            material, assumed = _material(path, found, composition)
+            material, assumed = _material(path, found, composition, named)
         except DosmithError as error:
             yield _skipped(path, error)
             continue
@@ -113,7 +116,7 @@ def _append(library: Library, batch: Sequence[tuple[Path, Material, str | None]]
         yield Addition(printable(path), outcome, material.id, assumed)
 
 
-def _material(path: Path, found: FileDos, given: Composition | None) -> tuple[Material, str | None]:
+def _material(path: Path, found: FileDos, given: Composition | None, named: bool) -> tuple[Material, str | None]:
     """The material in a file, and what was assumed of it."""
     crystal = crystal_of(path, found)
     if crystal is not None and given not in (None, crystal.composition) and found.composition is None:
@@ -121,6 +124,10 @@ def _material(path: Path, found: FileDos, given: Composition | None) -> tuple[Ma
     composition, assumed = found.composition or (crystal.composition if crystal else given), None
     provenance: dict[str, Any] = {"source": found.format, "file": printable(path.name)}
     if composition is None:
+        if not named:
+            raise FormulaError(
+                "names no atoms; give --formula, or --formula name where the file or its folder is named after the formula"
+            )
         composition = _composition_in_name(path)
         assumed = f"composition {formulas.write(composition)} from the name"
         provenance["composition_from"] = "name"
@@ -160,4 +167,4 @@ def _composition_in_name(path: Path) -> Composition:
     for name in (path.name, path.absolute().parent.name):
         if found := formulas.in_name(name):
             return formulas.parse(found)
-    raise FormulaError("names no atoms; give --formula, or name the file or its folder after the formula")
+    raise FormulaError("is not named after a formula, and neither is its folder; give --formula")

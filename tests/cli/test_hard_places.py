@@ -44,7 +44,7 @@ def test_names_that_are_no_text(
     library = tmp_path / os.fsdecode(b"library-\xfe")
     for arguments in (
         ("design", curve, "--top", 2, "--out", curve.parent / ODD),
-        ("data", "add", curve.parent, "--library", library),
+        ("data", "add", curve.parent, "--formula", "name", "--library", library),
         ("data", "list", "--library", library),
         ("data", "export", tmp_path / f"{ODD}.jsonl", "--library", library),
         ("show", curve),
@@ -63,7 +63,7 @@ def test_names_that_are_no_text(
     [
         (("design", "Pt3Ni", "--top", "2", "--out", "new"), ("structures",)),
         (("data", "export", "new/curves.jsonl", "--library", "open"), ()),
-        (("data", "add", "{curve}", "--library", "new"), (".lock", "manifest.json")),  # of an empty library
+        (("data", "add", "{curve}", "--formula", "Pt3Ni", "--library", "new"), (".lock", "manifest.json")),  # of an empty library
     ],
 )
 def test_a_full_disk(arguments: tuple[str, ...], left: tuple[str, ...], curve: Path, tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ def add(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(metavar="FILE|DIR...", help="Files with a DOS, or folders of such.")],
     formula: Annotated[
-        str | None, typer.Option("--formula", help="Of files that name no atoms.  [default: from the name]")
+        str | None,
+        typer.Option("--formula", help="Of files that name no atoms; 'name': what the file or its folder is called."),
     ] = None,
     fermi: FermiOption = None,
     electrons: ElectronsOption = None,
@@ -48,11 +49,13 @@ def add(
     from dosmith.report.console import AdditionsPrinter
 
     opened, console = own_library(library, make=True), new_console()
-    composition = None if formula is None else formulas.parse(formula)
+    named = formula == "name"
+    composition = None if formula is None or named else formulas.parse(formula)
     additions = add_files(
         opened,
         paths,
         composition=composition,
+        named=named,
         fermi=fermi,
         electrons=electrons,
         broadening=broadening,

@@ -17,7 +17,7 @@ BANDS = "CASTEP .bands"
 OPTADOS = "OptaDOS"
 
 SIGNATURE = re.compile(r"\A\s*Number of k-points\s+\d+\s*\n\s*Number of spin components\s+[12]\b", re.IGNORECASE)
-OPTADOS_SIGNATURE = re.compile(r"O p t a D O S|\bOptaDOS\b")
+OPTADOS_SIGNATURE = re.compile(r"O p t a D O S   o u t p u t")
 _HEAD = re.compile(
     r"Number of k-points\s+(\d+)\s+Number of spin components\s+([12])\s+"
     r"(?:Number of electrons\s+(?P<electrons>[\d.Ee+ -]+?)\s+)?(?:Number of eigenvalues\s+(?P<bands>[\d ]+?)\s+)?"

@@ -246,7 +246,7 @@ def _parse(content: bytes, name: str, path: Path | None) -> Curve:
         raise FileFormatError("is a picture; draw its curve on the drawing board (dosmith web), or give a table of its numbers")
     if content.startswith(hdf5.MAGIC):
         return hdf5.read_hdf5(content)
-    if opening[1] == b"<":
+    if re.match(rb"(?:\xef\xbb\xbf)?\s*<[?!A-Za-z]", content):
         return _parse_xml(content)
     encoding = _encoding(content)
     if opening[1] in b"{[":
@@ -262,7 +262,7 @@ def _parse(content: bytes, name: str, path: Path | None) -> Curve:
     try:
         return tables.read_table(itertools.chain(first, lines))
     except FileFormatError:
-        if known := unreadable.what(content[:5000].decode(encoding, "replace")):
+        if known := unreadable.what(content[:5000].decode(encoding, "replace"), name):
             raise FileFormatError(known) from None
         raise
 
@@ -276,6 +276,8 @@ def _parse_xml(content: bytes) -> Curve:
         return siesta.read_pdos(content)
     if root == b"dos":
         return elk.read_dos_xml(content)
+    if known := unreadable.what_xml(root):
+        raise FileFormatError(known)
     return vasp.read_vasprun(content)
 
 

@@ -140,8 +140,9 @@ def take_apart(lines: Iterable[str]) -> tuple[FloatArray, list[str], Cut]:
                 raise FileFormatError(_NO_TABLE)
             raise FileFormatError(f"line {number} is not a row of {width} numbers ({body[:40]!r}); remove or complete it")
         values.extend(value for value in row if value is not None)
-    if cut is None:
+    if len(values) < _FEW_ROWS * width or not values:
         raise FileFormatError(_NO_TABLE)
+    assert cut is not None, "there are values"
     return np.frombuffer(values, dtype=np.float64).reshape(-1, width).T, remarks, cut
 
 
