@@ -85,5 +85,5 @@ clean:            ## remove what was built
 	@touch $@
 
 .venv/dev: .venv/core
-	$(PIP) -e '.[benchmark,cluster,dev,docs,mp,relax,train,web]'
+	$(PIP) -e '.[benchmark,cluster,dev,docs,formats,mp,relax,train,web]'
 	@touch $@
