@@ -44,7 +44,7 @@ def curve() -> Figure:
     right.step(grid.energies, standard.values, where="mid", color=BLUE, linewidth=1.1)
     right.fill_between(grid.energies, standard.values, step="mid", color=BLUE, alpha=0.15)
     right.axvline(0, color=TARGET, linewidth=1)
-    right.set(title=f"as a model sees it: {grid.levels} levels", xlabel="energy from the zero, eV", ylabel="1/eV, unit area")
+    right.set(title=f"as a model sees it: {grid.points} points", xlabel="energy from the zero, eV", ylabel="1/eV, unit area")
     return figure
 
 

@@ -46,7 +46,7 @@ STEPS, BATCH, REAL = 3000, 256, 0.1
 """Of the networks; the last is the share of real spectra in a batch."""
 WIDTH, JOINT = 512, 64
 SHRUNK = 0.1
-"""Share of the errors' covariance that is taken as the same for all levels and uncorrelated."""
+"""Share of the errors' covariance that is taken as the same for all points and uncorrelated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +55,10 @@ class Fold:
 
     Attributes:
         split: the fold.
-        expected: spectra of C crystals of the survey, of norm 1 or less, shape (C, levels).
+        expected: spectra of C crystals of the survey, of norm 1 or less, shape (C, points).
         places: of their compositions in the space, shape (C,).
         heights: their positive formation energies, eV/atom, shape (C,).
-        errors: true less expected spectra of training crystals that a member had not seen, shape (T, levels).
+        errors: true less expected spectra of training crystals that a member had not seen, shape (T, points).
     """
 
     split: Split
@@ -107,8 +107,8 @@ def folds_of(library: ParquetLibrary, spectra: Spectra, splits: Sequence[Split],
 def by_likelihood(spectra: Spectra, fold: Fold) -> Scores:
     """By the likelihood of the error that a composition would mean, errors being Gaussian and correlated as on unseen chemistry."""
     covariance = fold.errors.T @ fold.errors / len(fold.errors)
-    levels = len(covariance)
-    covariance = (1 - SHRUNK) * covariance + SHRUNK * np.eye(levels) * covariance.trace() / levels
+    points = len(covariance)
+    covariance = (1 - SHRUNK) * covariance + SHRUNK * np.eye(points) * covariance.trace() / points
     whiten = np.linalg.cholesky(np.linalg.inv(covariance.astype(np.float64))).astype(np.float32)
     size = len(spectra.space)
     train = spectra.places[fold.split.train] >= 0
@@ -166,8 +166,8 @@ def _kinds(space: Space) -> Tensor:
     return torch.tensor(3 * space.members + space.counts - 1)
 
 
-def _body(levels: int, out: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(levels, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, out))
+def _body(points: int, out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(points, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, out))
 
 
 def by_network(kind: Callable[[Spectra], nn.Module], spectra: Spectra, fold: Fold) -> Scores:

@@ -32,7 +32,7 @@ def test_without_a_file_and_environment_the_defaults_hold() -> None:
     settings = load_settings(environ={})
     assert settings == Settings()
     spectra = settings.spectra
-    assert (spectra.lower, spectra.upper, spectra.levels, spectra.zero) == (-7.5, 7.5, 151, "auto")
+    assert (spectra.lower, spectra.upper, spectra.points, spectra.zero) == (-7.5, 7.5, 151, "auto")
     assert (settings.design.top, settings.design.metric) == (5, "cosine")
 
 
@@ -51,7 +51,7 @@ def test_a_file_wins_over_the_defaults(tmp_path: Path) -> None:
     file = toml(tmp_path, "[spectra]\nbroadening = 0.2\n[design]\ntop = 9\n")
     settings = load_settings(file, environ={})
     assert (settings.spectra.broadening, settings.design.top) == (0.2, 9)
-    assert settings.spectra.levels == 151
+    assert settings.spectra.points == 151
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     settings = load_settings(
         str(file), environ={"DOSMITH_SPECTRA__BROADENING": "0.25", "DOSMITH_DESIGN__METRIC": "tanimoto", "PATH": "/"}
     )
-    assert (settings.spectra.broadening, settings.spectra.levels, settings.design.metric) == (0.25, 301, "tanimoto")
+    assert (settings.spectra.broadening, settings.spectra.points, settings.design.metric) == (0.25, 301, "tanimoto")
 
 
 def test_the_environment_may_name_the_file_and_an_argument_wins(tmp_path: Path) -> None:
@@ -161,3 +161,8 @@ def test_a_section_that_is_no_table_is_refused(tmp_path: Path) -> None:
         with pytest.raises(SettingsError) as refusal:
             load_settings(file, environ=environ)
         one_line(refusal.value)
+
+
+def test_the_older_name_of_the_number_of_grid_points_is_understood(tmp_path: Path) -> None:
+    assert load_settings(toml(tmp_path, "[spectra]\nlevels = 301\n"), environ={}).spectra.points == 301
+    assert load_settings(environ={"DOSMITH_SPECTRA__LEVELS": "201"}).spectra.points == 201

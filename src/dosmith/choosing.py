@@ -24,7 +24,7 @@ COMPROMISE = ("similarity", "above_hull", "price")
 """Merits among which the best compromises are sought."""
 MARGIN = 8
 """Candidates looked at for each that is wanted, when some are filtered out."""
-_VALENCE = -7.5  # eV; from here to the energy zero levels count in the band centre
+_VALENCE = -7.5  # eV; from here to the energy zero grid points count in the band centre
 _AT_FERMI = 0.15  # eV to each side
 _EMPTY = 0.01  # of the mean density: less is a gap
 
@@ -117,7 +117,7 @@ def merits(design: Design, judge: Judge) -> list[Merits]:
 
 
 def curve_of(design: Design, candidate: Candidate) -> FloatArray | None:
-    """The known or else predicted standard DOS of a candidate, 1/eV, shape (levels,)."""
+    """The known or else predicted standard DOS of a candidate, 1/eV, shape (points,)."""
     if candidate.structure_id is not None:
         return np.asarray(design.curves[candidate.structure_id])
     proposal = design.predicted.get(candidate.formula)
@@ -125,7 +125,7 @@ def curve_of(design: Design, candidate: Candidate) -> FloatArray | None:
 
 
 def band_centre(energies: FloatArray, curve: FloatArray) -> float | None:
-    """Mean energy of the levels from -7.5 eV to the energy zero, eV; None when there are none."""
+    """Mean energy of the points from -7.5 eV to the energy zero, eV; None when there are none."""
     inside = (energies >= _VALENCE) & (energies <= 0)
     weight = float(curve[inside].sum())
     return float((energies * curve)[inside].sum() / weight) if weight > 0 else None

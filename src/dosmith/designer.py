@@ -107,7 +107,7 @@ class Designer:
             n_elements: how many elements a candidate has.
             ratio: its counts in any order, as in "3:1".
             window: energies that count in the similarity, "LOWER:UPPER" in eV. The model sees the whole curve.
-            weights: of each level in the similarity, shape (levels,).
+            weights: of each grid point in the similarity, shape (points,).
             metric: cosine, tanimoto or wasserstein.
             fermi: Fermi level on the curve's own axis, eV, when the stated one is wrong or missing.
             electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.

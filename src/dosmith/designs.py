@@ -65,8 +65,8 @@ class Design:
         settings: the options that led here, plain values.
         model: which model answered, plain values.
         caveats: what to bear in mind, one sentence each.
-        energies: levels of the curves, eV from the energy zero, shape (levels,).
-        curves: standard DOS by id of every material named in `candidates` and `similar`, 1/eV, shape (levels,).
+        energies: points of the curves, eV from the energy zero, shape (points,).
+        curves: standard DOS by id of every material named in `candidates` and `similar`, 1/eV, shape (points,).
         library: where ids are looked up.
         predicted: what the model expects of the candidates without a known DOS, by formula: crystal, standard vector, band.
     """

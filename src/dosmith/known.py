@@ -39,7 +39,7 @@ class KnownSpectra:
 
     @property
     def vectors(self) -> FloatArray:
-        """Standard vectors, 1/eV, shape (M, levels)."""
+        """Standard vectors, 1/eV, shape (M, points)."""
         return self._standard[1]
 
     def __len__(self) -> int:
@@ -74,7 +74,7 @@ class KnownSpectra:
         return found
 
     def vector(self, identifier: str) -> FloatArray | None:
-        """The standard vector of a material of the library, 1/eV, shape (levels,); None when it has none.
+        """The standard vector of a material of the library, 1/eV, shape (points,); None when it has none.
 
         Raises:
             NotFoundError: there is no such material.

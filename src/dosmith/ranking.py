@@ -31,11 +31,11 @@ class Comparison:
     """How spectra are compared with one target.
 
     Attributes:
-        target: standard vector, shape (levels,).
+        target: standard vector, shape (points,).
         grid: its energies.
         metric: a name in `spectra.similarity.METRICS`.
         window: energies that count; all when None.
-        weights: of each grid point, shape (levels,); all alike when None.
+        weights: of each grid point, shape (points,); all alike when None.
     """
 
     target: FloatArray
@@ -50,7 +50,7 @@ class Comparison:
         return self.metric == "cosine" and self.window is None and self.weights is None
 
     def __call__(self, vectors: FloatArray, squares: FloatArray | None = None) -> FloatArray:
-        """Similarity of vectors, shape (M, levels), to the target, shape (M,); `squares` and errors as of `similarity`."""
+        """Similarity of vectors, shape (M, points), to the target, shape (M,); `squares` and errors as of `similarity`."""
         return similarity(
             self.target, vectors, self.metric, grid=self.grid, window=self.window, weights=self.weights, squares=squares
         )

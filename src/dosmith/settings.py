@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dosmith.errors import NotFoundError, SettingsError
 
@@ -28,11 +28,16 @@ class _Section(BaseModel):
 
 
 class SpectraSettings(_Section):
-    """The recipe for the vectors of a model that is trained; it then travels with the model. The paper gives window and levels."""
+    """The recipe for the vectors of a model that is trained; it then travels with the model. The paper gives window and points."""
 
-    lower: float = Field(-7.5, description="first energy level, eV")
-    upper: float = Field(7.5, description="last energy level, eV")
-    levels: int = Field(151, ge=16, description="number of levels; the networks halve them four times")
+    lower: float = Field(-7.5, description="first grid point, eV")
+    upper: float = Field(7.5, description="last grid point, eV")
+    points: int = Field(
+        151,
+        ge=16,
+        validation_alias=AliasChoices("points", "levels"),  # the older name
+        description="number of grid points; the networks halve them four times",
+    )
     broadening: float = Field(
         0.15, gt=0, le=2, description="Gaussian sigma of every standard vector, eV, that of the source included"
     )
@@ -61,7 +66,7 @@ class PaperSettings(_Section):
     autoencoder_epochs: int = Field(1000, ge=1, description="full-batch epochs of the autoencoder")
     autoencoder_rate: float = Field(1e-3, gt=0, description="learning rate of the autoencoder (Adam)")
     kernels: int = Field(32, ge=1, description="kernels of each convolution")
-    kernel_size: int = Field(13, ge=1, description="levels a kernel spans; odd")
+    kernel_size: int = Field(13, ge=1, description="grid points a kernel spans; odd")
     epochs: int = Field(900, ge=1, description="epochs of the inverse network for all crystals")
     system_epochs: int = Field(150, ge=1, description="further epochs of the network for one crystal system")
     batch: int = Field(32, ge=1, description="spectra a batch")
@@ -76,7 +81,7 @@ class PaperSettings(_Section):
     @model_validator(mode="after")
     def _kernel_has_a_middle(self) -> PaperSettings:
         if self.kernel_size % 2 == 0:
-            raise ValueError(f"a kernel of {self.kernel_size} levels has no middle; take an odd number")
+            raise ValueError(f"a kernel of {self.kernel_size} points has no middle; take an odd number")
         return self
 
 

@@ -12,7 +12,7 @@ from dosmith.spectra.grid import EnergyGrid, Window
 
 tenths = st.integers(-150, 150).map(lambda tenth: tenth / 10)
 grids = st.builds(
-    lambda lower, width, levels: EnergyGrid(lower, round(lower + width / 10, 1), levels),
+    lambda lower, width, points: EnergyGrid(lower, round(lower + width / 10, 1), points),
     tenths,
     st.integers(1, 300),
     st.integers(2, 400),
@@ -21,7 +21,7 @@ grids = st.builds(
 
 def test_the_default_grid_is_the_papers_with_a_level_at_the_zero() -> None:
     grid = EnergyGrid()
-    assert (grid.lower, grid.upper, grid.levels) == (-7.5, 7.5, 151)
+    assert (grid.lower, grid.upper, grid.points) == (-7.5, 7.5, 151)
     assert grid.step == pytest.approx(0.1)
     assert grid.energies[75] == pytest.approx(0.0, abs=1e-12)
     assert grid.key == "-7.5:7.5:151"
@@ -29,8 +29,8 @@ def test_the_default_grid_is_the_papers_with_a_level_at_the_zero() -> None:
 
 @given(grids)
 def test_levels_are_even_and_stand_in_the_middle_of_their_bins(grid: EnergyGrid) -> None:
-    assert grid.energies.shape == (grid.levels,)
-    assert grid.edges.shape == (grid.levels + 1,)
+    assert grid.energies.shape == (grid.points,)
+    assert grid.edges.shape == (grid.points + 1,)
     assert (grid.energies[0], grid.energies[-1]) == (grid.lower, grid.upper)
     np.testing.assert_allclose(np.diff(grid.energies), grid.step, rtol=1e-6)
     np.testing.assert_allclose((grid.edges[1:] + grid.edges[:-1]) / 2, grid.energies, atol=1e-9)
@@ -47,11 +47,11 @@ def test_grids_that_differ_have_different_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lower", "upper", "levels"), [(1, 1, 10), (2, 1, 10), (0, 1, 1), (0, 1, 0), (0, 1, -3), (np.nan, 1, 5), (0, np.nan, 5)]
+    ("lower", "upper", "points"), [(1, 1, 10), (2, 1, 10), (0, 1, 1), (0, 1, 0), (0, 1, -3), (np.nan, 1, 5), (0, np.nan, 5)]
 )
-def test_an_impossible_grid_is_refused(lower: float, upper: float, levels: int) -> None:
+def test_an_impossible_grid_is_refused(lower: float, upper: float, points: int) -> None:
     with pytest.raises(SpectrumError, match="lower < upper"):
-        EnergyGrid(lower, upper, levels)
+        EnergyGrid(lower, upper, points)
 
 
 def test_an_endless_grid_is_refused() -> None:

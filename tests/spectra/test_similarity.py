@@ -21,7 +21,7 @@ from dosmith.spectra.standard import standardise_library
 GRID = EnergyGrid(-2.0, 2.0, 21)
 E = GRID.energies
 metrics = st.sampled_from(sorted(METRICS))
-curves = arrays(np.float64, GRID.levels, elements=st.floats(0, 5).map(lambda value: round(value, 3))).filter(
+curves = arrays(np.float64, GRID.points, elements=st.floats(0, 5).map(lambda value: round(value, 3))).filter(
     lambda curve: curve.max() > 0.01
 )
 windows = st.sampled_from([Window(-2, 2), Window(-1, 1), Window(-0.4, 1.6)])

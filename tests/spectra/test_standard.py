@@ -27,7 +27,7 @@ peak_lists = st.lists(st.tuples(st.floats(-6, 6), st.floats(0.2, 5), st.floats(0
 
 def analytic(peaks: Sequence[tuple[float, float, float]], sigma: float, grid: EnergyGrid) -> np.ndarray:
     """Gaussian peaks, further broadened by sigma: their exact integrals over the bins, scaled to unit area."""
-    bins = np.zeros(grid.levels)
+    bins = np.zeros(grid.points)
     for centre, area, width in peaks:
         total = math.hypot(width, sigma) * math.sqrt(2)
         bins += area * np.diff([math.erf((edge - centre) / total) / 2 for edge in grid.edges])
@@ -251,7 +251,7 @@ def test_steps_tell_the_zero_and_the_sources_notes(block_dos: Dos) -> None:
 
 def test_the_recipe_of_the_settings_is_the_default_recipe() -> None:
     assert Recipe.from_settings(SpectraSettings()) == Recipe()
-    other = Recipe.from_settings(SpectraSettings(lower=-5, upper=5, levels=101, broadening=0.2, zero="fermi", min_coverage=0.5))
+    other = Recipe.from_settings(SpectraSettings(lower=-5, upper=5, points=101, broadening=0.2, zero="fermi", min_coverage=0.5))
     assert other == Recipe(EnergyGrid(-5, 5, 101), 0.2, "fermi", 0.5)
 
 

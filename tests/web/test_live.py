@@ -130,7 +130,7 @@ def test_a_gap_away_from_the_zero_is_noticed(live: Live, designer: Designer, pt3
 
 @pytest.mark.parametrize("formula", ["AlN", "MgO", "CaO", "NaCl"])
 def test_the_gap_of_an_insulator_is_read_off_its_drawn_curve(live: Live, designer: Designer, formula: str) -> None:
-    """To one level, as it is read off the whole curve."""
+    """To one grid point, as it is read off the whole curve."""
     spectrum = designer.library.material(designer.target(formula).material_id or "").spectrum
     target = standardise(replace(spectrum, gap=None, valence_top=None), designer.model.recipe)
     answer = live.answer(Query(values=target.values.tolist()))

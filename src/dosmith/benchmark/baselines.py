@@ -30,7 +30,7 @@ class Predictor:
 
     Attributes:
         scores: as of any method.
-        expected: rows of materials -> the spectra expected of them, of norm 1 or less, shape (len(rows), levels).
+        expected: rows of materials -> the spectra expected of them, of norm 1 or less, shape (len(rows), points).
         probability: (similarity of a target to an expected spectrum, length of that) -> probability of a match; None when it has none.
         by_material: whether materials are picked by their own expected spectra, and not by the scores of their compositions.
     """

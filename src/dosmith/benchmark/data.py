@@ -80,7 +80,7 @@ class Spectra:
         crystal_systems: of the materials, None where unknown.
         gaps: eV as the source states them, nan where it does not, shape (M,).
         polymorphs: place of each among those of its composition, 0 the lowest in energy, shape (M,).
-        vectors: standard vectors, 1/eV, shape (M, levels).
+        vectors: standard vectors, 1/eV, shape (M, points).
         recipe: of the vectors.
         space: of the answers.
     """
@@ -139,7 +139,7 @@ class Spectra:
 
     @cached_property
     def unit(self) -> FloatArray:
-        """The vectors scaled to norm 1: inner products are cosine similarities, shape (M, levels)."""
+        """The vectors scaled to norm 1: inner products are cosine similarities, shape (M, points)."""
         return unit(self.vectors)
 
     @cached_property

@@ -75,7 +75,7 @@ def by_similarity(
     Args:
         spectra: the true ones.
         split: whose training rows are known.
-        expected: of C crystals, of norm 1 or less, shape (C, levels).
+        expected: of C crystals, of norm 1 or less, shape (C, points).
         places: of their compositions in the space, -1 outside it, shape (C,).
         penalties: shape (C,).
     """

@@ -49,7 +49,7 @@ def outcomes(spectra: Spectra, split: Split, scores: Scores, vectors: FloatArray
         spectra: the true ones.
         split: of which `test` is asked.
         scores: of the fitted method.
-        vectors: what the method is shown in place of the test spectra, shape (test, levels).
+        vectors: what the method is shown in place of the test spectra, shape (test, points).
 
     Returns:
         the columns of `COLUMNS`, one number for each test spectrum.

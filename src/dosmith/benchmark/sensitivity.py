@@ -18,7 +18,7 @@ class Disturbance:
 
     Attributes:
         meaning: in words.
-        apply: (vectors (M, levels), grid, generator) -> the same shape, unit area again.
+        apply: (vectors (M, points), grid, generator) -> the same shape, unit area again.
     """
 
     meaning: str
@@ -26,7 +26,7 @@ class Disturbance:
 
 
 def noise(vectors: FloatArray, grid: EnergyGrid, generator: np.random.Generator, share: float) -> FloatArray:
-    """Gaussian noise on every level, of a standard deviation that is a share of the curve's mean; never below zero."""
+    """Gaussian noise on every grid point, of a standard deviation that is a share of the curve's mean; never below zero."""
     deviation = share * vectors.mean(axis=1, keepdims=True)
     return _unit_area(np.maximum(vectors + deviation * generator.standard_normal(vectors.shape), 0.0), grid)
 
@@ -49,7 +49,7 @@ def _unit_area(vectors: FloatArray, grid: EnergyGrid) -> FloatArray:
 
 
 DISTURBANCES: dict[str, Disturbance] = {
-    "noise 5 %": Disturbance("noise of 5 % of the mean on every level", lambda v, g, r: noise(v, g, r, 0.05)),
+    "noise 5 %": Disturbance("noise of 5 % of the mean on every grid point", lambda v, g, r: noise(v, g, r, 0.05)),
     "noise 20 %": Disturbance("noise of 20 %", lambda v, g, r: noise(v, g, r, 0.2)),
     "shift 0.1 eV": Disturbance("shifted by 0.1 eV", lambda v, g, r: shift(v, g, 0.1)),
     "shift 0.5 eV": Disturbance("shifted by 0.5 eV", lambda v, g, r: shift(v, g, 0.5)),

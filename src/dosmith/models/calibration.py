@@ -73,8 +73,8 @@ def calibrate(
     """The calibration of predictions for chemistry that was held out.
 
     Args:
-        expected: spectra that were predicted without having been seen, as in `Prediction.expected`, shape (M, G).
-        vectors: the computed ones, 1/eV, shape (M, G).
+        expected: spectra that were predicted without having been seen, as in `Prediction.expected`, shape (M, points).
+        vectors: the computed ones, 1/eV, shape (M, points).
         systems: chemical system of each; a target is never matched with its own.
         recipe: of the vectors.
         kinds: of crystal, of each; none when they do not matter.

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from dosmith.constants import HARTREE
 from dosmith.element_facts import group_of
-from dosmith.element_facts import valence_electrons as valence_electrons
 
 FloatArray = NDArray[np.float64]
 

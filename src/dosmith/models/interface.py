@@ -68,8 +68,8 @@ class Proposal:
         distance: Euclidean, of the predicted composition vector to this composition's, no unit; None from a model without one.
         crystal: whose spectrum is predicted; None where it is known, or where the model knows no crystals.
         probability: that the DOS of this crystal matches; None where it is known, or where only a part of the curve counts.
-        vector: its predicted standard vector, 1/eV, shape (levels,); None where none is predicted.
-        half_width: of the band around it, 1/eV, shape (levels,).
+        vector: its predicted standard vector, 1/eV, shape (points,); None where none is predicted.
+        half_width: of the band around it, 1/eV, shape (points,).
         known: id of the spectrum among the model's own that this is, or None.
     """
 

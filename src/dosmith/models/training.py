@@ -101,9 +101,9 @@ def descend(
 
     Args:
         network: changed in place.
-        predict: from rows to their spectra, shape (len(rows), G).
+        predict: from rows to their spectra, shape (len(rows), points).
         batches: rows of each batch of one epoch.
-        targets: spectra of norm 1, shape (M, G).
+        targets: spectra of norm 1, shape (M, points).
         optimizer: of the network's parameters.
         rates: largest learning rate of each of its groups.
         epochs: passes over the data.

@@ -37,9 +37,9 @@ class Curve:
     Attributes:
         name: what the reader sees: a formula, or the name of the target.
         kind: "target", "candidate" or "similar".
-        values: area-normalised DOS, 1/eV, shape (levels,).
+        values: area-normalised DOS, 1/eV, shape (points,).
         note: one short sentence about the curve, or "".
-        half_width: of the band around a predicted curve, 1/eV, shape (levels,); None where there is none.
+        half_width: of the band around a predicted curve, 1/eV, shape (points,); None where there is none.
     """
 
     name: str
@@ -55,7 +55,7 @@ class ReportData:
 
     Attributes:
         title: the target: a formula or a file name.
-        energies: eV relative to the energy zero, shape (levels,).
+        energies: eV relative to the energy zero, shape (points,).
         target: its curve.
         candidates: best first; `Candidate.as_dict()` with the best known curve, or None where no DOS is known.
         similar: nearest known materials, best first; dict with id, formula, prototype, crystal_system, similarity, and
@@ -211,7 +211,7 @@ def _candidates_note(data: ReportData, metric: str) -> str:
     if any(facts.get("similarity_kind") == "predicted" for facts, _ in data.candidates):
         return (
             f"{similarity}, or the one to be expected where nobody has computed it. Probability: that this predicted DOS has a cosine above 0.9."
-            " The band around its curve holds 68 % of the levels of crystals from new chemistry. Formation energy: of the predicted crystal, eV/atom, in the CHGNet potential, no proof of stability."
+            " The band around its curve holds 68 % of the points of the curves of crystals from new chemistry. Formation energy: of the predicted crystal, eV/atom, in the CHGNet potential, no proof of stability."
         )
     return (
         "CV distance: how far the vector of a composition lies from the one that the model predicts; smaller is closer."

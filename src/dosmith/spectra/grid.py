@@ -23,37 +23,37 @@ class EnergyGrid:
     Attributes:
         lower: first grid point, eV.
         upper: last grid point, eV.
-        levels: number of grid points, both ends included.
+        points: number of grid points, both ends included.
     """
 
     lower: float = -7.5
     upper: float = 7.5
-    levels: int = 151
+    points: int = 151
 
     def __post_init__(self) -> None:
-        if self.levels < 2 or not -np.inf < self.lower < self.upper < np.inf:
+        if self.points < 2 or not -np.inf < self.lower < self.upper < np.inf:
             raise SpectrumError(f"an energy grid needs lower < upper and two points or more, got {self.key}")
 
     @property
     def step(self) -> float:
         """Distance of neighbouring grid points, eV."""
-        return (self.upper - self.lower) / (self.levels - 1)
+        return (self.upper - self.lower) / (self.points - 1)
 
     @property
     def energies(self) -> FloatArray:
-        """The grid points, eV, shape (levels,)."""
-        return np.linspace(self.lower, self.upper, self.levels)
+        """The grid points, eV, shape (points,)."""
+        return np.linspace(self.lower, self.upper, self.points)
 
     @property
     def edges(self) -> FloatArray:
-        """Borders of the bins centred on the grid points, eV, shape (levels + 1,)."""
+        """Borders of the bins centred on the grid points, eV, shape (points + 1,)."""
         half = self.step / 2
-        return np.linspace(self.lower - half, self.upper + half, self.levels + 1)
+        return np.linspace(self.lower - half, self.upper + half, self.points + 1)
 
     @property
     def key(self) -> str:
         """The identity of the grid as text: ``-7.5:7.5:151``."""
-        return f"{self.lower!r}:{self.upper!r}:{self.levels}"
+        return f"{self.lower!r}:{self.upper!r}:{self.points}"
 
     @classmethod
     def from_key(cls, key: str) -> EnergyGrid:
@@ -63,10 +63,10 @@ class EnergyGrid:
             SpectrumError: the text is not such a key.
         """
         try:
-            lower, upper, levels = key.split(":")
-            return cls(float(lower), float(upper), int(levels))
+            lower, upper, points = key.split(":")
+            return cls(float(lower), float(upper), int(points))
         except ValueError:
-            raise SpectrumError(f"'{key}' is not an energy grid; write LOWER:UPPER:LEVELS, as in -7.5:7.5:151") from None
+            raise SpectrumError(f"'{key}' is not an energy grid; write LOWER:UPPER:POINTS, as in -7.5:7.5:151") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Window:
         return cls(lower, upper)
 
     def mask(self, grid: EnergyGrid) -> NDArray[np.bool_]:
-        """Which points of the grid lie inside, shape (levels,).
+        """Which points of the grid lie inside, shape (points,).
 
         Raises:
             SpectrumError: fewer than two do.

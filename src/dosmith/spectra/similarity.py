@@ -1,7 +1,7 @@
 """How alike two standard vectors are: cosine, Tanimoto, Wasserstein; within a window, with weights.
 
-All take one target of shape (levels,) and many others of shape (M, levels), and return shape (M,), 1 for identical
-curves. Weights multiply both curves level by level (cosine, Tanimoto: inside the inner product, so a weight counts once).
+All take one target of shape (points,) and many others of shape (M, points), and return shape (M,), 1 for identical
+curves. Weights multiply both curves point by point (cosine, Tanimoto: inside the inner product, so a weight counts once).
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def similarity(
     array([1. , 0. , 0.6])
 
     Args:
-        target: shape (levels,).
-        others: shape (M, levels), or (levels,) for one.
+        target: shape (points,).
+        others: shape (M, points), or (points,) for one.
         metric: a name in `METRICS`.
-        grid: the levels' energies.
-        window: levels outside do not count.
-        weights: not negative, one for each level, shape (levels,).
+        grid: the points' energies.
+        window: points outside do not count.
+        weights: not negative, one for each grid point, shape (points,).
         squares: sum of squares of each of the others, shape (M,), if they are known; spares half the time where neither
             window nor weights are given, and is not used where they are.
 
@@ -57,14 +57,14 @@ def similarity(
         raise SettingsError(f"there is no similarity '{metric}'; choose from {', '.join(METRICS)}")
     grid = grid or EnergyGrid()
     others = np.atleast_2d(others)
-    if target.shape != (grid.levels,) or others.shape[1] != grid.levels:
-        raise SpectrumError(f"vectors of {target.shape[-1]} and {others.shape[1]} levels do not fit the grid {grid.key}")
+    if target.shape != (grid.points,) or others.shape[1] != grid.points:
+        raise SpectrumError(f"vectors of {target.shape[-1]} and {others.shape[1]} points do not fit the grid {grid.key}")
     try:
-        weight = np.ones(grid.levels) if weights is None else np.asarray(weights, dtype=np.float64)
+        weight = np.ones(grid.points) if weights is None else np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError):
         weight = np.empty(0)
-    if weight.shape != (grid.levels,) or not np.isfinite(weight).all() or weight.min() < 0:
-        raise SpectrumError(f"weights must be {grid.levels} finite numbers of 0 or more, one for each level")
+    if weight.shape != (grid.points,) or not np.isfinite(weight).all() or weight.min() < 0:
+        raise SpectrumError(f"weights must be {grid.points} finite numbers of 0 or more, one for each grid point")
     if window is not None or weights is not None:
         squares = None
     if window is not None:

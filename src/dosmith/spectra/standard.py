@@ -1,11 +1,11 @@
 """Any density of states -> the model's vector, by one fixed recipe.
 
 Spins are summed; the energy zero is found (`zero.py`); the curve is brought to one Gaussian broadening, the part it
-already carries counted in; its integral over the bin of each level becomes the level's value, so area is conserved;
+already carries counted in; its integral over the bin of each grid point becomes the point's value, so area is conserved;
 what lies outside the window is cut; the rest is scaled to unit area (1/eV).
 
 The work for a batch: the cumulative integral of each piecewise-linear curve is read at the borders of fine bins that
-move with the curve's own zero, and one matrix product spreads the fine bins over the levels.
+move with the curve's own zero, and one matrix product spreads the fine bins over the points.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Recipe:
     """What makes two standard vectors comparable. Every checkpoint carries the one it was trained with.
 
     Attributes:
-        grid: the energy levels.
+        grid: of energies.
         broadening: Gaussian sigma of the vectors, eV, that of the source included.
         zero: rule for the energy zero.
         min_coverage: share of the window that a curve must cover; the rest counts as empty.
@@ -77,7 +77,7 @@ class Recipe:
     @classmethod
     def from_settings(cls, settings: SpectraSettings) -> Recipe:
         """The recipe that the settings describe."""
-        grid = EnergyGrid(settings.lower, settings.upper, settings.levels)
+        grid = EnergyGrid(settings.lower, settings.upper, settings.points)
         return cls(grid, settings.broadening, settings.zero, settings.min_coverage)
 
 
@@ -86,7 +86,7 @@ class StandardSpectrum:
     """A standard vector and what was done to get it.
 
     Attributes:
-        values: 1/eV, unit area over the grid, shape (levels,).
+        values: 1/eV, unit area over the grid, shape (points,).
         recipe: how it was made.
         zero: the energy zero on the source's axis, eV.
         gap: read off the curve, eV; 0 for a metal.
@@ -137,7 +137,7 @@ def standardise_batch(
         recipe: what to make of them.
 
     Returns:
-        1/eV, unit area, shape (B, levels).
+        1/eV, unit area, shape (B, points).
 
     Raises:
         SpectrumError: a curve covers less than `recipe.min_coverage` of the window, or is zero in it.
@@ -164,10 +164,10 @@ def standardise_library(library: Library, recipe: Recipe | None = None) -> tuple
     """All of a library's DOS as vectors; those too narrow for the window, or empty in it, are left out.
 
     Returns:
-        rows of the library, shape (M,), in order; vectors, 1/eV, unit area, shape (M, levels).
+        rows of the library, shape (M,), in order; vectors, 1/eV, unit area, shape (M, points).
     """
     recipe = recipe or Recipe()
-    rows, values = [np.empty(0, dtype=np.intp)], [np.empty((0, recipe.grid.levels))]
+    rows, values = [np.empty(0, dtype=np.intp)], [np.empty((0, recipe.grid.points))]
     for block in library.spectra():
         zeros, _ = energy_zeros(
             block.energies,
@@ -191,8 +191,8 @@ def standardise_library(library: Library, recipe: Recipe | None = None) -> tuple
 def _binned(
     energies: FloatArray, densities: FloatArray, zeros: FloatArray, broadening: FloatArray | float, recipe: Recipe
 ) -> FloatArray:
-    """Broadened mean densities over the bins of the levels, in the unit of `densities`, shape (B, levels)."""
-    values = np.empty((len(densities), recipe.grid.levels))
+    """Broadened mean densities over the bins of the points, in the unit of `densities`, shape (B, points)."""
+    values = np.empty((len(densities), recipe.grid.points))
     sigmas = np.broadcast_to(np.asarray(broadening, dtype=np.float64), (len(densities),))
     for sigma in np.unique(sigmas):
         members = np.flatnonzero(sigmas == sigma)
@@ -213,11 +213,11 @@ def _coverage(energies: FloatArray, zeros: FloatArray, grid: EnergyGrid) -> Floa
 @lru_cache(maxsize=32)
 def _spreading(grid: EnergyGrid, sigma: float) -> tuple[FloatArray, FloatArray]:
     """Edges of the fine bins, eV, shape (F + 1,), and the share of each bin's content that a Gaussian of `sigma`
-    puts on each level, per eV, shape (F, levels). Without a sigma to add the fine bins are the levels' own."""
-    if sigma < grid.step / 8:  # less than the levels can show
-        return grid.edges, np.eye(grid.levels) / grid.step
+    puts on each grid point, per eV, shape (F, points). Without a sigma to add the fine bins are the points' own."""
+    if sigma < grid.step / 8:  # less than the points can show
+        return grid.edges, np.eye(grid.points) / grid.step
     fine = min(grid.step, sigma) / 2
-    fine = grid.step / math.ceil(grid.step / fine)  # an even division of the level spacing
+    fine = grid.step / math.ceil(grid.step / fine)  # an even division of the spacing of the grid
     margin = math.ceil(5 * sigma / fine) * fine
     count = round((grid.edges[-1] - grid.edges[0] + 2 * margin) / fine)
     edges = np.linspace(grid.edges[0] - margin, grid.edges[-1] + margin, count + 1)
@@ -266,7 +266,7 @@ def _steps(spectrum: Spectrum, recipe: Recipe, zero: float, gap: float, coverage
         steps.append(f"Gaussian broadening to sigma = {recipe.broadening:g} eV{carried}")
     grid = recipe.grid
     steps.append(
-        f"resampled to {grid.levels} levels in {grid.lower:g} ... {grid.upper:g} eV, area conserved, then scaled to unit area"
+        f"resampled to {grid.points} points in {grid.lower:g} ... {grid.upper:g} eV, area conserved, then scaled to unit area"
     )
     if coverage < 0.999:
         steps.append(f"the source covers {coverage:.0%} of this window; the rest is taken as empty")

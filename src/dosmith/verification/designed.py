@@ -37,7 +37,7 @@ class Designed:
         crystal_system: or None.
         similarity: to the target, known or predicted; None when there is neither.
         similarity_kind: computed, predicted or None.
-        curve: known or predicted DOS, 1/eV, shape (levels,); None when there is none.
+        curve: known or predicted DOS, 1/eV, shape (points,); None when there is none.
         structure: the crystal that the design wrote; None when it wrote none.
     """
 
@@ -64,7 +64,7 @@ class DesignFolder:
     Attributes:
         name: of the target.
         recipe: by which curves were made comparable.
-        target: its curve, 1/eV, shape (levels,).
+        target: its curve, 1/eV, shape (points,).
         candidates: best first.
     """
 
@@ -95,8 +95,8 @@ def read_design(folder: str | Path) -> DesignFolder:
         settings = answer["settings"]
         zero: ZeroRule = settings["zero"]
         recipe = Recipe(EnergyGrid.from_key(settings["grid"]), float(settings["broadening_ev"]), zero)
-        if table.shape != (recipe.grid.levels, len(names)):
-            raise ValueError(f"{table.shape[0]} levels, not {recipe.grid.levels}")
+        if table.shape != (recipe.grid.points, len(names)):
+            raise ValueError(f"{table.shape[0]} points, not {recipe.grid.points}")
         candidates = tuple(
             Designed(
                 rank=int(each["rank"]),

@@ -47,7 +47,7 @@ class Checked:
         candidate: of the design.
         source: "library" when it was computed before, else the program's name; "" when it was not computed.
         material: as computed; None when it was not.
-        curve: its standard DOS, 1/eV, shape (levels,).
+        curve: its standard DOS, 1/eV, shape (points,).
         similarity: cosine of that to the target.
         formation_energy: eV/atom, None where energies of the elements are missing.
         above_hull: among the library's crystals of the same settings, eV/atom; None where there are none.

@@ -111,7 +111,7 @@ class _Board:
 
     def warm_up(self) -> None:
         """Lay out everything that a first answer would wait for."""
-        flat = [1.0] * self.designer.model.recipe.grid.levels
+        flat = [1.0] * self.designer.model.recipe.grid.points
         for count in (None, 3):  # the hull of three elements is laid out apart
             self.live.answer(messages.Query(values=flat, n_elements=count))
 

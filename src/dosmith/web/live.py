@@ -48,16 +48,16 @@ class Live:
         """The drawn curve as a target, scaled to unit area; its energies are the model's own.
 
         Raises:
-            SpectrumError: it has another number of levels, or is zero everywhere.
+            SpectrumError: it has another number of points, or is zero everywhere.
         """
         grid, values = self.recipe.grid, np.array(query.values, dtype=np.float64)
-        if values.shape != (grid.levels,):
-            raise SpectrumError(f"a drawn curve has {grid.levels} levels, not {len(values)}")
+        if values.shape != (grid.points,):
+            raise SpectrumError(f"a drawn curve has {grid.points} points, not {len(values)}")
         area = float(values.sum() * grid.step)
         if area < 1e-9:
             raise SpectrumError("the curve is empty; draw something")
         _, gap = self._zero(values)
-        step = f"taken as drawn on {grid.levels} levels in {grid.lower:g} ... {grid.upper:g} eV, scaled to unit area"
+        step = f"taken as drawn on {grid.points} points in {grid.lower:g} ... {grid.upper:g} eV, scaled to unit area"
         return Target(name, source, StandardSpectrum(values / area, self.recipe, 0.0, gap, 1.0, (step,)))
 
     def answer(self, query: Query) -> Answer:

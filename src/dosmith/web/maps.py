@@ -38,8 +38,8 @@ def neighbourhood(target: FloatArray, vectors: FloatArray, rows: list[Place]) ->
     """Where materials stand around a target: at a distance of 1 - similarity, in the direction of what differs.
 
     Args:
-        target: standard vector, shape (levels,).
-        vectors: of the materials, 1/eV, shape (M, levels).
+        target: standard vector, shape (points,).
+        vectors: of the materials, 1/eV, shape (M, points).
         rows: the materials; x and y are set here.
     """
     if not rows:

@@ -100,7 +100,7 @@ def test_opening_and_predicting_needs_no_pytorch():
 
 
 def test_wrong_levels_and_unknown_network_are_refused(shipped):
-    with pytest.raises(ModelError, match="151 levels"):
+    with pytest.raises(ModelError, match="151 points"):
         shipped.composition_vectors(np.ones(150))
     with pytest.raises(ModelError, match="tetragonal"):
         shipped.composition_vectors(np.ones(151), "tetragonal")

@@ -23,7 +23,7 @@ def evaluate(
 
     Args:
         checkpoint: the model.
-        vectors: standard vectors, shape (M, levels).
+        vectors: standard vectors, shape (M, points).
         compositions: the true ones, M of them.
         top: how many candidates to look through.
         network: which of the model's networks.

@@ -20,7 +20,7 @@ class Variation:
     """How much standard vectors are varied.
 
     Attributes:
-        step: distance of the levels, eV.
+        step: distance of the points, eV.
         shift: standard deviation of the energy zero, eV.
         stretch: standard deviation of the band width's relative change about the energy zero.
         modulation: standard deviation of the logarithm of the density.
@@ -32,19 +32,19 @@ class Variation:
     modulation: float
 
     def __call__(self, vectors: Tensor, generator: torch.Generator) -> Tensor:
-        """Each vector varied on its own, area kept: (M, levels) -> (M, levels)."""
-        count, levels = vectors.shape
-        index = torch.arange(levels, dtype=vectors.dtype)
-        centre = (levels - 1) / 2
+        """Each vector varied on its own, area kept: (M, points) -> (M, points)."""
+        count, points = vectors.shape
+        index = torch.arange(points, dtype=vectors.dtype)
+        centre = (points - 1) / 2
         stretch = 1 + self.stretch * torch.randn(count, 1, generator=generator)
         shift = self.shift / self.step * torch.randn(count, 1, generator=generator)
-        place = (centre + (index - centre) * stretch + shift).clamp(0, levels - 1.001)
+        place = (centre + (index - centre) * stretch + shift).clamp(0, points - 1.001)
         left = place.long()
         share = place - left
         moved = vectors.gather(1, left) * (1 - share) + vectors.gather(1, left + 1) * share
 
         kernel = torch.exp(-0.5 * ((index[:, None] - index) * self.step / CORRELATION) ** 2)
         kernel /= kernel.square().sum(dim=0).sqrt()
-        noise = torch.randn(count, levels, generator=generator) @ kernel
+        noise = torch.randn(count, points, generator=generator) @ kernel
         varied = moved * torch.exp(self.modulation * noise)
         return varied * (vectors.sum(dim=1, keepdim=True) / varied.sum(dim=1, keepdim=True))

@@ -54,7 +54,7 @@ def text(spec: Mapping[str, Any]) -> str:
 From a density of states to compositions: the model of Bang et al., J. Mater. Chem. A 2024, 12, 6004
 (DOI 10.1039/d3ta06491c), trained on {spec["library"]["name"]} ({spec["library"]["count"]:,} spectra).
 
-Input: a standard vector on {recipe["grid"]} (lower:upper:levels, eV), Gaussian sigma {recipe["broadening"]:g} eV in all, unit area, energy zero
+Input: a standard vector on {recipe["grid"]} (lower:upper:points, eV), Gaussian sigma {recipe["broadening"]:g} eV in all, unit area, energy zero
 at the {zero}. Output: a composition vector of {spec["n_elements"]} element vectors. The answer is the nearest of
 {choices:,} compositions of {len(spec["elements"])} elements with counts up to {spec["max_ratio"]}.
 
@@ -75,7 +75,7 @@ training set, not that it finds new materials. For a composition it has not seen
 
 ## How it was trained
 
-`dosmith train --model {spec["kind"]}`. Given by the paper: window, levels, latent size, tanh, Adam, learning rates, the convolutional network, counts
+`dosmith train --model {spec["kind"]}`. Given by the paper: window, points, latent size, tanh, Adam, learning rates, the convolutional network, counts
 up to 3. Chosen here, since the paper is silent: mean squared error; hidden width and epochs; batches; the learning rate falls along
 a cosine; centroid DOS are centred and scaled before the autoencoder; training spectra are varied (`shift`, `stretch`, `modulation`) in
 the first {1 - settings["plain_share"]:.0%} of the epochs, against small differences between programs.

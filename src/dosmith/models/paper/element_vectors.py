@@ -49,10 +49,10 @@ def centroid_dos(compositions: Sequence[Composition], vectors: FloatArray) -> El
 
     Args:
         compositions: M of them.
-        vectors: standard DOS, 1/eV, shape (M, levels).
+        vectors: standard DOS, 1/eV, shape (M, points).
 
     Returns:
-        one row of `levels` values for each element that occurs.
+        one row of `points` values for each element that occurs.
     """
     members: dict[str, list[int]] = {}
     for row, composition in enumerate(compositions):

@@ -118,10 +118,10 @@ class PaperModel(Model):
         return {name: frozenset(map(formulas.parse, facts["formulas"])) for name, facts in self.spec["networks"].items()}
 
     def composition_vectors(self, vectors: FloatArray, network: str = ANY) -> FloatArray:
-        """Composition vectors of standard vectors: (M, levels) or (levels,) -> (M, n_elements * EV length)."""
+        """Composition vectors of standard vectors: (M, points) or (points,) -> (M, n_elements * EV length)."""
         batch = np.atleast_2d(vectors).astype(np.float32)
-        if batch.shape[1] != self.recipe.grid.levels:
-            raise ModelError(f"the model needs vectors of {self.recipe.grid.levels} levels, got {batch.shape[1]}")
+        if batch.shape[1] != self.recipe.grid.points:
+            raise ModelError(f"the model needs vectors of {self.recipe.grid.points} points, got {batch.shape[1]}")
         session = self._session(self._known(network))
         parts = [
             session.run(None, {"vectors": batch[first : first + _BATCH]})[0] for first in range(0, max(len(batch), 1), _BATCH)
@@ -129,7 +129,7 @@ class PaperModel(Model):
         return np.asarray(np.concatenate(parts), dtype=np.float64)
 
     def costs(self, vector: FloatArray, network: str = ANY) -> FloatArray:
-        """What the search needs for one standard vector (levels,): squared distances, shape (slots, E, max_ratio)."""
+        """What the search needs for one standard vector (points,): squared distances, shape (slots, E, max_ratio)."""
         return slot_costs(self.composition_vectors(vector, network)[0], self.element_vectors, self.max_ratio)
 
     def _known(self, network: str) -> str:

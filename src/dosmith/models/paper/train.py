@@ -104,7 +104,7 @@ def train_paper(
 
     with tempfile.TemporaryDirectory() as scratch:
         files = {
-            spec["networks"][network]["file"]: onnx_of(module, recipe.grid.levels, "vectors", "composition_vectors", "batch")
+            spec["networks"][network]["file"]: onnx_of(module, recipe.grid.points, "vectors", "composition_vectors", "batch")
             for network, module in networks.items()
         }
         write_folder(Path(scratch), spec, card="", tensors=tensors, files=files)
@@ -158,7 +158,7 @@ def train_element_vectors(
 
     Args:
         compositions: M of them.
-        vectors: standard vectors, shape (M, levels).
+        vectors: standard vectors, shape (M, points).
         paper: widths, epochs, rate.
         recipe: of the vectors.
         progress: called after each epoch.
@@ -175,7 +175,7 @@ def train_element_vectors(
     mean = centroids.values.mean(axis=0)
     spread = float(centroids.values.std())
     inputs = torch.tensor((centroids.values - mean) / spread, dtype=torch.float32)
-    network = Autoencoder(recipe.grid.levels, paper.hidden, paper.latent)
+    network = Autoencoder(recipe.grid.points, paper.hidden, paper.latent)
     fit(
         network,
         inputs,
@@ -204,7 +204,7 @@ def train_inverse(
     """An inverse network, from scratch or, in fewer epochs, from the one for all crystals.
 
     Args:
-        vectors: standard vectors, shape (M, levels).
+        vectors: standard vectors, shape (M, points).
         targets: their composition vectors, shape (M, length).
         paper: kernels, epochs, batches, rate, variation, seed of the batches; weights start from PyTorch's own seed.
         recipe: of the vectors.
@@ -217,7 +217,7 @@ def train_inverse(
     from dosmith.models.paper.network import InverseNetwork
     from dosmith.models.training import fit
 
-    network = InverseNetwork(recipe.grid.levels, recipe.grid.step, targets.shape[1], paper.kernels, paper.kernel_size)
+    network = InverseNetwork(recipe.grid.points, recipe.grid.step, targets.shape[1], paper.kernels, paper.kernel_size)
     if start is not None:
         network.load_state_dict(start.state_dict())
     fit(

@@ -18,7 +18,7 @@ from dosmith.spectra.standard import Recipe
 FloatArray = NDArray[np.float64]
 
 Alike = Callable[[FloatArray], FloatArray]
-"""Spectra, shape (C, levels) -> their similarity to a target, shape (C,)."""
+"""Spectra, shape (C, points) -> their similarity to a target, shape (C,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +67,14 @@ class Atlas:
 
     @cached_property
     def _shapes(self) -> FloatArray:
-        """The expected spectra with norm 1, shape (C, levels)."""
+        """The expected spectra with norm 1, shape (C, points)."""
         return self.candidates.expected.astype(np.float64) / self.certainties[:, None]
 
     def similarities(self, target: FloatArray, alike: Alike | None = None) -> FloatArray:
         """To be expected of each crystal, shape (C,).
 
         Args:
-            target: standard vector, shape (levels,).
+            target: standard vector, shape (points,).
             alike: another similarity than the cosine of the whole curves.
         """
         if alike is not None:
@@ -91,7 +91,7 @@ class Atlas:
         return self.calibration.probability(similarities, self.certainties.astype(np.float64))
 
     def curve(self, place: int) -> tuple[FloatArray, FloatArray]:
-        """The spectrum that is expected of a crystal and the half-width of the band around it, 1/eV, shapes (levels,)."""
+        """The spectrum that is expected of a crystal and the half-width of the band around it, 1/eV, shapes (points,)."""
         vector = self.candidates.expected[place].astype(np.float64)
         vector /= vector.sum() * self.recipe.grid.step
         return vector, self.calibration.half_widths(vector)

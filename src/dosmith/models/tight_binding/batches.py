@@ -59,7 +59,7 @@ def spectra(
     broadening: float,
     largest: int = 16,
 ) -> Tensor:
-    """DOS of some of the crystals, of norm 1, in the order of the rows, shape (len(rows), G)."""
+    """DOS of some of the crystals, of norm 1, in the order of the rows, shape (len(rows), points)."""
     order: list[int] = []
     parts = []
     for members in groups(crystals, rows, largest):

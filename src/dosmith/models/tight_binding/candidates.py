@@ -40,7 +40,7 @@ class Candidates:
 
     Attributes:
         crystals: in the order of the survey.
-        expected: spectra of norm 1 or less; see `ensemble.Prediction`, shape (C, G).
+        expected: spectra of norm 1 or less; see `ensemble.Prediction`, shape (C, points).
     """
 
     crystals: tuple[Surveyed, ...]
@@ -117,5 +117,5 @@ def predict(model: ForwardModel, prepared: Sequence[tuple[Surveyed, Atoms]], pro
         parts.append(model.predict_atoms([atoms for _, atoms in part]).expected.astype(np.float32))
         if progress is not None:
             progress(start + len(part), len(prepared))
-    expected = np.concatenate(parts) if parts else np.zeros((0, model.recipe.grid.levels), dtype=np.float32)
+    expected = np.concatenate(parts) if parts else np.zeros((0, model.recipe.grid.points), dtype=np.float32)
     return Candidates(tuple(crystal for crystal, _ in prepared), expected)

@@ -23,7 +23,7 @@ def text(spec: Mapping[str, Any]) -> str:
 
 From a crystal to its density of states, trained on {spec["library"]["name"]} ({spec["library"]["count"]:,} spectra).
 
-Output: a standard vector on {recipe["grid"]} (lower:upper:levels, eV), unit area, energy zero at the {zero}, broadened by about
+Output: a standard vector on {recipe["grid"]} (lower:upper:points, eV), unit area, energy zero at the {zero}, broadened by about
 {settings["broadening"]:g} eV; a band around it; and the probability that a material matches a target.
 
 ## How it works
@@ -31,7 +31,7 @@ Output: a standard vector on {recipe["grid"]} (lower:upper:levels, eV), unit are
 {members} members, averaged. Each is a mixture of
 
 - **tight binding** ({settings["share"]:.0%}): s, p and d orbitals on every atom, two-centre integrals by Slater and Koster, the splitting of an
-  atom's orbitals by its neighbours, levels on a mesh of the Brillouin zone filled with the valence electrons. Learned from
+  atom's orbitals by its neighbours, eigenvalues on a mesh of the Brillouin zone filled with the valence electrons. Learned from
   computed spectra are orbital energies, radii and strengths of each element, the strengths and decays of the ten integrals, and a
   small network that changes an atom's values by its surroundings, as CHGNet (B. Deng et al., Nature Machine Intelligence 5, 1031,
   2023) sees them;

@@ -75,7 +75,7 @@ def ensemble_of(opened: TightBindingModel) -> ForwardModel:
     try:
         settings = opened.settings
         members = tuple(
-            member_of(_of_number(tensors, number), len(opened.elements), opened.recipe.grid.levels, settings)
+            member_of(_of_number(tensors, number), len(opened.elements), opened.recipe.grid.points, settings)
             for number in range(settings.members)
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -101,7 +101,7 @@ def tensors_of(member: Member) -> dict[str, NDArray[Any]]:
     return found
 
 
-def member_of(tensors: Mapping[str, NDArray[Any]], elements: int, levels: int, settings: ForwardSettings) -> Member:
+def member_of(tensors: Mapping[str, NDArray[Any]], elements: int, points: int, settings: ForwardSettings) -> Member:
     """The member of such arrays.
 
     Raises:
@@ -114,7 +114,7 @@ def member_of(tensors: Mapping[str, NDArray[Any]], elements: int, levels: int, s
     bond, plain = (Scale(*tensors[scale]) for scale in ("bond_scale", "plain_scale"))
     networks = (
         TightBinding(torch.zeros(elements, 3), torch.ones(elements), len(bond.mean), settings),
-        PlainNetwork(len(plain.mean), levels, settings),
+        PlainNetwork(len(plain.mean), points, settings),
     )
     for part, network in zip(_PARTS, networks, strict=True):
         prefix = f"{part}."

@@ -114,7 +114,7 @@ class Member:
     plain_scale: Scale
 
     def predict(self, crystals: Sequence[Atoms], symbols: Sequence[str], recipe: Recipe, settings: ForwardSettings) -> FloatArray:
-        """Expected spectra, each the mixture of two of norm 1 and so itself of norm 1 or less, shape (M, G)."""
+        """Expected spectra, each the mixture of two of norm 1 and so itself of norm 1 or less, shape (M, points)."""
         import torch
 
         from dosmith.models.tight_binding.batches import spectra
@@ -134,9 +134,9 @@ class Prediction:
 
     Attributes:
         expected: mean of the members' spectra of norm 1; its inner product with a target of norm 1 is the similarity to be
-            expected, and the lower its norm, the less the members agree, shape (M, G).
-        vectors: standard vectors, 1/eV, shape (M, G).
-        half_widths: of a band around them that holds 68 % of the grid points of new chemistry, 1/eV, shape (M, G).
+            expected, and the lower its norm, the less the members agree, shape (M, points).
+        vectors: standard vectors, 1/eV, shape (M, points).
+        half_widths: of a band around them that holds 68 % of the grid points of new chemistry, 1/eV, shape (M, points).
     """
 
     expected: FloatArray
@@ -219,7 +219,7 @@ def train(
     Args:
         crystals: M of them.
         compositions: theirs; crystals of one chemical system are left out together.
-        vectors: their standard vectors, 1/eV, shape (M, G).
+        vectors: their standard vectors, 1/eV, shape (M, points).
         recipe: of the vectors.
         settings: how.
         progress: called after each epoch.
@@ -269,7 +269,7 @@ def train_member(
 
     Args:
         crystals: M of them.
-        unit: their spectra, of norm 1, shape (M, G).
+        unit: their spectra, of norm 1, shape (M, points).
         symbols: elements of the tables.
         recipe: of the spectra.
         settings: how.

@@ -38,8 +38,8 @@ def fit_tight_binding(
 
     Args:
         crystals: M of them.
-        targets: their spectra as they should come out, of norm 1 and broadened as in the settings, shape (M, G).
-        energies: of the G grid points, eV.
+        targets: their spectra as they should come out, of norm 1 and broadened as in the settings, shape (M, points).
+        energies: of the grid points, eV.
         symbols: elements of the tables.
         settings: how.
         seed: of weights and batches.
@@ -103,7 +103,7 @@ def fit_plain(
 
     Args:
         features: of the atoms of each of M crystals, shapes (n, F).
-        targets: their spectra, of norm 1, shape (M, G).
+        targets: their spectra, of norm 1, shape (M, points).
         settings: how.
         seed: of weights and batches.
         progress: called after each epoch.
@@ -131,7 +131,7 @@ def fit_plain(
 
 
 def plain_spectra(network: PlainNetwork, features: Sequence[Tensor]) -> Tensor:
-    """What the plain network makes of several crystals, shape (len(features), G)."""
+    """What the plain network makes of several crystals, shape (len(features), points)."""
     owners = torch.repeat_interleave(torch.arange(len(features)), torch.tensor([len(atoms) for atoms in features]))
     found: Tensor = network(torch.cat(list(features)), owners, len(features))
     return found

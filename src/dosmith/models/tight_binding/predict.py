@@ -31,9 +31,9 @@ class PredictedDos:
     Attributes:
         name: what was asked for.
         structure: the crystal.
-        energies: eV from the energy zero, shape (levels,).
-        values: standard vector, 1/eV, shape (levels,).
-        half_width: of the band that holds 68 % of the levels of new chemistry, 1/eV, shape (levels,).
+        energies: eV from the energy zero, shape (points,).
+        values: standard vector, 1/eV, shape (points,).
+        half_width: of the band that holds 68 % of the points of new chemistry, 1/eV, shape (points,).
         certainty: norm of the mean of the expected spectra, each of norm 1: 1 where all members agree on every detail.
     """
 

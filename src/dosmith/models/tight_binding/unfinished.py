@@ -27,7 +27,7 @@ class Unfinished:
     Args:
         model: folder of the model; what is kept lies beside it.
         ids: of the crystals.
-        vectors: their standard vectors, shape (M, levels). Members that were trained on other data or otherwise do not count.
+        vectors: their standard vectors, shape (M, points). Members that were trained on other data or otherwise do not count.
         elements: how many the model knows.
         recipe: of the vectors.
         settings: of the training.
@@ -37,7 +37,7 @@ class Unfinished:
         self, model: Path, ids: Sequence[str], vectors: FloatArray, elements: int, recipe: Recipe, settings: ForwardSettings
     ) -> None:
         self.folder = model.with_name(f".{model.name}-unfinished")
-        self._shape = elements, recipe.grid.levels, settings
+        self._shape = elements, recipe.grid.points, settings
         facts = json.dumps([settings.model_dump(), recipe.grid.key, list(ids)])
         self._mark = hashlib.sha256(facts.encode() + np.ascontiguousarray(vectors).tobytes()).hexdigest()
 

@@ -19,7 +19,7 @@ export function cosine(one, other) {
   return a && b ? product / Math.sqrt(a * b) : 0;
 }
 
-// The value between levels; nothing beyond the ends.
+// The value between grid points; nothing beyond the ends.
 function valueAt(values, energies, at) {
   const x = (at - energies[0]) / stepOf(energies);
   const i = Math.floor(x);

@@ -210,7 +210,7 @@ function read(u) {
   const words = at == null || u.cursor.left < 0 ? []
     : [`${number(E()[at], 1)} eV`, `target ${number(state.values[at], 3)}`,
       ...(over ? [`${over.name} ${number(over.values[at], 3)}${over.half_width ? ` ± ${number(over.half_width[at], 3)}` : ""}`] : [])];
-  if (!words.length && over) words.push(over.half_width ? `${over.name}: predicted, with the band that holds 68 % of the levels of new chemistry` : `${over.name}: computed`);
+  if (!words.length && over) words.push(over.half_width ? `${over.name}: predicted, with the band that holds 68 % of the points of new chemistry` : `${over.name}: computed`);
   if (!words.length) words.push(TOOLS[tool].hint);
   $("readout").replaceChildren(...words.map((word) => make("span", {}, word)));
 }
