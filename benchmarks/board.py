@@ -36,9 +36,10 @@ def board() -> Iterator[str]:
     """The address of a board in a process of its own."""
     with tempfile.TemporaryDirectory() as jobs:
         command = [sys.executable, "-m", "dosmith", "web", "--port", "0", "--no-browser", "--model", "dosmith", "--jobs", jobs]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen([*command, "--token", ""], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            yield re.search(r"http://\S+/", process.stdout.readline())[0]  # type: ignore[index]
+            lines = iter(process.stdout.readline, "")
+            yield next(found[0] for line in lines if (found := re.search(r"http://\S+/", line)))
             process.terminate()
 
 

@@ -49,7 +49,7 @@ def requests() -> list[tuple[str, bytes]]:
     for number, (method, address, body) in enumerate(bodies):
         content = "" if body is None else body if isinstance(body, str) else json.dumps(body)
         kind = [] if body is None else ["Content-Type: application/octet-stream" if isinstance(body, str) else _JSON]
-        own = [f"Host: {HOST}", f"Origin: http://{HOST}", "Cookie: dosmith_token=t"] if number % 6 == 0 else []
+        own = [f"Host: {HOST}", f"Origin: http://{HOST}", "Authorization: Bearer t"] if number % 6 == 0 else []
         made.append((f"request-{number}", ("\n".join([f"{method} {address}", *own, *kind, "", ""]) + content).encode()))
     return made
 
@@ -96,7 +96,7 @@ def ask(name: str, content: bytes) -> object:
     path, _, query = address.partition("?")
     headers = [(key.strip().lower(), value.strip()) for key, colon, value in (line.partition(b":") for line in lines) if colon]
     if not any(key == b"host" for key, _ in headers):  # most come from the page itself, so that they get further
-        headers += [(b"host", HOST.encode()), (b"cookie", b"dosmith_token=t")]
+        headers += [(b"host", HOST.encode()), (b"authorization", b"Bearer t")]
     scope = {
         **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "root_path": ""},
         **{"method": method.upper()[:20] or "GET", "path": unquote(path) or "/", "raw_path": path.encode("latin-1")},

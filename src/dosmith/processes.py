@@ -87,6 +87,10 @@ def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
 
 def end(process: subprocess.Popen[bytes], grace: float = 5.0) -> None:
     """End a started program and whatever it started, by SIGTERM and, after seconds of grace, by SIGKILL. Nothing when it is over."""
+    assert process.stdin is not None
+    if process.stdin.closed:  # by us, before
+        process.wait()
+        return
     if process.poll() is None:
         _signal(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):

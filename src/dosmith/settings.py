@@ -19,6 +19,8 @@ from dosmith.errors import NotFoundError, SettingsError
 
 PREFIX = "DOSMITH_"
 FILE_VARIABLE = "DOSMITH_SETTINGS"
+TOKEN_VARIABLE = "DOSMITH_TOKEN"
+"""The drawing board's token: a secret, no setting."""
 
 ZeroRule = Literal["auto", "fermi", "midgap"]
 
@@ -196,9 +198,13 @@ class WebSettings(_Section):
     """Limits of the drawing board, so that no page can exhaust the machine."""
 
     upload_mebibytes: int = Field(64, ge=1, description="largest file taken, as it is sent, MiB")
+    upload_seconds: float = Field(60, gt=0, description="a file must have arrived within this time, once it is its turn")
+    uploads_waiting: int = Field(16, ge=0, description="files that may wait for their turn to be sent")
     reading_seconds: float = Field(60, gt=0, description="a file must be read within this time")
     reading_mebibytes: int = Field(4096, ge=256, description="and within this address space, MiB")
     readers: int = Field(2, ge=1, description="files read side by side")
+    connections: int = Field(256, ge=8, description="connections open at once")
+    questions: int = Field(64, ge=1, description="questions of a kind (answers, look-ups, designs) that may wait for their turn")
     jobs: int = Field(1, ge=1, description="calculations side by side")
     waiting: int = Field(16, ge=0, description="calculations that may wait for their turn")
     kept: int = Field(50, ge=1, description="finished calculations that are kept")
@@ -241,7 +247,7 @@ def load_settings(path: str | Path | None = None, environ: Mapping[str, str] | N
     environ = os.environ if environ is None else environ
     values = _read_toml(path, environ)
     for name, text in environ.items():
-        if name.startswith(PREFIX) and name != FILE_VARIABLE:
+        if name.startswith(PREFIX) and name not in (FILE_VARIABLE, TOKEN_VARIABLE):
             section, _, key = name.removeprefix(PREFIX).lower().partition("__")
             table = values.setdefault(section, {})
             if not key or not isinstance(table, dict):

@@ -111,6 +111,25 @@ def test_wasserstein_is_scipys(one: np.ndarray, other: np.ndarray, window: Windo
     assert 1 / alike(one, other, "wasserstein", window=window) - 1 == pytest.approx(distance, abs=1e-9)
 
 
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 255, 256, 257, 700]), st.booleans())
+def test_wasserstein_of_many_is_the_area_between_their_cumulative_sums(seed: int, count: int, weighted: bool) -> None:
+    generator = np.random.default_rng(seed)
+    target, others = generator.random(21), generator.random((count, 21)) * (generator.random((count, 21)) > 0.5)
+    others[count // 2] = 0
+    weights = generator.random(21) if weighted else None
+    weight = np.ones(21) if weights is None else weights
+    areas = others @ weight
+    theirs = np.cumsum(others * weight, axis=1) / np.where(areas > 0, areas, np.inf)[:, None]
+    moved = np.abs(theirs - np.cumsum(target * weight) / (target @ weight)).sum(axis=1) * GRID.step
+    expected = np.where(areas > 0, 1 / (1 + moved), 0)
+    assert similarity(target, others, "wasserstein", grid=GRID, weights=weights) == pytest.approx(expected, abs=1e-12)
+
+
+@given(metrics, curves, st.floats(1e-6, 1e6))
+def test_no_similarity_is_above_one(metric: str, curve: np.ndarray, factor: float) -> None:
+    assert similarity(curve, np.array([curve, factor * curve]), metric, grid=GRID).max() <= 1
+
+
 @given(shift=st.integers(-40, 40).map(lambda tenths: tenths / 10), centre=st.integers(-20, 20).map(lambda tenths: tenths / 10))
 def test_the_wasserstein_distance_of_a_shifted_peak_is_the_shift(gaussian_dos: Dos, shift: float, centre: float) -> None:
     energies = EnergyGrid().energies

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -91,8 +93,8 @@ def test_uploads_and_questions_have_a_limit(client: TestClient) -> None:
         for _ in range(5):
             yield b"0" * 2**20
 
-    response = client.post("/api/target/file", content=endless())
-    assert response.status_code == 413 and "3 MiB" in said(response)
+    response = client.post("/api/target/file", content=endless())  # sent in pieces, of no stated size
+    assert response.status_code == 411 and "Content-Length" in said(response) and response.headers["connection"] == "close"
     assert client.post("/api/answer", content=b" " * (2 * 2**20 + 1)).status_code == 413
     for address in ("/" + "a/" * 5000, "/api/material?id=" + "a" * 10_000):
         assert client.get(address).status_code == 414
@@ -106,6 +108,32 @@ def test_reading_has_limits(designer: Designer, tmp_path: Path, limit: dict) -> 
         response = upload(client, b'{"energies": [' + b"0.5, " * 4_000_000 + b"0.5]}")
         assert response.status_code == 422 and "cut it down" in said(response)
         assert client.get("/api/board").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("reader", "words"),
+    [
+        ("import sys; sys.exit('ValueError: odd')", "crashed the reader (ValueError: odd)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "crashed the reader (Segmentation fault)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "more memory or time"),
+        ("raise MemoryError", "more memory or time"),
+    ],
+)
+def test_a_reader_that_crashes_is_no_file_that_is_too_large(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, reader: str, words: str
+) -> None:
+    monkeypatch.setattr("dosmith.processes.python", lambda module: [sys.executable, "-P", "-c", reader])
+    response = upload(client, b"0 1\n" * 600_000)
+    assert response.status_code == 422 and words in said(response)
+
+
+def test_files_of_the_current_folder_are_not_imported(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("json", "queue", "numpy", "io"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the current folder')\n")
+    monkeypatch.chdir(tmp_path)
+    assert upload(client, VASPRUN.read_bytes(), "vasprun.xml.gz").json()["formula"] == "AlN"
 
 
 def test_strangers_are_kept_out(client: TestClient) -> None:
@@ -140,8 +168,29 @@ def test_a_token_is_asked_of_everybody(designer: Designer, tmp_path: Path) -> No
         assert client.get("/api/board", headers={"authorization": "Bearer secret-token"}).status_code == 200
         entered = client.get("/?token=secret-token", follow_redirects=False)
         assert entered.status_code == 303 and entered.headers["location"] == "/"
-        assert "HttpOnly" in entered.headers["set-cookie"] and "strict" in entered.headers["set-cookie"].lower()
+        assert "HttpOnly" in entered.headers["set-cookie"] and "samesite=lax" in entered.headers["set-cookie"].lower()
+        assert "secret-token" not in entered.headers["set-cookie"]
         assert client.get("/api/board").status_code == 200
+        linked = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+        assert client.get("/", headers=linked).status_code == 200  # from a mail, say
+        assert client.get("/api/board", headers=linked).status_code == 403
+        kept = client.get("/?token=secret-token&a=1&b=", follow_redirects=False)
+        assert kept.headers["location"] == "/?a=1&b="
+
+
+@pytest.mark.parametrize("token", ['a b;c="d"', "Schlüssel-ключ", "x&y=z#1%20+"])
+@pytest.mark.parametrize("others", ["", 'odd={"a": 1, b}; =; ;;; spaced out', "dosmith_token_1=of another board"])
+def test_odd_tokens_and_cookies_lock_nobody_out(designer: Designer, tmp_path: Path, token: str, others: str) -> None:
+    app = create_app(Settings(), designer, tmp_path / str(len(others)), token=token)
+    client = TestClient(app, base_url=BASE)
+    entered = client.get(f"/?token={quote(token, safe='')}", follow_redirects=False)
+    assert entered.status_code == 303
+    cookie = entered.headers["set-cookie"].partition(";")[0]
+    client.cookies.clear()
+    assert client.get("/", headers={"cookie": f"{others}; {cookie}"}).status_code == 200
+    assert client.get("/", headers={"cookie": others}).status_code == 401
+    moved = cookie.replace("_8765=", "_8766=")  # the board of another port
+    assert moved != cookie and client.get("/", headers={"cookie": moved}).status_code == 401
 
 
 def test_a_material_s_card_and_files(client: TestClient, pt3ni: list[float]) -> None:

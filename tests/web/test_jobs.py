@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +13,12 @@ import numpy as np
 import pytest
 from pymatgen.core.structure import Structure
 
-from dosmith import Designer, Settings
-from dosmith.errors import EngineError, NotFoundError
+from dosmith import Designer, Settings, processes
+from dosmith.errors import DosmithError, EngineError, NotFoundError
 from dosmith.library import ParquetLibrary
 from dosmith.shipped import shipped_folder
-from dosmith.web.jobs import BusyError, Jobs, missing
+from dosmith.web.jobs import Jobs, missing
+from dosmith.web.lanes import BusyError
 from dosmith.web.materials import Materials
 from dosmith.web.messages import Job, JobRequest
 from fake_cp2k import script, tight_binding
@@ -78,10 +80,20 @@ def test_a_calculation_runs_and_leaves_its_results(program: Path, board: Board, 
     assert json.loads(jobs.file(job.id, "calculation.json"))["formula"] == "Al"
     with pytest.raises(NotFoundError):
         jobs.file(job.id, "request.json")
-    # Another board finds it where this one left it.
-    assert board().get(job.id).facts == job.facts
-    jobs.stop(job.id)
-    assert jobs.all() == []
+    # A later board finds it where this one left it.
+    jobs.close()
+    later = board()
+    assert later.get(job.id).facts == job.facts
+    later.stop(job.id)
+    assert later.all() == []
+
+
+def test_a_folder_belongs_to_one_board_at_a_time(board: Board) -> None:
+    first = board()
+    with pytest.raises(DosmithError, match="--jobs"):
+        board()
+    first.close()
+    board()
 
 
 def test_they_are_bounded_and_can_be_stopped(program: Path, board: Board) -> None:
@@ -127,13 +139,48 @@ def test_only_the_newest_are_kept(program: Path, board: Board) -> None:
     assert len(jobs.all()) == 2 and last in {job.id for job in jobs.all()}
 
 
-def test_what_a_closed_board_left_running_is_told(board: Board, tmp_path: Path) -> None:
-    folder = tmp_path / "jobs" / "20260101-000000-aaaaaaaa"
-    folder.mkdir(parents=True)
-    (folder / "request.json").write_text(json.dumps(verify("Al-A1").model_dump() | {"formula": "Al"}))
-    (folder / "state.json").write_text(json.dumps({"state": "running", "asked": 0, "started": 0, "server": 0}))
-    job = board().get(folder.name)
-    assert job.state == "stopped" and "closed" in job.progress
+def test_what_a_closed_board_left_running_is_ended_and_told(board: Board, tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as left, subprocess.Popen(["sleep", "600"]) as another:
+        for number, worker in enumerate(([left.pid, processes.started(left.pid)], [another.pid, "another time"], None)):
+            folder = tmp_path / "jobs" / f"20260101-000000-aaaaaaa{number}"
+            folder.mkdir(parents=True)
+            (folder / "request.json").write_text(json.dumps(verify("Al-A1").model_dump() | {"formula": "Al"}))
+            state = {"state": "running", "asked": 0, "started": 0} | ({"worker": worker} if worker else {})
+            (folder / "state.json").write_text(json.dumps(state))
+        for job in board().all():
+            assert job.state == "stopped" and "closed" in job.progress
+        assert left.wait(30) == -9
+        assert another.poll() is None  # its number alone was remembered
+        another.kill()
+
+
+def test_a_killed_board_leaves_nothing_running(program: Path, tmp_path: Path) -> None:
+    place(program, f"import os, time\nopen({str(tmp_path / 'cp2k')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n")
+    script = (
+        "import sys, time\nfrom pathlib import Path\nfrom dosmith import Designer, Settings\nfrom dosmith.web.jobs import Jobs\n"
+        "from dosmith.web.materials import Materials\nfrom dosmith.web.messages import JobRequest\n"
+        "jobs = Jobs(Path(sys.argv[1]), Materials(Designer(model='dosmith')), Settings())\n"
+        "jobs.start(JobRequest(task='verify', kind='known', id='Al-A1'))\ntime.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-P", "-c", script, tmp_path / "jobs"]) as process:
+        limit = time.monotonic() + 120
+        while not (tmp_path / "cp2k").exists() and time.monotonic() < limit:
+            time.sleep(0.05)
+        worker = json.loads(next((tmp_path / "jobs").glob("*/state.json")).read_text())["worker"][0]
+        cp2k = int((tmp_path / "cp2k").read_text())
+        assert processes.started(worker) and processes.started(cp2k)
+        process.kill()
+    while (processes.started(worker) or processes.started(cp2k)) and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert not processes.started(worker) and not processes.started(cp2k)
+
+
+def test_a_calculation_that_crashes_says_of_what(program: Path, board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    place(program, "")
+    monkeypatch.setattr("dosmith.processes.python", lambda module: [sys.executable, "-P", "-c", "raise ValueError('odd')"])
+    jobs = board()
+    job = until(jobs, jobs.start(verify("Al-A1")).id, "failed")
+    assert "ValueError: odd" in job.progress and "log.txt" in job.progress
 
 
 def test_what_cannot_be_done_is_refused(board: Board, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from dosmith.targets import Target, named_target
 from dosmith.version import __version__
 from dosmith.web import maps, messages
 from dosmith.web.guard import LOCAL, Guard
-from dosmith.web.jobs import BusyError, Jobs, missing
+from dosmith.web.jobs import Jobs, missing
+from dosmith.web.lanes import BusyError, Lane
 from dosmith.web.live import Live
 from dosmith.web.materials import Materials
 from dosmith.web.reading import Reader
@@ -68,6 +69,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(board.warm_up)
         yield
+        board.close()
         await asyncio.to_thread(board.jobs.close)
 
     app = FastAPI(
@@ -83,8 +85,11 @@ def create_app(
             for status, text in (
                 (400, "the request cannot be read"),
                 (404, "there is no such thing"),
+                (408, "what was sent did not arrive in time"),
+                (411, "the size of what is sent is not stated"),
                 (413, "too large"),
                 (422, "cannot be used; the message says why"),
+                (429, "too many ask, send or calculate; ask again in a moment"),
             )
         },
     )
@@ -93,7 +98,15 @@ def create_app(
     vendor = resources.files("dosmith.report").joinpath("assets", "vendor")
     app.mount("/vendor", StaticFiles(directory=str(vendor)), name="vendor")
     app.mount("/", StaticFiles(directory=str(static), html=True), name="static")
-    app.add_middleware(Guard, hosts=hosts, token=token, uploads={UPLOAD: settings.web.upload_mebibytes * 2**20})
+    app.add_middleware(
+        Guard,
+        hosts=hosts,
+        token=token,
+        uploads={UPLOAD: settings.web.upload_mebibytes * 2**20},
+        turns=settings.web.readers,
+        waiting=settings.web.uploads_waiting,
+        seconds=settings.web.upload_seconds,
+    )
     app.add_exception_handler(DosmithError, _told)
     app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(HTTPException, _http)
@@ -108,6 +121,17 @@ class _Board:
         self.live, self.materials = Live(designer), Materials(designer)
         self.jobs = Jobs(jobs, self.materials, settings)
         self.reader = Reader(settings, designer.model.recipe)
+        waiting = settings.web.questions
+        self.quick, self.look_up, self.long = (
+            Lane("answers", 1, waiting),
+            Lane("look-ups", 2, waiting),
+            Lane("designs", 1, waiting),
+        )
+
+    def close(self) -> None:
+        """Answer nothing more."""
+        for lane in (self.quick, self.look_up, self.long):
+            lane.close()
 
     def warm_up(self) -> None:
         """Lay out everything that a first answer would wait for."""
@@ -134,6 +158,11 @@ class _Board:
             jobs=missing(),
         )
 
+    def of_numbers(self, drawn: messages.Drawn) -> Target:
+        """A curve given as numbers."""
+        spectrum = Spectrum.from_arrays(drawn.energies, drawn.densities, drawn.fermi, broadening=drawn.broadening)
+        return Target("curve", "numbers", standardise(spectrum, self.designer.model.recipe))
+
     def design(self, query: messages.NamedQuery) -> Design:
         """The whole answer, as the command line gives it."""
         target = self.live.target(query, query.name, query.source)
@@ -159,17 +188,17 @@ def _routes(board: _Board) -> APIRouter:
     named: dict[str, Any] = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
     @router.get("/board")
-    def board_facts() -> messages.BoardFacts:
+    async def board_facts() -> messages.BoardFacts:
         """What the board is made of."""
-        return board.facts()
+        return await board.look_up(board.facts)
 
     @router.post("/target/name")
-    def target_by_name(request: messages.Named) -> messages.TargetCurve:
+    async def target_by_name(request: messages.Named) -> messages.TargetCurve:
         """The curve of a formula or an id of the library."""
-        found = named_target(
-            request.text.strip(), board.designer.library, board.designer.model.recipe, crystal_system=request.crystal_system
+        library, recipe = board.designer.library, board.designer.model.recipe
+        return _as_drawn(
+            await board.look_up(named_target, request.text.strip(), library, recipe, crystal_system=request.crystal_system)
         )
-        return _as_drawn(found)
 
     @router.post("/target/file", openapi_extra={"requestBody": named | {"required": True}})
     async def target_from_file(
@@ -188,85 +217,85 @@ def _routes(board: _Board) -> APIRouter:
         return _as_drawn(found)
 
     @router.post("/target/curve")
-    def target_from_curve(request: messages.Drawn) -> messages.TargetCurve:
+    async def target_from_curve(request: messages.Drawn) -> messages.TargetCurve:
         """A curve given as numbers."""
-        spectrum = Spectrum.from_arrays(request.energies, request.densities, request.fermi, broadening=request.broadening)
-        return _as_drawn(Target("curve", "numbers", standardise(spectrum, board.designer.model.recipe)))
+        return _as_drawn(await board.look_up(board.of_numbers, request))
 
     @router.post("/answer")
     async def answer(query: messages.Query) -> messages.Answer:
         """What has this DOS, and which elements are promising; made to be asked many times a second."""
-        return board.live.answer(query)  # two milliseconds: not worth a thread
+        return await board.quick(board.live.answer, query)
 
     @router.post("/design")
-    def design(query: messages.NamedQuery) -> dict[str, Any]:
+    async def design(query: messages.NamedQuery) -> dict[str, Any]:
         """The whole answer, laid out as in docs/json.md."""
-        return board.design(query).as_dict()
+        return await board.long(lambda: board.design(query).as_dict())
 
     @router.post("/report", response_class=HTMLResponse)
-    def report(query: messages.NamedQuery) -> HTMLResponse:
+    async def report(query: messages.NamedQuery) -> HTMLResponse:
         """The same as a page that is complete in itself."""
         from dosmith.report.html import render
         from dosmith.report.output import report_data
 
-        page = render(report_data(board.design(query)))
+        page = await board.long(lambda: render(report_data(board.design(query))))
         return HTMLResponse(page, headers={"Content-Disposition": 'attachment; filename="report.html"'})
 
     @router.get("/material")
-    def material(kind: KindOf, id: IdOf) -> messages.Card:
+    async def material(kind: KindOf, id: IdOf) -> messages.Card:
         """What is known of a material, with its crystal."""
-        return board.materials.card(kind, id)
+        return await board.look_up(board.materials.card, kind, id)
 
     @router.get("/material/curve")
-    def material_curve(kind: KindOf, id: IdOf) -> messages.Curve:
+    async def material_curve(kind: KindOf, id: IdOf) -> messages.Curve:
         """Its DOS: computed, or predicted with a band."""
-        return board.materials.curve(kind, id)
+        return await board.look_up(board.materials.curve, kind, id)
 
     @router.get("/material/file", response_class=Response)
-    def material_file(kind: KindOf, id: IdOf, form: Literal["cif", "poscar", "csv"]) -> Response:
+    async def material_file(kind: KindOf, id: IdOf, form: Literal["cif", "poscar", "csv"]) -> Response:
         """Its crystal as CIF or POSCAR, or its DOS as CSV."""
         if form == "csv":
-            return _download(board.materials.curve_csv(kind, id), f"{id}-dos.csv", "text/csv")
-        text = board.materials.structure_text(kind, id, form)
+            return _download(await board.look_up(board.materials.curve_csv, kind, id), f"{id}-dos.csv", "text/csv")
+        text = await board.look_up(board.materials.structure_text, kind, id, form)
         return _download(
             text, f"{id}.cif" if form == "cif" else f"{id}.poscar", "chemical/x-cif" if form == "cif" else "text/plain"
         )
 
     @router.post("/neighbourhood")
-    def neighbourhood(query: messages.Query) -> messages.Neighbourhood:
+    async def neighbourhood(query: messages.Query) -> messages.Neighbourhood:
         """The nearest known and predicted spectra around a drawn curve."""
-        return board.around(query)
+        return await board.long(board.around, query)
 
     @router.get("/elements")
-    def elements() -> messages.ElementMap:
+    async def elements() -> messages.ElementMap:
         """The map of the elements."""
-        return maps.element_map()
+        return await board.long(maps.element_map)
 
     @router.get("/jobs")
-    def jobs() -> list[messages.Job]:
+    async def jobs() -> list[messages.Job]:
         """All calculations that are remembered, newest first."""
-        return board.jobs.all()
+        return await board.look_up(board.jobs.all)
 
-    @router.post("/jobs", responses={429: {"model": messages.Problem, "description": "too many calculations wait"}})
-    def start_job(request: messages.JobRequest) -> messages.Job:
+    @router.post("/jobs")
+    async def start_job(request: messages.JobRequest) -> messages.Job:
         """Start a calculation in the background."""
-        return board.jobs.start(request)
+        return await board.look_up(board.jobs.start, request)
 
     @router.get("/jobs/{job}")
-    def job(job: str) -> messages.Job:
+    async def job(job: str) -> messages.Job:
         """A calculation, with its result once it is done."""
-        return board.jobs.get(job)
+        return await board.look_up(board.jobs.get, job)
 
     @router.delete("/jobs/{job}", status_code=204, response_class=Response)
-    def stop_job(job: str) -> Response:
+    async def stop_job(job: str) -> Response:
         """Stop a calculation, or forget one that is over."""
-        board.jobs.stop(job)
+        await asyncio.to_thread(board.jobs.stop, job)  # it may take seconds to tidy up
         return Response(status_code=204)
 
     @router.get("/jobs/{job}/file", response_class=Response)
-    def job_file(job: str, name: Annotated[str, Query(max_length=40)]) -> Response:
+    async def job_file(job: str, name: Annotated[str, Query(max_length=40)]) -> Response:
         """A file that a calculation left."""
-        return _download(board.jobs.file(job, name), f"{board.jobs.get(job).material}-{name}", "text/plain")
+        found, content = await board.look_up(lambda: (board.jobs.get(job), board.jobs.file(job, name)))
+        return _download(content, f"{found.material}-{name}", "text/plain")
 
     return router
 
@@ -288,7 +317,7 @@ def _download(content: str | bytes, name: str, kind: str) -> Response:
 def _told(request: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, NotFoundError) else 429 if isinstance(error, BusyError) else 422
     message = " ".join(str(error).split()).replace("with --fermi", "in the field for it")
-    return JSONResponse({"message": message}, status)
+    return JSONResponse({"message": message}, status, {"Retry-After": "1"} if status == 429 else None)
 
 
 def _misread(request: Request, error: Exception) -> Response:

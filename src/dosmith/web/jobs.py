@@ -7,22 +7,21 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from dosmith import formulas
-from dosmith.atomic import write_text
+from dosmith import formulas, processes
+from dosmith.atomic import locked, write_text
 from dosmith.dft.cp2k import find_command
-from dosmith.errors import DosmithError, EngineError, NotFoundError
+from dosmith.errors import EngineError, LibraryError, NotFoundError
 from dosmith.settings import Settings
+from dosmith.web.lanes import BusyError
 from dosmith.web.materials import Materials
 from dosmith.web.messages import Job, JobRequest
 
@@ -31,10 +30,6 @@ FILES = ("structure.cif", "POSCAR", "dos.csv", "calculation.json")
 """That a job may leave and a page may fetch."""
 _GRACE = 5.0
 """Seconds that a calculation has to tidy up when it is stopped."""
-
-
-class BusyError(DosmithError):
-    """Too many calculations wait already."""
 
 
 def missing() -> dict[str, str | None]:
@@ -53,9 +48,12 @@ class Jobs:
     """Starts, watches and stops calculations.
 
     Args:
-        folder: of their folders; made when missing.
+        folder: of their folders; made when missing, and this board's alone while it is open.
         materials: what they are about.
         settings: limits, and those of the calculations.
+
+    Raises:
+        LibraryError: another board has the folder.
     """
 
     def __init__(self, folder: Path, materials: Materials, settings: Settings) -> None:
@@ -64,9 +62,17 @@ class Jobs:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._pool = ThreadPoolExecutor(settings.web.jobs, thread_name_prefix="job")
         folder.mkdir(parents=True, exist_ok=True)
+        self._owned = ExitStack()
+        try:
+            self._owned.enter_context(locked(folder))
+        except LibraryError:
+            raise LibraryError(
+                f"another drawing board keeps its calculations in {folder}; close it, or give this one another folder with --jobs"
+            ) from None
         for path in self._folders():
             state = _json(path / STATE)
-            if state.get("state") in ("waiting", "running") and not _alive(int(state.get("server", 0))):
+            if state.get("state") in ("waiting", "running"):  # of a board that is gone
+                processes.end_group(*state.get("worker", (0, "")))
                 self._write(path, state | {"state": "stopped", "why": "the board was closed while it ran"})
 
     def start(self, request: JobRequest) -> Job:
@@ -100,7 +106,7 @@ class Jobs:
                 "dft": self.settings.dft.model_dump(),
             }
             write_text(path / REQUEST, json.dumps(content))
-            self._write(path, {"state": "waiting", "asked": time.time(), "server": os.getpid()})
+            self._write(path, {"state": "waiting", "asked": time.time()})
         self._pool.submit(self._run, path)
         return self.get(identifier)
 
@@ -145,7 +151,7 @@ class Jobs:
             self._write(path, state | {"state": "stopped", "why": "stopped by hand", "ended": time.time()})
             process = self._processes.get(identifier)
         if process is not None:
-            _end(process)
+            processes.end(process, _GRACE)
 
     def close(self) -> None:
         """Stop all."""
@@ -154,6 +160,7 @@ class Jobs:
                 with suppress(NotFoundError):
                     self.stop(job.id)
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._owned.close()
 
     def _run(self, path: Path) -> None:
         with self._lock:
@@ -161,25 +168,21 @@ class Jobs:
             if state.get("state") != "waiting":
                 return
             self._write(path, state | {"state": "running", "started": time.time()})
-        log = open(path / "log.txt", "wb")  # noqa: SIM115  closed below
-        with log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "dosmith.web.work", str(path)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env=os.environ | {"OMP_NUM_THREADS": "1"},
-            )
-            self._processes[path.name] = process
-            if _json(path / STATE).get("state") == "stopped":  # while it was being started
-                _end(process)
+        with open(path / "log.txt", "wb") as log:
+            command = [*processes.python("dosmith.web.work"), str(path)]
+            process = processes.start(command, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"})
+            with self._lock:
+                self._processes[path.name] = process
+                state = _json(path / STATE)
+                stopped = state.get("state") != "running"  # while it was being started
+                if not stopped:
+                    self._write(path, state | {"worker": [process.pid, processes.started(process.pid)]})
             why = ""
             try:
-                process.wait(self.settings.web.job_hours * 3600)
+                process.wait(0 if stopped else self.settings.web.job_hours * 3600)
             except subprocess.TimeoutExpired:
                 why = f"it ran longer than {self.settings.web.job_hours:g} hours (web.job_hours)"
-                _end(process)
+            processes.end(process, _GRACE)
             self._processes.pop(path.name, None)
         with self._lock:
             state = _json(path / STATE)
@@ -188,7 +191,7 @@ class Jobs:
             if (path / RESULT).is_file() and not why:
                 self._write(path, state | {"state": "done", "ended": time.time()})
             else:
-                why = why or _text(path / FAILURE) or "it ended without a result; its log.txt may say why"
+                why = why or _text(path / FAILURE) or _crash(path)
                 self._write(path, state | {"state": "failed", "why": why, "ended": time.time()})
 
     def _job(self, path: Path) -> Job | None:
@@ -234,27 +237,11 @@ class Jobs:
             write_text(path / STATE, json.dumps(state))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Stop a process and all that it started; politely first."""
-    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
-        with suppress(ProcessLookupError):
-            if hasattr(os, "killpg"):
-                os.killpg(process.pid, number)
-            else:
-                process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE)
-            return
-
-
-def _alive(process: int) -> bool:
-    if process <= 0:
-        return False
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OSError):
-        return False
-    return True
+def _crash(path: Path) -> str:
+    """What a calculation that left no message died of."""
+    last = _text(path / "log.txt").splitlines()[-1:]
+    said = f" ({last[0].strip()[:200]})" if last else ""
+    return f"it crashed{said}; {path / 'log.txt'} says more"
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
+import signal
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from dosmith import formulas
+from dosmith import formulas, processes
 from dosmith.errors import FileFormatError
 from dosmith.records import Spectrum
 from dosmith.settings import Settings
 from dosmith.sources.files import printable
 from dosmith.spectra.standard import Recipe, standardise
 from dosmith.targets import Target
+
+_PIECE = 2**18  # bytes
+_LIMITS = (-signal.SIGKILL, -signal.SIGXCPU, -signal.SIGXFSZ)
+"""Ends of a reader that ran into a limit."""
+_NO_MEMORY = ("MemoryError", "Cannot allocate memory", "failed to map segment")
 
 
 class Reader:
@@ -66,18 +72,18 @@ class Reader:
         environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # threads reserve address space
         async with self._turns:
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "dosmith.web.reader",
+                *processes.python("dosmith.web.reader"),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
                 env=environment,
             )
             try:
-                answer, _ = await asyncio.wait_for(
-                    process.communicate(json.dumps(options).encode() + b"\n" + content), web.reading_seconds
-                )
+                async with asyncio.timeout(web.reading_seconds):
+                    _, answer, said = await asyncio.gather(
+                        _send(process, json.dumps(options).encode() + b"\n", content), _all(process.stdout), _all(process.stderr)
+                    )
+                    code = await process.wait()
             except TimeoutError:
                 raise FileFormatError(
                     f"{name} could not be read within {web.reading_seconds:g} s; cut it down to energy and density"
@@ -88,7 +94,31 @@ class Reader:
                     await process.wait()
         try:
             return dict(json.loads(answer))
-        except ValueError:  # the system ended it
-            raise FileFormatError(
-                f"{name} takes more memory or time to read than is allowed; cut it down to energy and density"
-            ) from None
+        except ValueError:
+            raise FileFormatError(_why(name, code, said.decode("utf-8", "replace"))) from None
+
+
+async def _send(process: asyncio.subprocess.Process, *parts: bytes) -> None:
+    """Write to a process in pieces, so that what is large is not copied whole."""
+    assert process.stdin is not None
+    with suppress(ConnectionError):  # it ended before it had read all
+        for part in parts:
+            for start in range(0, len(part), _PIECE):
+                process.stdin.write(part[start : start + _PIECE])
+                await process.stdin.drain()
+        process.stdin.close()
+
+
+async def _all(stream: asyncio.StreamReader | None) -> bytes:
+    assert stream is not None
+    return await stream.read()
+
+
+def _why(name: str, code: int, said: str) -> str:
+    """Why the reader left no answer."""
+    if code in _LIMITS or any(words in said for words in _NO_MEMORY):
+        return f"{name} takes more memory or time to read than is allowed; cut it down to energy and density"
+    lines = said.strip().splitlines() or [str(signal.strsignal(-code)) if code < 0 else f"exit code {code}"]
+    return (
+        f"{name} crashed the reader ({printable(lines[-1])[:200]}); that is a fault of dosmith: please report it, with the file"
+    )
