@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -230,11 +232,40 @@ def test_a_damaged_shard_is_named_and_the_rest_served(tmp_path, open_set):
     assert shard.name in answer("data", "info", "--library", tmp_path / "set")
 
 
-def test_a_reader_that_stops_reading_is_no_error():
-    command = f"{sys.executable} -m dosmith design Pt3Ni --top 3000 --format csv | head -1; echo ${{PIPESTATUS[0]}}"
+@pytest.mark.parametrize("options", ["--top 3000 --format csv", "--top 3000 --format json", ""])
+def test_a_reader_that_stops_reading_is_no_error(options):
+    command = f"{sys.executable} -m dosmith design Pt3Ni {options} | head -1; echo ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-    assert result.stdout.splitlines()[0].startswith("rank,")
-    assert "Traceback" not in result.stderr
+    assert result.stdout.splitlines()[-1] == "0" and len(result.stdout.splitlines()) == 2
+    assert result.stderr == ""
+
+
+def test_an_answer_that_nobody_can_read_is_no_success():
+    result = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m dosmith design Pt3Ni >&-"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2 and "standard output is closed" in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_closed_errors_and_input_become_no_files_of_ours(tmp_path):
+    command = f"{sys.executable} -m dosmith design Pt3Ni --top 2 --out {tmp_path} 2>&- <&-"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert result.returncode == 0 and "Pt3Ni" in result.stdout and (tmp_path / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "words"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended by SIGTERM")]
+)
+def test_a_signal_is_told_in_a_line(tmp_path, number, code, words):
+    os.mkfifo(tmp_path / "dos")
+    with subprocess.Popen(
+        [sys.executable, "-m", "dosmith", "design", tmp_path / "dos"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
+        with open(tmp_path / "dos", "w"):  # opened when it reads
+            time.sleep(0.5)
+            process.send_signal(number)
+            said = process.stderr.read()
+    assert said == f"dosmith: {words}\n" and process.wait() == code
 
 
 def test_benchmark_needs_what_it_needs_and_help_says_so():

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
+import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from dosmith.errors import DosmithError, LibraryError
+
+_OWNER = ".owner"
+_SETTLED = 60.0  # seconds after which a folder that is in use has its lock
 
 
 @contextmanager
@@ -21,9 +27,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: the folder cannot be written.
     """
-    aside = path.with_name(f".{path.name}.writing")
+    aside = path.with_name(f".{path.name}-{secrets.token_hex(4)}.writing")
     try:
-        with open(aside, "wb") as file:
+        with open(aside, "xb") as file:  # new: nobody else's file, and no link to one
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -57,39 +63,79 @@ def writing_into(folder: Path) -> Iterator[None]:
         raise DosmithError(f"cannot write to {folder}: {error.strerror or error}; choose another folder with --out") from None
 
 
-def write_texts(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write texts to files of a folder that a person named, by name of the file; returns their paths.
-
-    Raises:
-        DosmithError: the folder cannot be written.
-    """
-    with writing_into(folder):
-        for name, text in texts.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            write_text(folder / name, text)
-    return [folder / name for name in texts]
-
-
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def replacing_folder(path: Path, own: Collection[str] | None = None) -> Iterator[Path]:
     """A folder to fill aside; at the end it takes the place of `path`, which stays whole until then.
+
+    Folders that killed programs left aside for the same path are removed.
+
+    Args:
+        path: of the folder.
+        own: names in the old folder that go with it; whatever else is there stays, in the new one. Without, all of it goes.
 
     Raises:
         OSError: the folder around it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    for left in path.parent.glob(f".{glob.escape(path.name)}-*.writing"):
+        if abandoned(left):
+            shutil.rmtree(left, ignore_errors=True)
     retired = path.with_name(f".{path.name}-retired")
+    if retired.is_dir() and not path.exists():  # killed between the two renamings below
+        os.replace(retired, path)
+    aside = Path(tempfile.mkdtemp(".writing", f".{path.name}-", path.parent))
     try:
-        yield aside
+        with owned(aside):
+            yield aside
         os.chmod(aside, 0o755)
-        shutil.rmtree(retired, ignore_errors=True)
         if path.exists():
+            if retired.exists():
+                _retire(retired, path, own)
             os.replace(path, retired)
         os.replace(aside, path)
-        shutil.rmtree(retired, ignore_errors=True)
+        if retired.exists():
+            _retire(retired, path, own)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _retire(old: Path, new: Path, own: Collection[str] | None) -> None:
+    """Remove an old folder, less what is not ours: that goes into the new one, as `.kept` where that has its name."""
+    if own is None:
+        shutil.rmtree(old, ignore_errors=True)
+        return
+    for each in list(old.iterdir()):
+        if each.name in own:
+            each.unlink()
+        else:
+            place = new / each.name
+            while os.path.lexists(place):
+                place = place.with_name(f"{place.name}.kept")
+            os.replace(each, place)
+    with suppress(OSError):
+        old.rmdir()
+
+
+@contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """Mark a folder as in use by this process, however it ends: see `abandoned`."""
+    mark = folder / _OWNER
+    with open(mark, "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
+
+
+def abandoned(folder: Path) -> bool:
+    """Whether a folder was marked by `owned` and the process that did has been killed."""
+    try:
+        with open(folder / _OWNER, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return time.time() - os.fstat(file.fileno()).st_mtime > _SETTLED
+    except OSError:  # held, of somebody else, or not marked
+        return False
 
 
 @contextmanager

@@ -7,8 +7,6 @@ is started so that it imports nothing from the folder it was started in.
 
 from __future__ import annotations
 
-import fcntl
-import multiprocessing
 import os
 import shutil
 import signal
@@ -18,12 +16,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import wait
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+from dosmith.atomic import abandoned, owned
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 _TIED = """
 exec 3<&0
@@ -36,8 +37,6 @@ exit $code
 """
 """The watcher outlives signals by which the program may tidy up; the shell waits for the program."""
 _SAFE_PATH = "PYTHONSAFEPATH"
-_LOCK = ".owner"
-_SETTLED = 60.0  # seconds after which a scratch folder has its lock
 
 
 def python(module: str) -> list[str]:
@@ -129,6 +128,9 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor]:
 
     Spawned, not forked: a forked process would hold open files and locks of its parent.
     """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     before = os.environ.get(_SAFE_PATH)
     os.environ[_SAFE_PATH] = "1"  # a new Python imports nothing from the current folder
     pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _follow, (before,))
@@ -157,8 +159,7 @@ def scratch(prefix: str) -> Iterator[Path]:
     sweep(prefix)
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     try:
-        with open(folder / _LOCK, "wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with owned(folder):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -166,34 +167,45 @@ def scratch(prefix: str) -> Iterator[Path]:
 
 def sweep(prefix: str) -> list[Path]:
     """Remove scratch folders whose owner has ended; which ones they were."""
-    swept = []
-    for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        try:
-            with open(folder / _LOCK, "r+b") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if time.time() - os.fstat(lock.fileno()).st_mtime > _SETTLED:
-                    shutil.rmtree(folder, ignore_errors=True)
-                    swept.append(folder)
-        except OSError:  # held, of somebody else, or no scratch folder
-            continue
+    swept = [folder for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*") if abandoned(folder)]
+    for folder in swept:
+        shutil.rmtree(folder, ignore_errors=True)
     return swept
 
 
+class Terminated(SystemExit):
+    """The process was asked to end by a signal.
+
+    Attributes:
+        code: its exit code, 128 and the number of the signal.
+        name: of the signal.
+    """
+
+    code: int
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.name = signal.Signals(number).name
+
+
 def tidy_on_termination() -> None:
-    """Let SIGTERM and SIGHUP raise SystemExit in the main thread, so that what is open is closed."""
+    """Let SIGTERM and SIGHUP raise `Terminated` in the main thread, so that what is open is closed."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, _leave)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
     signal.signal(number, signal.SIG_IGN)  # once is enough
-    raise SystemExit(128 + number)
+    raise Terminated(number)
 
 
 def _follow(safe_path: str | None) -> None:
     """In a new worker: end when the parent does, and leave the environment as a person set it to what is started here."""
     if safe_path is None:
         os.environ.pop(_SAFE_PATH, None)
+    import multiprocessing
+
     tidy_on_termination()
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -201,6 +213,8 @@ def _follow(safe_path: str | None) -> None:
 
 
 def _watch(sentinel: int) -> None:
+    from multiprocessing.connection import wait
+
     wait([sentinel])
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(5)  # for what tidies up

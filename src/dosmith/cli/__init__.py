@@ -13,8 +13,11 @@ import typer
 
 from dosmith.cli import answers, crystals, data, dft, fetch, hydrogen, library, models, verify, web
 from dosmith.errors import DosmithError
+from dosmith.processes import Terminated, tidy_on_termination
 from dosmith.version import __version__
 
+_INTERRUPTED = 130
+"""The exit code of what Ctrl-C ended."""
 app = typer.Typer(
     name="dosmith",
     help="From an electronic density of states (DOS) to the materials that have it.",
@@ -87,15 +90,14 @@ def _root(
 
 def main() -> None:
     """Run the command line; what a person can put right is one line on stderr and exit code 2."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # names of files need not be text
-            stream.reconfigure(errors="replace")
+    _open_streams()
+    tidy_on_termination()
     try:
         code: Any = app(standalone_mode=False)
     except DosmithError as error:
         code = _complain(str(error))
     except KeyboardInterrupt:
-        code = _complain("interrupted", 130)
+        code = _INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has gone; nobody to tell
         code = 0
@@ -103,7 +105,9 @@ def main() -> None:
         place = f" {error.filename}" if error.filename else ""
         code = _complain(f"cannot read or write{place} ({error.strerror or error}); free space, or choose another place")
     except typer.Abort:
-        code = _complain("stopped", 130)
+        code = _INTERRUPTED
+    except Terminated as end:
+        code = _complain(f"ended by {end.name}", end.code)
     except Exception as error:  # Typer's usage errors have no public base class; anything else is a bug and shows its trace
         if not hasattr(error, "format_message"):
             raise
@@ -112,9 +116,27 @@ def main() -> None:
             code = 0
         else:
             code = _complain(f"{error.format_message().rstrip('.')}. See 'dosmith --help'.")
+    if code == _INTERRUPTED:  # Typer makes a code of Ctrl-C
+        _complain("interrupted")
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _open_streams() -> None:
+    """Standard input, output and errors as texts that take any name of a file; what is closed must not become a file of ours."""
+    for number, mode in ((0, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # the lowest number that is free: this one, as lower ones are open by now
+    if sys.stdout is None:
+        os.open(os.devnull, os.O_WRONLY)
+        sys.exit(_complain("standard output is closed, so the answer would be lost; send it to a file or to /dev/null"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files need not be text
+            stream.reconfigure(errors="replace")
+
+
 def _complain(message: str, code: int = 2) -> int:
-    print(f"dosmith: {' '.join(message.split())}", file=sys.stderr)
+    if sys.stderr is not None:
+        print(f"dosmith: {' '.join(message.split())}", file=sys.stderr)
     return code

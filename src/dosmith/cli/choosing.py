@@ -48,11 +48,9 @@ def choose(designed: Callable[[int], Design], keep: Sequence[str], rank_by: str 
 
 def write_merits(found: Sequence[Merits], title: str, folder: Path) -> list[Path]:
     """`choosing.html` and `choosing.csv` beside a design."""
-    from dosmith.atomic import write_text
     from dosmith.designs import csv_text
+    from dosmith.outputs import write_texts
     from dosmith.report.choosing import choosing_page
 
-    files = [folder / "choosing.html", folder / "choosing.csv"]
-    write_text(files[0], choosing_page(title, found))
-    write_text(files[1], csv_text([each.as_dict() for each in found]))
-    return files
+    table = csv_text([each.as_dict() for each in found])
+    return write_texts(folder, {"choosing.html": choosing_page(title, found), "choosing.csv": table})

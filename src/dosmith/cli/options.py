@@ -73,9 +73,18 @@ FolderOption = Annotated[
 
 def new_console() -> Console:
     """Where tables are printed."""
+    import os
+    import sys
+
     from rich.console import Console
 
-    return Console(soft_wrap=False)
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:  # Rich would end with 1
+            self.quiet = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0)
+
+    return Piped(soft_wrap=False)
 
 
 def settings_of(context: typer.Context) -> Settings:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dosmith import formulas, symmetry
-from dosmith.atomic import write_texts
 from dosmith.crystals.potential import ELEMENTAL, Potential, Relaxed
 from dosmith.crystals.prototypes import PROTOTYPES, crystal_id, prototype
 from dosmith.crystals.relaxation import relax
@@ -19,6 +18,7 @@ from dosmith.errors import NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.library.stability import Stability
+from dosmith.outputs import write_texts
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

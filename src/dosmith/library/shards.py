@@ -30,7 +30,9 @@ MANIFEST = "manifest.json"
 ROWS = 4096
 """Materials in a shard that others are merged into, at most."""
 _SHARD = re.compile(r"part-\d{4,9}-[0-9a-f]{8}\.parquet")
-_OURS = re.compile(r"part-(\d{4,})-[0-9a-f]{8}\.parquet|\.(part-\d{4,}-[0-9a-f]{8}\.parquet|manifest\.json)\.writing")
+_OURS = re.compile(
+    r"part-(\d{4,})-[0-9a-f]{8}\.parquet|\.(part-\d{4,}-[0-9a-f]{8}\.parquet|manifest\.json)(-[0-9a-f]{8})?\.writing"
+)
 Shards = dict[str, dict[str, Any]]
 """Rows, bytes and SHA-256 of each shard by name, in order of rows."""
 

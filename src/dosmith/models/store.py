@@ -68,12 +68,17 @@ def find_checkpoint(name: str | Path) -> Path:
     raise NotFoundError(f"there is no model '{name}': give the folder of a checkpoint or the name of a shipped one ({names})")
 
 
-def refuse_foreign(folder: Path) -> None:
-    """Raise ModelError unless the folder is new, empty or a checkpoint, since it is going to be replaced whole."""
-    if folder.is_dir() and ((folder / SPEC).is_file() or not any(folder.iterdir())):
-        return
-    if folder.exists():
+def refuse_foreign(folder: Path) -> set[str]:
+    """The names of the files of the model in a folder, which are going to be replaced; none when it is new or empty.
+
+    Raises:
+        ModelError: it holds something other than a model.
+    """
+    if folder.is_dir() and (folder / SPEC).is_file():
+        return {SPEC, CARD, *read_spec(folder).get("sha256", ())}
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ModelError(f"{folder} holds something other than a model and is left alone; name a new folder with --out")
+    return set()
 
 
 def read_spec(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dosmith import symmetry
-from dosmith.atomic import write_texts
+from dosmith.outputs import write_texts
 from dosmith.report.crystals import number
 from dosmith.verification.hydrogen import Hydrogen, caution
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dosmith import symmetry
-from dosmith.atomic import write_texts, writing_into
 from dosmith.designs import Design
+from dosmith.outputs import write_texts
 from dosmith.records import Candidate
 from dosmith.report.html import Curve, ReportData, render
 from dosmith.version import __version__
@@ -45,10 +44,7 @@ def write_design(design: Design, folder: str | Path, command: str = "") -> list[
     for formula, proposal in design.predicted.items():
         if proposal.crystal is not None and proposal.composition not in known:
             contents[_predicted_file(formula)] = symmetry.cif(proposal.crystal.structure)
-    with writing_into(folder):
-        for stale in _earlier_structures(folder) - set(contents):
-            (folder / stale).unlink(missing_ok=True)
-    return write_texts(folder, contents)
+    return write_texts(folder, contents, stale=lambda name: name.startswith("structures/"))
 
 
 def curves_text(design: Design) -> str:
@@ -57,18 +53,6 @@ def curves_text(design: Design) -> str:
     columns = [design.energies, design.target.standard.values, *curves.values()]
     rows = (",".join(f"{value:.6g}" for value in row) for row in zip(*columns, strict=True))
     return "\n".join([",".join(["energy_ev", "target", *curves]), *rows]) + "\n"
-
-
-def _earlier_structures(folder: Path) -> set[str]:
-    """The CIFs that an earlier answer wrote to the folder; files of anybody else are not touched."""
-    try:
-        earlier = json.loads((folder / "candidates.json").read_text(encoding="utf-8"))
-        names = {
-            f"structures/{identifier}.cif" for c in earlier["candidates"] for identifier in map(_file_name, c["structure_ids"])
-        }
-        return names | {_predicted_file(str(c["formula"])) for c in earlier["candidates"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
 
 
 def _predicted_file(formula: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import symmetry
-from dosmith.atomic import write_texts
+from dosmith.outputs import write_texts
 from dosmith.report.crystals import number
 from dosmith.report.html import formula_html
 from dosmith.spectra.similarity import MATCH

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dosmith import formulas, symmetry
 from dosmith.atomic import write_text
 from dosmith.errors import DosmithError
+from dosmith.processes import tidy_on_termination
 from dosmith.settings import DftSettings
 from dosmith.spectra.standard import Recipe, standardise
 
@@ -29,7 +29,7 @@ _STEPS = 300
 
 def main(folder: Path) -> None:
     """Do what the folder asks for."""
-    signal.signal(signal.SIGTERM, _interrupt)  # so that a stopped calculation tidies up
+    tidy_on_termination()
     warnings.simplefilter("ignore")
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     from pymatgen.core.structure import Structure
@@ -128,10 +128,6 @@ def _expected(structure: Structure, recipe: Recipe) -> list[float] | None:
     if model.recipe.grid != recipe.grid:
         return None
     return [round(float(value), 6) for value in found.vectors[0]]
-
-
-def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
