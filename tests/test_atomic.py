@@ -100,7 +100,9 @@ def test_what_a_killed_program_left_aside_is_removed_and_what_others_fill_is_not
         "import sys, time\nfrom pathlib import Path\nfrom dosmith.atomic import replacing_folder\n"
         "with replacing_folder(Path(sys.argv[1])) as aside:\n    print(aside, flush=True); time.sleep(600)\n"
     )
-    with subprocess.Popen([sys.executable, "-P", "-c", program, tmp_path / "model"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", program, tmp_path / "model"], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         left = Path(process.stdout.readline().strip())
         long_ago = time.time() - 3600

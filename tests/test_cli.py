@@ -240,6 +240,26 @@ def test_a_reader_that_stops_reading_is_no_error(options):
     assert result.stderr == ""
 
 
+@pytest.mark.parametrize(
+    "way", ["{dosmith} - < {file}", "zcat {file} | {dosmith} -", "{dosmith} <(zcat {file})", "{dosmith} {fifo}"]
+)
+def test_a_target_may_come_through_a_pipe(tmp_path, way):
+    os.mkfifo(tmp_path / "dos")
+    (tmp_path / "POSCAR").write_text("of another crystal, and beside nothing")
+    dosmith = f"{sys.executable} -m dosmith similar --format csv"
+    command = f"zcat {FIXTURE} > {tmp_path}/dos & " if "fifo" in way else ""
+    command += way.format(dosmith=dosmith, file=FIXTURE, fifo=tmp_path / "dos")
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == run("similar", FIXTURE, "--format", "csv").stdout
+
+
+def test_nothing_is_read_from_a_pipe_within_a_folder(tmp_path):
+    os.mkfifo(tmp_path / "dos.csv")
+    result = run("data", "add", tmp_path, "--library", tmp_path / "library")
+    assert "not a regular file" in result.stdout + result.stderr
+
+
 def test_an_answer_that_nobody_can_read_is_no_success():
     result = subprocess.run(
         ["bash", "-c", f"{sys.executable} -m dosmith design Pt3Ni >&-"], capture_output=True, text=True, check=False
@@ -258,13 +278,14 @@ def test_closed_errors_and_input_become_no_files_of_ours(tmp_path):
 )
 def test_a_signal_is_told_in_a_line(tmp_path, number, code, words):
     os.mkfifo(tmp_path / "dos")
-    with subprocess.Popen(
-        [sys.executable, "-m", "dosmith", "design", tmp_path / "dos"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    ) as process:
-        with open(tmp_path / "dos", "w"):  # opened when it reads
-            time.sleep(0.5)
-            process.send_signal(number)
-            said = process.stderr.read()
+    command = [sys.executable, "-m", "dosmith", "design", tmp_path / "dos"]
+    with (
+        subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process,
+        open(tmp_path / "dos", "w"),  # opened when it reads
+    ):
+        time.sleep(0.5)
+        process.send_signal(number)
+        said = process.stderr.read()
     assert said == f"dosmith: {words}\n" and process.wait() == code
 
 

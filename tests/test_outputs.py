@@ -94,7 +94,7 @@ def test_a_kill_midway_leaves_only_what_may_be_replaced(tmp_path: Path, step: in
 def test_a_design_does_not_replace_a_foreign_report(tmp_path: Path) -> None:
     answer = design("Pt3Ni", top=2)
     (tmp_path / "report.html").write_text("my report")
-    with pytest.raises(DosmithError, match="report.html was not written by dosmith"):
+    with pytest.raises(DosmithError, match=r"report\.html was not written by dosmith"):
         write_design(answer, tmp_path)
     assert os.listdir(tmp_path) == ["report.html"]
     write_design(answer, tmp_path / "out")

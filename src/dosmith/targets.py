@@ -74,7 +74,7 @@ def resolve_target(
     """The target that someone means.
 
     Args:
-        target: what they gave. Of a text, an existing file comes first, then an id, then a formula.
+        target: what they gave. Of a text, `-` is standard input; else an existing file comes first, then an id, then a formula.
         library: where formulas and ids are looked up.
         recipe: of the vector.
         crystal_system: of a formula with several polymorphs; without it the one of lowest energy is taken.
@@ -130,6 +130,8 @@ def _look_up(
         return target.formula, f"the material {target.id}", target.spectrum, target.composition, target.id
     if isinstance(target, (str, os.PathLike)):
         text = os.fspath(target)
+        if text == "-":
+            return _from_file(Path(text), fermi, electrons, files)
         named = text in library or formulas.looks_like_formula(text)
         if os.path.exists(text) and not (named and os.path.isdir(text)):  # an output folder may bear the name of its formula
             return _from_file(Path(text), fermi, electrons, files)
@@ -156,10 +158,10 @@ def _from_file(path: Path, fermi: float | None, electrons: float | None, files: 
     from dosmith.sources.beside import crystal_of
     from dosmith.sources.files import printable, read_dos
 
-    shown = printable(path.name)
+    shown = "standard input" if str(path) == "-" else printable(path.name)
     found = read_dos(path, fermi=fermi, electrons=electrons, max_mebibytes=(files or FileSettings()).max_mebibytes)
     source, composition = f"the file {shown} ({found.format})", found.composition
-    if composition is None and (crystal := crystal_of(path, found)) is not None:
+    if composition is None and path.is_file() and (crystal := crystal_of(path, found)) is not None:  # no pipe
         source, composition = f"{source}, crystal from {crystal.file}", crystal.composition
     return shown if composition is None else formulas.write(composition), source, found.spectrum, composition, None
 

@@ -124,8 +124,7 @@ def save_folder(
     Raises:
         ModelError: the folder holds something other than a model.
     """
-    refuse_foreign(folder)
-    with replacing_folder(folder) as aside:
+    with replacing_folder(folder, refuse_foreign(folder)) as aside:
         write_folder(aside, spec, card=card, tensors=tensors, files=files)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dosmith.atomic import write_texts
 from dosmith.models.interface import Predicted
+from dosmith.outputs import write_texts
 
 
 def write_predictions(predictions: Sequence[Predicted], folder: Path) -> list[Path]:

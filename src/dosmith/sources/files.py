@@ -79,7 +79,7 @@ def read_dos(
     """The total DOS in a file.
 
     Args:
-        path: the file, plain or gzipped.
+        path: the file, plain or gzipped, or a pipe; `-` is standard input.
         fermi: Fermi level on the file's energy axis, eV; goes before what the file says.
         electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
         broadening: Gaussian sigma that the curve already carries, eV; 0 takes what the file says.
@@ -141,6 +141,9 @@ def read_folder(
             if name.startswith(".") or _OTHER.fullmatch(name) or _is_worse(name, [*here, *above]):
                 continue
             path = Path(place, name)
+            if path.is_fifo():  # may never end, or never begin
+                yield path, NotFoundError(f"{printable(path)} is not a regular file; save its content to one")
+                continue
             try:
                 found = read_dos(path, max_mebibytes=max_mebibytes, **options)
             except DosmithError as error:
@@ -229,7 +232,9 @@ def _opened(path: str | Path) -> BinaryIO:
     try:
         if file.is_dir():
             raise NotFoundError(f"{name} is a folder; give the file in it, such as vasprun.xml")
-        if file.exists() and not file.is_file():
+        if name == "-":
+            return open(0, "rb", closefd=False)
+        if file.exists() and not (file.is_file() or file.is_fifo()):
             raise NotFoundError(f"{name} is not a regular file; save its content to one")
         return open(file, "rb")  # closed by the caller
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
