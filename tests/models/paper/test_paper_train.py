@@ -85,7 +85,7 @@ def test_pytorch_and_onnx_agree(torch, trained):
     vectors = np.random.default_rng(0).random((5, 151)) / 15
     with torch.no_grad():
         expected = network(torch.tensor(vectors, dtype=torch.float32)).numpy()
-    np.testing.assert_allclose(checkpoint.predict(vectors), expected, atol=1e-4)
+    np.testing.assert_allclose(checkpoint.composition_vectors(vectors), expected, atol=1e-4)
 
 
 def test_same_seed_same_model_other_seed_another(torch, small_library, tmp_path):
@@ -93,7 +93,7 @@ def test_same_seed_same_model_other_seed_another(torch, small_library, tmp_path)
 
     few = {"epochs": 3, "autoencoder_epochs": 20}
     first, second, other = (
-        train_paper(small_library, tmp_path / name, quick(seed=seed, **few)).predict(np.ones(151) / 15)
+        train_paper(small_library, tmp_path / name, quick(seed=seed, **few)).composition_vectors(np.ones(151) / 15)
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
     )
     np.testing.assert_array_equal(first, second)
