@@ -16,7 +16,8 @@ PAGE = (Path(__file__).parents[1] / "docs" / "python.md").read_text(encoding="ut
 TRAINING = {"train_paper"}
 """Need PyTorch."""
 WITH_EXAMPLES = [
-    "constraints", "element_facts", "formulas", "models.paper.kbest", "records", "spectra.grid", "spectra.similarity", "spectra.standard",
+    "", "constraints", "crystals.prototypes", "designer", "element_facts", "formulas", "models.paper.kbest", "models.registry",
+    "records", "spectra.grid", "spectra.similarity", "spectra.standard",
 ]  # fmt: skip
 
 
@@ -45,5 +46,5 @@ def test_the_page_names_nothing_that_is_not_there() -> None:
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES)
 def test_examples_give_what_they_say(module: str) -> None:
-    found = doctest.testmod(import_module(f"dosmith.{module}"))
+    found = doctest.testmod(import_module(f"dosmith.{module}".rstrip(".")))
     assert found.attempted > 0 and found.failed == 0

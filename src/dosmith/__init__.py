@@ -1,7 +1,8 @@
 """dosmith: from a density of states to the materials that have it.
 
 >>> import dosmith
->>> answer = dosmith.design("Pt3Ni")  # doctest: +SKIP
+>>> dosmith.design("Pt3Ni", top=1).candidates[0].structure_id
+'Pt3Ni-L1_2'
 """
 
 from __future__ import annotations

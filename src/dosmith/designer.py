@@ -280,7 +280,9 @@ def design(
     """Ranked compositions whose DOS should be like the target's; options as in `Designer.design`.
 
     Examples:
-        >>> design("Pt3Ni", top=3, exclude=["Rh"])  # doctest: +SKIP
+        >>> answer = design("Pt3Ni", top=3, exclude=["Rh"])
+        >>> [(each.formula, round(each.similarity, 2)) for each in answer.candidates]
+        [('Pt3Ni', 1.0), ('Pt2IrNi', 0.99), ('Pt3Co', 0.98)]
 
     Raises:
         DosmithError: something given cannot be used; the message is one line and says what to do.
@@ -291,7 +293,12 @@ def design(
 def similar(
     target: TargetLike, *, model: Model | str | Path | None = None, library: Library | None = None, **options: Any
 ) -> tuple[Neighbour, ...]:
-    """The known materials with the most similar DOS; options as in `Designer.similar`."""
+    """The known materials with the most similar DOS; options as in `Designer.similar`.
+
+    Examples:
+        >>> [(each.id, round(each.similarity, 2)) for each in similar("Pt3Ni", top=2)]
+        [('Pt3Ni-L1_2', 1.0), ('Pt3Pd-L1_2', 0.98)]
+    """
     return _designer(model, library).similar(target, **options)
 
 

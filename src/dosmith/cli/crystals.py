@@ -86,8 +86,8 @@ def stability(
     console = new_console()
     with console.status("reading") as status:
         judge = Judge(library_at(library), shipped_survey(), None if known else Potential())
-        told = judge.each(what, relax, lambda name, number, count: status.update(f"{number} of {count}: {name}"))
-        rows = [judged.as_dict() for judged in told]
+        judged = judge.each(what, relax, lambda name, number, count: status.update(f"{number} of {count}: {name}"))
+        rows = [each.as_dict() for each in judged]
     if output is Format.json:
         typer.echo(json.dumps(rows, indent=2))
     elif output is Format.csv:

@@ -199,6 +199,9 @@ PROTOTYPES: dict[str, Prototype] = {
 def prototype(name: str) -> Prototype:
     """The prototype of a name; L12 is understood as L1_2.
 
+    >>> prototype("L12").aflow, prototype("L12").assignments((("Ni", 1), ("Pt", 3)))
+    ('AB3_cP4_221_a_c', [('Pt', 'Ni')])
+
     Raises:
         NotFoundError: there is none.
     """

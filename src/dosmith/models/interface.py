@@ -155,7 +155,7 @@ class Model(ABC):
     described: ClassVar[str]
     """What a model of this kind is, to follow "is"."""
     denial: ClassVar[str]
-    """What is told of a model that is of another kind."""
+    """What a message says of a model of another kind."""
     keys: ClassVar[frozenset[str]]
     """What checkpoint.json must hold."""
     essentials: ClassVar[tuple[str, ...]]
@@ -356,7 +356,7 @@ class Model(ABC):
         """Raise OptionError when an option was given that the model cannot honour.
 
         Args:
-            given: names as in Python; told as on the command line.
+            given: names as in Python; the message writes them as on the command line.
         """
         others = sorted(set(given) - self.honours)
         if others:

@@ -117,7 +117,7 @@ def save_folder(
     Args:
         folder: of the model.
         spec: what it says of itself, its kind among it; versions and checksums are added here.
-        card: what a person is told of it, Markdown.
+        card: describes it to a person, Markdown.
         tensors: its arrays by name.
         files: contents of further files by name.
 

@@ -23,7 +23,7 @@ Report = Callable[[str, int, int | None, str], None]
 
 @contextmanager
 def reporting(console: Console) -> Iterator[Report]:
-    """Shows what it is told; nothing before the first step."""
+    """Shows each step that it is called with; nothing before the first."""
     if not console.is_terminal:
         yield _lines(console)
         return

@@ -84,8 +84,8 @@ def by_potential(
         NotFoundError: the host has neither octahedral nor tetrahedral sites.
         MissingExtraError: CHGNet is not installed.
     """
-    told = progress or (lambda text: None)
-    told("the host")
+    report = progress or (lambda text: None)
+    report("the host")
     cell = relax(symmetry.conventional(host), potential).structure
     sites = interstitial_sites(cell)
     if not sites:
@@ -94,7 +94,7 @@ def by_potential(
     half = potential.energy(molecule(SYMBOL, _BOX))
     found = []
     for site in sites:
-        told(site.name)
+        report(site.name)
         filled = with_atom(cell, site, SYMBOL, repeats)
         try:
             relaxation = relax(filled, potential, cell=False)

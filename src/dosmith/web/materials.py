@@ -19,7 +19,7 @@ from dosmith.element_facts import prices_of
 from dosmith.errors import NotFoundError
 from dosmith.formulas import Composition
 from dosmith.models.tight_binding.atlas import Atlas
-from dosmith.web.messages import Atom, Card, Crystal, Curve, Kind
+from dosmith.web.messages import Atom, Card, Curve, DrawnCrystal, Kind
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -203,7 +203,7 @@ def text_of(structure: Structure, form: str) -> str:
     return str(structure.get_sorted_structure().to(fmt="poscar"))
 
 
-def crystal_of(structure: Structure) -> Crystal:
+def crystal_of(structure: Structure) -> DrawnCrystal:
     """The conventional cell as it is drawn: atoms on its faces, edges and corners repeated, nearest atoms joined."""
     cell = symmetry.conventional(structure)
     lattice = np.array(cell.lattice.matrix)
@@ -220,7 +220,7 @@ def crystal_of(structure: Structure) -> Crystal:
     distances[np.tril_indices(len(positions))] = np.inf
     near = np.argwhere(distances <= _BOND * distances.min(initial=np.inf)) if len(positions) > 1 else np.empty((0, 2), int)
     unlike = [(one, other) for one, other in near if symbols[one] != symbols[other]]
-    return Crystal(
+    return DrawnCrystal(
         lattice=[_triple(vector) for vector in lattice],
         atoms=[Atom(symbol=s, position=_triple(p)) for s, p in zip(symbols, positions, strict=True)],
         bonds=[(int(one), int(other)) for one, other in unlike or near],

@@ -161,7 +161,7 @@ class Atom(BaseModel):
     position: tuple[float, float, float] = Field(description="Angstrom")
 
 
-class Crystal(BaseModel):
+class DrawnCrystal(BaseModel):
     """A conventional cell to draw."""
 
     lattice: list[tuple[float, float, float]] = Field(description="lattice vectors, Angstrom")
@@ -175,7 +175,7 @@ class Card(BaseModel):
     kind: Kind
     id: str
     formula: str
-    crystal: Crystal | None
+    crystal: DrawnCrystal | None
     facts: list[tuple[str, str]] = Field(description="name and value, with unit")
     provenance: list[tuple[str, str]]
     others: list[tuple[Kind, str, str]] = Field(description="other crystals of the composition: kind, id, prototype")

@@ -166,8 +166,8 @@ class PaperModel(Model):
 
     def parts(self) -> dict[str, Any]:
         """See `Model.parts`."""
-        told = ("spectra", "in_sample", "in_sample_varied")
-        return {name: {key: facts[key] for key in told} for name, facts in self.spec["networks"].items()}
+        stated = ("spectra", "in_sample", "in_sample_varied")
+        return {name: {key: facts[key] for key in stated} for name, facts in self.spec["networks"].items()}
 
     def summary(self) -> Summary:
         """See `Model.summary`."""

@@ -28,7 +28,7 @@ def train_forward(
     name: str = "dosmith",
     survey: str | Path | None = None,
 ) -> TightBindingModel:
-    """Train the forward model on all crystals of a library, let it look at a survey, and save both.
+    """Train the forward model on all crystals of a library, let it predict the spectra of a survey, and save both.
 
     A training that was stopped goes on after the last member that was whole.
 
@@ -93,11 +93,11 @@ def train_forward(
 
 
 def _expected(model: ForwardModel, survey: Sequence[Surveyed], progress: Progress | None) -> Candidates:
-    def told(what: str) -> Callable[[int, int], None] | None:
+    def report(what: str) -> Callable[[int, int], None] | None:
         return None if progress is None else lambda done, count: progress(what, done, count, 0.0)
 
-    seen = prepare(lowest(survey, model.symbols), model.settings, progress=told("crystals of the survey"))
-    return predict(model, seen, told("their spectra"))
+    prepared = prepare(lowest(survey, model.symbols), model.settings, progress=report("crystals of the survey"))
+    return predict(model, prepared, report("their spectra"))
 
 
 def prepare_library(
