@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.dft import cp2k
+from dosmith.dft.cp2k_kinds import Kinds
 from dosmith.dft.engine import Calculation, Report
 from dosmith.dft.kpoints import IrreducibleMesh, Mesh
 from dosmith.dft.levels import Levels
@@ -111,10 +112,12 @@ class Recording(cp2k.Cp2k):
 
     kept: tuple[cp2k._Run, IrreducibleMesh, float] | None = None
 
-    def _converge(self, structure: Structure, spin: bool, scf_mesh: Mesh, fine: IrreducibleMesh, report: Report) -> cp2k._Run:
+    def _converge(
+        self, folder: Path, structure: Structure, kinds: Kinds, spin: bool, mesh: Mesh, fine: IrreducibleMesh, report: Report
+    ) -> cp2k._Run:
         if self.kept is None:
             started = time.monotonic()
-            run = super()._converge(structure, spin, scf_mesh, fine, report)
+            run = super()._converge(folder, structure, kinds, spin, mesh, fine, report)
             self.kept = run, fine, time.monotonic() - started
         return self.kept[0]
 

@@ -219,7 +219,7 @@ def named_and_rest_served(folder: Path, shard: Path, rows: int, content: bytes) 
 def newer(folder: Path, random: np.random.Generator) -> int:
     """A library of a newer dosmith: neither read nor changed."""
     text = (folder / MANIFEST).read_text()
-    (folder / MANIFEST).write_text(text.replace('"schema_version": 1', f'"schema_version": {random.integers(2, 99)}'))
+    (folder / MANIFEST).write_text(text.replace('"schema_version": 3', f'"schema_version": {random.integers(4, 99)}'))
     opened = ParquetLibrary.__new__(ParquetLibrary)
     opened.folder = folder
     for attempt in (lambda: ParquetLibrary(folder), lambda: opened.add([material(START)])):

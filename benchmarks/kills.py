@@ -81,8 +81,8 @@ def _calculation(structure: Any, **_: Any) -> Calculation:
 def _engine() -> Iterator[None]:
     stand_in = SimpleNamespace(compute=_calculation)
     with (
-        mock.patch.object(campaign, "Cp2k", return_value=stand_in),
-        mock.patch.object(campaign, "find_command", return_value="cp2k"),
+        mock.patch.object(campaign, "engine_for", return_value=stand_in),
+        mock.patch.object(campaign, "require_engine"),
         mock.patch.object(campaign, "ProcessPoolExecutor", lambda workers, context: ThreadPoolExecutor(workers)),
     ):
         yield

@@ -19,9 +19,10 @@ from unittest import mock
 import numpy as np
 
 from dosmith.crystals.prototypes import PROTOTYPES
-from dosmith.dft import cp2k
-from dosmith.dft.cp2k import Cp2k, Mixing
+from dosmith.dft import cp2k, cp2k_input
+from dosmith.dft.cp2k_input import Mixing
 from dosmith.dft.engine import Calculation
+from dosmith.dft.engines import engine_for
 from dosmith.settings import DftSettings
 
 OUTPUT = Path(__file__).with_name("throughput.json")
@@ -39,7 +40,8 @@ CRYSTALS: dict[str, tuple[str, tuple[str, ...], float]] = {
 @contextmanager
 def own_grids() -> Iterator[None]:
     """CP2K's own four grids, each with a third of the cutoff of the one before."""
-    with mock.patch.object(cp2k, "GRID_RATIO", 3.0), mock.patch.object(cp2k, "COARSEST_CUTOFF", DftSettings().cutoff / 26):
+    coarsest = DftSettings().cutoff / 26
+    with mock.patch.object(cp2k_input, "GRID_RATIO", 3.0), mock.patch.object(cp2k_input, "COARSEST_CUTOFF", coarsest):
         yield
 
 
@@ -83,7 +85,7 @@ def run(name: str, variant: str) -> Calculation:
     with ExitStack() as stack:
         for patch in patches:
             stack.enter_context(patch())
-        return Cp2k(DftSettings(**changes)).compute(PROTOTYPES[prototype].structure(elements, volume))
+        return engine_for(DftSettings(**changes)).compute(PROTOTYPES[prototype].structure(elements, volume))
 
 
 def measure() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dosmith.dft.cp2k import Cp2k
+from dosmith.dft.engines import engine_for
 from dosmith.dft.plan import read_plan
 from dosmith.dft.volume import relaxed
 from dosmith.spectra.standard import standardise
@@ -39,7 +39,7 @@ CRYSTALS = (
 
 
 def compute(entry: Any) -> dict[str, Any]:
-    engine = Cp2k()
+    engine = engine_for()
     there = engine.compute(entry.structure)
     crystal, lowest = relaxed(entry.structure, engine)
     first, second = (standardise(found.spectrum).values for found in (there, lowest))

@@ -8,6 +8,7 @@ from pathlib import Path
 PROGRAM = """
 # A crystal with a flat band at -9 eV, the s band of an fcc lattice, and the same again 8 eV above; 100 eV more than their energy.
 import re
+import struct
 from pathlib import Path
 import numpy as np
 from scipy.optimize import brentq
@@ -29,6 +30,29 @@ def bands(points):
     s = -0.8 * np.cos([a, b, c, a - b, b - c, c - a]).sum(axis=0)
     return np.stack([np.full(len(s), -9.0), s, s + 8], axis=1)
 
+# The same three bands as matrices: the basis of the first is twice as long.
+NEIGHBOURS = [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, -1, 0), (0, 1, -1), (-1, 0, 1)]
+IMAGES = [(0, 0, 0), *NEIGHBOURS, *(tuple(-x for x in each) for each in NEIGHBOURS)]
+SITES = len(re.search(r"SCALED(.*?)&END", text, re.DOTALL)[1].split()) // 4
+SCALE = np.array([2.0, 1.0, 1.0])
+
+def matrices():
+    for image in IMAGES:
+        diagonal = [-9.0, 0.0, 8.0] if image == (0, 0, 0) else [0.0, -0.4, -0.4]
+        overlap = [1.0, 1.0, 1.0] if image == (0, 0, 0) else [0.0, 0.0, 0.0]
+        # Functions of further sites are out of reach.
+        far, alone = (1e3, 1.0) if image == (0, 0, 0) else (0.0, 0.0)
+        yield (
+            np.diag([*(diagonal * SCALE**2), *[far] * 3 * (SITES - 1)]) / 27.211386245988,
+            np.diag([*(overlap * SCALE**2), *[alone] * 3 * (SITES - 1)]),
+        )
+
+def write_matrix(name, matrix):
+    with open(name, "wb") as file:
+        for (row, column), value in np.ndenumerate(matrix):
+            if value:
+                file.write(struct.pack("<iiidi", 16, row + 1, column + 1, value, 16))
+
 mesh = rows("KPOINT")
 levels, weights = bands(mesh[:, :3]), mesh[:, 3:]
 fermi = brentq(lambda level: 2 * (weights * expit((level - levels) / width)).sum() - ELECTRONS, -90, 90, xtol=1e-12)
@@ -45,13 +69,21 @@ if CALLS.read_text().split().count("start") >= CONVERGES and not restarted:
 print(f"  Total energy:          {free / 27.211386245988:.14f}")
 if "RESTART ON" in text:
     Path("run-RESTART.kp").touch()
-if "BAND_STRUCTURE" in text:
-    with open("run.bs", "w") as file:
-        for number, row in enumerate(bands(rows("SPECIAL_POINT")), start=1):
-            for spin in range(1, spins + 1):
-                print(f"#  Point {number}      Spin {spin}:  0.0 0.0 0.0  1.0", "#   Band    Energy [eV]", sep="\\n", file=file)
-                for band, energy in enumerate(row, start=1):
-                    print(f"  {band}  {energy:.8f}  0.0", file=file)
+if "KS_CSR_WRITE" in text:
+    kinds = list(dict.fromkeys(line.split()[1] for line in text.splitlines() if line.strip().startswith("&KIND")))
+    for number, kind in enumerate(kinds, start=1):
+        print(f"  {number}. Atomic kind: {kind}                 Number of atoms:       1", "", sep="\\n")
+        for shell in (1, 2, 3):  # three functions in all, whatever they are called
+            print(f"                          1       {shell}    {shell}s               10.077428      -0.684558")
+    for name in ("KS", " S"):
+        print(f" {name} CSR write| {len(IMAGES)} periodic images", "      Number    X      Y      Z", sep="\\n")
+        for number, image in enumerate(IMAGES, start=1):
+            print(f"{number:10d}{image[0]:7d}{image[1]:7d}{image[2]:7d}")
+        print()
+    for number, (kohn_sham, overlap) in enumerate(matrices(), start=1):
+        for spin in range(1, spins + 1):
+            write_matrix(f"run-ks-KS_SPIN_{spin}_R_{number}-1_0.csr", kohn_sham)
+        write_matrix(f"run-s-S_SPIN_1_R_{number}-1_0.csr", overlap)
 """
 
 

@@ -132,6 +132,34 @@ def _check_curve(energies: FloatArray, densities: FloatArray) -> None:
 
 
 @dataclass(frozen=True, eq=False)
+class Projections:
+    """A density of states by element and orbital, on the energies of the whole one.
+
+    Attributes:
+        labels: element and orbital (s, p, d, f) of each part.
+        densities: states/eV, shape (spins, parts, N); their sum is the whole density.
+
+    Raises:
+        SpectrumError: on construction, when labels and densities do not belong together.
+    """
+
+    labels: tuple[tuple[str, str], ...]
+    densities: FloatArray
+
+    def __post_init__(self) -> None:
+        densities = np.array(self.densities, dtype=np.float64)
+        if densities.ndim != 3 or densities.shape[1] != len(self.labels):
+            raise SpectrumError(f"{len(self.labels)} projections and densities {densities.shape} do not belong together")
+        densities.setflags(write=False)
+        object.__setattr__(self, "densities", densities)
+
+    def of(self, element: str | None = None, orbital: str | None = None) -> FloatArray:
+        """The density of an element, an orbital, or an orbital of an element, states/eV, shape (spins, N)."""
+        chosen = [element in (None, symbol) and orbital in (None, letter) for symbol, letter in self.labels]
+        return np.asarray(self.densities[:, chosen].sum(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
 class Material:
     """A crystal with its density of states.
 
@@ -146,6 +174,7 @@ class Material:
         species: element of each site; empty when the structure is unknown.
         frac_coords: fractional coordinates, shape (sites, 3), or None.
         provenance: where the data come from: source, code, functional, basis, k-points, settings, ...
+        projections: the spectrum by element and orbital, or None.
     """
 
     id: str
@@ -158,6 +187,7 @@ class Material:
     species: tuple[str, ...] = ()
     frac_coords: FloatArray | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    projections: Projections | None = None
 
     @property
     def formula(self) -> str:

@@ -38,13 +38,13 @@ def make_entry(name: str, *elements: str, volume: float = 15.0, **facts: Any) ->
     return Entry(name, species, structure.lattice.matrix, structure.frac_coords, **facts)
 
 
-def make_calculation(structure: Structure, spin: bool) -> Calculation:
+def make_calculation(structure: Structure, spin: bool, moment: float = 0.5) -> Calculation:
     curve = 1 + np.cos(ENERGIES) / 2
     return Calculation(
         energy=-3.0 * len(structure),
         spectrum=Spectrum(ENERGIES, np.array([curve, curve]) if spin else curve[None], 0.0, broadening=0.1, gap=0.0),
         fermi=7.5,
-        moment=0.5 if spin else 0.0,
+        moment=moment if spin else 0.0,
         electrons=11 * len(structure),
         seconds=12.345,
         provenance={"code": "CP2K 2023.1", "functional": "PBE", "k_points_scf": [5, 5, 5]},
@@ -83,13 +83,13 @@ class Engine:
             self._running -= 1
         if formula in self.errors:
             raise self.errors[formula]
-        return make_calculation(structure, spin)
+        return make_calculation(structure, spin, moment=0.0)
 
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     fake = Engine()
-    monkeypatch.setattr(campaign, "Cp2k", fake)
+    monkeypatch.setattr(campaign, "engine_for", fake)
     return fake
 
 
@@ -396,7 +396,9 @@ class TestMaterial:
             "potential_energy": -5.9,
             "potential_formation_energy": -0.08,
             "seconds": 12.3,
+            "purpose": "",
             "settings": "converged",
+            "protocol": "converged 2",
             "settings_values": DftSettings().model_dump(),
         }
         assert campaign.material_of(entry, result, DftSettings(cutoff=200)).provenance["settings"] == "own"

@@ -13,17 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core.structure import Structure
 
-from dosmith.dft.cp2k import (
-    MIXING,
-    SPIN_MIXING,
-    Cp2k,
-    Mixing,
-    find_command,
-    input_text,
-    multiplicity,
-    read_bands,
-)
-from dosmith.dft.engine import STARTING_MOMENTS
+from dosmith.dft.cp2k import MIXING, SPIN_MIXING, Cp2k, find_command
+from dosmith.dft.cp2k_input import Mixing, input_text
+from dosmith.dft.cp2k_kinds import Kinds
+from dosmith.dft.kpoints import Mesh
 from dosmith.errors import EngineError
 from dosmith.library import ParquetLibrary
 from dosmith.settings import DftSettings
@@ -33,31 +26,9 @@ FCC = Structure([[0, 2.02, 2.02], [2.02, 0, 2.02], [2.02, 2.02, 0]], ["Al"], [[0
 SILICON = Structure([[0, 2.73, 2.73], [2.73, 0, 2.73], [2.73, 2.73, 0]], ["Si"] * 2, [[0.0, 0.0, 0.0], [0.25, 0.25, 0.25]])
 NICKEL_IRON = Structure(2.9 * np.eye(3), ["Fe", "Ni"], [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
 COARSE = DftSettings(scf_spacing=0.9, dos_refinement=2, interpolation=2, cutoff=200)
-VALENCE = {"H": 1, "O": 6, "Al": 3, "Si": 4, "Cr": 14, "Mn": 15, "Fe": 16, "Co": 17, "Ni": 18, "Cu": 11, "La": 11}
-"""Electrons outside the cores of the GTH pseudopotentials."""
-
 needs_cp2k = pytest.mark.skipif(
     not any(map(shutil.which, ("cp2k.psmp", "cp2k.ssmp", "cp2k"))), reason="CP2K is not on PATH: apt install cp2k"
 )
-BANDS = """# Set 1: 2 special points, 2 k-points, 2 bands
-#  Special point 1          0.00000000     0.00000000     0.00000000  not specified
-#  Point 1      Spin 1:     0.00000000     0.00000000     0.00000000       0.50000000
-#   Band    Energy [eV]     Occupation
-       1    -4.06746358     1.00000000
-       2    20.01227035     1.00000000
-#  Point 1      Spin 2:     0.00000000     0.00000000     0.00000000       0.50000000
-#   Band    Energy [eV]     Occupation
-       1    -3.00000000     1.00000000
-       2    21.00000000     1.00000000
-#  Point 2      Spin 1:     0.25000000     0.00000000     0.00000000       0.50000000
-#   Band    Energy [eV]     Occupation
-       1    -2.40204400     1.00000000
-       2    10.57396930     1.00000000
-#  Point 2      Spin 2:     0.25000000     0.00000000     0.00000000       0.50000000
-#   Band    Energy [eV]     Occupation
-       1    -1.00000000     1.00000000
-       2    11.00000000     1.00000000
-"""
 
 
 def s_band(count: int) -> np.ndarray:
@@ -67,22 +38,13 @@ def s_band(count: int) -> np.ndarray:
     return np.asarray(np.sort(-0.8 * lattice.sum(axis=0)))
 
 
-def test_bands_are_read_by_spin_and_point() -> None:
-    energies = read_bands(BANDS, 2)
-    assert energies.shape == (2, 2, 2)
-    np.testing.assert_allclose(energies[0], [[-4.06746358, 20.01227035], [-2.402044, 10.5739693]])
-    np.testing.assert_allclose(energies[1, :, 0], [-3.0, -1.0])
-
-
-@pytest.mark.parametrize("text", ["", BANDS[:400], "nonsense"])
-def test_incomplete_bands_are_refused(text: str) -> None:
-    with pytest.raises(EngineError, match="no complete band structure"):
-        read_bands(text, 2)
+def text_of(structure: Structure, settings: DftSettings, spin: bool, mixing: Mixing, mesh: Mesh, stage: str = "whole") -> str:
+    return input_text(structure, settings, Kinds.of(structure, spin), spin, mixing, mesh, stage)
 
 
 @given(st.floats(min_value=1, max_value=2000))
 def test_grids_go_down_to_the_most_diffuse_gaussians(cutoff: float) -> None:
-    text = input_text(FCC, DftSettings(cutoff=cutoff), False, MIXING[0], (3, 3, 3), None)
+    text = text_of(FCC, DftSettings(cutoff=cutoff), False, MIXING[0], (3, 3, 3))
     grids, ratio = (float(re.findall(rf"{name} (\S+)", text)[0]) for name in ("NGRIDS", "PROGRESSION_FACTOR"))
     coarsest = cutoff / ratio ** (grids - 1)
     assert coarsest <= 3.001
@@ -92,7 +54,7 @@ def test_grids_go_down_to_the_most_diffuse_gaussians(cutoff: float) -> None:
 def test_input_says_what_the_settings_say() -> None:
     settings = DftSettings(cutoff=250, rel_cutoff=35, eps_default=1e-8, smearing=2000)
     mixing = Mixing("BROYDEN", 0.15, 6, 2e-6, 40)
-    text = input_text(FCC, settings, True, mixing, (3, 4, 5), np.array([[0.0, 0.25, 0.5]]))
+    text = text_of(FCC, settings, True, mixing, (3, 4, 5))
     for line in (
         "CUTOFF [Ry] 250",
         "REL_CUTOFF [Ry] 35",
@@ -103,7 +65,7 @@ def test_input_says_what_the_settings_say() -> None:
         "NBUFFER 6",
         "EPS_SCF 2e-06",
         "MAX_SCF 40",
-        "SPECIAL_POINT 0.0000000000 0.2500000000 0.5000000000",
+        "&KS_CSR_WRITE ON",
         "LSD",
         "MULTIPLICITY 2",
         "MAGNETIZATION 0",
@@ -111,7 +73,7 @@ def test_input_says_what_the_settings_say() -> None:
         "B 2.0200000000 0.0000000000 2.0200000000",
     ):
         assert f" {line}\n" in text
-    plain = input_text(FCC, settings, False, mixing, (3, 4, 5), np.zeros((1, 3)))
+    plain = text_of(FCC, settings, False, mixing, (3, 4, 5))
     for word in ("LSD", "MULTIPLICITY", "MAGNETIZATION"):
         assert word not in plain
     for written in (text, plain):
@@ -121,37 +83,12 @@ def test_input_says_what_the_settings_say() -> None:
         assert sum(weights) == pytest.approx(1.0, abs=1e-8)
 
 
-def test_a_run_without_bands_keeps_its_density_for_the_next() -> None:
-    first = input_text(FCC, DftSettings(), True, MIXING[0], (2, 2, 2), None)
-    second = input_text(FCC, DftSettings(), True, MIXING[0], (2, 2, 2), np.zeros((1, 3)), restart=True)
-    for word in ("RESTART ON", "SCF_GUESS RESTART", "BAND_STRUCTURE"):
+def test_a_run_of_two_stages_keeps_its_density_in_between() -> None:
+    first, last, whole = (text_of(FCC, DftSettings(), True, MIXING[0], (2, 2, 2), stage) for stage in ("first", "last", "whole"))
+    for word in ("RESTART ON", "SCF_GUESS RESTART", "KS_CSR_WRITE"):
         assert (word in first) == (word == "RESTART ON")
-        assert (word in second) == (word != "RESTART ON")
-
-
-def test_each_element_starts_with_its_own_moment() -> None:
-    text = input_text(NICKEL_IRON, DftSettings(), True, MIXING[0], (1, 1, 1), np.zeros((1, 3)))
-    kinds = {part.split()[0]: part for part in text.split("&KIND ")[1:]}
-    assert set(kinds) == {"Fe", "Ni"}
-    assert "MAGNETIZATION 3\n" in kinds["Fe"]
-    assert "MAGNETIZATION 1\n" in kinds["Ni"]
-    assert " MULTIPLICITY 5\n" in text
-
-
-@given(st.lists(st.sampled_from(sorted(VALENCE)), min_size=1, max_size=6))
-def test_unpaired_electrons_have_the_parity_of_all(symbols: list[str]) -> None:
-    crystal = Structure(8 * np.eye(3), symbols, [[index / 6, 0, 0] for index in range(len(symbols))])
-    unpaired = multiplicity(crystal) - 1
-    moment = sum(STARTING_MOMENTS.get(symbol, 0) for symbol in symbols)
-    assert (unpaired - sum(VALENCE[symbol] for symbol in symbols)) % 2 == 0
-    assert moment <= unpaired <= moment + 1
-
-
-def test_a_start_stated_at_the_sites_comes_before_that_of_the_element() -> None:
-    crystal = Structure(3 * np.eye(3), ["Fe", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]], site_properties={"magmom": [1.0, 2.0]})
-    assert multiplicity(crystal) == 5  # three unpaired electrons and an even number of all
-    text = input_text(crystal, DftSettings(), True, SPIN_MIXING[0], (3, 3, 3), None)
-    assert re.findall(r"MAGNETIZATION (\S+)", text) == ["1", "2"]
+        assert (word in last) == (word != "RESTART ON")
+        assert (word in whole) == (word == "KS_CSR_WRITE")
 
 
 def test_a_missing_program_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +108,7 @@ def test_the_energy_of_a_metal_is_that_of_a_cold_crystal_on_a_fine_mesh(tmp_path
     assert (result.gap, result.electrons, result.moment) == (0.0, 3, 0.0)
     assert result.provenance["k_points_scf"] == [4, 4, 4]
     assert result.provenance["k_points_dos"] == [12, 12, 12]
+    assert result.provenance["protocol"] is None
     assert result.provenance["scf_steps"] == 2
     assert result.provenance["code"] == "CP2K 2023.1"
     assert DftSettings(**result.provenance["settings"]) == settings
@@ -285,11 +223,26 @@ def test_a_gapped_crystal_has_its_gap() -> None:
     assert 0.5 < result.gap < 0.8  # 0.6 eV with PBE
     assert result.electrons == 8
     assert result.provenance["spin_treatment"] == "non-magnetic"
+    assert result.projections is not None
+    s, p, d = (result.projections.of("Si", orbital)[0] for orbital in "spd")
+    np.testing.assert_allclose(s + p + d, result.spectrum.total, atol=1e-2 * result.spectrum.total.max())
+    low, high = (
+        (s / (s + p + d))[(result.spectrum.energies > first) & (result.spectrum.energies < last)].mean()
+        for first, last in ((-10, -9), (-3, -1))
+    )
+    assert low > 3 * high  # from s orbitals to p orbitals through the valence band
     polarised = Cp2k(COARSE).compute(SILICON, spin=True)
     assert polarised.spectrum.spin_polarized
     assert polarised.moment == pytest.approx(0.0, abs=1e-2)
     assert polarised.energy == pytest.approx(result.energy, abs=1e-3)
     np.testing.assert_allclose(polarised.spectrum.densities[0] * 2, result.spectrum.total, atol=0.05)
+
+
+def test_projections_add_up_to_the_whole(tmp_path: Path) -> None:
+    result = Cp2k(COARSE, tight_binding(tmp_path, 3)).compute(FCC, spin=True)
+    assert result.projections is not None
+    assert result.projections.labels == (("Al", "s"),)
+    np.testing.assert_allclose(result.projections.of("Al"), result.spectrum.densities, atol=1e-12)
 
 
 @needs_cp2k

@@ -176,7 +176,8 @@ def test_a_shard_of_a_library_is_not_a_plan(open_set: ParquetLibrary, tmp_path: 
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("prototype", "Z99"),
+        ("prototype", ""),
+        ("moments", [1.0]),
         ("prototype", None),
         ("species", None),
         ("lattice", None),

@@ -16,7 +16,7 @@ from dosmith import formulas
 from dosmith.crystals.potential import ELEMENTAL, NAME, Potential
 from dosmith.crystals.prototypes import PROTOTYPES, Prototype
 from dosmith.dft import planning
-from dosmith.dft.cp2k import multiplicity
+from dosmith.dft.cp2k_kinds import Kinds
 from dosmith.dft.plan import Entry, read_plan, write_plan
 from dosmith.dft.planning import Step, extend, found, pair_entries, record_path, steps
 from dosmith.errors import FileFormatError
@@ -177,7 +177,7 @@ class TestSteps:
         assert (hydrogen.spin, oxygen.spin) == (False, True)
         assert hydrogen.crystal_system is None
         assert hydrogen.structure.get_distance(0, 1) == pytest.approx(0.75)
-        assert multiplicity(oxygen.structure) == 3
+        assert Kinds.of(oxygen.structure, True).multiplicity == 3
 
     def test_named_ones_are_found_in_all_their_prototypes(self) -> None:
         springs = Springs()

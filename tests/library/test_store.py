@@ -15,7 +15,7 @@ import pytest
 from damage import empty, overwrite_the_end, replace_by_folder, replace_by_text, truncate
 from dosmith import formulas
 from dosmith.errors import LibraryError, NotFoundError
-from dosmith.library import JoinedLibrary, Library, MemoryLibrary, ParquetLibrary, SpectraBlock, shards, write_library
+from dosmith.library import JoinedLibrary, Library, MemoryLibrary, ParquetLibrary, SpectraBlock, schema, shards, write_library
 from dosmith.records import Material
 
 Maker = Callable[..., Material]
@@ -287,7 +287,7 @@ def assert_rest_is_served(folder: Path, materials: list[Material]) -> None:
 class TestParquet:
     def test_a_manifest_lists_shards_with_rows_sizes_and_checksums(self, folder: Path) -> None:
         manifest = json.loads((folder / "manifest.json").read_text())
-        assert (manifest["schema_version"], manifest["name"], manifest["rows"]) == (2, "test library", 18)
+        assert (manifest["schema_version"], manifest["name"], manifest["rows"]) == (schema.VERSION, "test library", 18)
         assert manifest["licence"] == "CC-BY-4.0"
         assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", *sorted(manifest["shards"])]
         for name, facts in manifest["shards"].items():

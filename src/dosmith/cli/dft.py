@@ -49,10 +49,10 @@ def compute(
     assert what is not None
     from dosmith.crystals.find import find_structure
     from dosmith.dft.compute import compute as compute_one
-    from dosmith.dft.cp2k import Cp2k
+    from dosmith.dft.engines import engine_for
     from dosmith.report.console import print_calculation
 
-    engine = Cp2k(settings, threads=threads)
+    engine = engine_for(settings, threads)
     console = new_console()
     structure = find_structure(what, library_at(library), prototype)
     folder = out or Path(f"{structure.composition.reduced_formula}-computed")

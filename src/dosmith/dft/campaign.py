@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -19,9 +20,11 @@ import numpy as np
 
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.dft import volume
-from dosmith.dft.cp2k import Cp2k, find_command
 from dosmith.dft.engine import Calculation
+from dosmith.dft.engines import engine_for, require_engine
 from dosmith.dft.plan import Entry, read_plan
+from dosmith.dft.protocol import OWN, protocol_of
+from dosmith.dft.starts import lowest
 from dosmith.errors import DosmithError, EngineError, MissingExtraError
 from dosmith.library.ledger import Ledger, Outcome
 from dosmith.library.stability import MOLECULE
@@ -146,7 +149,8 @@ def run_entries(
 ) -> None:
     """Compute entries, on this machine or on a cluster; see `run_plan` and `run`."""
     if cluster is None:
-        find_command()
+        require_engine()
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the workers: one core each
         # Spawned, not forked: a forked worker would hold the ledger's lock after its parent is killed.
         executor: Executor = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
         with executor:
@@ -192,12 +196,12 @@ def _outcome(entry: Entry, settings: DftSettings, relax_volume: bool) -> Outcome
     started = time.monotonic()
     material, reason = None, None
     try:
-        engine = Cp2k(settings)
+        engine = engine_for(settings)
         if relax_volume:
             structure, result = volume.relaxed(entry.structure, engine, entry.spin)
             entry = replace(entry, lattice=np.array(structure.lattice.matrix), volume_from="lowest energy")
         else:
-            result = engine.compute(entry.structure, spin=entry.spin)
+            result = lowest(entry.structure, engine, entry.spin)
         material = material_of(entry, result, settings)
     except DosmithError as error:
         reason = str(error)
@@ -207,7 +211,7 @@ def _outcome(entry: Entry, settings: DftSettings, relax_volume: bool) -> Outcome
 
 def material_of(entry: Entry, result: Calculation, settings: DftSettings) -> Material:
     """The computed crystal as it goes into the open DOS set."""
-    structure = entry.structure
+    structure, protocol = entry.structure, protocol_of(settings)
     return Material(
         id=entry.id,
         composition=entry.composition,
@@ -218,21 +222,30 @@ def material_of(entry: Entry, result: Calculation, settings: DftSettings) -> Mat
         lattice=entry.lattice,
         species=entry.species,
         frac_coords=entry.frac_coords,
+        projections=result.projections,
         provenance=result.provenance
         | {
             "source": "open-dos",
             "energy_per_atom": result.energy / len(structure),
             "energy_per_atom_from": "DFT, extrapolated to zero smearing",
-            "settings": "converged" if settings == DftSettings() else "own",
+            "settings": OWN if protocol is None else protocol.name,
+            "protocol": None if protocol is None else protocol.label,
             "settings_values": result.provenance.get("settings", settings.model_dump()),
-            "aflow_label": PROTOTYPES[entry.prototype].aflow if entry.prototype in PROTOTYPES else None,
+            "aflow_label": _aflow_label(entry),
             "magnetic_moment": result.moment,
             "fermi_ev": result.fermi,
             "n_electrons": result.electrons,
             "volume_per_atom": structure.volume / len(structure),
             "volume_from": entry.volume_from,
+            "purpose": entry.purpose,
             "potential_energy": entry.potential_energy,
             "potential_formation_energy": entry.potential_formation_energy,
             "seconds": round(result.seconds, 1),
         },
     )
+
+
+def _aflow_label(entry: Entry) -> str | None:
+    if entry.prototype in PROTOTYPES:
+        return PROTOTYPES[entry.prototype].aflow
+    return None if entry.prototype == MOLECULE else entry.prototype

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dosmith.records import Spectrum
+from dosmith.records import Projections, Spectrum
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -23,6 +23,12 @@ def is_magnetic(elements: Iterable[str]) -> bool:
     return not STARTING_MOMENTS.keys().isdisjoint(elements)
 
 
+def starting_moments(structure: Structure) -> tuple[float, ...]:
+    """Unpaired electrons of each site at the start: its `magmom` where it has one, else what is usual for its element."""
+    stated = [(site.specie.symbol, site.properties.get("magmom")) for site in structure]
+    return tuple(float(STARTING_MOMENTS.get(symbol, 0) if moment is None else moment) for symbol, moment in stated)
+
+
 @dataclass(frozen=True, eq=False)
 class Calculation:
     """The outcome of one calculation.
@@ -35,6 +41,7 @@ class Calculation:
         electrons: in the cell.
         seconds: wall time.
         provenance: program, functional, basis, k-points, spin treatment, settings, version.
+        projections: the same density by element and orbital; None from a program that gives none.
     """
 
     energy: float
@@ -44,6 +51,7 @@ class Calculation:
     electrons: int
     seconds: float
     provenance: dict[str, Any] = field(default_factory=dict)
+    projections: Projections | None = None
 
     @property
     def gap(self) -> float:
@@ -65,7 +73,7 @@ class Engine(Protocol):
 
         Args:
             structure: ordered crystal, primitive for speed.
-            spin: spin-polarised, from a ferromagnetic start.
+            spin: spin-polarised, from the moments of `starting_moments`.
             report: called with each step of the progress, in words.
 
         Raises:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dosmith import symmetry
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -60,16 +63,25 @@ class IrreducibleMesh:
     index: NDArray[np.intp]
 
     @classmethod
-    def of(cls, structure: Structure, divisions: Mesh) -> IrreducibleMesh:
-        """The mesh of a crystal, by spglib."""
-        import spglib
+    def of(cls, structure: Structure, divisions: Mesh, kinds: Sequence[int] | None = None) -> IrreducibleMesh:
+        """The mesh of a crystal, by spglib.
 
-        cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), list(structure.atomic_numbers))
-        mapping, grid = spglib.get_ir_reciprocal_mesh(divisions, cell, is_shift=(0, 0, 0))
+        Args:
+            structure: the crystal.
+            divisions: of the mesh.
+            kinds: a number for each site, the same where sites may be equivalent; elements when None.
+        """
+        numbers = list(structure.atomic_numbers) if kinds is None else kinds
+        mapping, grid = symmetry.irreducible_mesh(structure.lattice.matrix, structure.frac_coords, numbers, divisions)
         chosen, inverse = np.unique(mapping, return_inverse=True)
         index = np.empty(divisions, dtype=np.intp)
         index[tuple((grid % np.array(divisions)).T)] = inverse
         return cls(divisions, np.asarray(grid[chosen] / np.array(divisions)), index)
+
+    @property
+    def counts(self) -> NDArray[np.intp]:
+        """How many points of the whole mesh each irreducible one stands for, shape (P,)."""
+        return np.bincount(self.index.ravel(), minlength=len(self.points))
 
     def every(self, values: FloatArray, stride: int) -> FloatArray:
         """Values on the coarser mesh of every `stride`-th point.

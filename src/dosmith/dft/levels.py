@@ -110,22 +110,7 @@ class Levels:
         Returns:
             states/eV/cell of each spin channel (of both together when there is one), shape (spins, N).
         """
-        from scipy.ndimage import gaussian_filter1d
-
-        step = (energies[-1] - energies[0]) / (len(energies) - 1)
-        fineness = max(1, int(np.ceil(20 * step / sigma)))  # bins of at most sigma / 20, each level shared by two
-        bin_width, margin = step / fineness, int(np.ceil(8 * sigma / step))
-        first, count = energies[0] - margin * step, (len(energies) - 1 + 2 * margin) * fineness + 1
-        total = np.empty((len(self.energies), len(energies)))
-        for spin, channel in enumerate(self.energies):
-            place = (channel.ravel() - first) / bin_width
-            place = place[(place >= 0) & (place < count - 1)]
-            lower = place.astype(np.intp)
-            part = place - lower
-            counts = np.bincount(lower, 1 - part, count) + np.bincount(lower + 1, part, count)
-            smooth = gaussian_filter1d(counts, sigma / bin_width, mode="constant", truncate=8)
-            total[spin] = smooth[margin * fineness : count - margin * fineness : fineness] * self._share / bin_width
-        return total
+        return np.stack([_smooth(channel.ravel(), None, energies, sigma) * self._share for channel in self.energies])
 
     @cached_property
     def _filled(self) -> FloatArray:
@@ -145,3 +130,42 @@ class Levels:
         last, next_ = (self._pairs + 1) // 2 - 1, min(self._pairs // 2, self.energies.size - 1)
         ordered = np.partition(self.energies, (last, next_), axis=None)
         return float(ordered[last]), float(ordered[next_])
+
+
+def shares(eigenvalues: FloatArray, weights: FloatArray, energies: FloatArray, sigma: float) -> FloatArray:
+    """What part of a density of states each projection has, every level a Gaussian.
+
+    Args:
+        eigenvalues: eV, shape (spins, k-points, bands).
+        weights: of the projections, not negative, shape (spins, k-points, bands, projections).
+        energies: eV, evenly spaced, shape (N,).
+        sigma: of the Gaussian, eV.
+
+    Returns:
+        between 0 and 1, in sum one, or zero where there is no level near; shape (spins, projections, N).
+    """
+    spins, count = len(eigenvalues), weights.shape[-1]
+    parts = np.empty((spins, count, len(energies)))
+    for spin, number in np.ndindex(spins, count):
+        parts[spin, number] = _smooth(eigenvalues[spin].ravel(), weights[spin, ..., number].ravel(), energies, sigma)
+    whole = parts.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(parts, whole, out=np.zeros_like(parts), where=whole > 1e-12 * whole.max(initial=0.0)))
+
+
+def _smooth(levels: FloatArray, weights: FloatArray | None, energies: FloatArray, sigma: float) -> FloatArray:
+    """The sum of Gaussians at levels (eV, shape (M,)), of weight one or as given, at evenly spaced energies; 1/eV, shape (N,)."""
+    from scipy.ndimage import gaussian_filter1d
+
+    step = (energies[-1] - energies[0]) / (len(energies) - 1)
+    fineness = max(1, int(np.ceil(20 * step / sigma)))  # bins of at most sigma / 20, each level shared by two
+    bin_width, margin = step / fineness, int(np.ceil(8 * sigma / step))
+    first, count = energies[0] - margin * step, (len(energies) - 1 + 2 * margin) * fineness + 1
+    place = (levels - first) / bin_width
+    inside = (place >= 0) & (place < count - 1)
+    place = place[inside]
+    weight = 1.0 if weights is None else weights[inside]
+    lower = place.astype(np.intp)
+    part = place - lower
+    counts = np.bincount(lower, (1 - part) * weight, count) + np.bincount(lower + 1, part * weight, count)
+    smooth = gaussian_filter1d(counts, sigma / bin_width, mode="constant", truncate=8)
+    return np.asarray(smooth[margin * fineness : count - margin * fineness : fineness] / bin_width)

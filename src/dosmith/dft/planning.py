@@ -18,7 +18,7 @@ import numpy as np
 
 from dosmith import formulas
 from dosmith.atomic import write_text
-from dosmith.crystals.molecules import BOND_LENGTHS, molecule
+from dosmith.crystals.molecules import BOND_LENGTHS, MOMENTS, molecule
 from dosmith.crystals.plausible import ELEMENTS, TERNARIES, words
 from dosmith.crystals.potential import ELEMENTAL, NAME, Potential
 from dosmith.crystals.prototypes import PROTOTYPES, Prototype
@@ -204,6 +204,7 @@ def _molecule(symbol: str) -> Entry:
         np.array(structure.lattice.matrix),
         np.array(structure.frac_coords),
         volume_from="a box, bond as measured",
+        moments=tuple(float(MOMENTS[symbol]) for symbol in species) if symbol in MOMENTS else None,
     )
 
 

@@ -156,9 +156,11 @@ def _latest(table: pa.Table) -> pa.Table:
 def _read(part: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
         with pq.ParquetFile(part, pre_buffer=False, page_checksum_verification=True) as file:
-            return file.read(None if columns is None else list(columns), use_threads=False).cast(
-                SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
-            )
+            table = file.read(None if columns is None else list(columns), use_threads=False)
+        if "material" in table.column_names:
+            place = table.column_names.index("material")
+            table = table.set_column(place, SCHEMA.field("material"), schema.upgraded_structs(table["material"]))
+        return table.cast(SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns]))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise LibraryError(f"{part} is damaged ({error}); restore it, or remove it to compute its entries again") from None
 

@@ -49,11 +49,11 @@ class Shard:
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """These columns of all rows; without any, all of them. What an older version did not write is filled in."""
+        held = self._file.schema_arrow.names
         wanted = list(schema.SCHEMA.names if columns is None else columns)
-        if "valence_top" not in wanted or "valence_top" in self._file.schema_arrow.names:
-            return self._file.read(wanted, use_threads=False)
-        needed = dict.fromkeys([*(name for name in wanted if name != "valence_top"), "source", "fermi", "gap"])
-        return schema.upgraded(self._file.read(list(needed), use_threads=False)).select(wanted)
+        others = [source for name in wanted if name not in held for source in schema.SOURCES_OF.get(name, ())]
+        needed = [name for name in dict.fromkeys([*wanted, *others]) if name in held]
+        return schema.upgraded(self._file.read(needed, use_threads=False), wanted)
 
     @cached_property
     def ids(self) -> frozenset[str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from dosmith import formulas, processes
 from dosmith.atomic import locked, write_text
-from dosmith.dft.cp2k import find_command
+from dosmith.dft.engines import require_engine
 from dosmith.errors import EngineError, LibraryError, NotFoundError
 from dosmith.settings import Settings
 from dosmith.web.lanes import BusyError
@@ -38,7 +38,7 @@ def missing() -> dict[str, str | None]:
     if any(importlib.util.find_spec(name) is None for name in ("chgnet", "ase")):
         lacks["relax"] = "needs CHGNet: pip install 'dosmith[relax]'"
     try:
-        find_command()
+        require_engine()
     except EngineError as error:
         lacks["verify"] = str(error)
     return lacks

@@ -56,11 +56,11 @@ def main(folder: Path) -> None:
 def verify(structure: Structure, folder: Path, recipe: Recipe, settings: DftSettings, report: Any) -> dict[str, Any]:
     """The DOS by density-functional theory: facts and the standard vector."""
     from dosmith.dft.compute import compute
-    from dosmith.dft.cp2k import Cp2k
+    from dosmith.dft.engines import engine_for
 
     report("preparing the calculation")
     primitive = symmetry.primitive(structure)
-    result = compute(primitive, Cp2k(settings), folder, None, report)
+    result = compute(primitive, engine_for(settings), folder, None, report)
     write_text(folder / "POSCAR", str(structure.get_sorted_structure().to(fmt="poscar")))
     energy = result.energy / len(primitive)
     facts = [
