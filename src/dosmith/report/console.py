@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.spectra.similarity import MATCH
+
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
     from rich.console import Console
@@ -33,7 +35,7 @@ def print_design(console: Console, design: Design) -> None:
     print_target(console, design.target)
     table = _table(f"Candidates with the DOS of {design.target.name}")
     predicting = bool(design.predicted)
-    columns = ("", "formula", design.settings["metric"], *(("P(> 0.9)", "E_f") if predicting else ("CV distance",)))
+    columns = ("", "formula", design.settings["metric"], *((f"P(> {MATCH:g})", "E_f") if predicting else ("CV distance",)))
     for name in columns:
         table.add_column(name, justify="left" if name == "formula" else "right")
     for name in ("DOS", *(() if predicting else ("composition",)), "structure"):
@@ -53,7 +55,7 @@ def print_design(console: Console, design: Design) -> None:
     console.print(table)
     if predicting:
         console.print(
-            "P(> 0.9): probability that the predicted DOS has a cosine above 0.9; E_f: formation energy in the CHGNet potential, eV/atom",
+            f"P(> {MATCH:g}): probability that the predicted DOS has a cosine above {MATCH:g}; E_f: formation energy in the CHGNet potential, eV/atom",
             style="dim",
             highlight=False,
         )

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.spectra.similarity import MATCH
+
 FloatArray = NDArray[np.float64]
 
 _SHOWN_FIRST = 4  # more curves than this at once hide one another; the rest are one click away
@@ -210,7 +212,7 @@ def _candidates_note(data: ReportData, metric: str) -> str:
     similarity = f"Similarity{f' ({escape(metric)})' if metric else ''}: that of its most similar known DOS to the target"
     if any(facts.get("similarity_kind") == "predicted" for facts, _ in data.candidates):
         return (
-            f"{similarity}, or the one to be expected where nobody has computed it. Probability: that this predicted DOS has a cosine above 0.9."
+            f"{similarity}, or the one to be expected where nobody has computed it. Probability: that this predicted DOS has a cosine above {MATCH:g}."
             " The band around its curve holds 68 % of the points of the curves of crystals from new chemistry. Formation energy: of the predicted crystal, eV/atom, in the CHGNet potential, no proof of stability."
         )
     return (

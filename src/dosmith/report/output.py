@@ -12,6 +12,7 @@ from dosmith.designs import Design
 from dosmith.outputs import write_texts
 from dosmith.records import Candidate
 from dosmith.report.html import Curve, ReportData, render
+from dosmith.spectra.similarity import MATCH
 from dosmith.version import __version__
 
 
@@ -103,7 +104,7 @@ def _model_rows(model: Mapping[str, Any]) -> list[tuple[str, str]]:
         found = network["held_out"]
         accuracy = (
             "Predicted DOS, held-out chemical systems",
-            f"mean cosine {found['cosine']:.3f} to the computed one, {found['above']:.0%} above 0.9, {found['count']:,} crystals",
+            f"mean cosine {found['cosine']:.3f} to the computed one, {found['above']:.0%} above {MATCH:g}, {found['count']:,} crystals",
         )
     else:
         score = network["in_sample"]["top_5"]

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dosmith.spectra.similarity import MATCH
+
 Energy = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 Density = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Symbols = Annotated[list[Annotated[str, Field(max_length=3)]], Field(max_length=128)]
@@ -97,7 +99,7 @@ class Row(BaseModel):
     id: str
     formula: str
     similarity: float | None = Field(description="to the curve: computed, or to be expected")
-    probability: float | None = Field(description="that the predicted DOS has a cosine above 0.9 to the curve")
+    probability: float | None = Field(description=f"that the predicted DOS has a cosine above {MATCH:g} to the curve")
     prototype: str | None
     crystal_system: str | None
     above_hull: float | None = Field(
