@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from dosmith.atomic import replacing, write_text
 from dosmith.benchmark.baselines import BASELINES, Scores, best_over_links
-from dosmith.benchmark.data import IntArray, Space, Spectra, surveyed_pairs, unit
+from dosmith.benchmark.data import IntArray, Space, Spectra, surveyed_pairs
 from dosmith.benchmark.forward import by_similarity, standing
 from dosmith.benchmark.jobs import survey_file
 from dosmith.benchmark.metrics import TITLES
@@ -35,6 +35,7 @@ from dosmith.models.tight_binding.candidates import lowest, predict, prepare
 from dosmith.models.tight_binding.ensemble import train
 from dosmith.models.tight_binding.train import prepare_library
 from dosmith.settings import ForwardSettings
+from dosmith.spectra.similarity import unit
 
 OUTPUT = Path(__file__).with_suffix(".json")
 PAGE = Path(__file__).parents[1] / "docs" / "ranking.md"

@@ -7,9 +7,10 @@ import pytest
 
 from dosmith import formulas
 from dosmith.benchmark.baselines import BASELINES, STEP_PENALTY
-from dosmith.benchmark.data import Spectra, unit
+from dosmith.benchmark.data import Spectra
 from dosmith.library import MemoryLibrary
 from dosmith.models.splits import SPLITS, Split
+from dosmith.spectra.similarity import unit
 
 
 @pytest.fixture(scope="module")

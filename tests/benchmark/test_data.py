@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dosmith import formulas
-from dosmith.benchmark.data import Space, Spectra, unit
+from dosmith.benchmark.data import Space, Spectra
 from dosmith.models.paper.card import candidates_in_all
+from dosmith.spectra.similarity import unit
 from dosmith.spectra.standard import Recipe
 
 SYMBOLS = ("Li", "Al", "Ni", "Zr", "Pt", "Bi")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dosmith import formulas
-from dosmith.benchmark.data import Spectra, unit
+from dosmith.benchmark.data import Spectra
 from dosmith.benchmark.forward import by_expected_spectra
 from dosmith.benchmark.metrics import calibration
 from dosmith.benchmark.outcomes import matches, outcomes
@@ -16,6 +16,7 @@ from dosmith.crystals.survey import Surveyed
 from dosmith.library import MemoryLibrary
 from dosmith.models.splits import Split
 from dosmith.models.tight_binding.candidates import Candidates
+from dosmith.spectra.similarity import unit
 
 HEIGHT_PENALTY = 0.1
 HIDDEN = ("Pt3Ni", "NiAl", "PtAl", "PdAl", "Pd3Al", "PdNi")

@@ -16,9 +16,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.benchmark.data import FloatArray, IntArray, Space, Spectra, unit
+from dosmith.benchmark.data import FloatArray, IntArray, Space, Spectra
 from dosmith.models.paper.element_vectors import centroid_dos
 from dosmith.models.splits import Split
+from dosmith.spectra.similarity import unit
 
 Scores: TypeAlias = Callable[[IntArray, FloatArray], NDArray[np.float32]]
 """(rows of the targets, their vectors) -> scores of every composition, shape (len(rows), C)."""

@@ -15,6 +15,7 @@ from dosmith import formulas
 from dosmith.crystals.survey import Surveyed, read_survey
 from dosmith.formulas import Composition
 from dosmith.library import Library
+from dosmith.spectra.similarity import unit
 from dosmith.spectra.standard import Recipe, standardise_library
 
 FloatArray = NDArray[np.float64]
@@ -154,11 +155,6 @@ class Spectra:
         """The row that stands for a composition: its polymorph of lowest energy in that crystal system, else of all; None without one."""
         rows = self.rows_at.get(place, [])
         return next((row for row in rows if self.crystal_systems[row] == crystal_system), rows[0] if rows else None)
-
-
-def unit(vectors: FloatArray) -> FloatArray:
-    """Vectors scaled to norm 1, shape as given."""
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
 def surveyed_pairs(survey: str | Path) -> list[Surveyed]:

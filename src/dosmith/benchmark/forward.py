@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.benchmark.baselines import Predictor, Scores, best_over_links, known_links, similarities
-from dosmith.benchmark.data import FloatArray, IntArray, Spectra, surveyed_pairs, unit
+from dosmith.benchmark.data import FloatArray, IntArray, Spectra, surveyed_pairs
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.survey import Surveyed
 from dosmith.library import Library
@@ -18,6 +18,7 @@ from dosmith.models.tight_binding.candidates import Candidates, lowest, predict,
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, train
 from dosmith.models.tight_binding.train import prepare_library
 from dosmith.settings import ForwardSettings
+from dosmith.spectra.similarity import unit
 
 
 def forward(spectra: Spectra, split: Split, library: Library, survey: Path, settings: ForwardSettings) -> Predictor:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.benchmark.baselines import Predictor, Scores
-from dosmith.benchmark.data import FloatArray, IntArray, Spectra, unit
+from dosmith.benchmark.data import FloatArray, IntArray, Spectra
 from dosmith.models.splits import Split
 from dosmith.ranking import best
-from dosmith.spectra.similarity import MATCH
+from dosmith.spectra.similarity import MATCH, unit
 
 Answer = NDArray[np.floating[Any]]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.spectra.similarity import MATCH
+from dosmith.spectra.similarity import MATCH, unit
 from dosmith.spectra.standard import Recipe
 
 FloatArray = NDArray[np.float64]
@@ -79,7 +79,7 @@ def calibrate(
         recipe: of the vectors.
         kinds: of crystal, of each; none when they do not matter.
     """
-    true = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    true = unit(vectors)
     norms = np.linalg.norm(expected, axis=1)
     cosines = (expected * true).sum(axis=1) / norms
     guess = expected / norms[:, None]

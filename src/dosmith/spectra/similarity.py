@@ -76,6 +76,16 @@ def similarity(
     return np.minimum(found, 1.0)  # rounding may bring a little more
 
 
+def unit(vectors: FloatArray) -> FloatArray:
+    """Vectors scaled to norm 1, so that their inner products are cosine similarities; shape as given.
+
+    >>> unit(np.array([[3.0, 4.0], [0.0, 2.0]]))
+    array([[0.6, 0.8],
+           [0. , 1. ]])
+    """
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
+
+
 def _inner_products(
     target: FloatArray, others: FloatArray, weight: FloatArray, squares: FloatArray | None
 ) -> tuple[FloatArray, FloatArray, float]:

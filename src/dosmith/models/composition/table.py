@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.errors import FileFormatError, FormulaError, NotFoundError
 from dosmith.formulas import Composition
+from dosmith.spectra.similarity import unit
 
 FloatArray = NDArray[np.float64]
 LARGEST = 2_000_000_000
@@ -50,7 +51,7 @@ class SpectraTable:
     @property
     def unit(self) -> FloatArray:
         """The spectra scaled to norm 1, shape (M, L)."""
-        return np.asarray(self.values / np.linalg.norm(self.values, axis=1, keepdims=True))
+        return unit(self.values)
 
     @classmethod
     def read(cls, source: str | Path | bytes) -> SpectraTable:

@@ -22,6 +22,7 @@ from dosmith.models.calibration import Calibration, calibrate
 from dosmith.models.tight_binding.features import atom_features, embeddings
 from dosmith.models.tight_binding.lattice import Lattice
 from dosmith.settings import ForwardSettings
+from dosmith.spectra.similarity import unit
 from dosmith.spectra.standard import Recipe
 
 if TYPE_CHECKING:
@@ -235,13 +236,13 @@ def train(
     if any(len(split.test) == 0 for split in splits):
         raise ModelError(f"training the forward model needs {settings.members} chemical systems or more")
     symbols = tuple(sorted({symbol for each in crystals for symbol in each.symbols}, key=formulas.atomic_number))
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    members, unseen = [], np.zeros_like(unit)
+    spectra = unit(vectors)
+    members, unseen = [], np.zeros_like(spectra)
     for number, split in enumerate(splits, 1):
         known, report = [crystals[row] for row in split.train], _numbered(progress, number, settings.members)
         member = store.load(number - 1) if store else None
         if member is None:
-            member = train_member(known, unit[split.train], symbols, recipe, settings, settings.seed + number, report)
+            member = train_member(known, spectra[split.train], symbols, recipe, settings, settings.seed + number, report)
             if store:
                 store.store(number - 1, member)
         unseen[split.test] = member.predict([crystals[row] for row in split.test], symbols, recipe, settings)
