@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.dft import cp2k
 from dosmith.dft.cp2k_kinds import Kinds
+from dosmith.dft.eigenvalues import MeshEigenvalues
 from dosmith.dft.engine import Calculation, Report
 from dosmith.dft.kpoints import IrreducibleMesh, Mesh
-from dosmith.dft.levels import Levels
 from dosmith.errors import EngineError
 from dosmith.settings import DftSettings
 
@@ -135,7 +135,7 @@ def figures(calculation: Calculation, engine: Recording, atoms: int) -> dict[str
     """What is kept of a calculation: energies in eV/atom, as computed and as the self-consistent run alone gives them."""
     assert engine.kept is not None
     run, fine, _ = engine.kept
-    coarse = Levels(fine.every(run.bands, engine.settings.dos_refinement), run.electrons, engine.settings.smearing)
+    coarse = MeshEigenvalues(fine.every(run.bands, engine.settings.dos_refinement), run.electrons, engine.settings.smearing)
     return {
         "energy": calculation.energy / atoms,
         "free energy": run.free_energy / atoms,

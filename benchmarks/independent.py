@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.constants import BOLTZMANN
 from dosmith.designer import open_dos_set
 from dosmith.dft import kpoints
+from dosmith.dft.eigenvalues import MeshEigenvalues
 from dosmith.dft.engine import STARTING_MOMENTS
-from dosmith.dft.levels import Levels
 from dosmith.library import Library
 from dosmith.records import Material
 from dosmith.settings import DftSettings
@@ -56,8 +57,6 @@ BANDS_PER_ATOM = 16
 REACH = 7.5
 """Curves are compared this far to either side of the energy zero, eV."""
 TARGET = 0.98
-BOLTZMANN = 8.617333262e-5
-"""eV/K."""
 
 Results = dict[str, dict[str, Any]]
 
@@ -86,7 +85,7 @@ def compute(material: Material, python: str) -> dict[str, Any]:
     done = subprocess.run([python, str(PROGRAM)], input=json.dumps(wanted), capture_output=True, text=True, check=True)
     found = json.loads(done.stdout[done.stdout.index('{"bands"') :])
     bands = np.array(found["bands"])
-    levels = Levels(fine.interpolate(bands, settings.interpolation), found["electrons"])
+    levels = MeshEigenvalues(fine.interpolate(bands, settings.interpolation), found["electrons"])
     reached = bands[:, :, -1].min() - levels.fermi - levels.gap
     if reached < REACH:
         raise SystemExit(f"{material.id}: the bands end {reached:.1f} eV above the Fermi level; BANDS_PER_ATOM must be higher")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import dosmith
 from dosmith.atomic import abandoned, owned, replacing, replacing_folder, write_text, writing_into
 from dosmith.errors import DosmithError
 
@@ -123,3 +124,8 @@ def test_a_folder_in_use_is_known_as_such(tmp_path: Path) -> None:
     with owned(tmp_path):
         assert not abandoned(tmp_path)
     assert not abandoned(tmp_path) and not list(tmp_path.iterdir())
+
+
+def test_that_a_folder_cannot_be_written_is_said_in_one_place() -> None:
+    said = [path.name for path in Path(dosmith.__file__).parent.rglob("*.py") if "cannot write to {" in path.read_text("utf-8")]
+    assert said == ["atomic.py"]

@@ -8,10 +8,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dosmith.atomic import write_text
+from dosmith.atomic import write_text, writing_into
 from dosmith.dft import volume
 from dosmith.dft.engine import Calculation, Engine, Report, is_magnetic
-from dosmith.errors import DosmithError
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -40,10 +39,8 @@ def compute(
         NotFoundError: there is no volume of lowest energy near the given one.
         DosmithError: the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DosmithError(f"cannot write to {folder}: {error.strerror}") from None
+    with writing_into(folder):
+        pass  # said before the calculation, not after it
     if spin is None:
         spin = is_magnetic(site.specie.symbol for site in structure)
     if relax_volume:
@@ -71,7 +68,8 @@ def compute(
         "seconds": round(result.seconds, 1),
         **result.provenance,
     }
-    write_text(folder / "dos.csv", table.getvalue())
-    write_text(folder / "structure.cif", structure.to(fmt="cif", symprec=1e-3))
-    write_text(folder / "calculation.json", json.dumps(facts, indent=1) + "\n")
+    with writing_into(folder):
+        write_text(folder / "dos.csv", table.getvalue())
+        write_text(folder / "structure.cif", structure.to(fmt="cif", symprec=1e-3))
+        write_text(folder / "calculation.json", json.dumps(facts, indent=1) + "\n")
     return result

@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.constants import HARTREE
 from dosmith.dft import kpoints
 from dosmith.dft.cp2k_input import Mixing, input_text
 from dosmith.dft.cp2k_kinds import FROZEN_4F, Kinds, data_folder
-from dosmith.dft.cp2k_matrices import HARTREE, ORBITALS, Matrices
+from dosmith.dft.cp2k_matrices import ORBITALS, Matrices
+from dosmith.dft.eigenvalues import MeshEigenvalues, shares
 from dosmith.dft.engine import Calculation, Report
 from dosmith.dft.kpoints import IrreducibleMesh, Mesh
-from dosmith.dft.levels import Levels, shares
 from dosmith.dft.protocol import protocol_of
 from dosmith.errors import EngineError
 from dosmith.records import Projections, Spectrum
@@ -120,14 +121,20 @@ class Cp2k:
             run = self._converge(Path(folder), structure, kinds, spin, mesh, fine, report)
         report("density of states")
         bands = run.bands
-        coarse = Levels(fine.every(bands, settings.dos_refinement), run.electrons, settings.smearing)
+        coarse = MeshEigenvalues(fine.every(bands, settings.dos_refinement), run.electrons, settings.smearing)
         reached = bands.min(axis=(0, 1)) < coarse.fermi + coarse.gap / 2 + settings.window + 3.0
-        levels = Levels(fine.interpolate(bands[:, :, reached], settings.interpolation), run.electrons)
-        energy = run.free_energy - coarse.band_energy + coarse.entropy_energy + levels.band_energy - levels.entropy_energy / 2
+        eigenvalues = MeshEigenvalues(fine.interpolate(bands[:, :, reached], settings.interpolation), run.electrons)
+        energy = (
+            run.free_energy
+            - coarse.band_energy
+            + coarse.entropy_energy
+            + eigenvalues.band_energy
+            - eigenvalues.entropy_energy / 2
+        )
         energies = np.linspace(-settings.window, settings.window, round(2 * settings.window / settings.step) + 1)
-        density = levels.density(energies + levels.fermi, settings.sigma)
+        density = eigenvalues.density(energies + eigenvalues.fermi, settings.sigma)
         weights = run.weights[:, :, reached] * fine.counts[:, None, None]
-        parts = shares(bands[:, :, reached], weights, energies + levels.fermi, settings.sigma)
+        parts = shares(bands[:, :, reached], weights, energies + eigenvalues.fermi, settings.sigma)
         protocol = protocol_of(settings)
         return Calculation(
             energy=energy,
@@ -136,12 +143,12 @@ class Cp2k:
                 density,
                 0.0,
                 broadening=settings.sigma,
-                gap=levels.gap,
-                valence_top=-levels.gap / 2 if levels.gap > 0 else None,
+                gap=eigenvalues.gap,
+                valence_top=-eigenvalues.gap / 2 if eigenvalues.gap > 0 else None,
             ),
             projections=Projections(run.labels, parts * np.maximum(density, 0.0)[:, None]),
-            fermi=levels.fermi,
-            moment=levels.moment,
+            fermi=eigenvalues.fermi,
+            moment=eigenvalues.moment,
             electrons=run.electrons,
             seconds=time.monotonic() - started,
             provenance={

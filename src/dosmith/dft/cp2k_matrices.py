@@ -14,14 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.constants import HARTREE
 from dosmith.dft.cp2k_kinds import section
 from dosmith.errors import EngineError
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
-
-HARTREE = 27.211386245988
-"""eV (CODATA 2018)."""
 
 ORBITALS = "spdfg"
 

@@ -22,6 +22,7 @@ from dosmith.crystals.molecules import BOND_LENGTHS, MOMENTS, molecule
 from dosmith.crystals.plausible import ELEMENTS, TERNARIES, words
 from dosmith.crystals.potential import ELEMENTAL, NAME, Potential
 from dosmith.crystals.prototypes import PROTOTYPES, Prototype
+from dosmith.crystals.survey import COUNTS
 from dosmith.dft.plan import Entry, read_plan, write_plan
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
@@ -154,7 +155,7 @@ def pair_entries(pair: Sequence[str], potential: Potential, chance: random.Rando
     within 0.5 eV/atom.
     """
     tried: dict[Composition, list[Entry]] = {}
-    for counts in ((1, 1), (2, 1), (1, 2), (3, 1), (1, 3)):
+    for counts in COUNTS:
         composition = formulas.reduce(zip(pair, counts, strict=True))
         tried[composition] = _candidates(composition, [name for name in PROTOTYPES if name not in LARGE], potential)
     lowest = _above_hull(itertools.chain.from_iterable(tried.values()))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dosmith.atomic import write_text
+from dosmith.atomic import write_text, writing_into
 from dosmith.dft.plan import Entry
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError
 from dosmith.library.stability import MOLECULE
@@ -46,10 +46,8 @@ def write_runs(entries: Iterable[Entry], folder: Path) -> list[Path]:
     written = []
     for entry in entries:
         place = folder / entry.id
-        try:
+        with writing_into(place):
             _write(entry.structure, place, entry.spin, entry.prototype == MOLECULE)
-        except OSError as error:
-            raise DosmithError(f"cannot write to {place}: {error.strerror or error}; choose another folder with --out") from None
         written.append(place)
     return written
 

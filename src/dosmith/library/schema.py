@@ -112,7 +112,7 @@ SOURCES_OF = {"valence_top": ("source", "fermi", "gap")}
 def upgraded(table: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:
     """A table of any version with the columns of this one, or these of them; what it does not tell is null.
 
-    In the open DOS set of version 1 the Fermi level of a gapped material is the middle of its gap (`dft/levels.py`), so its
+    In the open DOS set of version 1 the Fermi level of a gapped material is the middle of its gap (`dft/eigenvalues.py`), so its
     valence-band top is known. Of other sources nothing is known of where the level lies in the gap.
     """
     names = SCHEMA.names if columns is None else columns

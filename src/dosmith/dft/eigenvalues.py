@@ -8,17 +8,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.constants import BOLTZMANN
+
 FloatArray = NDArray[np.float64]
 
-BOLTZMANN = 8.617333262e-5
-"""eV/K."""
-
 ROOM = 300.0
-"""Temperature at which levels are filled to find the Fermi level (Fermi-Dirac), K."""
+"""Temperature at which eigenvalues are filled to find the Fermi level (Fermi-Dirac), K."""
 
 
 @dataclass(frozen=True, eq=False)
-class Levels:
+class MeshEigenvalues:
     """Eigenvalues on the points of a mesh, all points of the same weight.
 
     Attributes:
@@ -40,7 +39,7 @@ class Levels:
 
     @property
     def _share(self) -> float:
-        """Electrons that one level holds, of the whole cell's."""
+        """Electrons that one eigenvalue holds, of the whole cell's."""
         return float(2.0 / (len(self.energies) * self.energies.shape[1]))
 
     @property
@@ -58,30 +57,30 @@ class Levels:
         from scipy.optimize import brentq
         from scipy.special import expit
 
-        highest = self._pairs / 2  # levels to fill
-        levels = self.energies.ravel()
+        highest = self._pairs / 2  # eigenvalues to fill
+        values = self.energies.ravel()
         guess = self._edges[0]
         reach = 40 * self._width + 2.0
-        near = levels[np.abs(levels - guess) < 2 * reach]
-        full = int((levels <= guess - 2 * reach).sum())
+        near = values[np.abs(values - guess) < 2 * reach]
+        full = int((values <= guess - 2 * reach).sum())
 
         def excess(energy: float) -> float:
             return float(full + expit((energy - near) / self._width).sum() - highest)
 
-        if excess(guess + reach) <= 0:  # no empty level in reach: anywhere above the filled ones will do
+        if excess(guess + reach) <= 0:  # no empty eigenvalue in reach: anywhere above the filled ones will do
             return guess + reach
         return float(brentq(excess, guess - reach, guess + reach, xtol=1e-9))
 
     @cached_property
     def gap(self) -> float:
-        """Distance of the lowest empty to the highest filled level, eV; 0 where bands cross the Fermi level."""
+        """Distance of the lowest empty to the highest filled eigenvalue, eV; 0 where bands cross the Fermi level."""
         valence, conduction = self._edges
         filled = (self.energies <= valence).sum(axis=2)
         return 0.0 if (np.ptp(filled, axis=1) > 0).any() else float(conduction - valence)
 
     @property
     def band_energy(self) -> float:
-        """Sum of the filled levels, eV per cell."""
+        """Sum of the filled eigenvalues, eV per cell."""
         return float((self._filled * self.energies).sum() * self._share)
 
     @property
@@ -101,10 +100,10 @@ class Levels:
         return float(up - down)
 
     def density(self, energies: FloatArray, sigma: float) -> FloatArray:
-        """Density of states, every level a Gaussian.
+        """Density of states, every eigenvalue a Gaussian.
 
         Args:
-            energies: eV on the axis of the levels, evenly spaced, shape (N,).
+            energies: eV on the axis of the eigenvalues, evenly spaced, shape (N,).
             sigma: of the Gaussian, eV.
 
         Returns:
@@ -121,19 +120,19 @@ class Levels:
 
     @property
     def _pairs(self) -> int:
-        """Twice the number of levels to fill."""
+        """Twice the number of eigenvalues to fill."""
         return int(self.electrons * len(self.energies) * self.energies.shape[1])
 
     @cached_property
     def _edges(self) -> tuple[float, float]:
-        """The highest filled and the lowest empty level at zero temperature, eV; the same one when it is half filled."""
+        """The highest filled and the lowest empty eigenvalue at zero temperature, eV; the same one when it is half filled."""
         last, next_ = (self._pairs + 1) // 2 - 1, min(self._pairs // 2, self.energies.size - 1)
         ordered = np.partition(self.energies, (last, next_), axis=None)
         return float(ordered[last]), float(ordered[next_])
 
 
 def shares(eigenvalues: FloatArray, weights: FloatArray, energies: FloatArray, sigma: float) -> FloatArray:
-    """What part of a density of states each projection has, every level a Gaussian.
+    """What part of a density of states each projection has, every eigenvalue a Gaussian.
 
     Args:
         eigenvalues: eV, shape (spins, k-points, bands).
@@ -142,7 +141,7 @@ def shares(eigenvalues: FloatArray, weights: FloatArray, energies: FloatArray, s
         sigma: of the Gaussian, eV.
 
     Returns:
-        between 0 and 1, in sum one, or zero where there is no level near; shape (spins, projections, N).
+        between 0 and 1, in sum one, or zero where there is no eigenvalue near; shape (spins, projections, N).
     """
     spins, count = len(eigenvalues), weights.shape[-1]
     parts = np.empty((spins, count, len(energies)))
@@ -152,15 +151,15 @@ def shares(eigenvalues: FloatArray, weights: FloatArray, energies: FloatArray, s
     return np.asarray(np.divide(parts, whole, out=np.zeros_like(parts), where=whole > 1e-12 * whole.max(initial=0.0)))
 
 
-def _smooth(levels: FloatArray, weights: FloatArray | None, energies: FloatArray, sigma: float) -> FloatArray:
-    """The sum of Gaussians at levels (eV, shape (M,)), of weight one or as given, at evenly spaced energies; 1/eV, shape (N,)."""
+def _smooth(eigenvalues: FloatArray, weights: FloatArray | None, energies: FloatArray, sigma: float) -> FloatArray:
+    """The sum of Gaussians at eigenvalues (eV, shape (M,)), of weight one or as given, at evenly spaced energies; 1/eV, shape (N,)."""
     from scipy.ndimage import gaussian_filter1d
 
     step = (energies[-1] - energies[0]) / (len(energies) - 1)
-    fineness = max(1, int(np.ceil(20 * step / sigma)))  # bins of at most sigma / 20, each level shared by two
+    fineness = max(1, int(np.ceil(20 * step / sigma)))  # bins of at most sigma / 20, each eigenvalue shared by two
     bin_width, margin = step / fineness, int(np.ceil(8 * sigma / step))
     first, count = energies[0] - margin * step, (len(energies) - 1 + 2 * margin) * fineness + 1
-    place = (levels - first) / bin_width
+    place = (eigenvalues - first) / bin_width
     inside = (place >= 0) & (place < count - 1)
     place = place[inside]
     weight = 1.0 if weights is None else weights[inside]

@@ -9,37 +9,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dosmith.dft.levels import BOLTZMANN, ROOM, FloatArray, Levels
+from dosmith.constants import BOLTZMANN
+from dosmith.dft.eigenvalues import ROOM, FloatArray, MeshEigenvalues
 
 E = np.linspace(-20, 20, 4001)
-METAL = Levels((np.arange(20_000) + 0.5)[None, :, None] / 2000 - 5, 1)
+METAL = MeshEigenvalues((np.arange(20_000) + 0.5)[None, :, None] / 2000 - 5, 1)
 """A flat band of 10 eV, half filled: 0.2 states/eV."""
 
 seeds = st.integers(0, 10_000)
 spin_channels = st.sampled_from([1, 2])
 
 
-def random_levels(seed: int, spins: int = 1, electrons: int = 6, temperature: float = ROOM) -> Levels:
+def random_levels(seed: int, spins: int = 1, electrons: int = 6, temperature: float = ROOM) -> MeshEigenvalues:
     energies = np.random.default_rng(seed).uniform(-8, 8, (spins, 9, 12))
-    return Levels(np.sort(energies, axis=2), electrons, temperature)
+    return MeshEigenvalues(np.sort(energies, axis=2), electrons, temperature)
 
 
-def insulator(seed: int, gap: float, spins: int = 1) -> Levels:
+def insulator(seed: int, gap: float, spins: int = 1) -> MeshEigenvalues:
     """Four of eleven bands filled, the highest level at 1 eV."""
     generator = np.random.default_rng(seed)
     valence = 1 - np.sort(generator.uniform(0, 6, (spins, 9, 4)), axis=2)[:, :, ::-1]
     conduction = 1 + gap + np.sort(generator.uniform(0, 6, (spins, 9, 7)), axis=2)
     valence[0, 3, -1], conduction[-1, 5, 0] = 1, 1 + gap
-    return Levels(np.concatenate([valence, conduction], axis=2), 8)
+    return MeshEigenvalues(np.concatenate([valence, conduction], axis=2), 8)
 
 
-def occupations(levels: Levels) -> FloatArray:
+def occupations(levels: MeshEigenvalues) -> FloatArray:
     """Fermi-Dirac, of a metal."""
     above = (levels.energies - levels.fermi) / (BOLTZMANN * levels.temperature)
     return np.asarray(1 / (1 + np.exp(np.clip(above, -700, 700))))
 
 
-def of_one_cell(levels: Levels, per_level: FloatArray) -> float:
+def of_one_cell(levels: MeshEigenvalues, per_level: FloatArray) -> float:
     spins, points, _ = levels.energies.shape
     return float(2 * per_level.sum() / spins / points)
 
@@ -93,7 +94,7 @@ def test_the_integral_of_the_density_is_two_electrons_a_band(seed: int, spins: i
 
 
 def test_levels_outside_the_window_reach_into_it_with_their_tails_only() -> None:
-    levels = Levels(np.array([[[-9.0, -0.2, 0.3, 1.15, 9.0]]]), 4)
+    levels = MeshEigenvalues(np.array([[[-9.0, -0.2, 0.3, 1.15, 9.0]]]), 4)
     density = levels.density(np.linspace(0, 1, 101), 0.1)[0]
     assert density[0] == pytest.approx(2 * np.exp(-2) / (0.1 * np.sqrt(2 * np.pi)) + density[60], rel=2e-3)
     assert density[-1] == pytest.approx(2 * np.exp(-1.125) / (0.1 * np.sqrt(2 * np.pi)), rel=2e-3)
@@ -102,7 +103,7 @@ def test_levels_outside_the_window_reach_into_it_with_their_tails_only() -> None
 def test_the_integral_of_the_density_up_to_the_fermi_level_is_the_electrons() -> None:
     # A broad band on a dense mesh, as in a metal.
     k = np.linspace(-np.pi, np.pi, 2000, endpoint=False)
-    levels = Levels((-3 * np.cos(k))[None, :, None], 1)
+    levels = MeshEigenvalues((-3 * np.cos(k))[None, :, None], 1)
     assert levels.fermi == pytest.approx(0.0, abs=0.01)  # half filled
     density = levels.density(E, 0.05)[0]
     assert density[levels.fermi >= E].sum() * (E[1] - E[0]) == pytest.approx(1.0, abs=0.02)
@@ -131,7 +132,7 @@ def test_the_bands_of_an_insulator_are_full_however_wide_its_gap(temperature: fl
 
 
 def test_a_semimetal_has_no_gap_though_each_point_has_one() -> None:
-    levels = Levels(np.array([[[-2.0, 1.0], [-1.0, 2.0], [0.5, 3.0], [-3.0, 0.0]]]), 2)
+    levels = MeshEigenvalues(np.array([[[-2.0, 1.0], [-1.0, 2.0], [0.5, 3.0], [-3.0, 0.0]]]), 2)
     assert levels.gap == 0
     assert 0.0 < levels.fermi < 0.5
 
@@ -149,7 +150,7 @@ def test_a_semimetal_has_no_gap_though_each_point_has_one() -> None:
 def test_a_coarse_metal_has_no_gap_however_far_apart_its_levels(
     energies: list[list[float]], electrons: int, lower: float, upper: float
 ) -> None:
-    levels = Levels(np.array([energies]), electrons)
+    levels = MeshEigenvalues(np.array([energies]), electrons)
     assert levels.gap == 0
     assert lower - 1e-6 <= levels.fermi <= upper + 1e-6
     assert of_one_cell(levels, occupations(levels)) == pytest.approx(electrons, abs=1e-5)
@@ -161,13 +162,13 @@ def test_a_coarse_metal_has_no_gap_however_far_apart_its_levels(
 @pytest.mark.parametrize("electrons", [1, 3])
 def test_an_odd_electron_in_flat_bands_makes_a_metal(points: int, electrons: int, spacing: float) -> None:
     bands = spacing * np.arange(6) - 2.0
-    levels = Levels(np.tile(bands, (1, points, 1)), electrons)
+    levels = MeshEigenvalues(np.tile(bands, (1, points, 1)), electrons)
     assert levels.gap == 0
     assert of_one_cell(levels, occupations(levels)) == pytest.approx(electrons, abs=1e-5)
 
 
 def test_a_narrow_band_filled_to_a_quarter_makes_a_metal() -> None:
-    levels = Levels(np.array([[[-5.0, 0.0, 0.02], [-5.0, 0.01, 0.03]]]), 3, 1500)
+    levels = MeshEigenvalues(np.array([[[-5.0, 0.0, 0.02], [-5.0, 0.01, 0.03]]]), 3, 1500)
     assert levels.gap == 0
     assert of_one_cell(levels, occupations(levels)) == pytest.approx(3, abs=1e-5)
 
@@ -186,7 +187,7 @@ def test_a_ferromagnet_has_a_moment_and_a_polarised_nonmagnet_none(seed: int, el
 
 def test_the_moment_of_a_half_metal_is_whole() -> None:
     up, down = np.array([[-3.0, -1.0, 4.0], [-3.5, 0.0, 5.0], [-3.5, 1.0, 5.0]]), np.array([[-2.0, 2.5, 5.0]] * 3)
-    levels = Levels(np.array([up, down]), 3)
+    levels = MeshEigenvalues(np.array([up, down]), 3)
     assert levels.gap == pytest.approx(1.5)  # from the top of the up channel to the bottom of the down one
     assert levels.moment == pytest.approx(1.0, abs=1e-9)
     assert replace(levels, electrons=2).moment == pytest.approx(0.0, abs=1.0)
@@ -195,7 +196,7 @@ def test_the_moment_of_a_half_metal_is_whole() -> None:
 @pytest.mark.parametrize("spins", [1, 2])
 def test_too_few_bands_are_noticed(spins: int) -> None:
     with pytest.raises(ValueError, match="too few bands"):
-        Levels(np.zeros((spins, 1, 2)), 5)
+        MeshEigenvalues(np.zeros((spins, 1, 2)), 5)
 
 
 @given(seeds, st.floats(-30, 30), spin_channels)
