@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.constants import BOHR, ELECTRON_VOLT, HARTREE
+from dosmith.constants import BOHR, ELECTRON_VOLT, HARTREE, RYDBERG
 
 FloatArray = NDArray[np.float64]
 
@@ -189,9 +189,12 @@ def octopus_fermi(run: Run) -> bytes:
     )
 
 
-def wien2k(run: Run, spin: int) -> bytes:
-    """`case.dos1ev`, `case.dos1evup` or `...dn`."""
+def wien2k(run: Run, spin: int, *, rydberg: bool = False) -> bytes:
+    """`case.dos1ev`, `case.dos1evup` or `...dn`; in Rydberg `case.dos1`, `case.dos1up` or `...dn`."""
     row = run.densities[spin]
+    if rydberg:
+        head = f"# Title\n#EF={run.fermi / RYDBERG:10.5f}     NDOS= 1     NENRG={len(row):5d}    Gaussian bradening: 0.00300\n# ENERGY  TOTAL\n"
+        return (head + rows(run.energies / RYDBERG, row * RYDBERG, form="{:13.8f}")).encode()
     head = f"# case\n#EF=   0.00000     NDOS= 2     NENRG={len(row):5d}\n# ENERGY     total-DOS      1:total\n"
     return (head + rows(run.energies - run.fermi, row, 0.4 * row)).encode()
 

@@ -171,8 +171,10 @@ def test_wien2k_spins_lie_beside_each_other(tmp_path: Path) -> None:
     (tmp_path / "x.dos1evdn").write_bytes(wien2k(iron(), 1))
     for name in ("x.dos1evup", "x.dos1evdn"):
         assert_run(read_dos(tmp_path / name), iron())
-    with pytest.raises(FileFormatError, match=r"in Rydberg .*give the dosNev beside it"):
-        written(tmp_path, "a.dos1", wien2k(silicon(), 0).replace(b"0.00000 ", b"0.49460 ", 1))
+    assert_run(written(tmp_path, "a.dos1", wien2k(silicon(), 0, rydberg=True)), silicon())
+    for spin, name in enumerate(("y.dos1up", "y.dos1dn")):
+        (tmp_path / name).write_bytes(wien2k(iron(), spin, rydberg=True))
+    assert_run(read_dos(tmp_path / "y.dos1up"), iron())
 
 
 def test_bands_and_edges_of_castep_serve_optados(tmp_path: Path) -> None:

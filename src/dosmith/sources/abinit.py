@@ -33,6 +33,8 @@ def read_dos(lines: Iterable[str]) -> Curve:
     columns, remarks, _ = take_apart(lines)
     if any(re.search(r"Local DOS|atom number|Partial|ratsph", remark) for remark in remarks):
         raise FileFormatError("holds the states of one atom (ABINIT's _DOS_AT); give the _DOS or _DOS_TOTAL of the run")
+    if any(re.match(r"\s*index\b", remark) for remark in remarks):  # versions before 6
+        columns = columns[1:]
     blocks = split_blocks(columns)
     spins = 2 if any(re.search(r"nsppol = 2", remark) for remark in remarks) else len(blocks)
     if len(columns) < 3 or len(blocks) != spins or spins > 2 or any(block.shape != blocks[0].shape for block in blocks):

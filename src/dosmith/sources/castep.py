@@ -21,7 +21,7 @@ OPTADOS_SIGNATURE = re.compile(r"O p t a D O S   o u t p u t")
 _HEAD = re.compile(
     r"Number of k-points\s+(\d+)\s+Number of spin components\s+([12])\s+"
     r"(?:Number of electrons\s+(?P<electrons>[\d.Ee+ -]+?)\s+)?(?:Number of eigenvalues\s+(?P<bands>[\d ]+?)\s+)?"
-    r"Fermi energ(?:y|ies) \(in atomic units\)\s+(?P<fermi>[\d.Ee+ -]+?)\s+Unit cell vectors",
+    r"Fermi energ(?:y|ies)\s+\(in atomic units\)\s+(?P<fermi>[\d.Ee+ -]+?)\s+Unit cell vectors",
     re.IGNORECASE,
 )
 _POINT = re.compile(r"^K-point\s+\d+\s+(?:\S+\s+){3}(?P<weight>[\d.Ee+-]+)\s*$", re.MULTILINE)
@@ -83,7 +83,12 @@ def read_optados(lines: Iterable[str]) -> Curve:
     Raises:
         FileFormatError: it is the list of settings, or holds other columns.
     """
-    curve = tables.read_table(lines)
+    text = list(lines)
+    if any("Partial Density of States" in line or "Projected" in line for line in text[:20]):
+        raise FileFormatError(
+            "holds projections (OptaDOS' pdos.dat); give the SEED.adaptive.dat, SEED.fixed.dat or SEED.linear.dat"
+        )
+    curve = tables.read_table(text)
     curve.format = OPTADOS
     return curve
 

@@ -154,7 +154,9 @@ def read_folder(
 
 
 _WORSE: tuple[tuple[str, str], ...] = (
-    (r"(?P<stem>.+\.dos\d*ev)dn", r"{stem}up"),
+    (r"(?P<stem>.+\.dos\d*(?:ev)?)dn", r"{stem}up"),
+    (r"(?P<stem>.+\.dos\d*)up", r"{stem}evup"),
+    (r"(?P<stem>.+\.dos\d*)", r"{stem}ev"),
     (r"(?P<stem>.+)BETA(?P<end>_.+\.pdos)", r"{stem}ALPHA{end}"),
     (r"vaspout\.h5", r"vasprun.*"),
     (r"DOSCAR.*", r"vasprun.*|vaspout\.h5"),

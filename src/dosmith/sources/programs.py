@@ -49,6 +49,8 @@ def read_doss(lines: Lines) -> Curve:
         FileFormatError: it holds phonons, or other columns than it announces.
     """
     columns, remarks, _ = take_apart(lines)
+    if any(re.search(r"YAXIS LABEL", remark) and "DENSITY OF STATES" not in remark for remark in remarks):
+        raise FileFormatError("is CRYSTAL's, and no density of states (COOP or COHP); give the DOSS.DAT")
     counts = next((found.groups() for remark in remarks if (found := re.search(r"NPROJ\s+(\d+)\s+NSPIN\s+([12])", remark))), None)
     unit = units.of_energies(remarks)
     stated = any(_DOSS_FERMI.search(remark) for remark in remarks)
@@ -179,6 +181,10 @@ _KINDS: tuple[_Kind, ...] = (
     _Kind(_begins(abinit.EIG_SIGNATURE), abinit.curve_of_eig),
     _Kind(_begins(wien2k.SIGNATURE), wien2k.read_dos),
     _Kind(_begins(castep.SIGNATURE), castep.read_bands),
+    _Kind(
+        _named(r".*\.j(?:adaptive|fixed|linear)\.dat"),
+        _refuse("is a joint density of states (OptaDOS); give the SEED.adaptive.dat"),
+    ),
     _Kind(_begins(castep.OPTADOS_SIGNATURE), castep.read_optados),
     _Kind(_begins(dftb.SIGNATURE), dftb.read_bands),
     _Kind(_begins(r"^#\s*NEPTS\s+\d+\s+NPROJ\s+\d+"), read_doss),

@@ -20,7 +20,7 @@ DOS = "SIESTA .DOS"
 PDOS = "SIESTA .PDOS.xml"
 EIG = "SIESTA .EIG"
 
-_ROW = re.compile(r"(?: {1,18}-?\d{1,13}\.\d{5}){2,4}\s*")
+_ROW = re.compile(r"(?: {1,18}-?\d{1,13}\.\d{5}){2,9}\s*")
 _MOST_ORBITALS = 100_000
 
 
@@ -45,15 +45,18 @@ def looks_like_eig(head: Sequence[str]) -> bool:
 
 
 def read_dos(lines: Iterable[str]) -> Curve:
-    """A `.DOS` file: energy, density, or energy, up, down. It states no Fermi level, and its zero means nothing.
+    """A `.DOS` file: energy, density, or energy, up, down, of noncollinear runs with more behind. It states no Fermi level, and its zero means nothing.
 
     Raises:
         FileFormatError: it has other columns.
     """
     columns, _, _ = take_apart(lines)
-    if len(columns) not in (2, 3, 4):
+    if len(columns) not in (2, 3, 5, 9):
         raise FileFormatError("is damaged: SIESTA's .DOS has energy and density, or energy, up, down; copy it again")
-    return Curve(DOS, columns[0], columns[1:2] if len(columns) == 2 else columns[1:3])
+    if len(columns) > 3:
+        notes = ["the run is noncollinear; the DOS of both spins together is used"]
+        return Curve(DOS, columns[0], columns[1:3].sum(axis=0)[None], notes=notes)
+    return Curve(DOS, columns[0], columns[1:])
 
 
 def read_pdos(xml: bytes) -> Curve:

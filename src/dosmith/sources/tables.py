@@ -300,6 +300,8 @@ def _unit(header: list[str] | None, remarks: Sequence[str], notes: list[str]) ->
 def _by_shape(columns: FloatArray, notes: list[str]) -> tuple[FloatArray, FloatArray]:
     """Energies and densities, shape (spins, N), of a table without header."""
     energies, *rest = columns
+    if len(rest) == 4 and (rest[1] <= 0).all() and (rest[3] <= 0).all():  # spin down below zero, and its integral
+        rest = [rest[0], -rest[1], rest[2], -rest[3]]
     integrated = {
         2: lambda: _is_integral(energies, rest[0], rest[1]),
         3: lambda: _is_integral(energies, rest[0] + rest[1], rest[2]),

@@ -1,33 +1,30 @@
-"""What WIEN2k's `tetra` writes: `case.dosNev`, in eV from the Fermi level; `...up` and `...dn` hold one spin each."""
+"""What WIEN2k's `tetra` writes: `case.dosN` in Rydberg, `case.dosNev` in eV from the Fermi level; `...up` and `...dn` hold one spin each."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
+from dosmith.constants import RYDBERG
 from dosmith.errors import FileFormatError
 from dosmith.sources.curve import Curve
 from dosmith.sources.tables import take_apart
 
-DOS = "WIEN2k dosNev"
+DOS = "WIEN2k dos"
 
 SIGNATURE = re.compile(r"^#\s*EF\s*=\s*[+-]?[\d.]+\s+NDOS\s*=", re.MULTILINE)
-ONE_SPIN = re.compile(r"(?P<stem>.*\.dos\d*ev)(?P<spin>up|dn)", re.IGNORECASE)
+ONE_SPIN = re.compile(r"(?P<stem>.*\.dos\d*(?:ev)?)(?P<spin>up|dn)", re.IGNORECASE)
 _FERMI = re.compile(r"^\s*EF\s*=\s*([+-]?\d*\.\d+)", re.IGNORECASE)
 
 
 def read_dos(lines: Iterable[str]) -> Curve:
-    """A `dosNev` file with a column for the total.
+    """A `dosN` or `dosNev` file with a column for the total; the latter states a Fermi level of zero.
 
     Raises:
-        FileFormatError: it is in Rydberg, or has no total.
+        FileFormatError: it has no total.
     """
     columns, remarks, _ = take_apart(lines)
     level = next((float(found[1]) for remark in remarks if (found := _FERMI.search(remark))), 0.0)
-    if level != 0.0:
-        raise FileFormatError(
-            f"is WIEN2k's dosN in Rydberg (its EF is {level:g}); give the dosNev beside it, which is in eV from the Fermi level"
-        )
     header = next((remark.split() for remark in reversed(remarks) if re.match(r"\s*ENERGY\b", remark)), [])
     totals = [number for number, word in enumerate(header) if re.fullmatch(r"(?i)total(?:-?dos)?|tdos", word)]
     if len(header) != len(columns):
@@ -36,4 +33,8 @@ def read_dos(lines: Iterable[str]) -> Curve:
         raise FileFormatError(
             "has no column total-DOS: what it calls total are the states of single atoms; give the dosNev of WIEN2k that has total-DOS"
         )
-    return Curve(DOS, columns[0], columns[totals[0]][None], 0.0, notes=["energies are in eV from the Fermi level"])
+    total = columns[totals[0]][None]
+    if level != 0.0:
+        notes = ["energies are in Rydberg in the file (case.dosN); they are converted to eV"]
+        return Curve(DOS, columns[0] * RYDBERG, total / RYDBERG, level * RYDBERG, notes=notes)
+    return Curve(DOS, columns[0], total, 0.0, notes=["energies are in eV from the Fermi level"])
