@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from known import RUNS, unpacked
+from known import RUNS, silicon, unpacked
+from layouts import dftb_bands, optados, siesta_dos, wien2k
 from samples import noted
 
 from dosmith.records import Spectrum
@@ -78,6 +79,76 @@ def test_the_crystal_of_elk_lies_beside() -> None:
     crystal = crystal_of(path, read_dos(path))
     assert crystal is not None and crystal.file == "GEOMETRY.OUT.gz" and crystal.species == ("Si", "Si")
     assert abs(np.linalg.det(crystal.lattice)) == pytest.approx(2 * (5.13 * 0.529177) ** 3, rel=1e-4)
+
+
+def test_the_crystal_of_abinit_stands_in_its_output() -> None:
+    path = RUNS / "abinit-si" / "sio_DS2_DOS.gz"
+    crystal = crystal_of(path, read_dos(path))
+    assert crystal is not None and crystal.file == "si.abo.gz" and crystal.species == ("Si", "Si")
+    assert abs(np.linalg.det(crystal.lattice)) == pytest.approx((10.18 * 0.529177) ** 3 / 4, rel=1e-4)
+    np.testing.assert_allclose(crystal.frac_coords, [[0, 0, 0], [0.25, 0.25, 0.25]], atol=1e-9)
+
+
+XV = """  0.0 5.13 5.13  0 0 0
+  5.13 0.0 5.13  0 0 0
+  5.13 5.13 0.0  0 0 0
+  2
+  1 14  0.0 0.0 0.0   0 0 0
+  1 14  2.565 2.565 2.565  0 0 0
+"""
+CELL = """%BLOCK LATTICE_CART
+ang ! unit
+  0.0 2.71468 2.71468
+  2.71468 0.0 2.71468
+  2.71468 2.71468 0.0
+%ENDBLOCK LATTICE_CART
+%block positions_frac
+Si 0 0 0
+Si:2 0.25 0.25 0.25  # comment
+%endblock positions_frac
+KPOINTS_MP_GRID 4 4 4
+"""
+ABC = """%block lattice_abc
+bohr
+5.13 5.13 5.13
+90 90 90
+%endblock lattice_abc
+%block positions_abs
+Si 0 0 0
+%endblock positions_abs
+"""
+
+
+@pytest.mark.parametrize(
+    ("curve", "name", "text", "sites", "volume"),
+    [
+        ("x.DOS", "x.XV", XV, 2, 2 * 5.13**3 * 0.529177**3),
+        ("x.adaptive.dat", "x-out.cell", CELL, 2, 2 * 2.71468**3),
+        ("x.adaptive.dat", "x.cell", ABC, 1, 5.13**3 * 0.529177**3),
+    ],
+)
+def test_crystals_of_siesta_and_castep_lie_beside(
+    tmp_path: Path, curve: str, name: str, text: str, sites: int, volume: float
+) -> None:
+    (tmp_path / curve).write_bytes((siesta_dos if curve == "x.DOS" else optados)(silicon()))
+    (tmp_path / name).write_text(text)
+    crystal = crystal_of(tmp_path / curve, read_dos(tmp_path / curve, fermi=6.73 if curve == "x.DOS" else 0.0))
+    assert crystal is not None and crystal.file == name and crystal.species == ("Si",) * sites
+    assert abs(np.linalg.det(crystal.lattice)) == pytest.approx(volume, rel=1e-4)
+    (tmp_path / name).write_text(text.replace("0.25", "x").replace("5.13", "five"))
+    assert crystal_of(tmp_path / curve, read_dos(tmp_path / curve, fermi=6.73 if curve == "x.DOS" else 0.0)) is None
+
+
+@pytest.mark.parametrize(("curve", "name", "form"), [("x.dos1ev", "x.struct", "struct"), ("band.out", "geo_end.gen", "gen")])
+def test_crystals_that_ase_reads(tmp_path: Path, curve: str, name: str, form: str) -> None:
+    ase = pytest.importorskip("ase")
+    run = silicon()
+    atoms = ase.Atoms(run.species, cell=run.lattice, scaled_positions=run.places, pbc=True)
+    atoms.write(tmp_path / name, format=form)
+    (tmp_path / curve).write_bytes(wien2k(run, 0) if curve == "x.dos1ev" else dftb_bands(run))
+    crystal = crystal_of(tmp_path / curve, read_dos(tmp_path / curve))
+    assert crystal is not None and crystal.file == name and crystal.species == ("Si", "Si")
+    assert abs(np.linalg.det(crystal.lattice)) == pytest.approx(abs(np.linalg.det(run.lattice)), rel=1e-4)
 
 
 def test_files_of_another_run_are_left(tmp_path: Path) -> None:

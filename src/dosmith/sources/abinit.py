@@ -1,4 +1,4 @@
-"""What ABINIT writes: the density of states (`*_DOS`) and eigenvalues (`*_EIG`), both in Hartree."""
+"""What ABINIT writes: the density of states (`*_DOS`) and eigenvalues (`*_EIG`), both in Hartree; the crystal in its output."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from dosmith.constants import HARTREE
+from dosmith import formulas
+from dosmith.constants import BOHR, HARTREE
 from dosmith.errors import FileFormatError
+from dosmith.sources.crystal import MOST_SITES, Crystal
 from dosmith.sources.curve import Curve
 from dosmith.sources.eigenvalues import Eigenvalues
 from dosmith.sources.tables import split_blocks, take_apart
@@ -82,3 +84,34 @@ def read_eig(text: str) -> tuple[Eigenvalues, float | None]:
     except ValueError:
         raise FileFormatError("is damaged: its k-points have not all the same number of bands; copy it again") from None
     return Eigenvalues.of(bands, shares), None if level is None else float(level[2]) * unit
+
+
+def read_crystal(text: str) -> Crystal:
+    """The crystal at the end of what ABINIT prints (`*.abo`), of the last data set.
+
+    Raises:
+        FileFormatError: there is none.
+    """
+    echo = text[max(text.rfind("echo values of variables after computation"), 0) :]
+    if "ABINIT" not in text[:5000] or "znucl" not in echo:
+        raise FileFormatError("is no output of ABINIT")
+    try:
+        sites = int(_values(echo, "natom", [1.0])[0])
+        if not 0 < sites <= MOST_SITES:
+            raise ValueError("atoms")
+        lattice = (
+            np.array(_values(echo, "rprim", list(np.eye(3).ravel()))).reshape(3, 3)
+            * np.array(_values(echo, "acell", []))[:, None]
+        )
+        places = np.array(_values(echo, "xred", [0.0] * 3 * sites)).reshape(sites, 3)
+        kinds = [formulas.symbol_of(round(number)) for number in _values(echo, "znucl", [])]
+        species = tuple(kinds[round(number) - 1] for number in _values(echo, "typat", [1.0] * sites)[:sites])
+    except (ValueError, IndexError, OverflowError):
+        raise FileFormatError("holds no whole crystal") from None
+    return Crystal(lattice * BOHR, species, places)
+
+
+def _values(echo: str, name: str, default: list[float]) -> list[float]:
+    """The numbers of a variable in ABINIT's echo, of the last data set that has one of its own."""
+    found = list(re.finditer(rf"^[-P ]\s*{name}\d*((?:\s+[-+]?\d[-+.\dEe]*)+)", echo, re.MULTILINE))
+    return [float(word) for word in found[-1][1].split()] if found else default

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dosmith import formulas
 from dosmith.errors import FileFormatError
-from dosmith.sources import aims, cp2k, elk, espresso, vasp
+from dosmith.sources import abinit, aims, castep, cp2k, elk, espresso, siesta, vasp
 from dosmith.sources.content import content_of, text_of
 from dosmith.sources.crystal import Crystal, refuse_endless
 from dosmith.sources.files import FileDos, printable
@@ -67,6 +68,24 @@ def _groups(path: Path, kind: str) -> Iterator[tuple[Reader, Sequence[Path]]]:
             yield _aims, [folder / name]
     elif kind.startswith("Elk"):
         yield _elk, [folder / f"GEOMETRY.OUT{end}" for end in ("", ".gz")]
+    elif kind.startswith("ABINIT"):
+        yield _abinit, _called_like(path, "*.abo", "*.out")
+    elif kind.startswith("SIESTA"):
+        yield _xv, _called_like(path, "*.XV")
+    elif kind.startswith(("CASTEP", "OptaDOS")):
+        yield _cell, [folder / f"{path.name.partition('.')[0]}-out.cell"]
+        yield _cell, [folder / f"{path.name.partition('.')[0]}.cell"]
+    elif kind.startswith("WIEN2k"):
+        yield partial(_by_ase, "struct"), _called_like(path, "*.struct")
+    elif kind.startswith("DFTB+") or (kind == "table" and path.name.startswith("dos_total")):
+        for name in ("geo_end.gen", "geom.out.gen", "geo.gen", "geom.gen"):
+            yield partial(_by_ase, "gen"), [folder / name]
+
+
+def _called_like(path: Path, *patterns: str) -> list[Path]:
+    """The files that a curve's name begins like, of patterns in its folder; all of them when it begins like none."""
+    files = sorted(file for pattern in patterns for end in ("", ".gz") for file in path.parent.glob(pattern + end))
+    return [file for file in files if path.name.startswith(file.name.partition(".")[0])] or files
 
 
 def _read(path: Path, reader: Reader, folder: Path, found: FileDos) -> Crystal | None:
@@ -105,6 +124,30 @@ def _aims(path: Path) -> Crystal:
 
 def _elk(path: Path) -> Crystal:
     return elk.read_geometry(text_of(path))
+
+
+def _abinit(path: Path) -> Crystal:
+    return abinit.read_crystal(text_of(path))
+
+
+def _xv(path: Path) -> Crystal:
+    return siesta.read_xv(text_of(path))
+
+
+def _cell(path: Path) -> Crystal:
+    return castep.read_cell(text_of(path))
+
+
+def _by_ase(form: str, path: Path) -> Crystal:
+    """By a reader of ASE, which dosmith[relax] brings."""
+    from ase.io import read
+
+    if path.stat().st_size > 2**22:
+        raise FileFormatError("is too large")
+    atoms: Any = read(path, format=form)
+    if not atoms.pbc.all():
+        raise FileFormatError("is no crystal: not periodic in three directions")
+    return Crystal.of_cartesian(atoms.cell[:], atoms.get_chemical_symbols(), atoms.positions)
 
 
 def _cp2k(name: str, path: Path) -> Crystal:

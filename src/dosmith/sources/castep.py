@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from dosmith.constants import HARTREE
+from dosmith.constants import BOHR, HARTREE
 from dosmith.errors import FileFormatError
 from dosmith.sources import tables
+from dosmith.sources.crystal import MOST_SITES, Crystal, element_of
 from dosmith.sources.curve import Curve
 from dosmith.sources.eigenvalues import MOST, Eigenvalues
 
@@ -99,3 +100,39 @@ def _spins(text: str, spins: int) -> list[list[float]]:
     if len(parts) != spins:
         raise ValueError("spins")
     return [[float(word) for word in part.split()] for part in parts]
+
+
+def read_cell(text: str) -> Crystal:
+    """The crystal in CASTEP's `*.cell` or `*-out.cell`, lengths in Angstrom unless Bohr is said.
+
+    Raises:
+        FileFormatError: it is none.
+    """
+    blocks = {name.lower(): body for name, body in re.findall(r"(?is)%block\s+(\w+)\s*\n(.*?)%endblock\s+\1", text)}
+    try:
+        unit, rows = _cell_rows(blocks.get("lattice_cart") or blocks["lattice_abc"])
+        lattice = np.array(rows, dtype=np.float64)
+        if "lattice_cart" not in blocks:
+            from pymatgen.core.lattice import Lattice
+
+            lattice = np.array(Lattice.from_parameters(*(lattice[0] * unit), *lattice[1]).matrix)
+        else:
+            lattice *= unit
+        unit, rows = _cell_rows(blocks.get("positions_frac") or blocks["positions_abs"])
+        species = [element_of(row[0]) for row in rows]
+        places = np.array([row[1:4] for row in rows], dtype=np.float64)
+    except (KeyError, ValueError, IndexError, ZeroDivisionError):
+        raise FileFormatError("is no crystal of CASTEP") from None
+    if "positions_frac" in blocks:
+        return Crystal(lattice, tuple(species), places)
+    return Crystal.of_cartesian(lattice, species, places * unit)
+
+
+def _cell_rows(block: str) -> tuple[float, list[list[str]]]:
+    """The unit (Angstrom) and the rows of a block of a `.cell`, without comments."""
+    rows = [words for line in block.splitlines() if (words := re.split(r"[!#;]", line)[0].split())]
+    if len(rows) > MOST_SITES + 2:
+        raise ValueError("too many atoms")
+    if rows and len(rows[0]) == 1:
+        return {"ang": 1.0, "bohr": BOHR, "nm": 10.0}[rows[0][0].lower()], rows[1:]
+    return 1.0, rows

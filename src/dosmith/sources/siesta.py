@@ -8,7 +8,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith import formulas
+from dosmith.constants import BOHR
 from dosmith.errors import FileFormatError
+from dosmith.sources.crystal import MOST_SITES, Crystal
 from dosmith.sources.curve import Curve
 from dosmith.sources.eigenvalues import MOST, Eigenvalues
 from dosmith.sources.tables import take_apart
@@ -146,3 +149,22 @@ def _weights(text: str | None, points: int) -> FloatArray:
             f"lists eigenvalues at {points} k-points, the .KP beside it others; give those of one run"
         ) from None
     return table[:, 4]
+
+
+def read_xv(text: str) -> Crystal:
+    """The crystal in SIESTA's `*.XV`: the last of the run, in Bohr.
+
+    Raises:
+        FileFormatError: it is none.
+    """
+    rows = [line.split() for line in text.splitlines() if line.strip()]
+    try:
+        lattice = np.array([row[:3] for row in rows[:3]], dtype=np.float64) * BOHR
+        atoms = rows[4 : 4 + int(rows[3][0])]
+        if len(atoms) != int(rows[3][0]) or len(atoms) > MOST_SITES:
+            raise ValueError("atoms")
+        species = [formulas.symbol_of(int(row[1])) for row in atoms]
+        places = np.array([row[2:5] for row in atoms], dtype=np.float64) * BOHR
+    except (ValueError, IndexError, OverflowError):
+        raise FileFormatError("is no .XV of SIESTA") from None
+    return Crystal.of_cartesian(lattice, species, places)

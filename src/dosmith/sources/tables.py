@@ -194,7 +194,7 @@ def _number(cell: str) -> float | None:
 def _header(remarks: list[str], cut: Cut, width: int) -> list[str] | None:
     """The text over each column: the last remark that names one energy and a density; None when there is none."""
     listed = {int(found[1]): found[2].strip() for remark in remarks if (found := _NUMBERED.fullmatch(remark))}
-    if set(listed) == set(range(1, width + 1)):
+    if set(listed) == set(range(1, width + 1)) and _names_columns(list(map(_role, listed.values()))):
         return [listed[number] for number in range(1, width + 1)]
     for remark in reversed(remarks):
         plain = _FERMI.sub("", remark).strip()
@@ -202,9 +202,14 @@ def _header(remarks: list[str], cut: Cut, width: int) -> list[str] | None:
         bare = _DASHED.sub("-", _TWO_WORDS.sub(r"\1_", bare))
         for cells in (cut(plain), re.split(r"\s{2,}", plain), bare.split()):
             roles = [_role(cell) for cell in cells]
-            if len(cells) == width and roles.count("energy") == 1 and {"density", "up", "down", "projected"} & set(roles):
+            if len(cells) == width and _names_columns(roles):
                 return cells
     return None
+
+
+def _names_columns(roles: Sequence[str | None]) -> bool:
+    """Whether the texts over the columns name one energy and a density."""
+    return roles.count("energy") == 1 and not {"density", "up", "down", "projected"}.isdisjoint(roles)
 
 
 def _role(cell: str) -> str | None:
