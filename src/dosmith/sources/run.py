@@ -150,7 +150,7 @@ def _with_edges(curve: Curve, name: str, found: Eigenvalues, level: float | None
 def schemas(folder: Path) -> list[Path]:
     """Where pw.x writes what it did, from the folder of a curve: in it, or in an outdir below it."""
     places = ("*.xml", "*.save/data-file-schema.xml", "*/*.xml", "*/*.save/data-file-schema.xml")
-    return sorted(file for place in places for file in folder.glob(place))
+    return sorted(file for place in places for end in ("", ".gz") for file in folder.glob(place + end))
 
 
 def of_run(name: str, files: Sequence[Path]) -> list[Path]:
