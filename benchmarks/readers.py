@@ -40,7 +40,7 @@ class Reader:
 
 
 def _fixtures(pattern: str) -> list[Named]:
-    return [(path.stem, gzip.decompress(path.read_bytes())) for path in sorted(FIXTURES.rglob(pattern))]
+    return [(path.stem, gzip.decompress(path.read_bytes())) for path in sorted(FIXTURES.rglob(pattern)) if path.is_file()]
 
 
 def _running(curve: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from dosmith.sources import abinit, elk, espresso
 from dosmith.sources.beside import crystal_of
 from dosmith.sources.eigenvalues import Eigenvalues
 from dosmith.sources.files import read_dos
+from dosmith.spectra.standard import Recipe, standardise
 
 
 def electrons(spectrum: Spectrum) -> float:
@@ -46,7 +47,7 @@ def overlap(spectrum: Spectrum, levels: Eigenvalues, fermi: float) -> float:
         ("abinit-si", "sio_DS2_DOS", 1, 8, 0.439, 0.0),
         ("abinit-al", "alo_DOS", 1, 3, 0.0, 0.0),
         ("abinit-fe", "feo_DOS", 2, 8, 0.0, 0.1924),
-        ("elk-si", "TDOS.OUT", 1, 8, 0.582, 0.0),
+        ("elk-si", "TDOS.OUT", 1, 8, 0.520, 0.0),
         ("espresso-c", "c.dos", 1, 8, 3.792, 0.0),
         ("elk-fe", "TDOS.OUT", 2, 8, 0.0, 0.0),
     ],
@@ -69,6 +70,17 @@ def test_runs_agree_with_their_eigenvalues(run: str, name: str, spins: int, coun
             *(unpacked(RUNS / run / f"{part}.OUT.gz").decode() for part in ("EIGVAL", "KPOINTS", "EFERMI"))
         )
     assert overlap(spectrum, levels, fermi) > 0.97
+
+
+def test_a_fermi_level_at_the_top_of_the_valence_band_is_no_metal(tmp_path: Path) -> None:
+    (tmp_path / "c.dos").write_bytes(
+        unpacked(RUNS / "espresso-c" / "c.dos.gz")
+    )  # without its XML: EFermi is the highest occupied level
+    dos = read_dos(tmp_path / "c.dos")
+    assert noted(dos, "the edge of a band")
+    standard = standardise(dos.spectrum, Recipe())
+    assert standard.gap == pytest.approx(3.79, abs=0.4)
+    assert standard.zero == pytest.approx(14.394, abs=0.2)
 
 
 def test_the_moment_of_iron() -> None:
@@ -168,7 +180,7 @@ def test_a_state_that_lies_beside_serves_packed_and_plain(tmp_path: Path) -> Non
     for path in (tmp_path / "run").glob("*.gz"):
         path.with_suffix("").write_bytes(unpacked(path))
         path.unlink()
-    assert read_dos(tmp_path / "run" / "TDOS.OUT").spectrum.gap == pytest.approx(0.582, abs=1e-3)
+    assert read_dos(tmp_path / "run" / "TDOS.OUT").spectrum.gap == pytest.approx(0.520, abs=1e-3)
 
 
 def test_the_states_of_one_atom_are_refused(tmp_path: Path) -> None:

@@ -28,6 +28,12 @@ _FEWEST = 0.05
 """... and by more than this number of electrons."""
 _BEYOND = 0.1
 """A stated level this far from where the electrons end agrees with them: a density of few electrons says little, eV."""
+_EMPTY = 0.002
+"""Share of the highest density below which a curve is empty."""
+_NEAR = 0.5
+"""A gap this near a stated level, eV, is beside it,"""
+_FEW = 0.1
+"""... when fewer than this number of states, of the cell, lie between."""
 _GAP = 0.3
 """Narrower gaps are not taken for the one that the electrons end in, eV."""
 
@@ -155,7 +161,10 @@ def _checked(curve: Curve, stated: float, notes: list[str]) -> tuple[float, Ferm
         )
         return edges.middle, "eigenvalues"
     if electrons is None or (ends := _counted(curve)) is None:
-        return stated, "stated"
+        if (middle := _gap_beside(curve, stated)) is None:
+            return stated, "stated"
+        notes.append(f"the stated Fermi level, {stated:.4g} eV, is the edge of a band; it is put in the gap beside it")
+        return middle, "stated"
     (low, high), below = ends, float(np.interp(stated, curve.energies, _running(curve)))
     level = (low + high) / 2
     few = abs(below - electrons) <= max(_MISCOUNT * electrons, _FEWEST) and high - low < _GAP
@@ -167,6 +176,26 @@ def _checked(curve: Curve, stated: float, notes: list[str]) -> tuple[float, Ferm
         f" is doped; the electrons end at {level:.4g} eV, which is taken"
     )
     return level, "electrons"
+
+
+def _gap_beside(curve: Curve, stated: float) -> float | None:
+    """The middle of a gap that hardly a state keeps from the stated level, eV: many programs give the highest occupied level.
+
+    A half-filled narrow level has many states between it and the gap, a band on a coarse mesh has few.
+    """
+    energies, density = curve.energies, curve.densities.sum(axis=0)
+    if len(energies) < 3 or not np.isfinite(density).all() or not np.isfinite(energies).all():
+        return None
+    running = _running(curve)
+    borders = np.flatnonzero(np.diff(np.concatenate([[False], density <= _EMPTY * density.max(), [False]]).astype(np.int8)))
+    for first, last in zip(borders[::2], borders[1::2] - 1, strict=True):
+        low, high = float(energies[first]), float(energies[last])
+        if first == 0 or last == len(energies) - 1 or high - low < _GAP or low <= stated <= high:
+            continue
+        away = float(abs(np.interp(stated, energies, running) - running[first if stated < low else last]))
+        if min(abs(stated - low), abs(stated - high)) < _NEAR and away < _FEW:
+            return (low + high) / 2
+    return None
 
 
 def _running(curve: Curve) -> FloatArray:
