@@ -184,7 +184,8 @@ def _gap_beside(curve: Curve, stated: float) -> float | None:
     A half-filled narrow level has many states between it and the gap, a band on a coarse mesh has few.
     """
     energies, density = curve.energies, curve.densities.sum(axis=0)
-    if len(energies) < 3 or not np.isfinite(density).all() or not np.isfinite(energies).all():
+    sound = energies.ndim == 1 and energies.shape == density.shape and len(energies) > 2 and np.isfinite(density).all()
+    if not sound or not (np.diff(energies) >= 0).all():
         return None
     running = _running(curve)
     borders = np.flatnonzero(np.diff(np.concatenate([[False], density <= _EMPTY * density.max(), [False]]).astype(np.int8)))
