@@ -16,7 +16,7 @@ SPECTRUM = Spectrum(np.linspace(-1, 1, 21), np.ones(21), 0.0)
 
 def material(identifier: str, energy: float) -> Material:
     composition = formulas.parse(identifier.split("-")[0])
-    return Material(identifier, composition, SPECTRUM, provenance={"energy_per_atom": energy})
+    return Material(identifier, composition, SPECTRUM, prototype=identifier.split("-")[1], provenance={"energy_per_atom": energy})
 
 
 def test_elements_are_their_own_references() -> None:
@@ -46,7 +46,7 @@ def test_what_decomposes_into_elements_is_above_them() -> None:
 
 
 def test_a_ternary_may_decompose_into_binaries() -> None:
-    elements = [material("Ba-A2", -2.0), material("Ti-A3", -7.0), material("O-A3", -4.0)]
+    elements = [material("Ba-A2", -2.0), material("Ti-A3", -7.0), material("O-molecule", -4.0)]
     binaries = [material("BaO-B1", -5.0), material("TiO2-C1", -7.0)]
     # BaTiO3 as BaO + TiO2: (2 * -5 + 3 * -7) / 5 = -6.2 eV/atom
     found = stabilities([*elements, *binaries, material("BaTiO3-E2_1", -6.0)])
@@ -55,6 +55,36 @@ def test_a_ternary_may_decompose_into_binaries() -> None:
 
 def test_without_an_element_nothing_is_said() -> None:
     assert stabilities([material("Pt-A1", -5.0), material("PtNi-B2", -4.3)]).keys() == {"Pt-A1"}
+
+
+def test_an_element_counts_by_its_ground_state_alone() -> None:
+    wrong = [material("B-A4", -5.0), material("Mg-A3", -1.5), material("MgB2-C32", -4.6)]
+    assert stabilities(wrong).keys() == {"Mg-A3"}
+    found = stabilities([*wrong, material("B-A_hR12_166_2h", -6.0)])
+    assert found["MgB2-C32"].formation_energy == pytest.approx(-4.6 + (1.5 + 2 * 6.0) / 3)
+    assert found["B-A4"].above_hull == pytest.approx(1.0)
+
+
+def test_a_lower_crystal_than_the_reference_is_not_below_the_hull() -> None:
+    found = stabilities([material("Pt-A1", -5.0), material("Pt-A3", -5.1)])
+    assert (found["Pt-A3"].above_hull, found["Pt-A1"].above_hull) == pytest.approx((0.0, 0.1))
+
+
+def test_a_hull_without_rivals_is_unknown() -> None:
+    elements = [material("Pt-A1", -5.0), material("Ni-A1", -3.0), material("Al-A1", -3.0)]
+    found = stabilities([*elements, material("PtNi-B2", -4.3)])
+    assert (found["PtNi-B2"].above_hull, found["PtNi-B2"].far) == (None, False)
+    assert found["PtNi-B2"].formation_energy == pytest.approx(-0.3)
+    found = stabilities([*elements, material("PtNi-B2", -4.3), material("PtNi-B1", -4.0)])
+    assert found["PtNi-B2"].above_hull == pytest.approx(0.0)
+    found = stabilities([*elements, material("PtNi-B2", -4.3), material("Al2NiPt-L2_1", -3.8)])
+    assert found["Al2NiPt-L2_1"].above_hull is not None  # PtNi could compete
+    assert found["PtNi-B2"].above_hull is None  # but nothing with it
+
+
+def test_what_is_far_above_everything_is_marked() -> None:
+    found = stabilities([material("Pt-A1", -5.0), material("Ni-A1", -3.0), material("PtNi-B2", -3.4), material("PtNi-B1", -3.6)])
+    assert (found["PtNi-B2"].far, found["PtNi-B1"].far) == (True, False)
 
 
 @given(st.floats(-5, 5), st.floats(-5, 5), st.floats(-1, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,8 +136,10 @@ def prototype_of(structure: Structure) -> str:
     if found is not None and found.prototype is not None:
         return found.prototype
     plain = structure.copy(site_properties={})
-    label = get_protostructure_label_from_spglib(plain, init_symprec=symmetry.ALIKE)
-    name = str(get_prototype_from_protostructure(str(label)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        label = get_protostructure_label_from_spglib(plain, init_symprec=symmetry.ALIKE)
+        name = str(get_prototype_from_protostructure(str(label)))
     return re.sub(r"_hR(\d+)_", lambda found: f"_hR{int(found[1]) // 3}_", name)  # AFLOW counts the primitive cell's atoms
 
 

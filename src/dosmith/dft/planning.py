@@ -231,7 +231,7 @@ def _above_hull(entries: Iterable[Entry]) -> dict[str, float]:
     symbols = {symbol for composition, _ in crystals.values() for symbol, _ in composition}
     elements = {symbol: (formulas.reduce([(symbol, 1)]), 0.0) for symbol in symbols}
     found = stability.among(crystals | elements)
-    return {identifier: found[identifier].above_hull for identifier in crystals}
+    return {identifier: found[identifier].above_hull or 0.0 for identifier in crystals}  # alone: the best there is
 
 
 def _finished(path: Path, seed: int) -> list[str]:

@@ -16,6 +16,8 @@ from dosmith.records import Material
 from dosmith.sources.open_set import NAME, SETTINGS, read_batch
 
 LICENCE = "CC-BY-4.0"
+FIRST = ("converged", "fine", "fast")
+"""Labels of settings that the card always counts; others where there are any."""
 
 
 def build_open_set(batches: Iterable[str | Path], folder: str | Path, ledgers: Iterable[str | Path] = ()) -> ParquetLibrary:
@@ -24,8 +26,8 @@ def build_open_set(batches: Iterable[str | Path], folder: str | Path, ledgers: I
     Args:
         batches: files of the first computations, JSON lines.
         folder: of the set.
-        ledgers: folders that campaigns wrote; what they hold stands in place of a batch's entry of the same id. Molecules
-            count in formation energies and are no part of the set.
+        ledgers: folders that campaigns wrote; what they hold stands in place of a batch's entry of the same id, and in place of
+            what an earlier ledger holds. Molecules count in formation energies and are no part of the set.
 
     Raises:
         NotFoundError, FileFormatError: a batch cannot be read.
@@ -43,7 +45,7 @@ def build_open_set(batches: Iterable[str | Path], folder: str | Path, ledgers: I
     computed = {identifier: material for identifier, material in computed.items() if material.prototype != MOLECULE}
     for identifier in stable.keys() & computed.keys():
         stability = stable[identifier]
-        facts = {"formation_energy": stability.formation_energy, "energy_above_hull": stability.above_hull}
+        facts = {"formation_energy": stability.formation_energy, "energy_above_hull": stability.above_hull, "far": stability.far}
         computed[identifier] = replace(computed[identifier], provenance=dict(computed[identifier].provenance) | facts)
     kept = [material for material in first if material.id not in computed]
     mixed = {material.formula for material in kept}
@@ -69,7 +71,9 @@ def card(library: ParquetLibrary) -> str:
     """The data card of the open DOS set in Markdown, counted from the set itself."""
     summary = library.summary()
     tiers = Counter(json.loads(text)["settings"] for text in library._table(("provenance",))["provenance"].to_pylist())
-    tier_rows = "\n".join(f"| {tier} | {tiers[tier]:,} | {meaning} |" for tier, meaning in SETTINGS.items())
+    tier_rows = "\n".join(
+        f"| {tier} | {tiers[tier]:,} | {meaning} |" for tier, meaning in SETTINGS.items() if tiers[tier] or tier in FIRST
+    )
     shards = "\n".join(
         f"| {name} | {facts['rows']:,} | {facts['bytes']:,} | `{facts['sha256']}` |"
         for name, facts in library.manifest["shards"].items()

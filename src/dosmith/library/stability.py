@@ -16,26 +16,79 @@ MOLECULE = "molecule"
 """Prototype of molecules in a box, which stand for their element in formation energies."""
 
 
+def _each(text: str, name: str) -> dict[str, str]:
+    return dict.fromkeys(text.split(), name)
+
+
+GROUND_STATES: dict[str, str] = {
+    **_each("Ag Al Ar Au Ca Cu Ir Kr Ne Ni Pb Pd Pt Rh Rn Sr Xe Mn Ce", "A1"),
+    **_each("Ba Cr Cs Fe K Mo Nb Rb Ta V W", "A2"),
+    **_each("Be Cd Co Hf Mg Os Re Ru Sc Tc Ti Tl Y Zn Zr Gd Tb Dy Ho Er Tm Lu", "A3"),
+    **_each("Ge Si Sn", "A4"),
+    **_each("As Bi Sb", "A_hR2_166_c"),
+    **_each("Hg In", "A_tI2_139_a"),
+    **_each("Li Na Sm", "A_hR3_166_ac"),
+    **_each("Se Te", "A_hP3_152_a"),
+    **_each("La Pr Nd Pm", "A_hP4_194_ac"),
+    **_each("Br Cl Ga I P", "A_oC8_64_f"),
+    "Po": "A_h",
+    "H": "A_hP4_194_f",
+    "C": "A_hP4_194_bc",
+    "F": "A_mC8_15_f",
+    "N": "A_cP8_205_c",
+    "O": "A_mC4_12_i",
+    "B": "A_hR12_166_2h",
+    "S": "A_hR6_148_f",
+}
+"""The crystal of each element that formation energies refer to: the ground state at zero temperature, as in ASE's `dcdft`
+(K. Lejaeghere et al., Crit. Rev. Solid State 39, 1 (2014)), of lanthanides that at room temperature. Two are not the true one, which
+has too many atoms: S in rings of six (not eight) and Mn face-centred and antiferromagnetic (not alpha-Mn). He, Eu and Yb have none here."""
+
+FAR = 0.5
+"""eV/atom above the hull from which a crystal cannot be made: real metastable ones lie below 0.2 but for a few (W. Sun et al., Sci. Adv.
+2, e1600225 (2016))."""
+
+
 @dataclass(frozen=True)
 class Stability:
     """How stable a material is among others computed alike.
 
     Attributes:
-        formation_energy: against the lowest entry of each element, eV/atom.
-        above_hull: above the convex hull of all entries of its chemical system, eV/atom; 0 on it.
+        formation_energy: against the elements, eV/atom.
+        above_hull: above the convex hull of all entries of its chemical system, eV/atom; 0 on it. None where it is unknown: the
+            material is below its elements, and nothing else in its system or a part of it could compete.
     """
 
     formation_energy: float
-    above_hull: float
+    above_hull: float | None
+
+    @property
+    def far(self) -> bool:
+        """Whether it is so high that nobody will make it: `FAR` above its hull, or above its elements where there is no more."""
+        return (self.formation_energy if self.above_hull is None else self.above_hull) > FAR
 
 
 def stabilities(materials: Sequence[Material]) -> dict[str, Stability]:
-    """The stability of each material, by id; those with an element that is not among the materials are left out.
+    """The stability of each material, by id.
+
+    An element's energy is the lowest of its entries, if its ground state (or, of diatomic ones, the molecule) is among them. What
+    holds an element without that is left out: a formation energy against just any crystal would be wrong by tenths of an eV.
 
     Args:
         materials: all computed with the same settings, with `energy_per_atom` (eV) in their provenance.
     """
-    return among({material.id: (material.composition, float(material.provenance["energy_per_atom"])) for material in materials})
+    referable = {
+        material.composition[0][0]
+        for material in materials
+        if len(material.composition) == 1 and material.prototype in (GROUND_STATES.get(material.composition[0][0]), MOLECULE)
+    }
+    return among(
+        {
+            material.id: (material.composition, float(material.provenance["energy_per_atom"]))
+            for material in materials
+            if all(symbol in referable for symbol, _ in material.composition)
+        }
+    )
 
 
 def among(energies: Mapping[str, tuple[Composition, float]]) -> dict[str, Stability]:
@@ -62,14 +115,15 @@ def among(energies: Mapping[str, tuple[Composition, float]]) -> dict[str, Stabil
     for system, identifiers in members.items():
         if not all(frozenset([symbol]) in lowest for symbol in system):
             continue
-        parts = (part for size in range(1, len(system) + 1) for part in itertools.combinations(sorted(system), size))
-        inside = [entries[each] for part in parts for each in lowest.get(frozenset(part), {}).values()]
+        parts = [frozenset(part) for size in range(1, len(system) + 1) for part in itertools.combinations(sorted(system), size)]
+        inside = [entries[each] for part in parts for each in lowest.get(part, {}).values()]
+        compounds = sum(len(members.get(part, ())) for part in parts if len(part) > 1)
         diagram = PhaseDiagram(inside)
         for identifier in identifiers:
-            height = diagram.get_e_above_hull(entries[identifier], allow_negative=True)
-            found[identifier] = Stability(
-                float(diagram.get_form_energy_per_atom(entries[identifier])), max(float(height or 0.0), 0.0)
-            )
+            formation = float(diagram.get_form_energy_per_atom(entries[identifier]))
+            height = float(diagram.get_e_above_hull(entries[identifier], allow_negative=True) or 0.0)
+            alone = len(system) > 1 and compounds == 1 and formation <= 0
+            found[identifier] = Stability(formation, None if alone else max(height, 0.0))
     return found
 
 

@@ -27,6 +27,10 @@ from dosmith.records import Material
 _INDEX_COLUMNS = ("id", "formula", "n_elements", "crystal_system", "prototype", "energy_per_atom", "gap")
 
 
+GAPPED = 0.3
+"""eV from which a gap counts as one: coarse meshes give metals gaps of less."""
+
+
 class Library:
     """What every store of materials can do. Rows are numbered from 0 and stay in order."""
 
@@ -217,8 +221,9 @@ class Library:
         return list(self._table(self.FACTS).take(pa.array(rows, pa.int64())).to_pylist())
 
     def summary(self) -> dict[str, Any]:
-        """Counts: how many materials, by number of elements, crystal system, prototype, element and energy above the hull."""
-        table = self._table(("n_elements", "crystal_system", "prototype", "elements", "dos_down"))
+        """Counts: how many materials, by number of elements, crystal system, prototype, element and energy above the hull; how many
+        are spin-polarised, have a gap of `GAPPED` or more, have projections, lie on the hull, or have a hull that says nothing."""
+        table = self._table(("n_elements", "crystal_system", "prototype", "elements", "dos_down", "gap", "projection_labels"))
         above = [facts.get("energy_above_hull") for facts in self.provenances]
         return {
             "count": len(table),
@@ -227,6 +232,10 @@ class Library:
             "by_prototype": _counts(table["prototype"]),
             "by_element": _counts(pc.list_flatten(table["elements"])),
             "spin_polarized": len(table) - table["dos_down"].null_count,
+            "gapped": sum(gap is not None and gap >= GAPPED for gap in table["gap"].to_pylist()),
+            "projected": len(table) - table["projection_labels"].null_count,
+            "on_hull": sum(value is not None and value < 1e-6 for value in above),
+            "hull_unknown": above.count(None),
             "energy_above_hull": {
                 "on the hull": sum(value is not None and value < 1e-6 for value in above),
                 "up to 0.1 eV/atom": sum(value is not None and 1e-6 <= value <= 0.1 for value in above),
