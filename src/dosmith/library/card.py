@@ -10,12 +10,14 @@ from pathlib import Path
 
 from dosmith.atomic import write_text
 from dosmith.library.ledger import Ledger
-from dosmith.library.stability import MOLECULE, stabilities
+from dosmith.library.stability import FAR, GROUND_STATES, MOLECULE, stabilities
 from dosmith.library.store import ParquetLibrary, write_library
 from dosmith.records import Material
 from dosmith.sources.open_set import NAME, SETTINGS, read_batch
 
 LICENCE = "CC-BY-4.0"
+REFERENCES = "ground states"
+"""What formation energies refer to, in the manifest."""
 FIRST = ("converged", "fine", "fast")
 """Labels of settings that the card always counts; others where there are any."""
 
@@ -51,7 +53,7 @@ def build_open_set(batches: Iterable[str | Path], folder: str | Path, ledgers: I
     mixed = {material.formula for material in kept}
     materials = kept + [_by_potential(material) if material.formula in mixed else material for material in computed.values()]
     materials.sort(key=lambda material: (len(material.composition), material.id))
-    library = write_library(materials, folder, NAME, {"licence": LICENCE})
+    library = write_library(materials, folder, NAME, {"licence": LICENCE, "references": REFERENCES})
     write_text(Path(folder) / "README.md", card(library))
     return library
 
@@ -92,7 +94,11 @@ Licence: {LICENCE}; please cite dosmith (CITATION.cff). Written by `dosmith data
 | by number of elements | {counted("by_n_elements")} |
 | by crystal system | {counted("by_crystal_system")} |
 | by prototype | {counted("by_prototype")} |
-| spin-polarised | {summary["spin_polarized"]} |
+| spin-polarised | {summary["spin_polarized"]:,} |
+| with a gap of 0.3 eV or more | {summary["gapped"]:,} |
+| with projections | {summary["projected"]:,} |
+| on the hull of this set | {summary["on_hull"]:,} |
+| of unknown height above it | {summary["hull_unknown"]:,} |
 | by element ({len(summary["by_element"])}) | {counted("by_element")} |
 
 ## How it was computed
@@ -105,16 +111,18 @@ stand with each entry.
 {tier_rows}
 
 `converged`: a self-consistent run on a Gamma-centred mesh, eigenvalues on the irreducible points of one three times finer, splines
-between those, energy by the Harris functional (docs/convergence.md). `fine` and `fast`, the first batch: a self-consistent run on a
+between those, energy by the Harris functional (docs/convergence.md). Where `protocol` is `converged 2`, eigenvalues and projections come from
+the real-space matrices, and a magnetic crystal is the lower of a start with moments and one without. `fine` and `fast`, the first batch: a self-consistent run on a
 Monkhorst-Pack mesh, eigenvalues on a finer Gamma-centred one, no splines. Anyone can go on: `dosmith compute --plan
-data/campaign/plan.parquet --ledger data/campaign/ledger` computes what the ledger does not hold, and `dosmith data build-open-set`
+data/campaign/crystals.parquet --ledger data/campaign/crystals` computes what the ledger does not hold, and `dosmith data build-open-set`
 writes this folder from it.
 
 Crystals: what the method's paper names; elements in A1, A2, A3, A4 and simple cubic; for random pairs of elements and stoichiometries AB, A2B, AB2,
 A3B, AB3 the cubic and the hexagonal prototype of lowest CHGNet 0.3.0 energy; perovskites, half and full Heusler and P4/mmm crystals of formulas
 that chemistry lets one expect. Kept is what lies within 0.1 eV/atom of the hull in that potential, and a tenth of what lies within 0.5 (the first batch:
 a formation energy below 0.10 eV/atom). Volumes are those of lowest CHGNet energy (docs/volumes.md).
-Not all of the plan is computed yet, and what was estimated to take least computing came first, so that magnetic crystals are few.
+To these come the elements' ground states, crystals that textbooks name with their measured lattice constants, and the original crystals of
+AFLOW's prototypes; `purpose` says which. Not all of the plan is computed yet.
 
 Energy above the hull of this set's own `converged` entries, eV/atom: {counted("energy_above_hull")}.
 
@@ -123,19 +131,24 @@ Energy above the hull of this set's own `converged` entries, eV/atom: {counted("
 `id`, `formula` (reduced), `elements`, `n_elements`, `crystal_system`, `prototype` (Strukturbericht), `space_group`, `species`,
 `lattice` (Angstrom, three rows), `frac_coords`; the curve: `dos_up`, `dos_down` (states/eV/cell; `dos_down` is null when spins are summed
 in `dos_up`) at `energy_first` + i `energy_step` (eV; -10 ... 10 in steps of 0.05), `fermi` (eV on that axis), `broadening` (eV, already in the
-curve), `gap` (eV); `energy_per_atom` (eV; DFT where all polymorphs of the composition are `converged`, else CHGNet: orders polymorphs, nothing else), `source`, `code`, `functional`; `provenance` (JSON: AFLOW label,
+curve), `gap` (eV), `valence_top` (eV on that axis, null for metals); `projection_labels` ("Ni d": element and orbital) and `projections` (Loewdin's: shares
+of the curve in 255ths for each spin, label and every second energy; null where not computed); `energy_per_atom` (eV; DFT where all polymorphs of the composition are `converged`, else CHGNet: orders polymorphs, nothing else), `source`, `code`, `functional`; `provenance` (JSON: AFLOW label,
 basis, k-points, spin treatment, moment, absolute Fermi level, number of electrons, volume, seconds; where `converged` also `formation_energy` and
-`energy_above_hull`, eV/atom).
+`energy_above_hull`, eV/atom, null where nothing else is known in the chemical system; `far` is true {FAR:g} eV/atom above everything: such crystals are here to
+learn from and cannot be made).
+
+{_references(library)}
 
 ## Known limits
 
-- Crystals with Cr, Mn, Fe, Co or Ni are spin-polarised from a ferromagnetic start where `converged`; of the first batch only the elements are.
-  Antiferromagnets are not looked for.
+- Crystals with Cr, Mn, Fe, Co or Ni are spin-polarised where `converged`, from moments that are parallel unless the plan says otherwise (Cr, Mn, O, MnO, FeO,
+  CoO, NiO, MnS, MnSe begin antiferromagnetic); of the first batch only the elements are, and the rest of it is not magnetic here though it may be.
+- S is in rings of six, not eight, and Mn face-centred and antiferromagnetic, not alpha-Mn: their true ground states have too many atoms.
 - `gap` of `fine` and `fast` is the smallest difference on the mesh: up to about 0.3 eV it may be an artefact of a metal's coarse mesh. Their
   Fermi level lies anywhere in a gap; dosmith moves the energy zero to the valence-band top.
-- Hull and formation energies know the crystals of this set only, and for H, N, O and the halogens the molecule in a box of 8 Angstrom, by the same
-  settings. Nothing is corrected: PBE binds O2 too strongly, so oxides come out less stable than they are.
-- No lanthanides (the packages' potentials for them come with other basis sets), actinides or noble gases.
+- Hull and formation energies know the crystals of this set only. Nothing is corrected: PBE binds O2 too strongly, so oxides come out less stable than they are.
+- Lanthanides have their 4f electrons in the core and are trivalent (LnPP2; La and Ce by BASIS_MOLOPT_UCL, Ce with its 4f electron), so nothing is said of 4f bands and
+  moments, and divalent Eu and Yb are wrong: they are not planned. No actinides.
 
 ## Files
 
@@ -143,3 +156,16 @@ basis, k-points, spin treatment, moment, absolute Fermi level, number of electro
 |---|---|---|---|
 {shards}
 """
+
+
+def _references(library: ParquetLibrary) -> str:
+    """What formation energies refer to, in words."""
+    if library.manifest.get("references") != REFERENCES:
+        return """Formation energies refer to each element's lowest crystal in this set, built before the ground states were among them: where that is a simple metal's, as of B, P, S, Se, Te, As,
+Sb, Bi and Cr, they are too low by up to 0.6 eV/atom of the element."""
+    by_crystal: dict[str, list[str]] = {}
+    for symbol, crystal in GROUND_STATES.items():
+        by_crystal.setdefault(crystal, []).append(symbol)
+    grounds = "; ".join(f"{crystal} {' '.join(symbols)}" for crystal, symbols in by_crystal.items())
+    return f"""Formation energies refer to each element's ground state at zero temperature: {grounds}. H, N, O and the halogens have their molecule in a box of 8 Angstrom
+too, and the lower of the two counts. What holds an element whose ground state is not computed has no formation energy."""
