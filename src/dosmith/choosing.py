@@ -82,7 +82,7 @@ NUMBERS = tuple(field.name for field in fields(Merits) if "float" in str(field.t
 
 
 def merits(design: Design, judge: Judge) -> list[Merits]:
-    """Of each candidate of a design, in order; the best compromises are marked."""
+    """The merits of each candidate of a design, in order; the best compromises are marked."""
     found = []
     for candidate in design.candidates:
         judged = judge.composition(candidate.composition, candidate.crystal_system, candidate.prototype)
@@ -182,7 +182,7 @@ class Condition:
 
     @classmethod
     def parse(cls, text: str) -> Condition:
-        """From text such as ``price<5000``.
+        """The condition that a text such as ``price<5000`` states.
 
         Raises:
             ConstraintError: it is none.

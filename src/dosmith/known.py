@@ -34,7 +34,7 @@ class KnownSpectra:
 
     @property
     def rows(self) -> NDArray[np.intp]:
-        """Of the library, shape (M,)."""
+        """Their rows in the library, shape (M,)."""
         return self._standard[0]
 
     @property
@@ -61,7 +61,7 @@ class KnownSpectra:
         return np.asarray(np.einsum("ij,ij->i", self.vectors, self.vectors))
 
     def similarities(self, comparison: Comparison) -> FloatArray:
-        """Of each spectrum to the target, shape (M,)."""
+        """The similarity of each spectrum to the target, shape (M,)."""
         return comparison(self.vectors, self._squares)
 
     def of_compositions(self, scores: FloatArray, fits: BoolArray) -> dict[Composition, float]:

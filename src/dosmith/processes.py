@@ -201,7 +201,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def _follow(safe_path: str | None) -> None:
-    """In a new worker: end when the parent does, and leave the environment as a person set it to what is started here."""
+    """Makes a new worker end when the parent does, and leaves the environment as a person set it to what is started here."""
     if safe_path is None:
         os.environ.pop(_SAFE_PATH, None)
     import multiprocessing

@@ -86,7 +86,7 @@ class Entries:
 
     @cached_property
     def counts(self) -> IntArray:
-        """Of the elements of each, falling, then 0 as in `elements`, shape (N, largest size)."""
+        """Counts of the elements of each, falling, then 0 as in `elements`, shape (N, largest size)."""
         found = self._empty
         for row, composition in zip(found, self.compositions, strict=True):
             row[: len(composition)] = sorted((count for _, count in composition), reverse=True)
@@ -94,7 +94,7 @@ class Entries:
 
     @cached_property
     def groups(self) -> IntArray:
-        """Of each the number of its composition among the different ones, in order of appearance, shape (N,)."""
+        """The number of each entry's composition among the different ones, in order of appearance, shape (N,)."""
         place: dict[Composition, int] = {}
         return np.array([place.setdefault(composition, len(place)) for composition in self.compositions], dtype=np.intp)
 

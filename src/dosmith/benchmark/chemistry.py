@@ -74,7 +74,7 @@ def element_map(spectra: Spectra, settings: Settings, elements: str) -> dict[str
 
 
 def nearest(values: FloatArray) -> IntArray:
-    """For each row the nearest other one by Euclidean distance: shape (N, length) -> (N,)."""
+    """The nearest other row of each row, by Euclidean distance: shape (N, length) -> (N,)."""
     distances = np.linalg.norm(values[:, None, :] - values[None, :, :], axis=-1)
     np.fill_diagonal(distances, np.inf)
     return np.asarray(distances.argmin(axis=1))

@@ -158,5 +158,5 @@ class Spectra:
 
 
 def surveyed_pairs(survey: str | Path) -> list[Surveyed]:
-    """Of a survey the crystals of two elements: no other can be asked for."""
+    """The crystals of a survey that have two elements: no other can be asked for."""
     return [crystal for crystal in read_survey(survey) if len(crystal.elements) == 2]

@@ -62,7 +62,7 @@ def by_expected_spectra(
 
 
 def standing(spectra: Spectra, candidates: Candidates) -> tuple[IntArray, NDArray[np.float32]]:
-    """Of each candidate the place of its composition, -1 outside the space, and its formation energy if that is positive, eV/atom; shapes (C,)."""
+    """The place of each candidate's composition, -1 outside the space, and its formation energy if that is positive, eV/atom; shapes (C,)."""
     places = [spectra.space.place(crystal.composition) for crystal in candidates.crystals]
     heights = [max(crystal.formation_energy, 0.0) for crystal in candidates.crystals]
     return np.array(places, dtype=np.intp), np.array(heights, dtype=np.float32)

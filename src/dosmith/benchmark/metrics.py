@@ -41,7 +41,7 @@ def _mean(meaning: str, value: Callable[[Columns], FloatArray], held_out: bool =
 
 
 def _known(meaning: str, name: str) -> Metric:
-    """Of the targets for which there is a value."""
+    """A metric over the targets for which there is a value."""
     return Metric(
         meaning,
         lambda columns: np.nan_to_num(columns[name]),
@@ -50,7 +50,7 @@ def _known(meaning: str, name: str) -> Metric:
 
 
 def _predicted(meaning: str, value: Callable[[Columns], FloatArray]) -> Metric:
-    """Of targets whose own DOS is predicted."""
+    """A metric over the targets whose own DOS is predicted."""
     return Metric(
         meaning,
         lambda columns: np.nan_to_num(value(columns)),
@@ -139,7 +139,7 @@ TITLES = {
 """What stands over a column, by metric."""
 
 BINS = 10
-"""Of probabilities, from 0 to 1."""
+"""Bins of probabilities from 0 to 1."""
 
 ORACLE: dict[str, Metric] = {
     "screen": mean_of("screen_best", "of the best there are", held_out=True),

@@ -27,7 +27,7 @@ from dosmith.settings import Settings
 from dosmith.spectra.standard import Recipe
 
 FORMAT = 1
-"""Of `benchmark.json`."""
+"""Version of the layout of `benchmark.json`."""
 
 PARTS, RESULTS = "parts", "benchmark.json"
 SAMPLE = 100
@@ -195,7 +195,7 @@ def _summaries(
 
 
 def _sampled(parts: dict[int, Any], settings: Settings) -> dict[int, Any]:
-    """Of each seed's outcomes those of `SAMPLE` targets drawn at random, as the paper tests."""
+    """The outcomes of `SAMPLE` targets drawn at random from those of each seed, as the paper tests."""
     drawn = {}
     for seed, part in parts.items():
         count = len(part["ids"])

@@ -88,7 +88,7 @@ def new_console() -> Console:
 
 
 def settings_of(context: typer.Context) -> Settings:
-    """Those of --settings, else of the user's file and the environment."""
+    """The settings of --settings, else of the user's file and the environment."""
     from dosmith.settings import load_settings
 
     return context.obj or load_settings()

@@ -21,7 +21,7 @@ ELEMENTS = words(
     "H Li Be B C N O F Na Mg Al Si P S Cl K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag "
     "Cd In Sn Sb Te I Cs Ba Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi"
 )
-"""Those with the basis DZVP-MOLOPT-SR-GTH, less noble gases."""
+"""The elements that have the basis set DZVP-MOLOPT-SR-GTH, without the noble gases."""
 
 _ANIONS = {"O": 2, "F": 1, "Cl": 1, "Br": 1, "I": 1, "S": 2, "Se": 2, "N": 3, "H": 1}
 _LARGE_CATIONS = words("Na K Rb Cs Ag Tl Mg Ca Sr Ba Cd Sn Pb Hg Sc Y In Bi")

@@ -193,7 +193,7 @@ PROTOTYPES: dict[str, Prototype] = {
         ),
     )
 }
-"""By name. In binaries A is the majority; in E2_1 C is the anion of ABC3; in L2_1 and P4/mmm A is the double one of A2BC."""
+"""All prototypes by name. In binaries A is the majority; in E2_1 C is the anion of ABC3; in L2_1 and P4/mmm A is the double one of A2BC."""
 
 
 def prototype(name: str) -> Prototype:

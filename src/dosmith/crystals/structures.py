@@ -69,7 +69,7 @@ class Polymorph:
 
     @property
     def crystal_system(self) -> str:
-        """That of the space group."""
+        """The crystal system of the space group."""
         return symmetry.system_of(self.space_group[1])
 
     @property

@@ -89,7 +89,7 @@ class Surveyed:
 
     @property
     def crystal_system(self) -> str:
-        """Of the prototype."""
+        """The crystal system of the prototype."""
         return PROTOTYPES[self.prototype].crystal_system
 
     @property
@@ -227,7 +227,7 @@ class SurveyIndex:
         return stability.elemental_energies((composition, first.energy, first.formation_energy) for composition, first in firsts)
 
     def formation_energy(self, composition: Composition, energy: float) -> float | None:
-        """Of a crystal with this energy (eV/atom, in the potential); None when it has elements that the survey lacks."""
+        """The formation energy of a crystal with this energy, both eV/atom in the potential; None when the survey lacks one of its elements."""
         return stability.formation_energy(composition, energy, self.elemental_energies)
 
 

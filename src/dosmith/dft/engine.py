@@ -55,7 +55,7 @@ class Calculation:
 
     @property
     def gap(self) -> float:
-        """From the eigenvalues on the mesh, eV; 0 for a metal."""
+        """The band gap from the eigenvalues on the mesh, eV; 0 for a metal."""
         return self.spectrum.gap or 0.0
 
 

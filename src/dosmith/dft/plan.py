@@ -106,7 +106,7 @@ class Entry:
 
     @property
     def crystal_system(self) -> str | None:
-        """Of the prototype, else by its symmetry; None for a molecule."""
+        """The crystal system of the prototype, else that of its symmetry; None for a molecule."""
         if self.prototype == MOLECULE:
             return None
         if self.prototype in PROTOTYPES:

@@ -149,7 +149,7 @@ def found(step: Step, potential: Potential, chance: random.Random) -> list[Entry
 
 
 def pair_entries(pair: Sequence[str], potential: Potential, chance: random.Random) -> list[Entry]:
-    """Of AB, A2B, AB2, A3B, AB3 the lowest cubic and the lowest hexagonal crystal.
+    """The lowest cubic and the lowest hexagonal crystal of each of AB, A2B, AB2, A3B, AB3.
 
     Those within 0.1 eV/atom of the convex hull of all crystals tried and the elements are kept, and a tenth of those
     within 0.5 eV/atom.

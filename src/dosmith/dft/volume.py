@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
 STEP = 0.05
-"""Of the logarithm of the volume. Wide, for k-meshes and grids that change with the cell put some meV on each energy."""
+"""Step of the logarithm of the volume. It is wide, for k-meshes and grids that change with the cell put some meV on each energy."""
 
 
 def relaxed(

@@ -106,7 +106,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def write_manifest(folder: Path, facts: Mapping[str, Any], shards: Shards) -> None:
-    """From now on the library is these shards; files that belong to no shard go. `facts`: its name, licence, ..."""
+    """Makes these shards the library from now on; files that belong to no shard go. `facts`: its name, licence, ..."""
     kept = {key: value for key, value in facts.items() if key not in ("schema_version", "rows", "shards")}
     rows = sum(shard["rows"] for shard in shards.values())
     manifest = {"schema_version": schema.VERSION, **kept, "rows": rows, "shards": shards}

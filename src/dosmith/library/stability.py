@@ -144,7 +144,7 @@ def elemental_energies(known: Iterable[tuple[Composition, float, float]]) -> dic
 
 
 def formation_energy(composition: Composition, energy: float, elements: Mapping[str, float]) -> float | None:
-    """From energies of crystal and elements, all eV/atom; None when an element is missing."""
+    """The formation energy from the energies of crystal and elements, all eV/atom; None when an element is missing."""
     if not all(symbol in elements for symbol, _ in composition):
         return None
     return energy - sum(count * elements[symbol] for symbol, count in composition) / sum(count for _, count in composition)

@@ -49,11 +49,11 @@ class Calibration:
     kinds: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def half_widths(self, vectors: FloatArray) -> FloatArray:
-        """Of the bands around predicted standard vectors, 1/eV, shape as given."""
+        """Half-widths of the bands around predicted standard vectors, 1/eV, shape as given."""
         return self.width * (vectors + self.floor)
 
     def probability(self, similarity: FloatArray, norm: FloatArray) -> FloatArray:
-        """That a material matches.
+        """The probability that a material matches.
 
         Args:
             similarity: inner product of a target of norm 1 and the expected spectrum.

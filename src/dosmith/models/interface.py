@@ -119,7 +119,7 @@ class Predicted(Protocol):
 
     @property
     def axis(self) -> FloatArray:
-        """Of the spectrum, rising, shape (points,)."""
+        """The axis of the spectrum, rising, shape (points,)."""
 
     @property
     def values(self) -> FloatArray:
@@ -193,7 +193,7 @@ class Model(ABC):
 
     @property
     def elements(self) -> tuple[str, ...]:
-        """Those that it knows, by atomic number."""
+        """The elements that it knows, by atomic number."""
         return tuple(self.spec["elements"])
 
     @property
@@ -245,7 +245,7 @@ class Model(ABC):
     @property
     @abstractmethod
     def axis(self) -> FloatArray:
-        """Of its spectra: eV from the energy zero for a density of states, rising, shape (points,)."""
+        """The axis of its spectra, rising, shape (points,): eV from the energy zero for a density of states."""
 
     @property
     def atlas(self) -> Atlas | None:
@@ -327,7 +327,7 @@ class Model(ABC):
 
     @abstractmethod
     def parts(self) -> dict[str, Any]:
-        """By name of each part, what it was trained on and how good it is, as plain values."""
+        """What each part was trained on and how good it is, by name of the part, as plain values."""
 
     @abstractmethod
     def summary(self) -> Summary:

@@ -64,7 +64,7 @@ def print_stability(console: Console, rows: Sequence[Mapping[str, Any]]) -> None
 
 
 def number(value: float | None) -> str:
-    """Of eV/atom, or a dash."""
+    """A number of eV/atom as text, or a dash."""
     return "-" if value is None else f"{value:+z.3f}"
 
 

@@ -65,7 +65,7 @@ class Checked:
 
     @property
     def verdict(self) -> str:
-        """In a few words."""
+        """The verdict in a few words."""
         if self.similarity is None:
             return self.reason or "not computed"
         alike = "has the target's DOS" if self.similarity > MATCH else "has another DOS"

@@ -27,7 +27,7 @@ from dosmith.web.messages import Job, JobRequest
 
 REQUEST, STATE, PROGRESS, RESULT, FAILURE = "request.json", "state.json", "progress.txt", "result.json", "failure.txt"
 FILES = ("structure.cif", "POSCAR", "dos.csv", "calculation.json")
-"""That a job may leave and a page may fetch."""
+"""Files that a job may leave and a page may fetch."""
 _GRACE = 5.0
 """Seconds that a calculation has to tidy up when it is stopped."""
 

@@ -126,7 +126,7 @@ class Live:
 
     @cached_property
     def _heights(self) -> FloatArray:
-        """Of all candidates above the hull of their pair, eV/atom, shape (C,); nan for those of more elements."""
+        """Heights of all candidates above the hull of their pair, eV/atom, shape (C,); nan for those of more elements."""
         entries, energies = self._atlas.entries, self._atlas.formation_energies
         pairs = np.array(
             [place for place, composition in enumerate(entries.compositions) if len(composition) == 2], dtype=np.intp
@@ -140,11 +140,11 @@ class Live:
 
     @cached_property
     def _hull(self) -> Hull:
-        """Of all candidates; its diagrams are made when asked for."""
+        """The hull of all candidates; its diagrams are made when asked for."""
         return Hull(zip(self._atlas.entries.compositions, self._atlas.formation_energies.tolist(), strict=True))
 
     def _above_hull(self, place: int) -> float:
-        """Of a candidate above the hull of its elements, eV/atom."""
+        """Height of a candidate above the hull of its elements, eV/atom."""
         if not np.isnan(height := self._heights[place]):
             return float(height)
         return self._hull.above(self._atlas.entries.compositions[place], float(self._atlas.formation_energies[place]))

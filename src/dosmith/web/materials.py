@@ -70,7 +70,7 @@ class Materials:
         return self._places[identifier]
 
     def composition(self, kind: Kind, identifier: str) -> Composition:
-        """Of a material.
+        """The composition of a material.
 
         Raises:
             NotFoundError: there is none.

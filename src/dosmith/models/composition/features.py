@@ -36,7 +36,7 @@ class Parts:
 
     @classmethod
     def of(cls, compositions: Sequence[Composition]) -> Parts:
-        """Of each element: what it is like, then the mean and spread over the composition, its least and its most electronegative element, the share."""
+        """Features of each element: what it is like, then the mean and spread over the composition, its least and its most electronegative element, the share."""
         rows, shares, owners = [], [], []
         for place, composition in enumerate(compositions):
             own = np.array([_descriptor(symbol) for symbol, _ in composition])

@@ -274,7 +274,7 @@ def read_curve(path: Path) -> tuple[FloatArray, FloatArray]:
 
 @lru_cache(maxsize=512)
 def group_of(symbol: str, symbols: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the symbols that stand in an element's group, itself left out."""
+    """The symbols that stand in an element's group, itself left out."""
     from pymatgen.core.periodic_table import Element
 
     group = Element(symbol).group

@@ -9,7 +9,7 @@ from typing import Any
 from dosmith.spectra.zero import WORDS
 
 COLUMNS = ("network", "spectra", "top 1", "top 5", "top 5, varied", "top 5 by chance")
-"""Of `accuracy_rows`."""
+"""Titles of the columns of `accuracy_rows`."""
 
 
 def accuracy_rows(spec: Mapping[str, Any]) -> list[tuple[str, int, str, str, str, str]]:

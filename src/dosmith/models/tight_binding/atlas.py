@@ -42,7 +42,7 @@ class Atlas:
 
     @property
     def crystals(self) -> tuple[Surveyed, ...]:
-        """In the order of the survey."""
+        """The crystals in the order of the survey."""
         return self.candidates.crystals
 
     @property
@@ -57,12 +57,12 @@ class Atlas:
 
     @cached_property
     def crystal_systems(self) -> tuple[str, ...]:
-        """Of the crystals, by name."""
+        """Crystal systems of the crystals, by name."""
         return tuple(sorted({each.crystal_system for each in self.crystals}))
 
     @cached_property
     def formation_energies(self) -> FloatArray:
-        """In the CHGNet potential, eV/atom, shape (C,)."""
+        """Formation energies in the CHGNet potential, eV/atom, shape (C,)."""
         return np.array([each.formation_energy for each in self.crystals], dtype=np.float64)
 
     @cached_property
@@ -71,7 +71,7 @@ class Atlas:
         return self.candidates.expected.astype(np.float64) / self.certainties[:, None]
 
     def similarities(self, target: FloatArray, alike: Alike | None = None) -> FloatArray:
-        """To be expected of each crystal, shape (C,).
+        """The expected similarity of each crystal to the target, shape (C,).
 
         Args:
             target: standard vector, shape (points,).
@@ -87,7 +87,7 @@ class Atlas:
         return penalised(similarities, self.formation_energies, self.height_penalty)
 
     def probabilities(self, similarities: FloatArray) -> FloatArray:
-        """That the DOS of each crystal matches, from the expected cosines of the whole curves, shape (C,)."""
+        """The probability that the DOS of each crystal matches, from the expected cosines of the whole curves, shape (C,)."""
         return self.calibration.probability(similarities, self.certainties.astype(np.float64))
 
     def curve(self, place: int) -> tuple[FloatArray, FloatArray]:

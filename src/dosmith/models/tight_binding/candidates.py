@@ -25,7 +25,7 @@ from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel
 from dosmith.settings import ForwardSettings
 
 FILE = "candidates.parquet"
-"""In the folder of a model."""
+"""Name of the file in the folder of a model."""
 _AT_ONCE = 512  # crystals predicted
 _SHAPES = 0.02
 """Ratios c/a are rounded to steps of this, so that crystals of one type share few lattices."""
@@ -59,7 +59,7 @@ class Candidates:
 
     @classmethod
     def read(cls, content: bytes) -> Candidates:
-        """From the contents of a file.
+        """Candidates from the contents of a file.
 
         Raises:
             FileFormatError: it is not what `as_bytes` made.
@@ -79,12 +79,12 @@ class Candidates:
 
     @cached_property
     def norms(self) -> NDArray[np.float32]:
-        """Of the expected spectra, shape (C,)."""
+        """Norms of the expected spectra, shape (C,)."""
         return np.asarray(np.linalg.norm(self.expected, axis=1))
 
 
 def lowest(survey: Iterable[Surveyed], symbols: Iterable[str]) -> list[Surveyed]:
-    """Of each composition of these elements the crystal of lowest energy in each crystal system."""
+    """The crystal of lowest energy of each composition of these elements in each crystal system."""
     known = set(symbols)
     found: dict[tuple[Composition, str], Surveyed] = {}
     for each in survey:

@@ -94,7 +94,7 @@ class Scale:
 
     @classmethod
     def of(cls, features: Sequence[FloatArray]) -> Scale:
-        """That of the atoms of some crystals."""
+        """The scale of the atoms of some crystals."""
         atoms = np.concatenate(features)
         return cls(atoms.mean(axis=0), atoms.std(axis=0) + 1e-3)
 

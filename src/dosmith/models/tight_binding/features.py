@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 LAYERS = 5
-"""Of CHGNet's atom embeddings: as they begin, and after each of four convolutions."""
+"""Layers of CHGNet's atom embeddings: as they begin, and after each of four convolutions."""
 WIDTH = 64
-"""Of one embedding."""
+"""Numbers in one embedding."""
 USUAL_VOLUME = 15.0  # Angstrom^3 an atom
 
 

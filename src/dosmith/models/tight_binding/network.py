@@ -57,7 +57,7 @@ class CrystalBatch:
 
     @classmethod
     def of(cls, lattice: Lattice, scale: Any, elements: Any, features: Any, electrons: Any) -> CrystalBatch:
-        """From arrays."""
+        """The batch from arrays."""
         return cls(
             lattice.sites,
             torch.as_tensor(lattice.first),

@@ -21,7 +21,7 @@ BONDS = ((0, 0, 0), (1, 1, 0), (1, 1, 1), (2, 2, 0), (2, 2, 1), (2, 2, 2), (0, 1
 """The ten integrals: l of the first atom, l' of the second, m; l <= l'."""
 
 INTEGRALS = (*((*bond, kind) for kind, bond in enumerate(BONDS)), *((b, a, m, k) for k, (a, b, m) in enumerate(BONDS) if a != b))
-"""Those, and the four with the atoms changed over: l, l', m, place among `BONDS`."""
+"""`BONDS`, and the four with the atoms changed over: l, l', m, place among `BONDS`."""
 
 SPLITTINGS = (1, 3, 4)
 """Integrals whose matrices also describe what neighbours do to the orbitals of one atom: p along the bond, d along and about it."""
