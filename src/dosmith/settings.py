@@ -87,7 +87,16 @@ class PaperSettings(_Section):
         return self
 
 
-class ForwardSettings(_Section):
+class DescentSettings(_Section):
+    """How networks that predict spectra are trained; a part of the sections below."""
+
+    similarity_weight: float = Field(10, ge=0, description="weight of errors that change the similarity to known spectra")
+    error_weight: float = Field(0.5, ge=0, description="weight of the squared error itself")
+    largest_gradient: float = Field(1, gt=0, description="gradients with a larger norm are scaled down to it")
+    warm_up: float = Field(0.15, gt=0, lt=1, description="share of the training in which the learning rate rises")
+
+
+class ForwardSettings(DescentSettings):
     """The forward model, from a crystal to its DOS: tight binding with learned parameters and a plain network beside it."""
 
     seed: int = Field(0, ge=0, description="seed of the folds, of weights and of batches")
@@ -142,16 +151,12 @@ class ForwardSettings(_Section):
     plain_rate: float = Field(2e-3, gt=0, description="its largest learning rate (AdamW)")
     plain_weight_decay: float = Field(1e-4, ge=0, description="its weight decay")
     share: float = Field(0.7, ge=0, le=1, description="weight of the tight binding in the answer; the plain network has the rest")
-    similarity_weight: float = Field(10, ge=0, description="weight of errors that change the similarity to known spectra")
-    error_weight: float = Field(0.5, ge=0, description="weight of the squared error itself")
-    largest_gradient: float = Field(1, gt=0, description="gradients with a larger norm are scaled down to it")
-    warm_up: float = Field(0.15, gt=0, lt=1, description="share of the training in which the learning rate rises")
     height_penalty: float = Field(
         0.1, ge=0, description="similarity that a candidate loses for each eV/atom of a positive formation energy"
     )
 
 
-class OtherSpectraSettings(_Section):
+class OtherSpectraSettings(DescentSettings):
     """Networks from a composition to a spectrum of any kind."""
 
     seed: int = Field(0, ge=0, description="seed of the folds, of weights and of batches")
@@ -162,10 +167,6 @@ class OtherSpectraSettings(_Section):
     batch: int = Field(32, ge=1, description="spectra a batch")
     rate: float = Field(2e-3, gt=0, description="largest learning rate (AdamW)")
     weight_decay: float = Field(1e-3, ge=0, description="weight decay")
-    similarity_weight: float = Field(10, ge=0, description="weight of errors that change the similarity to known spectra")
-    error_weight: float = Field(0.5, ge=0, description="weight of the squared error itself")
-    largest_gradient: float = Field(1, gt=0, description="gradients with a larger norm are scaled down to it")
-    warm_up: float = Field(0.15, gt=0, lt=1, description="share of the training in which the learning rate rises")
 
 
 class DftSettings(_Section):

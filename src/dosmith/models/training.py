@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from dosmith.settings import ForwardSettings, OtherSpectraSettings
+from dosmith.settings import DescentSettings
 
 Progress = Callable[[str, int, int, float], None]
 """Called after each epoch: what is trained, epochs done, epochs in all, mean loss."""
@@ -94,7 +94,7 @@ def descend(
     optimizer: torch.optim.Optimizer,
     rates: float | list[float],
     epochs: int,
-    settings: ForwardSettings | OtherSpectraSettings,
+    settings: DescentSettings,
     progress: Callable[[int, float], None],
 ) -> None:
     """One cycle of the learning rate; leaves the network in evaluation mode.
