@@ -223,6 +223,23 @@ def elk_tdos(run: Run) -> bytes:
     return "\n".join(blocks).encode()
 
 
+def vasp_eigenval(run: Run) -> bytes:
+    """VASP's `EIGENVAL`."""
+    spins, points, bands = run.channels.shape
+    text = f"    2    2    1    {spins}\n  0.2E+02  0.4E-09  0.4E-09\n  1.0E-004\n  CAR \n x\n{run.electrons:7.0f}{points:7d}{bands:7d}\n"
+    for point in range(points):
+        text += f"\n  0.1E+00  0.2E+00  0.3E+00  {run.weights[point]:.7E}\n"
+        for band in range(bands):
+            levels = run.channels[:, point, band]
+            text += (
+                f"{band + 1:5d}"
+                + "".join(f"{value:14.6f}" for value in levels)
+                + "".join(f"{value <= run.fermi:11.6f}" for value in levels)
+                + "\n"
+            )
+    return text.encode()
+
+
 def vaspout(run: Run, *, user_block: int = 0) -> bytes:
     """`vaspout.h5`."""
     import h5py

@@ -35,7 +35,7 @@ def put(array: np.ndarray, index: int, value: float) -> np.ndarray:
         (put(E, 0, -np.inf), D, {}, "not numbers"),
         (E, put(D, 7, -1.0), {}, "negative"),
         (E, np.array([D, -D]), {}, "change its sign"),
-        (E[::-1].copy(), D, {}, "must increase"),
+        (np.roll(E, 3), D, {}, "must increase"),
         (put(E, 5, E[4]), D, {}, "entry 6"),
         (put(E, 5, E[3]), D, {}, "sort the curve"),
         (E[:19], D[:19], {"fermi": -9.0}, "only 19"),
@@ -65,6 +65,9 @@ def test_a_curve_that_is_no_dos_is_refused_in_one_line(
 
 
 def test_a_good_curve_is_kept_as_it_is() -> None:
+    turned = Spectrum.from_arrays(E[::-1], np.stack([D, 2 * D])[:, ::-1], 1.5)
+    np.testing.assert_array_equal(turned.energies, E)
+    np.testing.assert_array_equal(turned.densities[1], 2 * D)
     spectrum = Spectrum.from_arrays(list(E), [list(D), list(2 * D)], 1.5, broadening=0.1, gap=0.4, notes=("read from a test",))
     np.testing.assert_array_equal(spectrum.energies, E)
     np.testing.assert_array_equal(spectrum.densities, [D, 2 * D])

@@ -80,9 +80,12 @@ class Spectrum:
 
     @classmethod
     def from_arrays(cls, energies: ArrayLike, densities: ArrayLike, fermi: float = 0.0, **options: Any) -> Spectrum:
-        """A spectrum from anything array-like; unsorted energies are an error, not a surprise."""
+        """A spectrum from anything array-like; energies that decrease are turned round, unsorted ones are an error, not a surprise."""
         try:
-            return cls(np.array(energies, dtype=np.float64), np.array(densities, dtype=np.float64), float(fermi), **options)
+            axis, rows = np.array(energies, dtype=np.float64), np.array(densities, dtype=np.float64)
+            if decreases(axis):
+                axis, rows = axis[::-1], rows[..., ::-1]
+            return cls(axis, rows, float(fermi), **options)
         except (TypeError, ValueError):
             raise SpectrumError("energies and densities must be arrays of numbers, the Fermi level a number") from None
 
@@ -102,6 +105,11 @@ class Spectrum:
         from pymatgen.electronic_structure.dos import Dos
 
         return Dos(self.fermi, self.energies, dict(zip((Spin.up, Spin.down), self.densities, strict=False)))
+
+
+def decreases(energies: FloatArray) -> bool:
+    """Whether energies, shape (N,), run from the highest to the lowest."""
+    return energies.ndim == 1 and len(energies) > 1 and bool((np.diff(energies) < 0).all())
 
 
 def _check_curve(energies: FloatArray, densities: FloatArray) -> None:

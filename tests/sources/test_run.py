@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from known import RUNS, silicon, unpacked
-from layouts import dftb_bands, optados, siesta_dos, wien2k
+from known import RUNS, iron, silicon, unpacked
+from layouts import dftb_bands, optados, rows, siesta_dos, vasp_eigenval, wien2k
 from samples import noted
 
 from dosmith.records import Spectrum
-from dosmith.sources import abinit, elk, espresso
+from dosmith.sources import abinit, elk, espresso, vasp
 from dosmith.sources.beside import crystal_of
 from dosmith.sources.eigenvalues import Eigenvalues
 from dosmith.sources.files import read_dos
@@ -165,6 +165,33 @@ def test_crystals_that_ase_reads(tmp_path: Path, curve: str, name: str, form: st
     crystal = crystal_of(tmp_path / curve, read_dos(tmp_path / curve))
     assert crystal is not None and crystal.file == name and crystal.species == ("Si", "Si")
     assert abs(np.linalg.det(crystal.lattice)) == pytest.approx(abs(np.linalg.det(run.lattice)), rel=1e-4)
+
+
+def test_a_doscar_takes_gap_and_electrons_from_eigenval(tmp_path: Path) -> None:
+    run = silicon()
+    grid = f"{run.energies[-1]:16.8f}{run.energies[0]:16.8f}{len(run.energies):5d}{run.fermi:16.8f}{1.0:16.8f}\n"
+    head = "   2   2   0   0\n  0.2E+02  0.4E-09  0.4E-09\n  1.0E-004\n  CAR \n Si\n"
+    (tmp_path / "DOSCAR").write_bytes((head + grid).encode() + rows(run.energies, run.densities[0], run.counts[0]).encode())
+    assert read_dos(tmp_path / "DOSCAR").spectrum.gap is None
+    (tmp_path / "EIGENVAL").write_bytes(vasp_eigenval(run))
+    found = read_dos(tmp_path / "DOSCAR")
+    assert found.electrons == 8 and noted(found, "EIGENVAL")
+    assert found.spectrum.gap == pytest.approx(0.5228, abs=1e-3)
+    spins = iron()
+    levels, count = vasp.read_eigenval(vasp_eigenval(spins).decode())
+    np.testing.assert_allclose(levels.channels, spins.channels, atol=1e-5)
+    assert count == 8 and levels.holds == 1.0
+    (tmp_path / "EIGENVAL").write_bytes(vasp_eigenval(run)[:-200])
+    assert read_dos(tmp_path / "DOSCAR").spectrum.gap is None
+
+
+def test_a_histogram_of_cp2k_takes_its_gap_from_the_orbitals_beside(tmp_path: Path) -> None:
+    for name in ("si_gamma-1.dos", "si_gamma-k1-1.pdos"):
+        (tmp_path / name).write_bytes(unpacked(RUNS.parent / "dos" / f"cp2k-{name}.gz"))
+    orbitals = read_dos(tmp_path / "si_gamma-k1-1.pdos").spectrum
+    histogram = read_dos(tmp_path / "si_gamma-1.dos")
+    assert noted(histogram, "orbitals in si_gamma-k1-1.pdos")
+    assert histogram.spectrum.gap == orbitals.gap and (orbitals.gap or 0) > 0.5
 
 
 def test_files_of_another_run_are_left(tmp_path: Path) -> None:

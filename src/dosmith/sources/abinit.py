@@ -113,5 +113,5 @@ def read_crystal(text: str) -> Crystal:
 
 def _values(echo: str, name: str, default: list[float]) -> list[float]:
     """The numbers of a variable in ABINIT's echo, of the last data set that has one of its own."""
-    found = list(re.finditer(rf"^[-P ]\s*{name}\d*((?:\s+[-+]?\d[-+.\dEe]*)+)", echo, re.MULTILINE))
+    found = list(re.finditer(rf"^[-P ][ \t]*{name}\d*((?:\s+[-+]?\d[-+.\dEe]*)+)", echo, re.MULTILINE))
     return [float(word) for word in found[-1][1].split()] if found else default

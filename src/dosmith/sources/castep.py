@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -108,7 +108,14 @@ def read_cell(text: str) -> Crystal:
     Raises:
         FileFormatError: it is none.
     """
-    blocks = {name.lower(): body for name, body in re.findall(r"(?is)%block\s+(\w+)\s*\n(.*?)%endblock\s+\1", text)}
+    blocks: dict[str, list[str]] = {}
+    name = ""
+    for line in text.splitlines():
+        words = line.split()
+        if words[:1] and words[0].lower() in ("%block", "%endblock"):
+            name = words[1].lower() if words[0].lower() == "%block" and len(words) > 1 else ""
+        elif name:
+            blocks.setdefault(name, []).append(line)
     try:
         unit, rows = _cell_rows(blocks.get("lattice_cart") or blocks["lattice_abc"])
         lattice = np.array(rows, dtype=np.float64)
@@ -128,9 +135,9 @@ def read_cell(text: str) -> Crystal:
     return Crystal.of_cartesian(lattice, species, places * unit)
 
 
-def _cell_rows(block: str) -> tuple[float, list[list[str]]]:
+def _cell_rows(block: Sequence[str]) -> tuple[float, list[list[str]]]:
     """The unit (Angstrom) and the rows of a block of a `.cell`, without comments."""
-    rows = [words for line in block.splitlines() if (words := re.split(r"[!#;]", line)[0].split())]
+    rows = [words for line in block if (words := re.split(r"[!#;]", line)[0].split())]
     if len(rows) > MOST_SITES + 2:
         raise ValueError("too many atoms")
     if rows and len(rows[0]) == 1:

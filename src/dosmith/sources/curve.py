@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from dosmith.edges import BandEdges
 from dosmith.errors import SpectrumError
 from dosmith.formulas import Composition
-from dosmith.records import Spectrum
+from dosmith.records import Spectrum, decreases
 from dosmith.sources.crystal import Crystal
 from dosmith.sources.fermi import placed
 
@@ -65,6 +65,8 @@ class Curve:
         Raises:
             SpectrumError: no Fermi level is known, or the curve is not a density of states, or has not that many states.
         """
+        if decreases(self.energies) and self.densities.ndim == 2:
+            return self._turned().spectrum(fermi, broadening, electrons)
         notes = list(self.notes)
         level, source = placed(self, fermi, electrons, notes)
         energies = _undo_rounding(self.energies, notes)
@@ -78,6 +80,12 @@ class Curve:
             fermi_from=source,
             notes=tuple(notes),
         )
+
+    def _turned(self) -> Curve:
+        """The curve from its lowest energy on."""
+        integrated = None if self.integrated is None else self.integrated[::-1]
+        notes = [*self.notes, "energies decrease in the file; the rows are reversed"]
+        return replace(self, energies=self.energies[::-1], densities=self.densities[:, ::-1], integrated=integrated, notes=notes)
 
 
 def without_dips(densities: FloatArray, notes: list[str]) -> FloatArray:

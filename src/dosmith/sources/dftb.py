@@ -17,8 +17,10 @@ FloatArray = NDArray[np.float64]
 BANDS = "DFTB+ band.out"
 
 SIGNATURE = re.compile(r"\A\s*KPT\s+\d+\s+SPIN\s+\d+", re.IGNORECASE)
-_HEAD = re.compile(r"^\s*KPT\s+(\d+)\s+SPIN\s+(\d+)(?:\s+KWEIGHT\s+(\S+))?\s*$", re.MULTILINE | re.IGNORECASE)
-_FERMI = re.compile(r"^\s*Fermi level:\s+\S+\s+H\s+([+-]?\d+\.\d+)\s+eV", re.MULTILINE)
+_HEAD = re.compile(
+    r"^[ \t]*KPT[ \t]+(\d+)[ \t]+SPIN[ \t]+(\d+)(?:[ \t]+KWEIGHT[ \t]+(\S+))?[ \t]*\r?$", re.MULTILINE | re.IGNORECASE
+)
+_FERMI = re.compile(r"^[ \t]*Fermi level:[ \t]+\S+[ \t]+H[ \t]+([+-]?\d+\.\d+)[ \t]+eV", re.MULTILINE)
 
 
 def read_bands(lines: Iterable[str]) -> Curve:

@@ -112,7 +112,7 @@ def octopus_fermi(text: str) -> float:
         FileFormatError: it states none.
     """
     unit = re.search(r"Fermi energy \[(\w+)\]", text)
-    level = re.search(r"^\s*([+-]?\d+\.\d+(?:E[+-]\d+)?)\s", text, re.MULTILINE)
+    level = re.search(r"^[ \t]*([+-]?\d+\.\d+(?:E[+-]\d+)?)\s", text, re.MULTILINE)
     if unit is None or level is None:
         raise FileFormatError("states no Fermi level")
     return float(level[1]) * octopus_unit(unit[1])

@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from dosmith.errors import FileFormatError
-from dosmith.sources import abinit, castep, cp2k, dftb, elk, espresso, programs, siesta, wien2k
+from dosmith.sources import abinit, castep, cp2k, dftb, elk, espresso, programs, siesta, vasp, wien2k
 from dosmith.sources.content import content_of, text_of
 from dosmith.sources.curve import Curve
 from dosmith.sources.eigenvalues import Eigenvalues
@@ -50,6 +50,8 @@ def completed(curve: Curve, path: Path, *, folder: bool = True) -> Curve:
     for name, level in _levels_stated(curve, path):
         if curve.fermi is None and (found := _attempt(level)) is not None and curve.energies[0] < found < curve.energies[-1]:
             curve = replace(curve, fermi=found, notes=[*curve.notes, f"the Fermi level, {found:.6g} eV, stands in {name}"])
+    if curve.format == cp2k.DOS:
+        return _with_orbitals(curve, path)
     for name, levels in _eigenvalues(curve, path):
         if (read := _attempt(levels)) is not None and (fuller := _with_edges(curve, name, *read)) is not None:
             return fuller
@@ -120,6 +122,9 @@ def _eigenvalues(curve: Curve, path: Path) -> Iterator[tuple[str, Levels]]:
     elif curve.format == castep.OPTADOS:
         for file in sorted(folder.glob("*.bands"))[:_MOST]:
             yield file.name, partial(_castep_from_fermi, file)
+    elif curve.format == "DOSCAR":
+        file = _beside(path, "EIGENVAL")
+        yield file.name, lambda: _of_vasp(text_of(file))
     elif curve.format == "table" and _DFTB.fullmatch(path.name.removesuffix(".gz")):
         yield "band.out", lambda: (*dftb.read_eigenvalues(text_of(_beside(path, "band.out"))), None)
 
@@ -145,6 +150,25 @@ def _with_edges(curve: Curve, name: str, found: Eigenvalues, level: float | None
         notes.append(f"the Fermi level, {fermi:.6g} eV, stands there too")
     count = curve.electrons if curve.electrons is not None else electrons
     return replace(curve, fermi=fermi, edges=edges, electrons=count, notes=notes)
+
+
+def _of_vasp(text: str) -> tuple[Eigenvalues, float | None, float | None]:
+    found, electrons = vasp.read_eigenval(text)
+    return found, None, electrons
+
+
+def _with_orbitals(curve: Curve, path: Path) -> Curve:
+    """CP2K's histogram with the band edges of the `*.pdos` of its run beside it."""
+    project = re.sub(r"-\d+\.dos$", "", path.name.removesuffix(".gz"))
+    files = [file for file in sorted(path.parent.glob("*.pdos*"))[:_MOST] if file.name.startswith(f"{project}-")]
+    if not files:
+        return curve
+    listed = _attempt(lambda: _both_spins(cp2k.read_cp2k(text_of(files[0]).splitlines(keepends=True)), files[0], True))
+    if listed is None or listed.edges is None or None in (curve.fermi, listed.fermi):
+        return curve
+    if abs((curve.fermi or 0.0) - (listed.fermi or 0.0)) > _FITS:
+        return curve
+    return replace(curve, edges=listed.edges, notes=[*curve.notes, f"band edges come from the orbitals in {files[0].name}"])
 
 
 def schemas(folder: Path) -> list[Path]:

@@ -22,6 +22,7 @@ from dosmith.errors import FileFormatError, FormulaError
 from dosmith.formulas import Composition
 from dosmith.sources.crystal import MOST_SITES, Crystal
 from dosmith.sources.curve import Curve
+from dosmith.sources.eigenvalues import MOST, Eigenvalues
 from dosmith.sources.integrated import rescaled, settle, step_note
 from dosmith.sources.xml_text import refuse_entities
 
@@ -347,3 +348,26 @@ def _vectors(xml: bytes, name: bytes) -> FloatArray:
     found = re.search(rb'<varray name="' + name + rb'"\s*>(.*?)</varray>', xml, re.DOTALL)
     rows = [] if found is None else re.findall(rb"<v>([^<]*)</v>", found.group(1))
     return np.array([row.split() for row in rows], dtype=np.float64).reshape(-1, 3)
+
+
+def read_eigenval(text: str) -> tuple[Eigenvalues, float]:
+    """The eigenvalues in VASP's EIGENVAL, eV, and the electrons of the run.
+
+    Raises:
+        FileFormatError: they are not complete.
+    """
+    lines = text.splitlines()
+    try:
+        spins = int(lines[0].split()[3])
+        electrons, points, bands = (int(word) for word in lines[5].split()[:3])
+        if spins not in (1, 2) or not 0 < points * bands * spins <= MOST or len(lines) < 6 + points * (bands + 2):
+            raise ValueError("counts")
+        weights, rows = [], []
+        for point in range(points):
+            start = 7 + point * (bands + 2)
+            weights.append(float(lines[start].split()[3]))
+            rows.append([[float(word) for word in line.split()[1 : 1 + spins]] for line in lines[start + 1 : start + 1 + bands]])
+        table = np.array(rows, dtype=np.float64).transpose(2, 0, 1)
+    except (ValueError, IndexError):
+        raise FileFormatError("is damaged: VASP's EIGENVAL lists the bands of each k-point; copy it again") from None
+    return Eigenvalues.of(table, weights, 1.0 if spins == 2 else 2.0), float(electrons)
