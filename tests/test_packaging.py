@@ -47,6 +47,35 @@ def test_wheel_holds_data_models_and_licences_and_nothing_else(wheel):
     assert wheel.stat().st_size < 20 * 2**20
 
 
+def test_core_runs_with_the_lowest_versions_that_it_asks_for(wheel, tmp_path):
+    """Else a floor in pyproject.toml is untrue. What those packages need themselves is as new as it gets."""
+    facts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lowest = tmp_path / "lowest.txt"
+    lowest.write_text("\n".join(text.replace(">=", "==") for text in facts["dependencies"]), encoding="utf-8")
+    home = tmp_path / "environment"
+    venv.create(home, with_pip=True)
+    python = home / "bin" / "python"
+    install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:"]
+    subprocess.run([*install, "-r", str(lowest)], check=True)
+    subprocess.run([*install, "--no-deps", str(wheel)], check=True)
+    fixture = str(ROOT / "tests" / "fixtures" / "vasprun-AlN.xml.gz")
+    for words in (
+        ["design", fixture, "--out", "out"],
+        ["similar", "Pt3Ni", "--format", "csv"],
+        ["crystals", "Pt3Ni"],
+        ["data", "info"],
+    ):
+        result = subprocess.run(
+            [str(python.with_name("dosmith")), *words], capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+        assert result.returncode == 0, f"{words}: {result.stderr[-1000:]}"
+    without = subprocess.run(
+        [str(python.with_name("dosmith")), "benchmark", "--quick"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert without.returncode == 2 and "dosmith[benchmark,relax,train]" in without.stderr
+    assert len(without.stderr.splitlines()) == 1
+
+
 def test_core_runs_in_a_fresh_environment_without_pytorch(wheel, tmp_path):
     home = tmp_path / "environment"
     venv.create(home, with_pip=True)

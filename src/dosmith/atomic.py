@@ -9,7 +9,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -139,8 +139,12 @@ def abandoned(folder: Path) -> bool:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold a folder for writing; the lock ends with the process, however it ends.
+
+    Args:
+        folder: that is held.
+        waiting: called once where another program holds it, which is then waited for; without, that is an error.
 
     Raises:
         LibraryError: another program holds it.
@@ -150,7 +154,10 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise LibraryError(f"another dosmith is writing to {folder}; wait for it, or stop it") from None
+            if waiting is None:
+                raise LibraryError(f"another dosmith is writing to {folder}; wait for it, or stop it") from None
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
         try:
             yield
         finally:

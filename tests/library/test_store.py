@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -453,6 +455,18 @@ class TestWriting:
         first.add([make_material("one", "Pd")])
         second.add([make_material("two", "Pd"), make_material("one", "Pd")])  # sees what the first added since
         assert ParquetLibrary(folder).ids[-2:] == ["one", "two"]
+
+    def test_a_writer_that_waits_has_its_turn(self, folder: Path, make_material: Maker) -> None:
+        told: list[str] = []
+        patient = ParquetLibrary.at(folder, "own", lambda: told.append("waiting"))
+        with ThreadPoolExecutor(1) as pool:
+            with shards.writing(folder):
+                added = pool.submit(patient.add, [make_material("new", "Pd")])
+                while not told:
+                    time.sleep(0.01)
+                assert not added.done()
+            assert added.result(60) == ["new"]
+        assert told == ["waiting"] and ParquetLibrary(folder).ids[-1] == "new"
 
     def test_a_damaged_shard_stays_where_it_is(self, folder: Path, materials: list[Material], make_material: Maker) -> None:
         whole = nth_shard(folder, 2).read_bytes()

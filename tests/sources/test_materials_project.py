@@ -297,6 +297,10 @@ def test_the_key_is_looked_up_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     assert key_for_materials_project("first", environ.get) == "first"
     assert key_for_materials_project(None, environ.get) == "second"
     assert key_for_materials_project(None, {}.get) == "third"
+    origins = [
+        key_for_materials_project(*given).origin for given in (("first", environ.get), (None, environ.get), (None, {}.get))
+    ]
+    assert origins[:2] == ["--key", "MP_API_KEY"] and "pymatgen" in origins[2]
     monkeypatch.setattr(pymatgen.core, "SETTINGS", {})
     with pytest.raises(NotFoundError, match="set MP_API_KEY"):
         key_for_materials_project(None, {}.get)

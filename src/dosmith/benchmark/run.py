@@ -5,10 +5,10 @@ Interrupted, it goes on where it was, as long as data, settings and model are th
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ from dosmith.benchmark.data import FloatArray, Spectra
 from dosmith.benchmark.fingerprint import fingerprint
 from dosmith.benchmark.jobs import FORWARD, NETWORKS, PLAIN, SHIPPED, Job, answer, jobs
 from dosmith.benchmark.metrics import METRICS, ORACLE, Metric, calibration, mean_of, summarise
-from dosmith.errors import DosmithError
+from dosmith.errors import DosmithError, MissingExtraError
 from dosmith.library import ParquetLibrary
 from dosmith.models.splits import SPLITS
+from dosmith.processes import workers
 from dosmith.settings import Settings
 from dosmith.spectra.standard import Recipe
 
+_NEEDED = ("torch", "onnx", "chgnet", "sklearn", "matplotlib", "elementembeddings")
 FORMAT = 1
 """Version of the layout of `benchmark.json`."""
 
@@ -55,6 +57,9 @@ def run(
     Raises:
         MissingExtraError: something that the benchmark needs is not installed.
     """
+    lacking = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise MissingExtraError(f"the benchmark ({', '.join(lacking)})", "benchmark,relax,train")
     asked = jobs(settings, library, quick)
     marks = {shipped: fingerprint(library, settings, shipped) for shipped in (False, True)}
     mark = {job: marks[job.kind == "case" or job.subject == SHIPPED] for job in asked}
@@ -102,13 +107,10 @@ def _answers(remaining: Sequence[Job], library: ParquetLibrary, settings: Settin
         yield from ((job, answer(job, str(library.folder), options)) for job in remaining)
         return
     # Spawned, not forked: PyTorch's threads do not survive a fork.
-    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
-    try:
+    with workers(count) as pool:
         running = {pool.submit(answer, job, str(library.folder), options): job for job in remaining}
         for future in as_completed(running):
             yield running[future], future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def collate(answers: dict[Job, Any], library: ParquetLibrary, settings: Settings) -> dict[str, Any]:

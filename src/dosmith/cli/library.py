@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +42,9 @@ def add(
     fermi: FermiOption = None,
     electrons: ElectronsOption = None,
     broadening: BroadeningOption = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait while another dosmith writes to the library, as in an array of jobs.")
+    ] = False,
     library: FolderOption = None,
     output: FormatOption = Format.table,
 ) -> None:
@@ -48,7 +53,7 @@ def add(
     from dosmith.adding import add_files
     from dosmith.report.console import AdditionsPrinter
 
-    opened, console = own_library(library, make=True), new_console()
+    opened, console = own_library(library, make=True, waiting=_tell_once() if wait else None), new_console()
     named = formula == "name"
     composition = None if formula is None or named else formulas.parse(formula)
     additions = add_files(
@@ -69,6 +74,16 @@ def add(
         return
     rows = [dict(addition.__dict__) for addition in additions]
     _print_rows(rows, ("file", "outcome", "id", "reason"), output)
+
+
+def _tell_once() -> Callable[[], None]:
+    """Says that another program is waited for."""
+
+    @functools.cache
+    def told() -> None:
+        typer.echo("dosmith: waiting for another dosmith that writes to the library", err=True)
+
+    return told
 
 
 def list_(

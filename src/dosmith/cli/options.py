@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -111,8 +111,8 @@ def library_named(name: str) -> ParquetLibrary:
     return own_library(Path(name))
 
 
-def own_library(folder: Path | None, make: bool = False) -> ParquetLibrary:
-    """The library in a folder; without one, or for `mine`, the user's own. Made when missing, if it may be."""
+def own_library(folder: Path | None, make: bool = False, waiting: Callable[[], None] | None = None) -> ParquetLibrary:
+    """The library in a folder; without one, or for `mine`, the user's own. Made when missing, if it may be; `waiting` as in `ParquetLibrary.at`."""
     from dosmith.errors import NotFoundError
     from dosmith.library import ParquetLibrary
 
@@ -122,7 +122,7 @@ def own_library(folder: Path | None, make: bool = False) -> ParquetLibrary:
         folder = user_data_path("dosmith") / "library"
         if not make and not folder.exists():
             raise NotFoundError("you have no library yet; 'dosmith data add FILE' makes one")
-    return ParquetLibrary.at(folder, "my library") if make else ParquetLibrary(folder)
+    return ParquetLibrary.at(folder, "my library", waiting) if make else ParquetLibrary(folder)
 
 
 def given(**options: object) -> list[str]:

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -62,15 +62,15 @@ class Shard:
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Hold the folder, made when missing, for writing.
+def writing(folder: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the folder, made when missing, for writing; `waiting` as in `locked`.
 
     Raises:
         LibraryError: another program holds it, or it cannot be written: the message says why.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder):
+        with locked(folder, waiting):
             yield
     except OSError as error:
         why = error.strerror or error

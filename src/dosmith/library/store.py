@@ -6,7 +6,7 @@ A Parquet library is a folder of shards (`shards.py`). A damaged shard is named 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -298,21 +298,29 @@ class ParquetLibrary(Library):
         self.folder = Path(folder)
         self.manifest = shards.read_manifest(self.folder)
         self.name = name or self.manifest.get("name", str(self.folder))
+        self._waiting: Callable[[], None] | None = None
         self._checked: dict[str, shards.Shard] = {}  # by SHA-256; a shard never changes, so it is checked once
 
     @classmethod
-    def at(cls, folder: str | Path, name: str) -> ParquetLibrary:
+    def at(cls, folder: str | Path, name: str, waiting: Callable[[], None] | None = None) -> ParquetLibrary:
         """The library in a folder; an empty one is made where there is none.
+
+        Args:
+            folder: of the library.
+            name: of a new one.
+            waiting: called where another program is writing, which is then waited for; without, that is an error.
 
         Raises:
             LibraryError: it cannot be read, or the folder cannot be written.
         """
         folder = Path(folder)
         if not (folder / shards.MANIFEST).exists():
-            with shards.writing(folder):
+            with shards.writing(folder, waiting):
                 if not (folder / shards.MANIFEST).exists():  # another program may have been faster
                     shards.write_manifest(folder, {"name": name}, {})
-        return cls(folder)
+        found = cls(folder)
+        found._waiting = waiting
+        return found
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -364,7 +372,7 @@ class ParquetLibrary(Library):
     def add(self, materials: Sequence[Material]) -> list[str]:
         """See `Library.add`. What was there is not touched until the new shard is on the disk."""
         _refuse_doubles([material.id for material in materials])
-        with shards.writing(self.folder):
+        with shards.writing(self.folder, self._waiting):
             self._read_anew()
             fresh = [material for material in materials if material.id not in self]
             if fresh:
@@ -373,7 +381,7 @@ class ParquetLibrary(Library):
 
     def remove(self, ids: Iterable[str]) -> None:
         """See `Library.remove`. Shards that held one of them are written again without it."""
-        with shards.writing(self.folder):
+        with shards.writing(self.folder, self._waiting):
             self._read_anew()
             gone = [identifier for identifier in ids if self.row_of(identifier) >= 0]
             self._replace(shards.without(self.folder, self.manifest, gone))

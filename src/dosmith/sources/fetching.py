@@ -146,22 +146,40 @@ def fill(store: Store, ledger: Ledger, found: Iterable[Found], progress: Callabl
     return tally
 
 
-def key_for_materials_project(given: str | None = None, environ: Callable[[str], str | None] = os.environ.get) -> str:
+class Key(str):
+    """A key that knows where it came from.
+
+    Attributes:
+        origin: of the key, for people.
+    """
+
+    origin: str
+
+    def __new__(cls, key: str, origin: str) -> Key:
+        """The key, without blanks around it."""
+        made = super().__new__(cls, key.strip())
+        made.origin = origin
+        return made
+
+
+def key_for_materials_project(given: str | None = None, environ: Callable[[str], str | None] = os.environ.get) -> Key:
     """The key of the Materials Project: as given, else MP_API_KEY, else PMG_MAPI_KEY of pymatgen's settings.
 
     Raises:
         NotFoundError: there is none.
     """
-    key = given or environ("MP_API_KEY")
+    key, origin = (given, "--key") if given else (environ("MP_API_KEY"), "MP_API_KEY")
     if not key:
         from pymatgen.core import SETTINGS  # of ~/.config/.pmgrc.yaml or $PMG_CONFIG_FILE
 
-        key = SETTINGS.get("PMG_MAPI_KEY")
+        key, origin = SETTINGS.get("PMG_MAPI_KEY"), "PMG_MAPI_KEY in pymatgen's settings (~/.config/.pmgrc.yaml)"
     if not key:
         raise NotFoundError(
             "the Materials Project asks for a key: get one at https://materialsproject.org/api and set MP_API_KEY to it"
         )
-    key = str(key).strip()
+    key = Key(str(key), origin)
     if not (key.isascii() and key.isprintable() and " " not in key):  # what sends it would quote it in its complaint
-        raise NotFoundError("the key of the Materials Project is no key: it has only letters and digits; copy it again")
+        raise NotFoundError(
+            f"the key of the Materials Project from {origin} is no key: it has only letters and digits; copy it again"
+        )
     return key

@@ -163,7 +163,8 @@ class Client:
             except Exception as error:
                 reason = self._scrubbed(error)
                 if _KEY.search(reason):
-                    raise DosmithError("the Materials Project refuses the key; check MP_API_KEY") from None
+                    origin = getattr(self._key, "origin", "MP_API_KEY")
+                    raise DosmithError(f"the Materials Project refuses the key; check {origin}") from None
                 if "No object found" in reason or "No density of states" in reason or "No DOS data" in reason:
                     raise NotFoundError(reason) from None
                 if _FINAL.search(reason) or isinstance(error, (TypeError, AttributeError, NotImplementedError)):
