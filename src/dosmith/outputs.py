@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from dosmith.atomic import write_text, writing_into
@@ -29,14 +29,7 @@ def write_texts(folder: Path, texts: Mapping[str, str], stale: Callable[[str], b
     """
     contents = {name: text.encode("utf-8", "replace") for name, text in texts.items()}
     with writing_into(folder):
-        earlier = _record(folder)
-        if not earlier and all((folder / name).is_file() for name in texts if "/" not in name):
-            earlier = {name: [_sum(folder / name)] for name in texts}  # of a dosmith that kept no record
-        foreign = next((name for name in texts if not _ours(folder / name, earlier.get(name, []))), None)
-        if foreign is not None:
-            raise DosmithError(
-                f"{folder / foreign} was not written by dosmith, or was changed since, and is left alone; move it away, or choose another folder with --out"
-            )
+        earlier = refuse_foreign(folder, texts)
         sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
         old = [name for name in earlier if name not in texts and stale is not None and stale(name)]
         either = {name: [*earlier.get(name, []), *([sums[name]] if name in sums else [])] for name in {**earlier, **sums}}
@@ -50,6 +43,28 @@ def write_texts(folder: Path, texts: Mapping[str, str], stale: Callable[[str], b
         kept = {name: known[-1:] for name, known in either.items() if name not in old}
         write_text(folder / RECORD, json.dumps(kept, indent=1) + "\n")
     return [folder / name for name in texts]
+
+
+def refuse_foreign(folder: Path, names: Collection[str]) -> dict[str, list[str]]:
+    """What dosmith wrote to a folder earlier: the SHA-256 of each file, the latest one last.
+
+    Args:
+        folder: made when missing.
+        names: of the files that are to be written there.
+
+    Raises:
+        DosmithError: a file of that name is not dosmith's, or was changed since; or the folder cannot be written.
+    """
+    with writing_into(folder):
+        earlier = _record(folder)
+        if not earlier and all((folder / name).is_file() for name in names if "/" not in name):
+            earlier = {name: [_sum(folder / name)] for name in names}  # of a dosmith that kept no record
+        foreign = next((name for name in names if not _ours(folder / name, earlier.get(name, []))), None)
+    if foreign is not None:
+        raise DosmithError(
+            f"{folder / foreign} was not written by dosmith, or was changed since, and is left alone; move it away, or choose another folder with --out"
+        )
+    return earlier
 
 
 def _record(folder: Path) -> dict[str, list[str]]:

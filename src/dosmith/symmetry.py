@@ -147,6 +147,22 @@ def conventional(structure: Structure, tolerance: float = ALIKE) -> Structure:
     return cell
 
 
+def aflow_label(structure: Structure, tolerance: float = ALIKE) -> str:
+    """The label of a crystal in the AFLOW library of prototypes with its elements: `AB3_cP4_221_a_c:Ni-Pt`."""
+    from pymatgen.analysis.prototypes import get_protostructure_label_from_spg_analyzer as label_of
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+    plain = structure.copy(site_properties={})  # magnetic moments would tell equivalent sites apart
+    found = SpacegroupAnalyzer(plain, tolerance, _ANGLE)
+    try:
+        label = str(label_of(found))
+    except ValueError:
+        label = "Invalid"
+    if "Invalid" in label:  # of the crystal as the tolerance sees it, then
+        label = str(label_of(SpacegroupAnalyzer(found.get_refined_structure(), _MESH, _ANGLE)))
+    return label
+
+
 def irreducible_mesh(
     lattice: FloatArray, places: FloatArray, kinds: Sequence[int], divisions: Sequence[int]
 ) -> tuple[IntArray, IntArray]:

@@ -6,11 +6,10 @@ Killed at any instant it loses what was running; started again it goes on with w
 from __future__ import annotations
 
 import datetime
-import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from dosmith import processes, symmetry
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.dft import volume
 from dosmith.dft.engine import Calculation
@@ -151,9 +151,7 @@ def run_entries(
     if cluster is None:
         require_engine()
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the workers: one core each
-        # Spawned, not forked: a forked worker would hold the ledger's lock after its parent is killed.
-        executor: Executor = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
-        with executor:
+        with processes.workers(workers) as executor:
             run(entries, ledger, executor, workers, settings, progress, retry_failed, limit, task)
         return
     with _dask(cluster, workers) as client:
@@ -218,7 +216,7 @@ def material_of(entry: Entry, result: Calculation, settings: DftSettings) -> Mat
         spectrum=result.spectrum,
         crystal_system=entry.crystal_system,
         prototype=entry.prototype,
-        space_group=str(structure.get_space_group_info(symprec=1e-3)[0]),
+        space_group=symmetry.space_group(structure, symmetry.WRITTEN)[0],
         lattice=entry.lattice,
         species=entry.species,
         frac_coords=entry.frac_coords,

@@ -8,12 +8,17 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dosmith.atomic import write_text, writing_into
 from dosmith.dft import volume
 from dosmith.dft.engine import Calculation, Engine, Report, is_magnetic
+from dosmith.outputs import refuse_foreign, write_texts
+from dosmith.symmetry import cif
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
+
+
+FILES = ("dos.csv", "structure.cif", "calculation.json")
+"""That a calculation leaves in its folder."""
 
 
 def compute(
@@ -39,8 +44,7 @@ def compute(
         NotFoundError: there is no volume of lowest energy near the given one.
         DosmithError: the folder cannot be written.
     """
-    with writing_into(folder):
-        pass  # said before the calculation, not after it
+    refuse_foreign(folder, FILES)  # before hours of work
     if spin is None:
         spin = is_magnetic(site.specie.symbol for site in structure)
     if relax_volume:
@@ -68,8 +72,6 @@ def compute(
         "seconds": round(result.seconds, 1),
         **result.provenance,
     }
-    with writing_into(folder):
-        write_text(folder / "dos.csv", table.getvalue())
-        write_text(folder / "structure.cif", structure.to(fmt="cif", symprec=1e-3))
-        write_text(folder / "calculation.json", json.dumps(facts, indent=1) + "\n")
+    texts = (table.getvalue(), cif(structure), json.dumps(facts, indent=1) + "\n")
+    write_texts(folder, dict(zip(FILES, texts, strict=True)))
     return result

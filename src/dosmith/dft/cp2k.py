@@ -9,11 +9,12 @@ coarse mesh and the smearing do to the density.
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith import processes
 from dosmith.constants import HARTREE
 from dosmith.dft import kpoints
 from dosmith.dft.cp2k_input import Mixing, input_text
@@ -87,6 +89,7 @@ class _Run:
     version: str
 
 
+_ROOM = 2**20  # bytes that a run needs at the least
 _STEP = re.compile(r"^\s+(\d+)\s+\S+/\S+\s+\S+\s+\S+\s+(\d+\.\d+)\s+-?\d+\.\d+\s+\S+\s*$", re.MULTILINE)
 """A self-consistent step: number, method, mixing, seconds, convergence, energy, change."""
 
@@ -117,8 +120,8 @@ class Cp2k:
         mesh = kpoints.mesh(structure, settings.scf_spacing)
         first, second, third = (settings.dos_refinement * divisions for divisions in mesh)
         fine = IrreducibleMesh.of(structure, (first, second, third), kinds.numbers)
-        with tempfile.TemporaryDirectory(prefix="dosmith-cp2k-") as folder:
-            run = self._converge(Path(folder), structure, kinds, spin, mesh, fine, report)
+        with processes.scratch("dosmith-cp2k-") as folder:
+            run = self._converge(folder, structure, kinds, spin, mesh, fine, report)
         report("density of states")
         bands = run.bands
         coarse = MeshEigenvalues(fine.every(bands, settings.dos_refinement), run.electrons, settings.smearing)
@@ -222,26 +225,24 @@ class Cp2k:
 
         Raises:
             EngineError: it stopped with an error.
+            OSError: the disk is full.
         """
         (folder / "run.inp").write_text(text, encoding="utf-8")
         environment = os.environ | {"OMP_NUM_THREADS": str(self.threads)}
         lines: list[str] = []
         command = [self.command, "-i", "run.inp"]
-        with subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-        ) as process:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with processes.running(command, cwd=folder, env=environment, **pipes) as process:
             assert process.stdout is not None
-            try:
-                for line in process.stdout:
-                    lines.append(line)
-                    step = _STEP.match(line)
-                    if step:
-                        report(f"self-consistent step {step[1]}, change {float(step[2]):.1e}")
-            except BaseException:
-                process.kill()
-                raise
+            for line in io.TextIOWrapper(process.stdout, errors="replace"):
+                lines.append(line)
+                step = _STEP.match(line)
+                if step:
+                    report(f"self-consistent step {step[1]}, change {float(step[2]):.1e}")
         output = "".join(lines)
         if process.returncode != 0 and "SCF run NOT converged" not in output:
+            if shutil.disk_usage(folder).free < _ROOM:  # of which CP2K says nothing
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
             raise EngineError(f"CP2K stopped: {_complaint(output)}")
         return output
 

@@ -130,16 +130,14 @@ class Entry:
 
 def prototype_of(structure: Structure) -> str:
     """The name of a crystal's prototype, or the AFLOW label of its space group and Wyckoff positions."""
-    from pymatgen.analysis.prototypes import get_protostructure_label_from_spglib, get_prototype_from_protostructure
+    from pymatgen.analysis.prototypes import get_prototype_from_protostructure
 
     found = recognise(np.array(structure.lattice.matrix), [site.specie.symbol for site in structure], structure.frac_coords)
     if found is not None and found.prototype is not None:
         return found.prototype
-    plain = structure.copy(site_properties={})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        label = get_protostructure_label_from_spglib(plain, init_symprec=symmetry.ALIKE)
-        name = str(get_prototype_from_protostructure(str(label)))
+        name = str(get_prototype_from_protostructure(symmetry.aflow_label(structure)))
     return re.sub(r"_hR(\d+)_", lambda found: f"_hR{int(found[1]) // 3}_", name)  # AFLOW counts the primitive cell's atoms
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dosmith import symmetry
 from dosmith.atomic import write_text, writing_into
 from dosmith.dft.plan import Entry
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError
@@ -131,7 +132,7 @@ def _read(entry: Entry, file: Path) -> Material:
         spectrum=spectrum,
         crystal_system=entry.crystal_system,
         prototype=entry.prototype,
-        space_group=str(structure.get_space_group_info(symprec=1e-2)[0]),
+        space_group=symmetry.space_group(structure)[0],
         lattice=structure.lattice.matrix,
         species=tuple(composition),
         frac_coords=structure.frac_coords,
