@@ -108,13 +108,13 @@ def learn(
         return np.mean([each.predict(seen, symbols, spectra.recipe, settings) for each in members], axis=0)
 
     rest = np.setdiff1d(split.train, rows)
-    lengths = np.linalg.norm(expected(rest), axis=1) if len(rest) else np.empty(0)  # what the mean lacks in norm is doubt
+    norms = np.linalg.norm(expected(rest), axis=1) if len(rest) else np.empty(0)  # what the mean lacks in norm is doubt
     place, tested = {int(row): position for position, row in enumerate(split.test)}, expected(split.test)
     nothing = BASELINES["mixed centroids"](spectra, split)  # compositions are not what is asked here
     predictor = Predictor(nothing, lambda asked: tested[[place[int(row)] for row in asked]], by_material=True)
     return {
         "scores": scores([outcomes(spectra, split, predictor)], spectra, [split]),
-        "doubtful": rest[np.argsort(lengths, kind="stable")].tolist(),
+        "doubtful": rest[np.argsort(norms, kind="stable")].tolist(),
     }
 
 

@@ -23,7 +23,7 @@ BETTER_HIGH = frozenset({"similarity", "probability", "abundance", "gap"})
 COMPROMISE = ("similarity", "above_hull", "price")
 """Merits among which the best compromises are sought."""
 MARGIN = 8
-"""Candidates looked at for each that is wanted, when some are filtered out."""
+"""Candidates examined for each that is wanted, when some are filtered out."""
 _VALENCE = -7.5  # eV; from here to the energy zero grid points count in the band centre
 _AT_FERMI = 0.15  # eV to each side
 _EMPTY = 0.01  # of the mean density: less is a gap

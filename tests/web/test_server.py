@@ -195,7 +195,7 @@ def test_a_look_up_does_not_wait_for_designs(designer: Designer, tmp_path: Path,
     board.thread.start()
     while not board.server.started:
         time.sleep(0.05)
-    body = json.dumps({"values": [1.0] * designer.model.recipe.grid.levels}).encode()
+    body = json.dumps({"values": [1.0] * designer.model.recipe.grid.points}).encode()
     question = board.head("POST", "/api/design", "Content-Type: application/json", f"Content-Length: {len(body)}") + body
     connections = [board.connect() for _ in range(10)]
     for connection in connections:

@@ -44,7 +44,7 @@ NETWORKS = {
 """The paper's network and its element vectors."""
 
 KINDS = (DOS_BASED, *PUBLISHED, ONE_HOT)
-"""Element vectors whose chemistry is looked at."""
+"""Element vectors whose chemistry is examined."""
 
 FORWARD = OWN
 """dosmith's own model."""

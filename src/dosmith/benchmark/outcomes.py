@@ -127,8 +127,8 @@ def _prediction(spectra: Spectra, split: Split, rows: IntArray, scores: Scores) 
     if not isinstance(scores, Predictor):
         return {name: np.full(len(rows), np.nan) for name in ("predicted", "predicted_error", "predicted_spread")}
     expected = scores.expected(rows)
-    lengths = np.linalg.norm(expected, axis=1, keepdims=True)
-    guess, true = expected / np.where(lengths > 0, lengths, 1.0), spectra.unit[rows]
+    norms = np.linalg.norm(expected, axis=1, keepdims=True)
+    guess, true = expected / np.where(norms > 0, norms, 1.0), spectra.unit[rows]
     return {
         "predicted": (guess * true).sum(axis=1),
         "predicted_error": ((guess - true) ** 2).sum(axis=1),

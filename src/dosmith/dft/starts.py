@@ -25,7 +25,7 @@ def lowest(structure: Structure, engine: Engine, spin: bool, report: Report | No
         structure: ordered crystal, with `magmom` on its sites where they differ from what is usual.
         engine: density-functional program.
         spin: begin spin-polarised; if moments remain, the crystal is computed without spin too, and the lower one is taken.
-        report: told of the progress.
+        report: called with each step of the progress, in words.
 
     Raises:
         EngineError: see `Engine.compute`; of the two, only the run with spin must succeed.

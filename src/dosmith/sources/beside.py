@@ -24,7 +24,7 @@ from dosmith.sources.files import FileDos, printable
 from dosmith.sources.run import of_run, schemas
 
 _MOST = 100
-"""Files of one kind that are looked at."""
+"""Files of one kind that are read."""
 _DOS_WORD = re.compile(r"[-_.](?:t|total)?[-_]?dos$", re.IGNORECASE)
 
 Reader = Callable[[Path], Crystal]

@@ -24,7 +24,7 @@ from dosmith.sources.eigenvalues import Eigenvalues
 _FITS = 0.02
 """Fermi levels of one run may differ by this much, eV, since some files print few digits."""
 _MOST = 20
-"""Files of one kind that are looked at."""
+"""Files of one kind that are read."""
 _DFTB = re.compile(r"dos_total.*\.dat", re.IGNORECASE)
 _SIESTA_OUTPUT = re.compile(r"^siesta:\s+Fermi =\s*([+-]?\d+\.\d+)", re.MULTILINE)
 

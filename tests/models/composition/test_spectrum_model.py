@@ -44,7 +44,7 @@ def test_what_it_says_of_itself_is_for_chemistry_it_has_not_seen(model) -> None:
 
 def test_it_predicts_and_finds_a_chemical_system_that_it_never_saw(model, law) -> None:
     target = law(KSE)
-    assert cosine(model.expect([KSE])[0], target) > 0.95
+    assert cosine(model.expected([KSE])[0], target) > 0.95
     best = model.propose(target, 3)
     assert KSE in [match.composition for match in best]
     assert len(best) == 3
@@ -85,7 +85,7 @@ def test_a_curve_in_a_file_is_a_target(model, law, axis, tmp_path) -> None:
 
 def test_an_element_that_it_does_not_know_is_named(model) -> None:
     with pytest.raises(ModelError, match="does not know Fe"):
-        model.expect([formulas.parse("FeO")])
+        model.expected([formulas.parse("FeO")])
 
 
 def test_features_do_not_depend_on_what_else_is_asked() -> None:

@@ -118,7 +118,7 @@ class CompositionModel(Model):
         """The spectra it was trained on."""
         return SpectraTable.read(read_checked(self.folder, KNOWN, self.spec))
 
-    def expect(self, compositions: Sequence[Composition]) -> FloatArray:
+    def expected(self, compositions: Sequence[Composition]) -> FloatArray:
         """Spectra to be expected, of norm 1 or about as much less as they are uncertain, shape (C, L).
 
         Raises:
@@ -167,7 +167,7 @@ class CompositionModel(Model):
         others = [each for each in self._relatives if each not in own and constraints.admit(each)]
         names = {composition: formulas.write(composition) for composition in (*own, *others)}
         scores = {composition: score for composition, (score, _) in own.items()}
-        predicted = zip(others, (self.expect(others) @ wanted).tolist(), range(len(others)), strict=True)
+        predicted = zip(others, (self.expected(others) @ wanted).tolist(), range(len(others)), strict=True)
         by_name = {composition: scores[composition] for composition in sorted(scores, key=lambda each: names[each])}
         found = merged(by_name, sorted(predicted, key=lambda each: (-each[1], names[each[0]])), top)
         if not found:
@@ -211,7 +211,7 @@ class CompositionModel(Model):
             self.refuse(["prototype"])
         names = [each if isinstance(each, str) else each.composition.reduced_formula for each in what]
         compositions = [formulas.parse(name) for name in names]
-        spectra = self.expect(compositions)
+        spectra = self.expected(compositions)
         return [PredictedSpectrum(*each[:2], self.axis, each[2]) for each in zip(names, compositions, spectra, strict=True)]
 
     def target(self, text: str) -> tuple[FloatArray, str]:

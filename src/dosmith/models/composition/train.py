@@ -135,8 +135,8 @@ def held_out(unseen: FloatArray, table: SpectraTable) -> dict[str, float]:
         table: the true ones.
     """
     true = table.unit
-    lengths = np.linalg.norm(unseen, axis=1)
-    cosines = (unseen * true).sum(axis=1) / np.where(lengths > 0, lengths, 1.0)
+    norms = np.linalg.norm(unseen, axis=1)
+    cosines = (unseen * true).sum(axis=1) / np.where(norms > 0, norms, 1.0)
     mean = true.mean(axis=0)
     spread = ((true - mean) ** 2).sum()
     return {
