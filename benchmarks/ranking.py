@@ -9,7 +9,6 @@ its errors on chemistry that its members had not seen. All ways are judged by co
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 from dosmith.atomic import replacing, write_text
 from dosmith.benchmark.baselines import BASELINES, Scores, best_over_links
 from dosmith.benchmark.data import IntArray, Space, Spectra, surveyed_pairs
+from dosmith.benchmark.fingerprint import fingerprint
 from dosmith.benchmark.forward import by_similarity, standing
 from dosmith.benchmark.jobs import survey_file
 from dosmith.benchmark.metrics import TITLES
@@ -34,7 +34,7 @@ from dosmith.models.splits import SPLITS, Split, held_out_system
 from dosmith.models.tight_binding.candidates import lowest, predict, prepare
 from dosmith.models.tight_binding.ensemble import train
 from dosmith.models.tight_binding.train import prepare_library
-from dosmith.settings import ForwardSettings
+from dosmith.settings import ForwardSettings, Settings
 from dosmith.spectra.similarity import unit
 
 OUTPUT = Path(__file__).with_suffix(".json")
@@ -70,9 +70,8 @@ class Fold:
 
 
 def folds_of(library: ParquetLibrary, spectra: Spectra, splits: Sequence[Split], settings: ForwardSettings) -> list[Fold]:
-    """Trained, or as they were kept: of the same data, survey and settings."""
-    facts = [data_of(library), hashlib.sha256(survey_file().read_bytes()).hexdigest(), settings.model_dump()]
-    mark = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
+    """Trained, or as they were kept: of the same data, survey, settings and code."""
+    mark = fingerprint(library, Settings(forward=settings))[:8]
     files = [KEPT / f"{mark}-{split.fold}.npz" for split in splits]
     KEPT.mkdir(parents=True, exist_ok=True)
     if not all(file.is_file() for file in files):
