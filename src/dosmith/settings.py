@@ -141,6 +141,7 @@ class ForwardSettings(DescentSettings):
     epochs: int = Field(25, ge=1, description="epochs of the tight binding at most")
     steps: int = Field(3600, ge=1, description="and batches at most, so that a large set takes no longer")
     batch: int = Field(8, ge=1, description="crystals a batch")
+    group: int = Field(4, ge=1, description="crystals of one lattice that are worked on at once; batches are made of such groups")
     rate: float = Field(2e-3, gt=0, description="largest learning rate of the network (AdamW)")
     table_rate: float = Field(2e-2, gt=0, description="the same of what is learned of each element")
     weight_decay: float = Field(1e-2, ge=0, description="weight decay of the network")

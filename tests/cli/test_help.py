@@ -11,6 +11,7 @@ import pytest
 import typer.main
 
 from dosmith.cli import app
+from dosmith.models.calibration import BAND
 from dosmith.settings import Settings
 from dosmith.spectra.similarity import MATCH
 
@@ -31,7 +32,11 @@ PAGES = {
     ),
     "docs/formats.md": (f"up to {SETTINGS.files.max_mebibytes} MiB unpacked",),
     "docs/concepts.md": (f"from {SPECTRA.lower:g} to {SPECTRA.upper:g} eV", f"above {MATCH:g} counts as the same DOS"),
-    "docs/forward.md": (f"as far as {FORWARD.broadening:g} eV of broadening can tell",),
+    "docs/drawing-board.md": (f"holds {BAND:.0%} of the points".replace("%", " %"),),
+    "docs/forward.md": (
+        f"holds {BAND:.0%} of the points".replace("%", " %"),
+        f"as far as {FORWARD.broadening:g} eV of broadening can tell",
+    ),
     "docs/model.md": (
         f"less {FORWARD.height_penalty:g} for each eV/atom",
         f"outer layers of {PAPER.hidden}",

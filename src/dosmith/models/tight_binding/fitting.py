@@ -21,9 +21,6 @@ from dosmith.settings import ForwardSettings
 
 FloatArray = NDArray[np.float64]
 
-_TOGETHER = 4
-"""Crystals of one lattice that are worked on at once; a batch is made of such groups."""
-
 
 def fit_tight_binding(
     crystals: Sequence[CrystalInput],
@@ -67,7 +64,7 @@ def fit_tight_binding(
 
     def batches() -> Iterator[list[int]]:
         order = torch.randperm(len(crystals), generator=generator).tolist()
-        parts = list(groups(crystals, order, _TOGETHER))
+        parts = list(groups(crystals, order, settings.group))
         batch: list[int] = []
         for place in torch.randperm(len(parts), generator=generator).tolist():
             batch += parts[place]

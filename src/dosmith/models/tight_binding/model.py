@@ -49,6 +49,7 @@ _BEFORE = {
     "farthest": 2.0,
     "filling_width": 0.05,
     "unfilled": 0.02,
+    "group": 4,
     "plain_weight_decay": 1e-4,
     "error_weight": 0.5,
     "largest_gradient": 1.0,
