@@ -162,6 +162,8 @@ def test_table_uneven_grid_is_kept() -> None:
         (table(E, UP, DOWN, sep=",", head="energy,dos_A,dos_B\n"), "several columns of density .dos_A, dos_B."),
         (table(E, UP, DOWN, sep=",", head="energy,dos_s,dos_p\n"), "only a part of the states .dos_s."),
         (table(E, UP, sep=",", head="E (eV),PDOS\n"), "only a part of the states .PDOS."),
+        (table(E, UP, head="# phonon DOS of Si\n"), "holds phonons or frequencies"),
+        (table(E, UP, sep=",", head="Frequency,DOS\n"), "holds phonons or frequencies"),
         (table(E, UP, sep=",", head="energy,dos_up\n"), "only a part of the states .dos_up."),
         (b"#\n" * 1_000_001, "too long"),
         (b"1 " * 10_000, "too long"),

@@ -166,8 +166,8 @@ def _xy(document: Mapping[str, Any]) -> Curve:
     used = total[:1] or used
     if len(used) > 2:
         raise FileFormatError(f"holds {len(used)} curves; keep the total, or spin up and spin down")
-    densities = np.stack([_numbers(document[keys[number]]) for number in used]) if used else np.empty((0, 0))
-    if densities.shape[1:] != energies.shape or not len(densities):
+    rows = [_numbers(document[keys[number]]) for number in used]
+    if not rows or any(row.shape != energies.shape for row in rows):
         raise FileFormatError("is an XyData of AiiDA whose arrays differ in length; export it again")
     fermi = next(
         (value for value in (_float(document.get(name)) for name in ("fermi_energy", "efermi")) if value is not None), None
@@ -176,7 +176,7 @@ def _xy(document: Mapping[str, Any]) -> Curve:
     return Curve(
         AIIDA,
         energies * unit.size,
-        np.abs(densities) / unit.size,
+        np.abs(np.stack(rows)) / unit.size,
         None if fermi is None else fermi * unit.size,
         0.0 if inside else None,
     )

@@ -70,6 +70,7 @@ _NUMBERED = re.compile(r"\W*(\d)\s{2,}(\w.*)")  # OptaDOS lists its columns belo
 _FORMULA = re.compile(
     r"\b(?:formula|composition|compound|material|system)\s*[:=]\s*\"?([A-Z][A-Za-z0-9()]*)\"?\s*(?:$|[;,])", re.IGNORECASE
 )
+_PHONONS = re.compile(r"\bphonons?\b|\bvibrational\b|\bph-?dos\b|^\W*frequenc(?:y|ies)\b(?!.*\b(?:eV|Ry|Ha|THz|cm)\b)", re.IGNORECASE)
 _PART = re.compile(  # what a file says that holds the states of some atoms or orbitals alone
     r"\b(?:for|of|on|to)\s+(?:one\s+|the\s+)?(?:species|atom|site|orbital|ion)\b|\bangular[- ]momentum[- ]resolved|^\W*energ\S*.*\bl\s*=\s*[012]\b",
     re.IGNORECASE,
@@ -84,6 +85,8 @@ def read_table(lines: Iterable[str]) -> Curve:
     """
     notes: list[str] = []
     columns, remarks, cut = take_apart(lines)
+    if any(_PHONONS.search(remark) for remark in remarks):
+        raise FileFormatError(f"holds phonons or frequencies, not electrons{units.PHONONS}")
     if part := next((remark for remark in remarks if _PART.search(remark)), None):
         raise FileFormatError(f"is a part of a density of states ({part.strip()[:60]!r}); give the total")
     header = _header(remarks, cut, len(columns))

@@ -36,7 +36,8 @@ class Unit(NamedTuple):
 
 
 EV = Unit("eV", 1.0)
-_PHONONS = ", as phonons are: 'dosmith train --spectra' makes a model of such spectra; an electronic DOS has eV"
+PHONONS = ": 'dosmith train --spectra' makes a model of such spectra; an electronic DOS has eV"
+_PHONONS = f", as phonons are{PHONONS}"
 _CONVERT = "; convert them to eV, and the density to states/eV"
 _ATOMIC = f", which are Hartree in some programs and Rydberg in others{_CONVERT}"
 _KINDS: tuple[tuple[str, float | None, str], ...] = (  # pattern of a whole name, eV, advice

@@ -33,6 +33,7 @@ _TEXTS: tuple[tuple[str, str], ...] = (
         "is the settings of OptaDOS (.odi); give the *.adaptive.dat, *.fixed.dat or *.linear.dat that it writes",
     ),
     (r"\+\s*OptaDOS|OOO +PPPP", "is what OptaDOS prints (.odo); give its *.adaptive.dat, *.fixed.dat or *.linear.dat"),
+    (r"\A\s*BEGIN header\n\s*Number of ions", "is CASTEP's .phonon; 'dosmith train --spectra' makes a model of such spectra"),
     (r"EEEEEEEEEE STARTING|\bCRYSTAL(?:09|14|17|23)\b", "is what CRYSTAL prints; give the DOSS.DAT of its program properties"),
     (r"^-%-\d(?:DOSS|BAND)", "is CRYSTAL's fort.25; give the DOSS.DAT of its program properties"),
     (
