@@ -91,6 +91,9 @@ def test_older_cp2k_has_one_column_of_energies_for_both_spins() -> None:
     expected = model(dos.spectrum.energies, METAL)
     overlap = (dos.spectrum.total @ expected) / np.sqrt((dos.spectrum.total @ dos.spectrum.total) * (expected @ expected))
     assert overlap > 0.995
+    assert abs(dos.spectrum.fermi) < 0.2
+    below = dos.spectrum.energies <= dos.spectrum.fermi
+    assert np.trapezoid(dos.spectrum.total[below], dos.spectrum.energies[below]) == pytest.approx(electrons(METAL), rel=0.05)
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,8 @@ def _histogram(columns: FloatArray, fermi: float | None) -> Curve:
     filled = shares > 0
     if not width > 0 or not filled.any() or not electrons.max() > 0:
         raise FileFormatError("is damaged: its energies do not increase, or no orbital is occupied; copy the *.dos again")
-    states = shares * float((electrons[filled] / shares[filled]).max())  # a full bin holds as many electrons as states
+    large = filled & (shares > 0.3 * shares[electrons > 0].max(initial=0.0))  # few digits are printed: small shares say little
+    states = shares * float((electrons[large] / shares[large]).max(initial=0.0))  # a full bin holds as many electrons as states
     energies = columns[0] * HARTREE
     notes = [f"a histogram of bins of {width:.3g} eV"]
     if fermi is None:
