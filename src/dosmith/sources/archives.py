@@ -208,7 +208,7 @@ def _optimade(document: Mapping[str, Any]) -> Curve:
         try:
             energies = _numbers(dos["energies"])
             densities = np.atleast_2d(np.array(rows, dtype=np.float64))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError, RecursionError):
             raise FileFormatError("is a structure of OPTIMADE whose density of states is not complete; fetch it again") from None
         fermi = next(
             (
@@ -227,7 +227,7 @@ def _optimade(document: Mapping[str, Any]) -> Curve:
         species = [element_of(str(label)) for label in document["species_at_sites"]]
         curve.crystal = Crystal.of_cartesian(document["lattice_vectors"], species, document["cartesian_site_positions"])
         curve.composition = curve.crystal.composition
-    except (KeyError, TypeError, ValueError, FileFormatError):
+    except (KeyError, TypeError, ValueError, OverflowError, FileFormatError):
         curve.notes.append("the structure has no usable lattice and sites; its crystal is not read")
     return curve
 

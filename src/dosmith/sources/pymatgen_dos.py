@@ -94,6 +94,6 @@ def _crystal(structure: Any, notes: list[str]) -> Crystal | None:
         sites = structure["sites"]
         species = tuple(str(site["species"][0]["element"]) for site in sites)
         return Crystal(_plain(structure["lattice"]["matrix"]), species, np.array([_plain(site["abc"]) for site in sites]))
-    except (KeyError, TypeError, ValueError, FileFormatError):
+    except (KeyError, TypeError, ValueError, OverflowError, FileFormatError):
         notes.append("the structure has no usable lattice and sites; its crystal is not read")
         return None
