@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from known import iron, silicon, unpacked
+from known import RUNS, iron, silicon, unpacked
 from layouts import (
     Run,
     aiida,
@@ -243,3 +243,37 @@ def test_the_xml_of_a_run_of_quantum_espresso(tmp_path: Path) -> None:
     assert written(tmp_path, "si.dos", old).spectrum.fermi == pytest.approx(6.7301, abs=1e-3)
     other = unpacked(FIXTURES / "dos" / "espresso-si.dos.gz").replace(b"6.730", b"3.730", 1)  # of another run
     assert written(tmp_path, "si.dos", other).spectrum.gap is None
+
+
+def test_noncollinear_runs_of_siesta_hold_both_spins_together(tmp_path: Path) -> None:
+    lines = siesta_dos(iron()).decode().splitlines()
+    content = "".join(f"{line}{0.0:20.5f}{0.0:20.5f}\n" for line in lines).encode()
+    (tmp_path / "x.DOS").write_bytes(content)
+    dos = read_dos(tmp_path / "x.DOS", fermi=iron().fermi)
+    assert_run(dos, iron(), summed=True)
+    assert noted(dos, "noncollinear")
+
+
+def test_older_headers_of_optados_and_abinit(tmp_path: Path) -> None:
+    wrong = optados(iron())
+    for number in (2, 3, 4, 5):  # it called the energy and the first spin column 1
+        wrong = wrong.replace(f" #    {number} ".encode(), f" #    {number - 1} ".encode())
+    dos = written(tmp_path, "x.fixed.dat", wrong)
+    assert_run(dos, iron())
+    content = unpacked(RUNS / "abinit-si" / "sio_DS2_DOS.gz").decode().splitlines()
+    old = [
+        line.replace("# energy(Ha)", "#index  energy(Ha)") if line.startswith("#") else f"{n:5d}{line}"
+        for n, line in enumerate(content)
+    ]
+    found = written(tmp_path, "old_DOS", "\n".join(old).encode()).spectrum
+    new = read_dos(RUNS / "abinit-si" / "sio_DS2_DOS.gz").spectrum
+    np.testing.assert_array_equal(found.energies, new.energies)
+    np.testing.assert_array_equal(found.densities, new.densities)
+
+
+def test_what_is_joint_or_projected_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match="a joint density of states"):
+        written(tmp_path, "x.jadaptive.dat", optados(silicon()))
+    projected = optados(silicon()).replace(b"Density of States using adaptive", b"Partial Density of States -- Projectors")
+    with pytest.raises(FileFormatError, match="holds projections"):
+        written(tmp_path, "x.pdos.dat", projected)

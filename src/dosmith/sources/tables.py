@@ -70,7 +70,9 @@ _NUMBERED = re.compile(r"\W*(\d)\s{2,}(\w.*)")  # OptaDOS lists its columns belo
 _FORMULA = re.compile(
     r"\b(?:formula|composition|compound|material|system)\s*[:=]\s*\"?([A-Z][A-Za-z0-9()]*)\"?\s*(?:$|[;,])", re.IGNORECASE
 )
-_PHONONS = re.compile(r"\bphonons?\b|\bvibrational\b|\bph-?dos\b|^\W*frequenc(?:y|ies)\b(?!.*\b(?:eV|Ry|Ha|THz|cm)\b)", re.IGNORECASE)
+_PHONONS = re.compile(
+    r"\bphonons?\b|\bvibrational\b|\bph-?dos\b|^\W*frequenc(?:y|ies)\b(?!.*\b(?:eV|Ry|Ha|THz|cm)\b)", re.IGNORECASE
+)
 _PART = re.compile(  # what a file says that holds the states of some atoms or orbitals alone
     r"\b(?:for|of|on|to)\s+(?:one\s+|the\s+)?(?:species|atom|site|orbital|ion)\b|\bangular[- ]momentum[- ]resolved|^\W*energ\S*.*\bl\s*=\s*[012]\b",
     re.IGNORECASE,
@@ -308,8 +310,8 @@ def _unit(header: list[str] | None, remarks: Sequence[str], notes: list[str]) ->
 def _by_shape(columns: FloatArray, notes: list[str]) -> tuple[FloatArray, FloatArray]:
     """Energies and densities, shape (spins, N), of a table without header."""
     energies, *rest = columns
-    if len(rest) == 4 and (rest[1] <= 0).all() and (rest[3] <= 0).all():  # spin down below zero, and its integral
-        rest = [rest[0], -rest[1], rest[2], -rest[3]]
+    if len(rest) == 4 and (rest[1] <= 0).all():  # spin down below zero, and perhaps its integral
+        rest = [rest[0], -rest[1], rest[2], np.abs(rest[3])]
     integrated = {
         2: lambda: _is_integral(energies, rest[0], rest[1]),
         3: lambda: _is_integral(energies, rest[0] + rest[1], rest[2]),
