@@ -40,10 +40,11 @@ def read_dos(lines: Iterable[str]) -> Curve:
     if re.match(r"\s*ik\b", header):
         raise FileFormatError("is resolved by k-point (kresolveddos of Quantum ESPRESSO); give the *.dos of dos.x")
     names = re.findall(r"Int dos\(E\)|E \(eV\)|\w+\(E\)", header)
-    if len(columns) != len(names):
+    spins = [["dosup(E)", "dosdw(E)"], ["dos(E)"]]
+    kept = next((each for each in spins if set(each) <= set(names)), [])
+    if len(columns) != len(names) or not kept:
         raise FileFormatError(f"is damaged: its header names {len(names)} columns, its rows have {len(columns)}; copy it again")
-    spins = ["dosup(E)", "dosdw(E)"]
-    used = [names.index(name) for name in (spins if spins[0] in names else ["dos(E)"])]
+    used = [names.index(name) for name in kept]
     integrated = columns[-1] if names[-1] == "Int dos(E)" else None
     kind = PDOS_TOT if "pdos" in header else DOS
     curve = Curve(kind, columns[0], columns[used], stated_fermi(remarks), integrated=integrated)
