@@ -55,6 +55,8 @@ FAMILIES: dict[str, tuple[str, str, str]] = {
     "NaTl": ("Fd-3m", "cubic", "0 0 0; 0.5 0.5 0.5"),
     "quartz": ("P3_221", "hexagonal", "{0} 0 2/3; {1} {2} {3}"),
     "MoSi2": ("I4/mmm", "tetragonal", "0 0 0; 0 0 {0}"),
+    "dhcp": ("P6_3/mmc", "hexagonal", "0 0 0, 1/3 2/3 0.25"),
+    "Sm": ("R-3m", "hexagonal", "0 0 0, 0 0 {0}"),
     "tetragonal perovskite": ("P4mm", "tetragonal", "0 0 0; 0.5 0.5 {0}; 0.5 0.5 {1}, 0.5 0 {2}"),
 }
 """Structures that are not among the prototypes of the survey."""
@@ -97,7 +99,8 @@ def _compound(family: str, words: list[str]) -> Entry:
 
 
 def _entry(structure: Structure, name: str | None) -> Entry:
-    return Entry.of(structure, name, volume_from="measured lattice constants", purpose="textbook")
+    purpose = "textbook" if len(structure.composition) > 1 else "element"
+    return Entry.of(structure, name, volume_from="measured lattice constants", purpose=purpose)
 
 
 def _in_order(formula: str) -> list[tuple[str, float]]:

@@ -1,0 +1,68 @@
+"""In which order a plan is computed: by worth and cost, kinds of crystals in turns, so that the first hours are as broad as the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from dosmith.dft.cp2k_input import HARD
+from dosmith.dft.plan import Entry
+
+TURNS: dict[str, float] = {
+    "element": 2.0,
+    "textbook": 4.0,
+    "real": 5.0,
+    "paper": 0.5,
+    "lanthanide": 1.5,
+    "magnet": 0.25,
+    "again": 0.5,
+    "": 1.0,
+}
+"""Crystals of each purpose in a round. Magnets take some ten times as long as others; `again` is what lacks nothing but projections."""
+
+_SPIN = 8.0
+_HARD = 2.0
+
+
+def cost(entry: Entry) -> float:
+    """How long a crystal takes, in units of no meaning."""
+    from pymatgen.core.periodic_table import Element
+
+    heavy = [Element(symbol).is_transition_metal or Element(symbol).is_rare_earth for symbol in entry.species]
+    functions = sum(26 if each else 13 for each in heavy)
+    grids = _HARD if HARD & set(entry.species) else 1.0
+    return float(functions**1.5 * grids * (_SPIN if entry.spin else 1.0))
+
+
+def interleaved(entries: Iterable[Entry], turns: Mapping[str, float] = TURNS) -> Iterator[Entry]:
+    """Entries with their purposes in turns; of one purpose the cheap ones first, and prototypes in turns.
+
+    Each id comes once: for the purpose that is named first.
+    """
+    waiting: dict[str, dict[str, list[Entry]]] = {purpose: {} for purpose in turns}
+    seen: set[str] = set()
+    for entry in sorted(entries, key=lambda entry: list(turns).index(entry.purpose)):
+        if entry.id not in seen:
+            seen.add(entry.id)
+            waiting[entry.purpose].setdefault(entry.prototype, []).append(entry)
+    lines = {purpose: _in_turns(groups) for purpose, groups in waiting.items()}
+    due = dict.fromkeys(turns, 0.0)
+    while lines:
+        for purpose in list(lines):
+            due[purpose] += turns[purpose]
+            while due[purpose] >= 1 and purpose in lines:
+                due[purpose] -= 1
+                following = next(lines[purpose], None)
+                if following is None:
+                    del lines[purpose]
+                else:
+                    yield following
+
+
+def _in_turns(groups: dict[str, list[Entry]]) -> Iterator[Entry]:
+    """The cheapest first; the second of a prototype counts as twice its cost, the third as three times, ..."""
+    ranked = [
+        (cost(entry) * rank, entry.id, entry)
+        for group in groups.values()
+        for rank, entry in enumerate(sorted(group, key=cost), start=1)
+    ]
+    return iter([entry for _, _, entry in sorted(ranked, key=lambda each: each[:2])])
