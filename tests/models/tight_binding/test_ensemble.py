@@ -101,7 +101,7 @@ def test_kinds_of_model_are_not_confused(trained) -> None:
     _, folder, _ = trained
     with pytest.raises(ModelError, match="does not predict a DOS"):
         open_ensemble("paper")
-    with pytest.raises(ModelError, match="predicts the DOS of crystals"):
+    with pytest.raises(ModelError, match="does not name compositions for a DOS; it is of kind 'forward'"):
         PaperModel.open(folder)
 
 
