@@ -239,6 +239,15 @@ def test_the_xml_of_a_run_of_quantum_espresso(tmp_path: Path) -> None:
         assert noted(with_xml, "si.save/data-file-schema.xml")
     found = [path.name for path, dos in read_folder(tmp_path) if isinstance(dos, FileDos)]
     assert found == ["si.dos", "si.pdos_tot"]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "si.out").write_text(
+        "     Program PWSCF v.6\n     the Fermi energy is     6.5000 ev\n     the Fermi energy is     6.7301 ev\n"
+    )
+    by_output = written(tmp_path / "other", "si.pdos_tot", unpacked(FIXTURES / "dos" / "espresso-si.pdos_tot.gz"))
+    assert by_output.spectrum.fermi == 6.7301 and noted(by_output, "stands in si.out")
+    fixed = "     Program PWSCF v.6\n     highest occupied, lowest unoccupied level (ev):     6.3007    6.8235\n"
+    (tmp_path / "other" / "si.out").write_text(fixed)
+    assert read_dos(tmp_path / "other" / "si.pdos_tot").spectrum.fermi == pytest.approx(6.5621)
     old = unpacked(FIXTURES / "dos" / "espresso-si.dos.gz").replace(b"6.730", b"0.000", 1)  # dos.x before 6.6, fixed occupations
     assert written(tmp_path, "si.dos", old).spectrum.fermi == pytest.approx(6.7301, abs=1e-3)
     other = unpacked(FIXTURES / "dos" / "espresso-si.dos.gz").replace(b"6.730", b"3.730", 1)  # of another run

@@ -25,6 +25,9 @@ XML = "Quantum ESPRESSO XML"
 
 SIGNATURE = re.compile(r"^#\s*(?:ik\s+)?E \(eV\)\s+(?:dos|ldos)(?:up)?\(E\)", re.MULTILINE)
 _MOST_POINTS = 200_000
+_LEVEL = re.compile(
+    r"(?:the Fermi energy is|highest occupied level \(ev\):|highest occupied, lowest unoccupied level \(ev\):)([ \d.+-]+)"
+)
 
 
 def read_dos(lines: Iterable[str]) -> Curve:
@@ -105,6 +108,21 @@ def read_eigenvalues(xml: bytes) -> tuple[Eigenvalues, float | None, float | Non
     electrons = numbers(value_of(bands, b"nelec"))
     count = float(electrons[0]) if electrons.size == 1 and 0 < electrons[0] < np.inf else None
     return Eigenvalues.of(channels, weights, 1.0 if spin or noncollinear else 2.0), level, count
+
+
+def read_level(text: str) -> float:
+    """The last Fermi level in what `pw.x` prints, or of fixed occupations the highest occupied level or the middle of the gap, eV.
+
+    Raises:
+        FileFormatError: it states none.
+    """
+    if "Program PWSCF" not in text[:5000]:
+        raise FileFormatError("is no output of pw.x")
+    found = [*_LEVEL.finditer(text)]
+    if not found:
+        raise FileFormatError("states no Fermi level")
+    levels = [float(word) for word in found[-1][1].split()]
+    return sum(levels) / len(levels)
 
 
 def read_crystal(xml: bytes) -> Crystal:

@@ -91,7 +91,10 @@ def _both_spins(curve: Curve, path: Path, folder: bool) -> Curve:
 def _levels_stated(curve: Curve, path: Path) -> Iterator[tuple[str, Level]]:
     """Names of files that may state the Fermi level of a curve without one, with what reads it."""
     folder, stem = path.parent, _stem(path)
-    if curve.format == siesta.DOS:
+    if curve.format in (espresso.DOS, espresso.PDOS_TOT):
+        for file in of_run(path.name, sorted(folder.glob("*.out*")))[:_MOST]:
+            yield file.name, partial(lambda file: espresso.read_level(text_of(file)), file)
+    elif curve.format == siesta.DOS:
         yield from ((file.name, partial(_siesta_level, file)) for file in (_beside(path, f"{stem}.EIG"),))
         for file in (folder / f"{stem}.PDOS.xml", folder / f"{stem}.PDOS"):
             yield file.name, partial(_pdos_level, file)
