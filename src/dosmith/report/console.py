@@ -208,7 +208,8 @@ def print_predictions(console: Console, predictions: Sequence[Predicted]) -> Non
             if each.structure is not None:
                 print_curve(console, each.axis, each.values)
         return
-    table = _table("Predicted, not computed")
+    kind = "spectra" if predictions[0].structure is None else "DOS"
+    table = _table(f"Predicted {kind}, not computed")
     rows = [each.row() for each in predictions]
     for name in rows[0]:
         table.add_column(name, justify="left" if name in ("name", "formula", "space group") else "right")
