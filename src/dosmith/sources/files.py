@@ -40,7 +40,8 @@ _HEAD = 16
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"%!PS", b"II*\0", b"MM\0*")
 _OTHER = re.compile(
     r"(?:POSCAR|CONTCAR|INCAR|KPOINTS|POTCAR|OUTCAR|OSZICAR|CHG|CHGCAR|AECCAR\d|LOCPOT|ELFCAR|WAVECAR|WAVEDER|XDATCAR|PCDAT|EIGENVAL"
-    r"|IBZKPT|PROCAR|REPORT|geometry\.in|.+\.(?:cif|gpw|wfn|kp|restart|inp|upf|xyz|traj)|(?!vaspout)[^/]+\.h5)(?:\.gz)?",
+    r"|IBZKPT|PROCAR|REPORT|geometry\.in|.+\.(?:cif|gpw|wfn|kp|restart|inp|upf|xyz|traj|abo|xv|fdf|struct|cell|param|gen)"
+    r"|(?:EIGVAL|KPOINTS|EFERMI|GEOMETRY)\.OUT|detailed\.out|total-dos-efermi\.dat|(?!vaspout)[^/]+\.h5)(?:\.gz)?",
     re.IGNORECASE,
 )
 """Files of a calculation that hold no DOS, by their names; those of wave functions are large."""

@@ -77,6 +77,7 @@ _NAMES: tuple[tuple[str, str], ...] = (
         r"(?:INCAR|KPOINTS|POSCAR|CONTCAR|POTCAR|OUTCAR|OSZICAR|CHG|CHGCAR|LOCPOT|WAVECAR|XDATCAR|IBZKPT)\b.*",
         "is a file of VASP without a density of states; give the vasprun.xml or the DOSCAR of the run",
     ),
+    (r"[A-Z][A-Z0-9_]*\.OUT", "is a file of Elk or exciting without a density of states; give the TDOS.OUT or the dos.xml"),
     (r"(?:geometry|control)\.in.*", "is an input of FHI-aims; give KS_DOS_total.dat (keyword output dos)"),
     (
         r".*\.(?:KP|XV|fdf)",

@@ -88,7 +88,9 @@ def looks_like_doscar(lines: Sequence[str]) -> bool:
     if len(lines) < 6:
         return False
     counts = lines[0].split()
-    return len(counts) == 4 and all(re.fullmatch(r"-?\d{1,9}", c, re.ASCII) for c in counts) and _doscar_grid(lines[5]) is not None
+    return (
+        len(counts) == 4 and all(re.fullmatch(r"-?\d{1,9}", c, re.ASCII) for c in counts) and _doscar_grid(lines[5]) is not None
+    )
 
 
 def read_doscar(head: Sequence[str], rows: Iterator[str]) -> Curve:
