@@ -240,6 +240,74 @@ def vasp_eigenval(run: Run) -> bytes:
     return text.encode()
 
 
+def vasp_columns(run: Run, step: float, smearing: float) -> tuple[FloatArray, list[tuple[FloatArray, FloatArray]]]:
+    """Energies, and of each spin the density and the integrated density as VASP computes them with Gaussian smearing.
+
+    The count at each energy is the sum of error functions of width SIGMA = `smearing`; the density is its rise over the last step, / step.
+    """
+    from scipy.special import erfc
+
+    energies = np.arange(run.channels.min() - 5, run.channels.max() + 5, step)
+    columns, states = [], 2.0 / len(run.channels)
+    for channel in run.channels:
+        count = sum(
+            weight * states * erfc(-(energies[:, None] - levels) / smearing).sum(axis=1) / 2
+            for levels, weight in zip(channel, run.weights, strict=True)
+        )
+        columns.append((np.concatenate([[count[0] / step], np.diff(count) / step]), count))
+    return energies, columns
+
+
+def vasprun(run: Run, step: float = 0.02, smearing: float = 0.14) -> bytes:
+    """`vasprun.xml`: parameters, atoms, eigenvalues with occupations, the DOS, the crystal."""
+    energies, columns = vasp_columns(run, step, smearing)
+    listed = "".join(
+        f'<set comment="spin {spin}">'
+        + "".join(
+            f'<set comment="kpoint {number}">'
+            + "".join(f"<r> {level:10.4f} {float(level <= run.fermi):9.4f} </r>" for level in levels)
+            + "</set>"
+            for number, levels in enumerate(channel, 1)
+        )
+        + "</set>"
+        for spin, channel in enumerate(run.channels, 1)
+    )
+    sets = "".join(
+        f'<set comment="spin {spin}">'
+        + "".join(f"<r> {e:10.4f} {d:10.4f} {n:10.4f} </r>" for e, d, n in zip(energies, *pair, strict=True))
+        + "</set>"
+        for spin, pair in enumerate(columns, 1)
+    )
+    vectors = "".join("<v> {:.8f} {:.8f} {:.8f} </v>".format(*row) for row in run.lattice)
+    places = "".join("<v> {:.8f} {:.8f} {:.8f} </v>".format(*row) for row in run.places)
+    atoms = "".join(f"<rc><c>{symbol} </c><c> 1</c></rc>" for symbol in run.species)
+    return f"""<?xml version="1.0" encoding="ISO-8859-1"?>
+<modeling>
+ <parameters><i type="int" name="ISMEAR"> 0</i><i name="SIGMA"> {smearing}</i><i name="NELECT"> {run.electrons:.8f}</i></parameters>
+ <atominfo><array name="atoms" ><set>{atoms}</set></array></atominfo>
+ <calculation>
+  <eigenvalues><array><field>eigene</field><field>occ</field><set>{listed}</set></array></eigenvalues>
+  <dos><i name="efermi"> {run.fermi:.8f} </i><total><array><set>{sets}</set></array></total></dos>
+ </calculation>
+ <structure name="finalpos" ><crystal><varray name="basis" >{vectors}</varray></crystal><varray name="positions" >{places}</varray></structure>
+</modeling>
+""".encode()
+
+
+def doscar(run: Run, step: float = 0.02, smearing: float = 0.14) -> bytes:
+    """`DOSCAR`: six lines, then energy, density and integrated density, with spin both of both."""
+    energies, columns = vasp_columns(run, step, smearing)
+    count = len(run.species)
+    head = f"{count:4d}{count:4d}   0   0\n  0.1E+02  0.3E-09  0.3E-09  0.3E-09  0.5E-15\n  1.0E-004\n  CAR \n made\n"
+    grid = f"{energies[-1]:16.8f}{energies[0]:16.8f}{len(energies):5d}{run.fermi:16.8f}{1.0:16.8f}\n"
+    table = [energies, *(density for density, _ in columns), *(states for _, states in columns)]
+    return (
+        head
+        + grid
+        + "".join(f"{row[0]:11.3f}" + "".join(f"{x:12.4E}" for x in row[1:]) + "\n" for row in zip(*table, strict=True))
+    ).encode()
+
+
 def vaspout(run: Run, *, user_block: int = 0) -> bytes:
     """`vaspout.h5`."""
     import h5py

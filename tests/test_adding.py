@@ -26,7 +26,7 @@ VASPRUN = FIXTURES / "vasprun-AlN.xml.gz"
 ENERGIES = np.linspace(-10, 10, 401)
 
 
-def table(path: Path, centre: float = -2.0, head: str = "energy,dos") -> Path:
+def table(path: Path, centre: float = -2.0, head: str = "E - E_F (eV),dos") -> Path:
     """A metal's DOS as CSV."""
     rows = zip(ENERGIES, 0.3 + 4 * np.exp(-((ENERGIES - centre) ** 2)), strict=True)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def test_names_of_files_are_no_formulas(tmp_path: Path, name: str) -> None:
 
 
 def test_a_header_states_the_formula(tmp_path: Path) -> None:
-    path = table(tmp_path / "HF.csv", head="# formula: Pt3Ni\nenergy,dos")
+    path = table(tmp_path / "HF.csv", head="# formula: Pt3Ni\nE - E_F (eV),dos")
     (found,) = add_files(library := MemoryLibrary([]), [path])
     assert (found.outcome, library.formulas) == ("added", ["Pt3Ni"])
 
@@ -202,3 +202,12 @@ def test_the_commands_from_first_to_last(tmp_path: Path) -> None:
     result = run("data", "verify", home=home)
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert shard.name in result.stderr
+
+
+def test_a_fermi_level_that_was_assumed_is_not_stored(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.csv", head="energy,dos")
+    library = MemoryLibrary([])
+    (found,) = add_files(library, [path], composition=(("Ni", 1), ("Pt", 3)))
+    assert found.outcome == "skipped" and "--fermi 0" in (found.reason or "") and len(library) == 0
+    (found,) = add_files(library, [path], composition=(("Ni", 1), ("Pt", 3)), fermi=0.0)
+    assert found.outcome == "added" and library.material(library.ids[0]).provenance["fermi_from"] == "given"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dosmith.errors import DosmithError, FormulaError, NotFoundError, SpectrumError
+from dosmith.library import ParquetLibrary
 from dosmith.records import Spectrum
 from dosmith.spectra.standard import Recipe
 from dosmith.targets import resolve_target
@@ -92,7 +93,7 @@ def test_fermi_level_by_hand(open_set, tmp_path):
         ("DOSCAR", NotFoundError, "does not exist"),
         (Path("Pt3Ni"), NotFoundError, "does not exist"),
         (42, DosmithError, "int is not a target"),
-        ((np.linspace(-3, 3, 200), np.ones(200)), SpectrumError, "needs -7.5 to 7.5 eV"),
+        ((np.linspace(-1.5, 1.5, 200), np.ones(200)), SpectrumError, "between -7.5 and 7.5 eV are needed"),
         ((np.linspace(-10, 10, 200), np.zeros(200)), SpectrumError, "zero everywhere"),
         ((np.linspace(10, -10, 200), np.ones(200)), SpectrumError, "increase"),
         ((np.linspace(-10, 10, 200), np.full(200, np.nan)), SpectrumError, "not numbers"),
@@ -104,3 +105,51 @@ def test_what_is_no_target_is_said_in_one_line(open_set, monkeypatch, tmp_path, 
     with pytest.raises(error, match=words) as caught:
         resolve_target(target, open_set, RECIPE)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("zero", "place"),
+    [(None, -2.109), ("auto", -2.109), ("vbm", -2.109), ("midgap", 0.0), ("fermi", 0.0), ("-1.5", -1.5), (0.25, 0.25)],
+)
+def test_the_energy_zero_of_choice(open_set: ParquetLibrary, zero: str | float | None, place: float) -> None:
+    found = resolve_target("MgO", open_set, RECIPE, zero=zero)
+    assert found.standard.zero == pytest.approx(place, abs=1e-3)
+    assert found.as_dict()["energy_zero_from"] in found.standard.steps
+
+
+@pytest.mark.parametrize(
+    ("name", "zero", "message"), [("MgO", "top", "no energy zero"), ("Pt3Ni", "vbm", "no gap"), ("MgO", "30", "outside")]
+)
+def test_an_energy_zero_that_cannot_be(open_set: ParquetLibrary, name: str, zero: str, message: str) -> None:
+    with pytest.raises(SpectrumError, match=message):
+        resolve_target(name, open_set, RECIPE, zero=zero)
+
+
+def test_a_formula_with_fractions_is_told_to_need_whole_counts(open_set: ParquetLibrary) -> None:
+    with pytest.raises(FormulaError, match="whole-number counts"):
+        resolve_target("Ni0.25Pt0.75", open_set, RECIPE)
+
+
+def test_a_disordered_complete_dos_has_a_curve_and_no_formula(open_set: ParquetLibrary) -> None:
+    from pymatgen.core import Lattice, Structure
+    from pymatgen.electronic_structure.core import Spin
+    from pymatgen.electronic_structure.dos import CompleteDos, Dos
+
+    energies = np.linspace(-10, 10, 401)
+    dos = Dos(0.0, energies, {Spin.up: np.exp(-((energies + 2) ** 2))})
+    shared = Structure(Lattice.cubic(3.8), [{"Pt": 0.75, "Ni": 0.25}], [[0, 0, 0]])
+    found = resolve_target(CompleteDos(shared, dos, {}), open_set, RECIPE)
+    assert found.composition is None and found.name == "target"
+
+
+def test_arrays_get_their_level_from_the_electrons(open_set: ParquetLibrary) -> None:
+    energies = np.linspace(-10, 20, 601)
+    density = np.where(energies > -8, 1.0, 0.0)
+    found = resolve_target((energies, density), open_set, RECIPE, electrons=10)
+    assert found.standard.zero == pytest.approx(2.0, abs=0.05)
+
+
+def test_a_curve_of_few_points_is_noted(open_set: ParquetLibrary) -> None:
+    energies = np.linspace(-10, 10, 21)
+    found = resolve_target((energies, np.exp(-(energies**2) / 20)), open_set, RECIPE)
+    assert any("1 eV apart" in step for step in found.standard.steps)

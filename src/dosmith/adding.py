@@ -12,7 +12,7 @@ import numpy as np
 
 from dosmith import formulas
 from dosmith.crystals.recognise import recognise
-from dosmith.errors import DosmithError, FormulaError
+from dosmith.errors import DosmithError, FormulaError, SpectrumError
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.records import Material, Spectrum
@@ -132,12 +132,19 @@ def _material(path: Path, found: FileDos, given: Composition | None, named: bool
         assumed = f"composition {formulas.write(composition)} from the name"
         provenance["composition_from"] = "name"
     spectrum = found.spectrum
+    if spectrum.fermi_from == "assumed":
+        raise SpectrumError(
+            f"states no Fermi level, and {spectrum.fermi:g} eV may be wrong; give it with --fermi (--fermi {spectrum.fermi:g} if it is that),"
+            " or the number of electrons with --electrons"
+        )
     if spectrum.gap is None:
         _, gaps = energy_zeros(
             spectrum.energies, spectrum.total[None, :], np.array([spectrum.fermi]), np.array([spectrum.broadening])
         )
         spectrum = replace(spectrum, gap=float(gaps[0]))
         provenance["gap_from"] = "curve"
+    if spectrum.fermi_from != "stated":
+        provenance["fermi_from"] = spectrum.fermi_from
     if found.electrons is not None:
         provenance["n_electrons"] = found.electrons
     known: dict[str, Any] = {}

@@ -62,6 +62,7 @@ class Designer:
         fermi: float | None = None,
         electrons: float | None = None,
         broadening: float | None = None,
+        zero: str | float | None = None,
     ) -> Target:
         """The target that someone means; see `resolve_target`."""
         if isinstance(target, Target):
@@ -74,6 +75,7 @@ class Designer:
             fermi=fermi,
             electrons=electrons,
             broadening=broadening,
+            zero=zero,
             files=self.settings.files,
         )
 
@@ -94,6 +96,7 @@ class Designer:
         fermi: float | None = None,
         electrons: float | None = None,
         broadening: float | None = None,
+        zero: str | float | None = None,
     ) -> Design:
         """Ranked compositions whose DOS should be like the target's.
 
@@ -112,6 +115,7 @@ class Designer:
             fermi: Fermi level on the curve's own axis, eV, when the stated one is wrong or missing.
             electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
             broadening: Gaussian sigma the curve already carries, eV.
+            zero: another energy zero than the model's: auto, fermi, vbm (valence-band top), midgap, or eV on the curve's own axis.
 
         Returns:
             the answer.
@@ -121,7 +125,9 @@ class Designer:
         """
         crystal_system = _known_system(crystal_system)
         constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
-        found = self.target(target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening)
+        found = self.target(
+            target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening, zero=zero
+        )
         top = count_of(self.settings.design.top if top is None else top)
         asked = self._asked(found, crystal_system, metric, window, weights)
         proposals = self.model.propose(
@@ -171,10 +177,13 @@ class Designer:
         fermi: float | None = None,
         electrons: float | None = None,
         broadening: float | None = None,
+        zero: str | float | None = None,
     ) -> tuple[Neighbour, ...]:
         """The known materials with the most similar DOS, best first. Arguments and errors as in `design`."""
         crystal_system = _known_system(crystal_system)
-        found = self.target(target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening)
+        found = self.target(
+            target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening, zero=zero
+        )
         return self._neighbours(found, self._asked(found, crystal_system, metric, window, weights), count_of(top))
 
     def compare(
@@ -186,7 +195,12 @@ class Designer:
     ) -> Comparison:
         """How spectra are compared with a target; arguments as in `design`."""
         return Comparison(
-            target.standard.values, self.model.recipe.grid, metric or self.settings.design.metric, _window(window), weights
+            target.standard.values,
+            self.model.recipe.grid,
+            metric or self.settings.design.metric,
+            _window(window),
+            weights,
+            target.standard.covered,
         )
 
     def _asked(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.errors import SpectrumError
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.ranking import BoolArray, Comparison, Entries
+from dosmith.spectra.grid import Window
 from dosmith.spectra.standard import Recipe, standardise_library
 
 FloatArray = NDArray[np.float64]
@@ -29,8 +32,10 @@ class KnownSpectra:
     recipe: Recipe
 
     @cached_property
-    def _standard(self) -> tuple[NDArray[np.intp], FloatArray]:
-        return standardise_library(self.library, self.recipe)
+    def _standard(self) -> tuple[NDArray[np.intp], FloatArray, dict[int, Window]]:
+        narrow: dict[int, Window] = {}
+        rows, vectors = standardise_library(self.library, self.recipe, narrow)
+        return rows, vectors, narrow
 
     @property
     def rows(self) -> NDArray[np.intp]:
@@ -61,8 +66,15 @@ class KnownSpectra:
         return np.asarray(np.einsum("ij,ij->i", self.vectors, self.vectors))
 
     def similarities(self, comparison: Comparison) -> FloatArray:
-        """The similarity of each spectrum to the target, shape (M,)."""
-        return comparison(self.vectors, self._squares)
+        """Of each spectrum to the target, shape (M,); of one that is known in a part only, in that part."""
+        found, by_window = comparison(self.vectors, self._squares), dict[Window, list[int]]()
+        for row, window in self._standard[2].items():
+            by_window.setdefault(window, []).append(self.places[row])
+        for window, places in by_window.items():
+            found[places] = 0.0
+            with suppress(SpectrumError):  # nothing in common
+                found[places] = replace(comparison, covered=window, window=comparison.counted)(self.vectors[places])
+        return found
 
     def of_compositions(self, scores: FloatArray, fits: BoolArray) -> dict[Composition, float]:
         """The best score of each composition among the spectra that fit; shapes (M,)."""

@@ -36,6 +36,7 @@ class Comparison:
         metric: a name in `spectra.similarity.METRICS`.
         window: energies that count; all when None.
         weights: of each grid point, shape (points,); all alike when None.
+        covered: energies in which the target is known; all when None.
     """
 
     target: FloatArray
@@ -43,16 +44,33 @@ class Comparison:
     metric: str = "cosine"
     window: Window | None = None
     weights: FloatArray | None = None
+    covered: Window | None = None
+
+    @property
+    def counted(self) -> Window | None:
+        """The energies that count, in which the target is known; all when None.
+
+        Raises:
+            SpectrumError: the target is known in none of those that count.
+        """
+        if self.window is None or self.covered is None:
+            return self.window or self.covered
+        return Window(max(self.window.lower, self.covered.lower), min(self.window.upper, self.covered.upper))
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether probabilities of a match may be told: of the cosine, unweighted."""
+        return self.metric == "cosine" and self.weights is None
 
     @property
     def whole(self) -> bool:
-        """Whether it is the cosine of the whole curves, for which probabilities are calibrated."""
-        return self.metric == "cosine" and self.window is None and self.weights is None
+        """Whether it is the cosine of the whole curves, of all energies alike."""
+        return self.calibrated and self.counted is None
 
     def __call__(self, vectors: FloatArray, squares: FloatArray | None = None) -> FloatArray:
         """Similarity of vectors, shape (M, points), to the target, shape (M,); `squares` and errors as of `similarity`."""
         return similarity(
-            self.target, vectors, self.metric, grid=self.grid, window=self.window, weights=self.weights, squares=squares
+            self.target, vectors, self.metric, grid=self.grid, window=self.counted, weights=self.weights, squares=squares
         )
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from dosmith import formulas
 from dosmith.errors import DosmithError, NotFoundError
@@ -16,6 +19,7 @@ from dosmith.records import Material, Spectrum
 from dosmith.settings import FileSettings
 from dosmith.sources.fermi import level_of_electrons
 from dosmith.spectra.standard import Recipe, StandardSpectrum, standardise
+from dosmith.spectra.zero import zero_choice
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
 TargetLike: TypeAlias = "str | os.PathLike[str] | Spectrum | Material | Dos | tuple[ArrayLike, ArrayLike]"
 """Formula, id or file; Spectrum or Material; a pymatgen Dos or CompleteDos; (energies in eV from the Fermi level, densities)."""
+_FRACTIONS = re.compile(r"(?:[A-Z][a-z]?(?:\d+(?:\.\d+)?)?)+")
 _Found: TypeAlias = "tuple[str, str, Spectrum, Composition | None, str | None]"
 """Name, source, spectrum, composition, id."""
 
@@ -54,8 +59,10 @@ class Target:
             "formula": None if self.composition is None else formulas.write(self.composition),
             "material_id": self.material_id,
             "energy_zero_ev": standard.zero,
+            "energy_zero_from": standard.zero_from,
             "gap_ev": standard.gap,
             "coverage": standard.coverage,
+            "covered_ev": None if standard.covered is None else [standard.covered.lower, standard.covered.upper],
             "steps": list(standard.steps),
         }
 
@@ -69,6 +76,7 @@ def resolve_target(
     fermi: float | None = None,
     electrons: float | None = None,
     broadening: float | None = None,
+    zero: str | float | None = None,
     files: FileSettings | None = None,
 ) -> Target:
     """The target that someone means.
@@ -81,6 +89,7 @@ def resolve_target(
         fermi: Fermi level on the curve's own axis, eV, in place of the stated one.
         electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
         broadening: Gaussian sigma that the curve carries, eV, in place of the stated one.
+        zero: another energy zero than the model's: auto, fermi, vbm, midgap, or eV on the curve's own axis.
         files: limits on files.
 
     Raises:
@@ -88,10 +97,12 @@ def resolve_target(
         FileFormatError, SpectrumError, FormulaError: what was given is not usable; the message says why.
     """
     found = _look_up(target, library, crystal_system, fermi, electrons, files)
-    return _standard(found, recipe, fermi, electrons, broadening)
+    return _standard(found, recipe, fermi, electrons, broadening, zero)
 
 
-def named_target(text: str, library: Library, recipe: Recipe, *, crystal_system: str | None = None) -> Target:
+def named_target(
+    text: str, library: Library, recipe: Recipe, *, crystal_system: str | None = None, zero: str | float | None = None
+) -> Target:
     """The target of an id or formula. Whatever the text, no file is opened.
 
     Raises:
@@ -99,21 +110,29 @@ def named_target(text: str, library: Library, recipe: Recipe, *, crystal_system:
         FormulaError: the text is no id and no formula.
     """
     found = _from_library(text, library, "") if text in library else _from_formula(text, library, crystal_system)
-    return _standard(found, recipe)
+    return _standard(found, recipe, zero=zero)
 
 
 def _standard(
-    found: _Found, recipe: Recipe, fermi: float | None = None, electrons: float | None = None, broadening: float | None = None
+    found: _Found,
+    recipe: Recipe,
+    fermi: float | None = None,
+    electrons: float | None = None,
+    broadening: float | None = None,
+    zero: str | float | None = None,
 ) -> Target:
     name, source, spectrum, composition, material_id = found
     if fermi is None and electrons is not None:
         level = level_of_electrons(spectrum.energies, spectrum.densities, electrons)
         fermi = None if abs(level - spectrum.fermi) < 1e-3 else level  # a file's reader has counted already
     if fermi is not None and spectrum.fermi != fermi:
-        spectrum = replace(spectrum, fermi=fermi, notes=(*spectrum.notes, f"Fermi level set to {fermi:g} eV by hand"))
+        spectrum = replace(
+            spectrum, fermi=fermi, fermi_from="given", notes=(*spectrum.notes, f"Fermi level set to {fermi:g} eV by hand")
+        )
     if broadening is not None:
         spectrum = replace(spectrum, broadening=broadening)
-    return Target(name, source, standardise(spectrum, recipe), composition, material_id)
+    choice = None if zero is None else zero_choice(zero)
+    return Target(name, source, standardise(spectrum, recipe, choice), composition, material_id)
 
 
 def _look_up(
@@ -141,17 +160,26 @@ def _look_up(
             raise NotFoundError(f"the file {text} does not exist")
         return _from_formula(text, library, crystal_system)
     if isinstance(target, tuple) and len(target) == 2:
-        return "target", "arrays", Spectrum.from_arrays(target[0], target[1], fermi or 0.0), None, None
+        return "target", "arrays", _of_arrays(target[0], target[1], fermi, electrons), None, None
     if hasattr(target, "energies") and hasattr(target, "efermi"):
         from dosmith.sources.files import from_pymatgen
 
         structure = getattr(target, "structure", None)
-        composition = None if structure is None else _composition_of(structure.species)
+        composition = None if structure is None or not structure.is_ordered else _composition_of(structure.species)
         name = "target" if composition is None else formulas.write(composition)
         return name, f"a pymatgen {type(target).__name__}", from_pymatgen(target), composition, None
     raise DosmithError(
         f"a {type(target).__name__} is not a target; give a formula, an id, a file, a Spectrum, a pymatgen Dos or (energies, densities)"
     )
+
+
+def _of_arrays(energies: ArrayLike, densities: ArrayLike, fermi: float | None, electrons: float | None) -> Spectrum:
+    """A curve on energies from the Fermi level, unless that is given."""
+    counted = fermi is None and electrons is not None
+    checked = Spectrum.from_arrays(energies, densities, float(np.min(energies)) if counted else fermi or 0.0)
+    if fermi is not None or electrons is None:
+        return checked
+    return replace(checked, fermi=level_of_electrons(checked.energies, checked.densities, electrons), fermi_from="electrons")
 
 
 def _from_file(path: Path, fermi: float | None, electrons: float | None, files: FileSettings | None) -> _Found:
@@ -205,4 +233,6 @@ def _composition_of(species: Sequence[Any]) -> Composition:
 
 
 def _looks_like_path(text: str) -> bool:
+    if "." in text and _FRACTIONS.fullmatch(text):  # Ni0.25Pt0.75 is a formula without whole counts, and told to be
+        return False
     return os.sep in text or "." in text or text.upper() == "DOSCAR"

@@ -43,7 +43,7 @@ def test_densities_that_are_differences_stand_in_the_middle_of_their_steps(step:
     dos = made(step)
     expected = truth(LEVELS, 0.1, 0.0)
     ours = standardise(dos.spectrum)
-    assert noted(dos, "stands in their middle") and noted(dos, "coarse") is (step > 0.2)
+    assert noted(dos, "stands in their middle") and any("coarse" in step_ for step_ in ours.steps) is (step > 0.2)
     as_printed = Spectrum(dos.spectrum.energies + step / 2, dos.spectrum.densities, 0.9, 0.1, 2.0, 0.0)
     found = cosine(ours.values, expected)
     assert found > 0.999 - 0.1 * max(step - 0.1, 0)  # what the width of the steps itself blurs

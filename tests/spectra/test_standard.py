@@ -200,24 +200,35 @@ def test_nothing_in_gives_nothing_out() -> None:
     assert (rows.shape, values.shape) == ((0,), (0, 151))
 
 
-def test_a_curve_too_narrow_is_refused_with_what_it_has_and_what_is_needed() -> None:
-    narrow = np.linspace(2.0, 8.0, 100)
-    with pytest.raises(SpectrumError, match=r"from -3\.00 to 3\.00 eV.*-7\.5 to 7\.5 eV.*80%") as refusal:
+@pytest.mark.parametrize("reach", [1.0, 1.9])
+def test_a_curve_too_narrow_is_refused_with_what_it_has_and_what_is_needed(reach: float) -> None:
+    narrow = np.linspace(5 - reach, 5 + reach, 100)
+    with pytest.raises(SpectrumError, match=rf"from -{reach:.2f} to {reach:.2f} eV.*4 eV or more.*wider window") as refusal:
         standardise(Spectrum.from_arrays(narrow, np.ones(100), 5.0))
     assert "\n" not in str(refusal.value)
 
 
-def test_the_narrowest_curve_that_passes_is_the_settings_share_of_the_window() -> None:
-    for reach, passes in ((6.0, True), (5.95, False)):
-        spectrum = Spectrum.from_arrays(np.linspace(-reach, reach, 200), np.ones(200))
-        if passes:
-            assert standardise(spectrum).coverage == pytest.approx(0.8)
-        else:
-            with pytest.raises(SpectrumError, match="wider window"):
-                standardise(spectrum)
-    assert standardise(
-        Spectrum.from_arrays(np.linspace(-1, 1, 50), np.ones(50)), Recipe(min_coverage=0.1)
-    ).coverage == pytest.approx(2 / 15)
+@pytest.mark.parametrize(("lower", "upper"), [(-4.0, 4.0), (-2.0, 2.0), (-6.5, 1.0), (-1.0, 3.0), (-7.4, 5.0)])
+def test_of_a_narrow_curve_only_what_it_covers_is_compared(gaussian_dos: Dos, lower: float, upper: float) -> None:
+    energies = np.linspace(-10, 10, 2001)
+    density = gaussian_dos(energies, [(-3, 2.0, 1.2), (0.5, 3.0, 2.0), (4, 1.0, 1.0)], 0.3)
+    part = (energies >= lower) & (energies <= upper)
+    whole = standardise(Spectrum.from_arrays(energies, density), FERMI)
+    found = standardise(Spectrum.from_arrays(energies[part], density[part]), FERMI)
+    grid = found.recipe.grid
+    assert found.coverage == pytest.approx((upper - lower) / 15)
+    assert found.covered is not None and lower < found.covered.lower < lower + 0.3 and upper - 0.3 < found.covered.upper < upper
+    inside = found.covered.mask(grid)
+    assert found.values.sum() * grid.step == pytest.approx(1) and (found.values[~inside] == 0).all()
+    np.testing.assert_allclose(
+        found.values[inside] / found.values[inside].sum(), whole.values[inside] / whole.values[inside].sum(), rtol=0.08
+    )
+    assert any("only" in step and "are compared" in step for step in found.steps)
+
+
+def test_the_share_of_the_window_that_a_recipe_wants_may_be_less() -> None:
+    narrow = Spectrum.from_arrays(np.linspace(-1, 1, 50), np.ones(50))
+    assert standardise(narrow, Recipe(min_coverage=0.1)).coverage == pytest.approx(2 / 15)
 
 
 def test_a_curve_without_states_in_the_window_is_refused(block_dos: Dos) -> None:
@@ -226,11 +237,12 @@ def test_a_curve_without_states_in_the_window_is_refused(block_dos: Dos) -> None
         standardise(Spectrum.from_arrays(wide, block_dos(wide, [(20, 30, 1.0)])), FERMI)
 
 
-def test_partial_coverage_is_noted_and_the_rest_is_empty() -> None:
-    standard = standardise(Spectrum.from_arrays(np.linspace(-7.5, 5.5, 261), np.ones(261)))
+def test_a_curve_that_ends_where_it_is_zero_has_no_states_beyond() -> None:
+    energies = np.linspace(-7.5, 5.5, 261)
+    standard = standardise(Spectrum.from_arrays(energies, np.where(energies < 5.3, 1.0, 0.0)))
     assert standard.coverage == pytest.approx(13 / 15)
     assert any("87%" in step and "empty" in step for step in standard.steps)
-    assert standard.values[EnergyGrid().energies > 6.5].max() < 1e-12
+    assert standard.values[EnergyGrid().energies > 6.5].max() < 1e-12 and standard.covered is None
     full = standardise(Spectrum.from_arrays(E, np.ones(len(E))))
     assert full.coverage == 1
     assert not any("covers" in step for step in full.steps)

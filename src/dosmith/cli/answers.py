@@ -23,6 +23,7 @@ from dosmith.cli.options import (
     SystemOption,
     TargetArgument,
     WindowOption,
+    ZeroOption,
     designer_for,
     designer_with,
     given,
@@ -55,6 +56,7 @@ def design(
     fermi: FermiOption = None,
     electrons: ElectronsOption = None,
     broadening: BroadeningOption = None,
+    zero: ZeroOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write report.html, candidates.json/.csv and CIFs to this folder.")
     ] = None,
@@ -77,6 +79,7 @@ def design(
             fermi=fermi,
             electrons=electrons,
             broadening=broadening,
+            zero=zero,
             out=out,
             stability=stability or None,
             keep=keep or None,
@@ -96,7 +99,9 @@ def design(
         design_spectrum(opened, target, count_of(count), constraints, output)
         return
     designer = designer_with(settings, opened, library)
-    wanted = designer.target(target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening)
+    wanted = designer.target(
+        target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening, zero=zero
+    )
 
     def designed(count: int | None) -> Design:
         return designer.design(
@@ -153,13 +158,16 @@ def similar(
     fermi: FermiOption = None,
     electrons: ElectronsOption = None,
     broadening: BroadeningOption = None,
+    zero: ZeroOption = None,
     output: FormatOption = Format.table,
     model: ModelOption = None,
     library: LibraryOption = None,
 ) -> None:
     """List the known materials whose DOS is most like the target's: the honest baseline beside every design."""
     designer = designer_for(context, model, library)
-    found = designer.target(target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening)
+    found = designer.target(
+        target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening, zero=zero
+    )
     neighbours = designer.similar(found, top=top, crystal_system=crystal_system, window=window, metric=metric)
     rows = [neighbour.as_dict() for neighbour in neighbours]
     if output is Format.json:
@@ -190,13 +198,16 @@ def show(
     fermi: FermiOption = None,
     electrons: ElectronsOption = None,
     broadening: BroadeningOption = None,
+    zero: ZeroOption = None,
     output: FormatOption = Format.table,
     model: ModelOption = None,
     library: LibraryOption = None,
 ) -> None:
     """Summarise a DOS and draw it as the model sees it."""
     designer = designer_for(context, model, library)
-    found = designer.target(target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening)
+    found = designer.target(
+        target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening, zero=zero
+    )
     energies, values = found.standard.recipe.grid.energies, found.standard.values
     if output is Format.json:
         curve = {"energies_ev": energies.round(6).tolist(), "dos_per_ev": values.tolist()}

@@ -43,6 +43,14 @@ ElectronsOption = Annotated[
 BroadeningOption = Annotated[
     float | None, typer.Option("--broadening", metavar="EV", help="Gaussian sigma that the curve already carries.")
 ]
+ZeroOption = Annotated[
+    str | None,
+    typer.Option(
+        "--zero",
+        metavar="auto|fermi|vbm|midgap|EV",
+        help="Energy zero of the target: valence-band top if gapped (auto), or another.  [default: the model's]",
+    ),
+]
 WindowOption = Annotated[
     str | None, typer.Option("--window", metavar="A:B", help="Energies (eV from the energy zero) that count in the similarity.")
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 from dosmith.dft import volume
 from dosmith.dft.engine import Calculation, Engine, Report, is_magnetic
 from dosmith.outputs import refuse_foreign, write_texts
+from dosmith.sources.own import own_csv
 from dosmith.symmetry import cif
 
 if TYPE_CHECKING:
@@ -51,14 +50,6 @@ def compute(
         structure, result = volume.relaxed(structure, engine, spin, report)
     else:
         result = engine.compute(structure, spin=spin, report=report)
-    spectrum = result.spectrum
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["energy_ev", "dos_up", "dos_down"] if spectrum.spin_polarized else ["energy_ev", "dos"])
-    rows.writerows(
-        [f"{energy:.4f}", *(f"{density:.6g}" for density in densities)]
-        for energy, densities in zip(spectrum.energies, spectrum.densities.T, strict=True)
-    )
     facts = {
         "formula": structure.composition.reduced_formula,
         "atoms": len(structure),
@@ -72,6 +63,6 @@ def compute(
         "seconds": round(result.seconds, 1),
         **result.provenance,
     }
-    texts = (table.getvalue(), cif(structure), json.dumps(facts, indent=1) + "\n")
+    texts = (own_csv(result.spectrum), cif(structure), json.dumps(facts, indent=1) + "\n")
     write_texts(folder, dict(zip(FILES, texts, strict=True)))
     return result

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.spectra.grid import Window
 from dosmith.spectra.similarity import MATCH, unit
 from dosmith.spectra.standard import Recipe
 
@@ -17,6 +18,14 @@ FloatArray = NDArray[np.float64]
 BAND = 0.68
 """Share of the grid points that a band is to hold."""
 _LISTED = 50  # best candidates of each target from which probabilities are learned
+WINDOWS = tuple(
+    Window(lower, upper)
+    for lower in (-7.5, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0)
+    for upper in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.5)
+    if upper - lower >= 2.0 and upper - lower < 15.0
+)
+"""Parts of a curve for which matches are calibrated, eV from the energy zero."""
+_NEAR = 1.6  # eV, both ends together: half the distance of neighbouring windows, a little more
 _FLOOR = 0.25  # of the mean density, added to what a band's width is proportional to
 
 
@@ -35,6 +44,8 @@ class Calibration:
         width: half-width of a band over density and floor.
         floor: 1/eV.
         kinds: of each kind of crystal the number, the mean cosine and the share above `MATCH`.
+        windows: of windows LOWER:UPPER (eV) that a target may be known in, intercept, slope and certainty of the logit of a match
+            in that window; similarities are then the cosine in the window times the norm of the expected spectrum.
     """
 
     count: int
@@ -47,19 +58,32 @@ class Calibration:
     width: float
     floor: float
     kinds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    windows: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def window_like(self, window: Window) -> Window | None:
+        """The calibrated window nearest to one that a target is known in; None when none is near."""
+        known = [Window.parse(key) for key in self.windows]
+        if not known:
+            return None
+        apart = [abs(each.lower - window.lower) + abs(each.upper - window.upper) for each in known]
+        place = int(np.argmin(apart))
+        return known[place] if apart[place] <= _NEAR else None
 
     def half_widths(self, vectors: FloatArray) -> FloatArray:
         """Half-widths of the bands around predicted standard vectors, 1/eV, shape as given."""
         return self.width * (vectors + self.floor)
 
-    def probability(self, similarity: FloatArray, norm: FloatArray) -> FloatArray:
-        """The probability that a material matches.
+    def probability(self, similarity: FloatArray, norm: FloatArray, window: Window | None = None) -> FloatArray:
+        """The probability that a material matches: within the whole grid, or within a window of `window_like`.
 
         Args:
             similarity: inner product of a target of norm 1 and the expected spectrum.
             norm: of the expected spectrum; shapes that broadcast.
         """
-        logit = self.intercept + self.slope * similarity + self.certainty * norm
+        intercept, slope, certainty = (
+            (self.intercept, self.slope, self.certainty) if window is None else self.windows[str(window)]
+        )
+        logit = intercept + slope * similarity + certainty * norm
         return np.asarray(1 / (1 + np.exp(-logit)))
 
     def as_dict(self) -> dict[str, Any]:
@@ -90,14 +114,8 @@ def calibrate(
     floor = _FLOOR * float(vectors.mean())
     width = float(np.quantile(np.abs(vectors - predicted) / (predicted + floor), BAND))
 
-    similarity, match = true @ expected.T, true @ true.T > MATCH
     names = np.unique(np.array(systems, dtype=str), return_inverse=True)[1]
-    similarity[names[:, None] == names[None, :]] = -np.inf
-    listed = np.argsort(-similarity, axis=1)[:, : min(_LISTED, len(true))]
-    chosen = np.take_along_axis(similarity, listed, axis=1)
-    kept = np.isfinite(chosen)
-    factors = np.stack([np.ones(kept.sum()), chosen[kept], np.broadcast_to(norms[listed], listed.shape)[kept]], axis=1)
-    intercept, slope, certainty = _logistic(factors, np.take_along_axis(match, listed, axis=1)[kept].astype(np.float64))
+    intercept, slope, certainty = _matches(true @ expected.T, true @ true.T > MATCH, norms, names[:, None] == names[None, :])
     return Calibration(
         len(true),
         float(cosines.mean()),
@@ -109,7 +127,56 @@ def calibrate(
         width,
         floor,
         {kind: _accuracy(cosines[np.array(kinds) == kind]) for kind in sorted(set(kinds))},
+        calibrate_windows(expected, vectors, systems, recipe),
     )
+
+
+def calibrate_windows(
+    expected: FloatArray, vectors: FloatArray, systems: Sequence[str], recipe: Recipe, windows: Sequence[Window] = WINDOWS
+) -> dict[str, list[float]]:
+    """The logit of a match in each window, by the same held-out predictions; other arguments as of `calibrate`."""
+    names = np.unique(np.array(systems, dtype=str), return_inverse=True)[1]
+    found = {}
+    for window in windows:
+        similarity, match, norms, same = pairs_in_window(expected, vectors, names, window, recipe)
+        found[str(window)] = list(_matches(similarity, match, norms, same))
+    return found
+
+
+def pairs_in_window(
+    expected: FloatArray, vectors: FloatArray, names: NDArray[np.intp], window: Window, recipe: Recipe
+) -> tuple[FloatArray, NDArray[np.bool_], FloatArray, NDArray[np.bool_]]:
+    """Every computed spectrum as a target, every prediction as a candidate, within a window.
+
+    Args:
+        expected: held-out predictions, as in `calibrate`, shape (M, points).
+        vectors: the computed ones, 1/eV, shape (M, points).
+        names: number of the chemical system of each, shape (M,).
+        window: that counts.
+        recipe: of the vectors.
+
+    Returns:
+        of those K with states in the window, expected similarities, whether the computed spectra match, both of shape (K, K);
+        norms of the predictions, shape (K,); whether two are of one chemical system, shape (K, K).
+    """
+    inside = window.mask(recipe.grid)
+    known = np.flatnonzero((vectors[:, inside] > 0).any(axis=1))
+    theirs, ours, norms = vectors[np.ix_(known, inside)], expected[np.ix_(known, inside)], np.linalg.norm(expected[known], axis=1)
+    sizes = np.linalg.norm(ours, axis=1)
+    true = theirs / np.linalg.norm(theirs, axis=1, keepdims=True)
+    shapes = ours / np.where(sizes > 0, sizes, np.inf)[:, None]
+    return (true @ shapes.T) * norms, true @ true.T > MATCH, norms, names[known][:, None] == names[known][None, :]
+
+
+def _matches(similarity: FloatArray, match: NDArray[np.bool_], norms: FloatArray, same: NDArray[np.bool_]) -> tuple[float, ...]:
+    """Intercept, slope and certainty of the logit of a match, from the best candidates of each target; shapes as in `pairs_in_window`."""
+    similarity = np.where(same, -np.inf, similarity)
+    count = min(_LISTED, len(norms))
+    listed = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
+    chosen = np.take_along_axis(similarity, listed, axis=1)
+    kept = np.isfinite(chosen)
+    factors = np.stack([np.ones(kept.sum()), chosen[kept], np.broadcast_to(norms[listed], listed.shape)[kept]], axis=1)
+    return _logistic(factors, np.take_along_axis(match, listed, axis=1)[kept].astype(np.float64))
 
 
 def _accuracy(cosines: FloatArray) -> list[float]:

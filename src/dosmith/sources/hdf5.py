@@ -18,7 +18,7 @@ from dosmith.errors import FileFormatError, FormulaError, MissingExtraError
 from dosmith.sources.crystal import MOST_SITES, Crystal
 from dosmith.sources.curve import Curve
 from dosmith.sources.eigenvalues import MOST, Eigenvalues
-from dosmith.sources.integrated import Counted, rescaled, settle, step_note
+from dosmith.sources.integrated import Counted, rescaled, settle
 
 FloatArray = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ def _vaspout(file: Any) -> Curve:
     if counts is not None and counts.shape == densities.shape:
         settled = settle(energies, densities, counts, fermi, electrons)
         settled = settled if electrons is None else rescaled(settled, fermi, electrons)
-    notes += [*settled.notes, *step_note(settled.energies)]
+    notes += settled.notes
     curve = Curve(
         VASPOUT, settled.energies, settled.densities, fermi if np.isfinite(fermi) else None, electrons=electrons, crystal=crystal,
         composition=None if crystal is None else crystal.composition,

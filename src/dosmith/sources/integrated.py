@@ -16,8 +16,6 @@ from dosmith.errors import FileFormatError
 
 FloatArray = NDArray[np.float64]
 
-LARGEST_STEP = 0.2
-"""A curve with wider steps is coarse, eV."""
 _MISSED = 0.05
 """Density and count disagree when they differ by more than this share of the electrons."""
 
@@ -100,18 +98,6 @@ def rescaled(found: Counted, fermi: float, electrons: float) -> Counted:
         f"the curve holds {1 / factor:.3g} of the states, as after a relaxation in steps; it is scaled to {electrons:g} electrons"
     )
     return Counted(found.energies, found.densities * factor, held * factor, (*found.notes, note))
-
-
-def step_note(energies: FloatArray) -> list[str]:
-    """A note on a curve whose steps hide what is in it; none otherwise."""
-    if len(energies) < 2 or not np.isfinite(energies).all():
-        return []
-    step = float(np.median(np.diff(energies)))
-    if step <= LARGEST_STEP:
-        return []
-    return [
-        f"its energies are {step:.2g} eV apart, so the curve is coarse; steps of {LARGEST_STEP / 4:g} eV or less show all of it"
-    ]
 
 
 def _of_bins(energies: FloatArray, densities: FloatArray, counts: FloatArray, step: float, notes: list[str]) -> Counted:

@@ -23,7 +23,7 @@ from dosmith.formulas import Composition
 from dosmith.sources.crystal import MOST_SITES, Crystal
 from dosmith.sources.curve import Curve
 from dosmith.sources.eigenvalues import MOST, Eigenvalues
-from dosmith.sources.integrated import rescaled, settle, step_note
+from dosmith.sources.integrated import rescaled, settle
 from dosmith.sources.xml_text import refuse_entities
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def read_vasprun(xml: bytes) -> Curve:
         electrons=electrons,
         edges=_band_edges(xml, start, electrons, len(rows)),
         integrated=found.count,
-        notes=[*notes, *found.notes, *step_note(found.energies), *_mesh_notes(xml, start, crystal)],
+        notes=[*notes, *found.notes, *_mesh_notes(xml, start, crystal)],
     )
 
 
@@ -132,7 +132,7 @@ def read_doscar(head: Sequence[str], rows: Iterator[str]) -> Curve:
         fermi if math.isfinite(fermi) else None,
         sites=None if lobster else sites,
         integrated=found.count,
-        notes=[*notes, *found.notes, *step_note(found.energies)],
+        notes=[*notes, *found.notes],
     )
 
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,12 +25,14 @@ from dosmith.errors import SpectrumError
 from dosmith.library import Library
 from dosmith.records import Spectrum
 from dosmith.settings import SpectraSettings, ZeroRule
-from dosmith.spectra.grid import EnergyGrid
-from dosmith.spectra.zero import WORDS, GapRule, energy_zeros
+from dosmith.spectra.grid import EnergyGrid, Window
+from dosmith.spectra.zero import WORDS, GapRule, ZeroChoice, energy_zeros
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
+NARROWEST = 4.0
+"""A curve must cover this much of the grid's window, eV."""
 _BLOCK = 1 << 17
 """Values worked on at once: small enough to stay in the processor's cache."""
 
@@ -92,6 +96,8 @@ class StandardSpectrum:
         gap: read off the curve, eV; 0 for a metal.
         coverage: share of the window that the source covers.
         steps: what was done, one short sentence each.
+        zero_from: where the energy zero comes from, in words.
+        covered: the part of the grid that the source covers, when only that may be compared; None when all may.
     """
 
     values: FloatArray
@@ -100,10 +106,17 @@ class StandardSpectrum:
     gap: float
     coverage: float
     steps: tuple[str, ...]
+    zero_from: str = ""
+    covered: Window | None = None
 
 
-def standardise(spectrum: Spectrum, recipe: Recipe | None = None) -> StandardSpectrum:
+def standardise(spectrum: Spectrum, recipe: Recipe | None = None, zero: ZeroChoice | None = None) -> StandardSpectrum:
     """One DOS as the model's vector.
+
+    Args:
+        spectrum: any.
+        recipe: of the vector.
+        zero: another energy zero than the recipe's: a rule, ``vbm`` for the valence-band top, or eV on the spectrum's axis.
 
     >>> energies = np.linspace(-10, 10, 401)
     >>> vector = standardise(Spectrum(energies, 2 * np.exp(-(energies**2)), fermi=0.0))
@@ -117,11 +130,22 @@ def standardise(spectrum: Spectrum, recipe: Recipe | None = None) -> StandardSpe
     energies, fermi = spectrum.energies, np.array([spectrum.fermi])
     densities, broadening = spectrum.total[None, :], np.array([spectrum.broadening])
     stated, top = (np.array([np.nan if value is None else value]) for value in (spectrum.gap, spectrum.valence_top))
-    zeros, gaps = energy_zeros(energies, densities, fermi, broadening, recipe.zero, gaps=stated, valence_tops=top, how=recipe.gap)
-    values = standardise_batch(energies, densities, zeros, broadening, recipe)[0]
-    zero, gap = float(zeros[0]), float(gaps[0])
+    rule: ZeroRule = "auto" if zero == "vbm" or isinstance(zero, float | int) else zero or recipe.zero
+    zeros, gaps = energy_zeros(energies, densities, fermi, broadening, rule, gaps=stated, valence_tops=top, how=recipe.gap)
+    if zero == "vbm" and gaps[0] == 0:
+        raise SpectrumError("the curve has no gap at its Fermi level, so no valence-band top to start from; give --zero in eV")
+    if isinstance(zero, float | int):
+        if not energies[0] <= zero <= energies[-1]:
+            raise SpectrumError(f"the energy zero {zero:g} eV lies outside the energies {energies[0]:g} ... {energies[-1]:g} eV")
+        zeros = np.array([float(zero)])
+    found, gap = float(zeros[0]), float(gaps[0])
     coverage = float(_coverage(energies, zeros, recipe.grid)[0])
-    return StandardSpectrum(values, recipe, zero, gap, coverage, _steps(spectrum, recipe, zero, gap, coverage))
+    covered = _covered(energies, densities[0], found, spectrum.broadening, recipe)
+    values = _normalised(_binned(energies, densities, zeros, broadening, recipe), recipe.grid, covered)[0]
+    origin = _origin(spectrum, rule, found, gap, zero)
+    return StandardSpectrum(
+        values, recipe, found, gap, coverage, _steps(spectrum, recipe, origin, gap, coverage, covered), origin, covered
+    )
 
 
 def standardise_batch(
@@ -151,17 +175,35 @@ def standardise_batch(
             f"the DOS reaches from {start:.2f} to {stop:.2f} eV around its energy zero; the model needs {recipe.grid.lower:g} to"
             f" {recipe.grid.upper:g} eV (at least {recipe.min_coverage:.0%} of it): compute or export a wider window"
         )
-    values = _binned(energies, densities, zeros, broadening, recipe)
-    area = values.sum(axis=1, keepdims=True) * recipe.grid.step
+    return _normalised(_binned(energies, densities, zeros, broadening, recipe), recipe.grid)
+
+
+def _normalised(values: FloatArray, grid: EnergyGrid, covered: Window | None = None) -> FloatArray:
+    """Vectors of unit area over the grid, or over the covered part of it, shape as given.
+
+    Raises:
+        SpectrumError: one of them is zero there.
+    """
+    if covered is not None:
+        values = values * covered.mask(grid)
+    area = values.sum(axis=1, keepdims=True) * grid.step
     if len(area) and area.min() <= 0:
         raise SpectrumError(
-            f"the DOS is zero in the window {recipe.grid.lower:g} ... {recipe.grid.upper:g} eV around its energy zero"
+            f"the DOS is zero in the window {covered or f'{grid.lower:g}:{grid.upper:g}'} eV around its energy zero"
         )
     return np.asarray(values / area)
 
 
-def standardise_library(library: Library, recipe: Recipe | None = None) -> tuple[IntArray, FloatArray]:
-    """All of a library's DOS as vectors; those too narrow for the window, or empty in it, are left out.
+def standardise_library(
+    library: Library, recipe: Recipe | None = None, narrow: dict[int, Window] | None = None
+) -> tuple[IntArray, FloatArray]:
+    """All of a library's DOS as vectors; those empty in the window are left out.
+
+    Args:
+        library: any.
+        recipe: of the vectors.
+        narrow: curves that cover less of the window than the recipe wants are left out without it; with it they are kept,
+            and the part that each covers is added here by its row.
 
     Returns:
         rows of the library, shape (M,), in order; vectors, 1/eV, unit area, shape (M, points).
@@ -180,6 +222,17 @@ def standardise_library(library: Library, recipe: Recipe | None = None) -> tuple
             how=recipe.gap,
         )
         fits = _coverage(block.energies, zeros, recipe.grid) >= recipe.min_coverage - 1e-9
+        for place in np.flatnonzero(~fits) if narrow is not None else ():
+            with suppress(SpectrumError):
+                covered = _covered(
+                    block.energies, block.densities[place], float(zeros[place]), float(block.broadening[place]), recipe
+                )
+                one = slice(place, place + 1)
+                vector = _binned(block.energies, block.densities[one], zeros[one], block.broadening[one], recipe)
+                values.append(_normalised(vector, recipe.grid, covered))
+                rows.append(block.rows[one])
+                if narrow is not None and covered is not None:
+                    narrow[int(block.rows[place])] = covered
         binned = _binned(block.energies, block.densities[fits], zeros[fits], block.broadening[fits], recipe)
         area = binned.sum(axis=1) * recipe.grid.step
         rows.append(block.rows[fits][area > 0])
@@ -201,6 +254,34 @@ def _binned(
             block = members[start : start + rows]
             values[block] = _bin_integrals(energies, densities[block], zeros[block], edges) @ spread
     return values
+
+
+def _covered(energies: FloatArray, density: FloatArray, zero: float, broadening: float, recipe: Recipe) -> Window | None:
+    """The part of the grid in which a curve may be compared; None when that is all of it.
+
+    A curve that covers most of the window and ends where it is zero has no states beyond. Of another that ends within the window
+    nothing is known beyond, and little within one and a half sigma of the broadening that is added.
+
+    Raises:
+        SpectrumError: it covers too little.
+    """
+    grid = recipe.grid
+    start, stop = float(energies[0] - zero), float(energies[-1] - zero)
+    covered = (min(stop, grid.upper) - max(start, grid.lower)) / (grid.upper - grid.lower)
+    enough = covered >= recipe.min_coverage - 1e-9
+    little = 1e-3 * float(density.max())
+    cut = [start > grid.lower + 1e-6, stop < grid.upper - 1e-6]
+    if enough:
+        cut = [each and value > little for each, value in zip(cut, (density[0], density[-1]), strict=True)]
+    if not any(cut):
+        return None
+    if not enough and (min(stop, grid.upper) - max(start, grid.lower) < NARROWEST - 1e-6 or max(-start, stop) < 1.0):
+        raise SpectrumError(
+            f"the DOS reaches from {start:.2f} to {stop:.2f} eV around its energy zero; {NARROWEST:g} eV or more between"
+            f" {grid.lower:g} and {grid.upper:g} eV are needed: compute or export a wider window"
+        )
+    margin = 1.5 * math.sqrt(max(recipe.broadening**2 - broadening**2, 0.0))
+    return Window(start + margin if cut[0] else grid.lower, stop - margin if cut[1] else grid.upper)
 
 
 def _coverage(energies: FloatArray, zeros: FloatArray, grid: EnergyGrid) -> FloatArray:
@@ -248,17 +329,69 @@ def _bin_integrals(energies: FloatArray, densities: FloatArray, zeros: FloatArra
     return np.diff(cumulative.ravel()[flat] + left * (offset - curvature) + right * curvature, axis=1)
 
 
-def _steps(spectrum: Spectrum, recipe: Recipe, zero: float, gap: float, coverage: float) -> tuple[str, ...]:
-    steps = list(spectrum.notes)
+_LEVELS = {
+    "stated": "in the source",
+    "given": "as given",
+    "eigenvalues": "by its eigenvalues",
+    "electrons": "where its electrons end",
+    "assumed": "assumed, since the source states none",
+}
+"""Where a Fermi level comes from, in words."""
+_DOPED_GAP, _DOPED_REACH = 0.5, 1.5
+"""A gap at least this wide, that begins at most this far from a metal's Fermi level, is worth a remark, eV."""
+_COARSE = 0.2
+"""Steps wider than this make a curve coarse, eV."""
+
+
+def _origin(spectrum: Spectrum, rule: ZeroRule, zero: float, gap: float, asked: ZeroChoice | None) -> str:
+    """Where the energy zero comes from."""
+    if isinstance(asked, float | int):
+        return f"energy zero at {zero:.3f} eV, as asked for"
+    known = spectrum.gap is not None
+    if gap == 0:
+        kind = "metal by its eigenvalues" if known else "metal (no gap above 0.3 eV at the Fermi level)"
+    else:
+        kind = f"gap of {gap:.2f} eV by eigenvalues" if known else f"gap of about {gap:.2f} eV"
+    if rule == "fermi" or gap == 0:
+        return f"{kind}: energy zero at the Fermi level, {zero:.3f} eV {_LEVELS[spectrum.fermi_from]}"
+    place = "middle of the gap" if rule == "midgap" else "valence-band top"
+    return f"{kind}: energy zero at the {place}, {zero - spectrum.fermi:+.2f} eV from the source's Fermi level"
+
+
+def _remarks(spectrum: Spectrum, recipe: Recipe, gap: float) -> list[str]:
+    """What is odd about a curve."""
+    energies, total, found = spectrum.energies, spectrum.total, []
+    step = float(np.median(np.diff(energies)))
+    if step > _COARSE:
+        found.append(
+            f"its energies are {step:.2g} eV apart, so the curve is coarse: with steps of 0.05 eV it would show all there is"
+        )
+    if gap > 0 or recipe.zero == "fermi":
+        return found
+    near = np.abs(energies - spectrum.fermi) <= 7.5
+    empty = total <= recipe.gap.empty * float(total[near].mean()) if near.any() else np.zeros(len(total), dtype=np.bool_)
+    borders = np.flatnonzero(np.diff(empty.astype(np.int8)))
+    for left, right in pairwise(borders):
+        low, high = float(energies[left]), float(energies[right + 1])
+        if not empty[left + 1] or high - low < _DOPED_GAP or low <= spectrum.fermi <= high:
+            continue
+        away = low - spectrum.fermi if low > spectrum.fermi else spectrum.fermi - high
+        if away <= _DOPED_REACH:
+            side = "below" if low > spectrum.fermi else "above"
+            found.append(
+                f"the Fermi level lies in a band, {away:.2f} eV {side} a gap of {high - low:.1f} eV: a doped crystal, or a metal; if it is"
+                " neither, the level is wrong: give --fermi or --electrons"
+            )
+    return found
+
+
+def _steps(
+    spectrum: Spectrum, recipe: Recipe, origin: str, gap: float, coverage: float, covered: Window | None
+) -> tuple[str, ...]:
+    steps = [*spectrum.notes, *_remarks(spectrum, recipe, gap)]
     if spectrum.spin_polarized:
         steps.append("spin up and down summed")
-    shift = zero - spectrum.fermi
-    if recipe.zero == "fermi" or gap == 0:
-        kind = "metal (no gap above 0.3 eV at the Fermi level)" if gap == 0 else f"gap of about {gap:.2f} eV"
-        steps.append(f"{kind}: energy zero at the Fermi level, {zero:.3f} eV in the source")
-    else:
-        place = "middle of the gap" if recipe.zero == "midgap" else "valence-band top"
-        steps.append(f"gap of about {gap:.2f} eV: energy zero at the {place}, {shift:+.2f} eV from the source's Fermi level")
+    steps.append(origin)
     if spectrum.broadening >= recipe.broadening:
         steps.append(f"already broadened by {spectrum.broadening:g} eV (the model's is {recipe.broadening:g} eV): left as it is")
     else:
@@ -268,6 +401,11 @@ def _steps(spectrum: Spectrum, recipe: Recipe, zero: float, gap: float, coverage
     steps.append(
         f"resampled to {grid.points} points in {grid.lower:g} ... {grid.upper:g} eV, area conserved, then scaled to unit area"
     )
-    if coverage < 0.999:
-        steps.append(f"the source covers {coverage:.0%} of this window; the rest is taken as empty")
+    if covered is not None:
+        steps.append(
+            f"the source covers {coverage:.0%} of this window: only {covered.lower:.2f} ... {covered.upper:.2f} eV are compared, the rest"
+            " of the curve is unknown"
+        )
+    elif coverage < 0.999:
+        steps.append(f"the source covers {coverage:.0%} of this window and ends where it is zero; the rest is taken as empty")
     return tuple(steps)

@@ -7,10 +7,12 @@ only when both start at the valence-band top. Eigenvalues tell it best; without 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.errors import SpectrumError
 from dosmith.settings import ZeroRule
 
 FloatArray = NDArray[np.float64]
@@ -22,6 +24,8 @@ WORDS: dict[str, str] = {
     "fermi": "Fermi level",
 }
 """What each rule does."""
+ZeroChoice = ZeroRule | Literal["vbm"] | float
+"""What a person may ask for: a rule, the valence-band top, or an energy on the source's axis, eV."""
 _MANY_SPIKES = 6
 """Bands within 7.5 eV of the Fermi level, at least, of a curve that may be made of spikes."""
 _BLOCK = 1 << 17
@@ -102,6 +106,28 @@ def energy_zeros(
     if rule == "fermi":
         return fermi.copy(), found
     return (zeros + found / 2 if rule == "midgap" else zeros), found
+
+
+def zero_choice(text: str | float) -> ZeroChoice:
+    """The energy zero that someone asks for.
+
+    >>> zero_choice("midgap"), zero_choice("-1.5")
+    ('midgap', -1.5)
+
+    Raises:
+        SpectrumError: it is none.
+    """
+    if isinstance(text, str) and text in (*WORDS, "vbm"):
+        return cast("ZeroChoice", text)
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        value = np.nan
+    if not np.isfinite(value):
+        raise SpectrumError(
+            f"'{text}' is no energy zero; give auto, fermi, vbm (valence-band top), midgap, or an energy in eV on the curve's axis"
+        )
+    return value
 
 
 def _band_tops(

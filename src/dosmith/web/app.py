@@ -40,6 +40,8 @@ _AROUND = 48
 KindOf = Annotated[messages.Kind, Query(description="known material or predicted crystal")]
 IdOf = Annotated[str, Query(max_length=200, description="its id")]
 FermiOf = Annotated[float | None, Query(ge=-1e6, le=1e6, allow_inf_nan=False, description="Fermi level on the file's axis, eV")]
+ElectronsOf = Annotated[float | None, Query(gt=0, allow_inf_nan=False, description="find the Fermi level by this many electrons")]
+ZeroOf = Annotated[str | None, Query(max_length=20, description=messages.ZERO)]
 SigmaOf = Annotated[float, Query(ge=0, le=10, allow_inf_nan=False, description="Gaussian sigma that the curve carries, eV")]
 
 
@@ -197,7 +199,9 @@ def _routes(board: _Board) -> APIRouter:
         """The curve of a formula or an id of the library."""
         library, recipe = board.designer.library, board.designer.model.recipe
         return _as_drawn(
-            await board.look_up(named_target, request.text.strip(), library, recipe, crystal_system=request.crystal_system)
+            await board.look_up(
+                named_target, request.text.strip(), library, recipe, crystal_system=request.crystal_system, zero=request.zero
+            )
         )
 
     @router.post("/target/file", openapi_extra={"requestBody": named | {"required": True}})
@@ -206,14 +210,18 @@ def _routes(board: _Board) -> APIRouter:
         name: Annotated[str, Query(max_length=200, description="of the file")] = "file",
         fermi: FermiOf = None,
         broadening: SigmaOf = 0.0,
+        electrons: ElectronsOf = None,
+        zero: ZeroOf = None,
     ) -> messages.TargetCurve:
         """The curve in a file, sent as the body: vasprun.xml, DOSCAR, pymatgen JSON, CSV; plain or gzipped."""
-        return _as_drawn(await board.reader.target(await request.body(), name, fermi, broadening))
+        return _as_drawn(await board.reader.target(await request.body(), name, fermi, broadening, electrons, zero))
 
     @router.post("/target/columns")
     async def target_from_columns(request: messages.Columns) -> messages.TargetCurve:
         """The curve in pasted columns of energy and density."""
-        found = await board.reader.target(request.text.encode(), "pasted columns", request.fermi, request.broadening)
+        found = await board.reader.target(
+            request.text.encode(), "pasted columns", request.fermi, request.broadening, request.electrons, request.zero
+        )
         return _as_drawn(found)
 
     @router.post("/target/curve")

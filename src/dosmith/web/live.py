@@ -175,22 +175,23 @@ class Live:
         atlas, comparison = self._atlas, self.compare(target, query)
         whole = comparison.whole
         similarities = atlas.similarities(target.standard.values, None if whole else comparison)
-        values = atlas.probabilities(similarities) if whole else similarities
+        chances = atlas.probabilities(similarities, comparison.counted) if comparison.calibrated else None
+        values = similarities if chances is None else chances
         if query.crystal_system is not None and query.crystal_system not in atlas.crystal_systems:
             systems = ", ".join(atlas.crystal_systems)
             told = f"The model '{self.designer.model.name}' has no {query.crystal_system} candidates; it has {systems} ones."
             return [], Heat(kind="probability", values={}), [told]
         # An element's own place in the table says what it would bring, allowed or not.
         around = Constraints(required=constraints.required, ratio=constraints.ratio, n_elements=constraints.n_elements)
-        heat = self._heat(values, self._open(around, query.crystal_system), whole)
+        heat = self._heat(values, self._open(around, query.crystal_system), chances is not None)
         fits = self._open(constraints, query.crystal_system)
         places = atlas.entries.best_of_each(atlas.scores(similarities), fits, query.top)
-        rows = [self._new_row(place, similarities, values if whole else None) for place in places.tolist()]
+        rows = [self._new_row(place, similarities, chances) for place in places.tolist()]
         notes = []
         if not rows:
             sizes = " or ".join(map(str, self.designer.model.sizes))
             notes.append(f"No crystal that dosmith can predict satisfies the constraints; its candidates have {sizes} elements.")
-        elif whole and max(row.probability or 0 for row in rows) < SURE:
+        elif chances is not None and max(row.probability or 0 for row in rows) < SURE:
             surest = max(row.probability or 0 for row in rows)
             notes.append(f"No confident match among what nobody has computed: the likeliest has a probability of {surest:.2f}.")
         return rows, heat, notes

@@ -13,6 +13,8 @@ Density = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Symbols = Annotated[list[Annotated[str, Field(max_length=3)]], Field(max_length=128)]
 Metric = Literal["cosine", "tanimoto", "wasserstein"]
 System = Literal["triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic"]
+Zero = Annotated[str, Field(max_length=20)]
+ZERO = "another energy zero than the model's: auto, fermi, vbm, midgap, or eV on the curve's own axis"
 Kind = Literal["known", "new"]
 """A material with a computed DOS in the library, or a crystal whose DOS is predicted."""
 
@@ -32,6 +34,7 @@ class Named(_Request):
 
     text: str = Field(max_length=200, description="a formula such as Pt3Ni, or an id of the library")
     crystal_system: System | None = Field(None, description="of a formula with several crystals")
+    zero: Zero | None = Field(None, description=ZERO)
 
 
 class Columns(_Request):
@@ -39,6 +42,8 @@ class Columns(_Request):
 
     text: str = Field(max_length=1_000_000, description="energy and density in columns, as in a file")
     fermi: Energy | None = Field(None, description="Fermi level on the energies' own axis, eV")
+    electrons: float | None = Field(None, gt=0, allow_inf_nan=False, description="find the Fermi level by this many electrons")
+    zero: Zero | None = Field(None, description=ZERO)
     broadening: float = Field(0.0, ge=0, le=10, allow_inf_nan=False, description="Gaussian sigma that the curve carries, eV")
 
 
@@ -59,8 +64,10 @@ class TargetCurve(BaseModel):
     formula: str | None
     material_id: str | None = Field(description="when it is a material of the library")
     energy_zero_ev: float = Field(description="on the source's axis, eV")
-    gap_ev: float = Field(description="read off the curve, eV; 0 for a metal")
+    energy_zero_from: str = Field(description="what the energy zero is, and where it comes from")
+    gap_ev: float = Field(description="from eigenvalues, or read off the curve, eV; 0 for a metal")
     coverage: float = Field(description="share of the window that the source covers")
+    covered_ev: tuple[float, float] | None = Field(description="the part that may be compared, eV; null when it is all")
     steps: list[str] = Field(description="what was done to the curve")
     values: list[float] = Field(description="of unit area on the board's energies, 1/eV")
 

@@ -1,6 +1,6 @@
 """Reads one uploaded file in a process of its own, with limits on memory and time: `python -m dosmith.web.reader`.
 
-First line of the input: JSON with `name`, `fermi`, `broadening`, `max_mebibytes` and the limits `memory` (bytes) and
+First line of the input: JSON with `name`, `fermi`, `electrons`, `broadening`, `max_mebibytes` and the limits `memory` (bytes) and
 `seconds`; the rest is the file. Output: JSON with the curve, or with an `error` in one line.
 """
 
@@ -33,6 +33,7 @@ def _read(content: bytes, options: dict[str, Any]) -> dict[str, Any]:
             io.BytesIO(content),
             options["name"],
             fermi=options["fermi"],
+            electrons=options["electrons"],
             broadening=options["broadening"],
             max_mebibytes=options["max_mebibytes"],
         )
@@ -45,6 +46,8 @@ def _read(content: bytes, options: dict[str, Any]) -> dict[str, Any]:
         "fermi": spectrum.fermi,
         "broadening": spectrum.broadening,
         "gap": spectrum.gap,
+        "valence_top": spectrum.valence_top,
+        "fermi_from": spectrum.fermi_from,
         "notes": list(spectrum.notes),
         "composition": found.composition,
         "format": found.format,

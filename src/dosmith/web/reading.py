@@ -16,6 +16,7 @@ from dosmith.records import Spectrum
 from dosmith.settings import Settings
 from dosmith.sources.files import printable
 from dosmith.spectra.standard import Recipe, standardise
+from dosmith.spectra.zero import zero_choice
 from dosmith.targets import Target
 
 _PIECE = 2**18  # bytes
@@ -37,7 +38,15 @@ class Reader:
         self.recipe = recipe
         self._turns = asyncio.Semaphore(settings.web.readers)
 
-    async def target(self, content: bytes, name: str, fermi: float | None = None, broadening: float = 0.0) -> Target:
+    async def target(
+        self,
+        content: bytes,
+        name: str,
+        fermi: float | None = None,
+        broadening: float = 0.0,
+        electrons: float | None = None,
+        zero: str | float | None = None,
+    ) -> Target:
         """The target in a file.
 
         Args:
@@ -45,25 +54,32 @@ class Reader:
             name: stands in messages.
             fermi: Fermi level on the file's own axis, eV, in place of the stated one.
             broadening: Gaussian sigma that the curve already carries, eV; 0 takes what the file says.
+            electrons: the Fermi level is where the curve holds this many; `fermi` goes before it.
+            zero: another energy zero than the model's; see `spectra.zero.zero_choice`.
 
         Raises:
             FileFormatError, SpectrumError: there is no usable DOS in it; the message says why.
         """
+        choice = None if zero is None else zero_choice(zero)
         shown = printable(name)[:80] or "file"
-        found = await self._read(content, shown, fermi, broadening)
+        found = await self._read(content, shown, fermi, broadening, electrons)
         if "error" in found:
             raise FileFormatError(found["error"])
         spectrum = Spectrum.from_arrays(found["energies"], found["densities"], found["fermi"])
-        spectrum = replace(spectrum, broadening=found["broadening"], gap=found["gap"], notes=tuple(found["notes"]))
+        stated = {key: found[key] for key in ("broadening", "gap", "valence_top", "fermi_from")}
+        spectrum = replace(spectrum, **stated, notes=tuple(found["notes"]))
         composition = None if found["composition"] is None else formulas.reduce((s, c) for s, c in found["composition"])
         title = shown if composition is None else formulas.write(composition)
-        return Target(title, f"the file {shown} ({found['format']})", standardise(spectrum, self.recipe), composition)
+        return Target(title, f"the file {shown} ({found['format']})", standardise(spectrum, self.recipe, choice), composition)
 
-    async def _read(self, content: bytes, name: str, fermi: float | None, broadening: float) -> dict[str, Any]:
+    async def _read(
+        self, content: bytes, name: str, fermi: float | None, broadening: float, electrons: float | None
+    ) -> dict[str, Any]:
         web = self.settings.web
         options = {
             "name": name,
             "fermi": fermi,
+            "electrons": electrons,
             "broadening": broadening,
             "max_mebibytes": self.settings.files.max_mebibytes,
             "memory": web.reading_mebibytes * 2**20,

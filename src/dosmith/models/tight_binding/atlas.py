@@ -13,6 +13,7 @@ from dosmith.crystals.survey import Surveyed
 from dosmith.models.calibration import Calibration
 from dosmith.models.tight_binding.candidates import Candidates
 from dosmith.ranking import Entries, penalised
+from dosmith.spectra.grid import Window
 from dosmith.spectra.standard import Recipe
 
 FloatArray = NDArray[np.float64]
@@ -86,9 +87,20 @@ class Atlas:
         """What the crystals are ranked by: similarities less a penalty for what lies above its elements, shape (C,)."""
         return penalised(similarities, self.formation_energies, self.height_penalty)
 
-    def probabilities(self, similarities: FloatArray) -> FloatArray:
-        """The probability that the DOS of each crystal matches, from the expected cosines of the whole curves, shape (C,)."""
-        return self.calibration.probability(similarities, self.certainties.astype(np.float64))
+    def probabilities(self, similarities: FloatArray, window: Window | None = None) -> FloatArray | None:
+        """The probability that the DOS of each crystal matches, shape (C,).
+
+        Args:
+            similarities: expected cosines, in the window when there is one, shape (C,).
+            window: energies that count; all when None.
+
+        Returns:
+            None where the calibration knows no window like that.
+        """
+        like = None if window is None else self.calibration.window_like(window)
+        if window is not None and like is None:
+            return None
+        return self.calibration.probability(similarities, self.certainties.astype(np.float64), like)
 
     def curve(self, place: int) -> tuple[FloatArray, FloatArray]:
         """The spectrum that is expected of a crystal and the half-width of the band around it, 1/eV, shapes (points,)."""

@@ -165,7 +165,9 @@ class TightBindingModel(Model):
         found = merged(usable, predicted, top)
         if not found:
             raise ConstraintError(self._why_none(constraints))
-        probabilities = atlas.probabilities(similarities) if whole else None
+        probabilities = None
+        if whole or (comparison is not None and comparison.calibrated):
+            probabilities = atlas.probabilities(similarities, None if comparison is None else comparison.counted)
         return [
             Proposal(composition, score) if place is None else self._predicted(place, similarities, probabilities)
             for composition, score, place in found

@@ -116,7 +116,7 @@ function caption() {
 async function take(ask_) {
   const found = await ask_();
   tell("");
-  commit({ values: found.values, name: found.name, source: found.source });
+  commit({ values: found.values, name: found.name, source: found.source, ...(found.covered_ev ? { window: found.covered_ev } : {}) });
 }
 
 const flat = () => state.facts.energies.map((e) => (e < 0 && e > -6 ? 1 : 0.35));
@@ -125,7 +125,7 @@ function inputs() {
   $("name-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const text = $("name").value.trim();
-    if (text) take(() => api.byName(text)).then(() => $("name").setCustomValidity(""), (error) => tell(error.message));
+    if (text) take(() => api.byName(text, $("zero").value)).then(() => $("name").setCustomValidity(""), (error) => tell(error.message));
   });
   $("open").addEventListener("click", () => $("file").click());
   $("file").addEventListener("change", () => { if ($("file").files[0]) file($("file").files[0]); $("file").value = ""; });
@@ -153,7 +153,7 @@ function inputs() {
 async function file(found, fermi = null) {
   try {
     if (found.size < 100_000 && /^\s*\{\s*"dosmith_board"/.test(await found.slice(0, 40).text())) commit(fromText(await found.text()));
-    else await take(() => api.byFile(found, fermi));
+    else await take(() => api.byFile(found, fermi, $("zero").value));
     $("fermi-box").close();
   } catch (error) {
     if (/Fermi level/.test(error.message)) askFermi(found, error.message);
@@ -175,7 +175,7 @@ function pasting() {
   $("paste-cancel").addEventListener("click", () => box.close());
   $("paste-go").addEventListener("click", async () => {
     try {
-      await take(() => api.byColumns($("columns").value, value("fermi"), value("sigma") ?? 0));
+      await take(() => api.byColumns($("columns").value, value("fermi"), value("sigma") ?? 0, $("zero").value));
       box.close();
     } catch (error) {
       problem.textContent = error.message;
