@@ -240,6 +240,14 @@ def vasp_eigenval(run: Run) -> bytes:
     return text.encode()
 
 
+def own(run: Run) -> bytes:
+    """dosmith's own `dos.csv`."""
+    from dosmith.records import Spectrum
+    from dosmith.sources.own import own_csv
+
+    return own_csv(Spectrum(run.energies, run.densities, run.fermi, broadening=0.1)).encode()
+
+
 def vasp_columns(run: Run, step: float, smearing: float) -> tuple[FloatArray, list[tuple[FloatArray, FloatArray]]]:
     """Energies, and of each spin the density and the integrated density as VASP computes them with Gaussian smearing.
 

@@ -489,6 +489,7 @@ READERS = (
     Reader("CRYSTAL", written(("DOSS.DAT", layouts.crystal_doss)), _dos),
     Reader("OpenMX, Octopus", written(("x.DOS.Gaussian", layouts.openmx), ("total-dos.dat", layouts.octopus)), _dos),
     Reader("DFTB+", written(("band.out", layouts.dftb_bands)), _dos),
+    Reader("dosmith's own dos.csv", written(("dos.csv", layouts.own)), _dos),
     Reader("vaspout.h5", written(("vaspout.h5", layouts.vaspout)), _dos),
     Reader("FLEUR", written(("banddos.hdf", layouts.banddos)), _dos),
     Reader(

@@ -100,7 +100,8 @@ def energy_zeros(
     zeros = np.where((found > 0) & np.isfinite(tops), tops, zeros)
     unknown = np.flatnonzero(np.isnan(stated) | ((stated > 0) & np.isnan(tops)))
     for start in range(0, len(unknown), rows := max(1, _BLOCK // len(energies))):
-        block = unknown[start : start + rows]
+        part = slice(start, start + rows)
+        block = part if len(unknown) == len(densities) else unknown[part]  # a view where it can be one
         zeros[block], seen = _band_tops(energies, densities[block], fermi[block], broadening[block], how)
         found[block] = np.where(np.isnan(stated[block]), seen, stated[block])
     if rule == "fermi":
@@ -154,10 +155,18 @@ def _band_tops(
     gaps = np.where(gapped, bottoms - tops, 0.0)
     gaps[gaps < how.smallest] = 0.0
 
-    rows = np.flatnonzero(gaps > 0)  # few, so what follows costs little
-    part = densities[rows], threshold[rows]
-    gaps[rows[~_deep(energies, *part, broadening[rows], start[rows], conduction[rows] - valence[rows], how)]] = 0.0
-    for place in rows:
+    rows = np.flatnonzero(gaps > 0)
+    doubtful = rows[
+        _shallow(
+            densities if len(rows) == len(densities) else densities[rows], how.deep * threshold[rows], below[rows], above[rows]
+        )
+    ]
+    part = densities[doubtful], threshold[doubtful], broadening[doubtful], start[doubtful]
+    gaps[doubtful[~_deep(energies, *part, conduction[doubtful] - valence[doubtful], how)]] = 0.0
+    last = len(energies) - 1
+    in_band = (fermi[rows] <= energies[below[rows]]) | (fermi[rows] >= energies[np.minimum(above[rows], last)])
+    many = np.count_nonzero(np.diff(filled if len(rows) == len(filled) else filled[rows], axis=1), axis=1) > 2 * _MANY_SPIKES - 2
+    for place in rows[in_band | many]:  # few
         edges = int(below[place]), int(above[place])
         if gaps[place] > 0 and (
             _partly_filled(energies, densities[place], filled[place], float(fermi[place]), edges, how)
@@ -173,6 +182,16 @@ def _borders(filled: NDArray[np.bool_], start: IntArray) -> tuple[IntArray, IntA
     lower, upper = filled & (index <= start[:, None]), filled & (index >= start[:, None])
     below = np.where(lower.any(axis=1), count - 1 - np.argmax(lower[:, ::-1], axis=1), -1)
     return below, np.where(upper.any(axis=1), np.argmax(upper, axis=1), count)
+
+
+def _shallow(densities: FloatArray, deeper: FloatArray, below: IntArray, above: IntArray) -> NDArray[np.bool_]:
+    """Whether less than seven tenths of the points in each gap lie below the deeper threshold, so that it needs a close look, shape (B,)."""
+    if len(densities) == 0:
+        return np.zeros(0, dtype=np.bool_)
+    first = np.arange(len(densities)) * densities.shape[1]
+    ends = np.stack([first + below + 1, np.minimum(first + above, densities.size - 1)], axis=1).ravel()
+    count = np.add.reduceat((densities <= deeper[:, None]).ravel(), ends, dtype=np.intp)[::2]
+    return np.asarray(count < 0.7 * (above - below - 1))
 
 
 def _deep(
