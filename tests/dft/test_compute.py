@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
@@ -117,8 +116,9 @@ class TestCompute:
         crystal = Structure(ALUMINIUM.lattice, [symbol], [[0, 0, 0]])
         compute(crystal, engine, tmp_path, spin)
         assert engine.spins == [expected]
-        header = next(csv.reader((tmp_path / "dos.csv").open()))
-        assert header == (["energy_ev", "dos_up", "dos_down"] if expected else ["energy_ev", "dos"])
+        remark, names, *_ = (tmp_path / "dos.csv").read_text().splitlines()
+        assert remark.startswith("# density of states by dosmith: Fermi level 0.0 eV, broadening ")
+        assert names.split(",") == (["energy_ev", "dos_up", "dos_down"] if expected else ["energy_ev", "dos"])
 
     def test_leaves_nothing_behind_when_the_engine_fails(self, tmp_path: Path) -> None:
         class Broken(FakeEngine):
