@@ -239,3 +239,12 @@ def test_the_report_of_a_python_answer_says_how_to_ask_again(designer, tmp_path)
     answer = designer.design("Pt3Ni", top=3, exclude="Rh", crystal_system="cubic")
     page = (dosmith.write_design(answer, tmp_path)[0]).read_text(encoding="utf-8")
     assert "dosmith.design(target, top=3, crystal_system=&#x27;cubic&#x27;, exclude=[&#x27;Rh&#x27;]" in page
+
+
+def test_elements_may_be_those_of_pymatgen(designer):
+    from pymatgen.core import Element
+
+    found = designer.design("Pt3Ni", top=3, exclude=[Element("Rh")])
+    assert [each.formula for each in found.candidates] == [
+        each.formula for each in designer.design("Pt3Ni", top=3, exclude="Rh").candidates
+    ]

@@ -95,7 +95,7 @@ def test_fermi_level_by_hand(open_set, tmp_path):
         (42, DosmithError, "int is not a target"),
         ((np.linspace(-1.5, 1.5, 200), np.ones(200)), SpectrumError, "between -7.5 and 7.5 eV are needed"),
         ((np.linspace(-10, 10, 200), np.zeros(200)), SpectrumError, "zero everywhere"),
-        ((np.linspace(10, -10, 200), np.ones(200)), SpectrumError, "increase"),
+        ((np.append(np.linspace(-10, 5, 100), np.linspace(0, 10, 100)), np.ones(200)), SpectrumError, "increase"),
         ((np.linspace(-10, 10, 200), np.full(200, np.nan)), SpectrumError, "not numbers"),
         ((np.linspace(-10, 10, 200), -np.ones(200)), SpectrumError, "negative"),
     ],
@@ -153,3 +153,10 @@ def test_a_curve_of_few_points_is_noted(open_set: ParquetLibrary) -> None:
     energies = np.linspace(-10, 10, 21)
     found = resolve_target((energies, np.exp(-(energies**2) / 20)), open_set, RECIPE)
     assert any("1 eV apart" in step for step in found.standard.steps)
+
+
+def test_arrays_from_the_highest_energy_down_are_turned_round(open_set: ParquetLibrary) -> None:
+    energies = np.linspace(-10, 10, 401)
+    density = np.exp(-((energies + 2) ** 2))
+    up, down = (resolve_target(pair, open_set, RECIPE) for pair in ((energies, density), (energies[::-1], density[::-1])))
+    np.testing.assert_allclose(up.standard.values, down.standard.values, atol=1e-12)

@@ -104,7 +104,7 @@ _NONE = Constraints()
 def _symbols(written: str | Iterable[str] | None) -> frozenset[str]:
     if isinstance(written, str):
         written = written.replace(",", " ").split()
-    return frozenset(written or ())
+    return frozenset(str(getattr(symbol, "symbol", symbol)) for symbol in written or ())  # pymatgen's Element has a symbol
 
 
 def _parse_ratio(ratio: str | tuple[int, ...] | None) -> tuple[int, ...] | None:
