@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from pathlib import Path
@@ -260,6 +261,23 @@ class TestExtend:
         plan = extend(path, potential=springs)
         monkeypatch.setattr(planning, "found", lambda *_: pytest.fail("done again"))
         assert ids(extend(path, potential=springs)) == ids(plan)
+
+    def test_a_prototype_that_comes_later_is_tried(self, path: Path, springs: Springs, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = dict(PROTOTYPES)
+        later = whole.pop("B2")
+        monkeypatch.setattr(planning, "PROTOTYPES", whole)
+        first = extend(path, potential=springs)
+        monkeypatch.setattr(planning, "PROTOTYPES", whole | {"B2": later})
+        told: list[str] = []
+        extend(path, potential=springs, progress=lambda step, count: told.append(step))
+        assert {step.split()[0] for step in told} == {"named", "pair"}
+        assert set(ids(first)) <= set(ids(read_plan(path)))
+        assert extend(path, potential=springs, progress=lambda step, count: pytest.fail("done again"))
+
+    def test_a_record_of_before_says_which_steps_are_finished(self, path: Path, springs: Springs) -> None:
+        plan = extend(path, potential=springs)
+        record_path(path).write_text(json.dumps({"seed": 0, "finished": [step.key for step in steps()]}))
+        assert ids(extend(path, potential=springs, progress=lambda step, count: pytest.fail("done again"))) == ids(plan)
 
     def test_a_plan_from_elsewhere_is_gone_on_with(self, path: Path, springs: Springs) -> None:
         from dosmith.dft.plan import write_plan

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,8 @@ PAIRS_PER_ROUND = 1
 """Pairs of elements between one ternary of each kind and the next."""
 BOX = 8.0
 """Edge of the cube in which a molecule is alone, Angstrom."""
+_BEFORE = (*words("A1 A2 A3 A4 A_h B1 B2 B3 B4 B_h B8_1 C1 C15 C32 C14 L1_2 D0_3 D0_9 A15 D0_19 E2_1 C1_b L2_1"), "P4/mmm AB2C")
+"""Prototypes that were tried when records did not say so."""
 LARGE = frozenset({"C14"})  # many atoms, much like C15: tried where C15 is near the hull, kept when lowest
 
 
@@ -65,6 +67,17 @@ class Step:
     def key(self) -> str:
         """What it is called in the record of finished steps."""
         return f"{self.kind} {self.what}"
+
+    @property
+    def prototypes(self) -> frozenset[str]:
+        """Those that are tried in it; a step is open again when there are more than when it was finished."""
+        if self.kind in TERNARIES:
+            return frozenset([self.kind])
+        if self.kind == "molecule":
+            return frozenset()
+        if self.kind == "element" or (self.kind == "named" and len(formulas.parse(self.what)) == 1):
+            return frozenset(ELEMENTAL)
+        return frozenset(PROTOTYPES) if self.kind == "pair" else frozenset(PROTOTYPES) - set(ELEMENTAL)
 
 
 def extend(
@@ -93,10 +106,10 @@ def extend(
     path = Path(path)
     potential = potential or Potential()
     entries = {entry.id: entry for entry in read_plan(path)} if path.is_file() else {}
-    finished = _finished(path, seed) if entries else []
-    past, done = set(finished), 0
+    finished = _finished(path, seed) if entries else {}
+    done = 0
     for step in steps(seed):
-        if step.key in past:
+        if step.prototypes <= finished.get(step.key, frozenset()) and step.key in finished:
             continue
         if step.kind == "pair":
             if done == pairs:
@@ -104,7 +117,7 @@ def extend(
             done += 1
         for entry in found(step, potential, random.Random(f"{seed} {step.key}")):
             entries.setdefault(entry.id, entry)
-        finished.append(step.key)
+        finished[step.key] = step.prototypes
         _save(path, entries.values(), seed, finished)
         if progress:
             progress(step.key, len(entries))
@@ -234,24 +247,34 @@ def _above_hull(entries: Iterable[Entry]) -> dict[str, float]:
     return {identifier: found[identifier].above_hull or 0.0 for identifier in crystals}  # alone: the best there is
 
 
-def _finished(path: Path, seed: int) -> list[str]:
+def _finished(path: Path, seed: int) -> dict[str, frozenset[str]]:
+    """The prototypes that were tried in each finished step."""
     record = record_path(path)
     if not record.is_file():
-        return []
+        return {}
     try:
         values = json.loads(record.read_text(encoding="utf-8"))
-        begun, finished = int(values["seed"]), [str(key) for key in values["finished"]]
-    except (ValueError, KeyError, TypeError):
+        begun, finished = int(values["seed"]), values["finished"]
+        if "prototypes" in values:
+            sets = [frozenset(map(str, names)) for names in values["prototypes"]]
+            known = {str(key): sets[number] for key, number in finished.items()}
+        else:  # records of before say no more than which steps were finished
+            known = dict.fromkeys(map(str, finished), frozenset(_BEFORE))
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         raise FileFormatError(f"{record} is not the record of a plan; remove it to go through all steps again") from None
     if begun != seed:
         raise FileFormatError(f"{path} was begun with seed {begun}, not {seed}; go on with that, or make another plan")
-    return finished
+    return known
 
 
-def _save(path: Path, entries: Iterable[Entry], seed: int, finished: Sequence[str]) -> None:
+def _save(path: Path, entries: Iterable[Entry], seed: int, finished: Mapping[str, frozenset[str]]) -> None:
     """The plan first: a step that is not recorded is done again, and gives the same."""
     write_plan(entries, path)
-    write_text(record_path(path), json.dumps({"seed": seed, "finished": list(finished)}))
+    sets = list(dict.fromkeys(finished.values()))
+    numbers = {key: sets.index(names) for key, names in finished.items()}
+    write_text(
+        record_path(path), json.dumps({"seed": seed, "prototypes": [sorted(names) for names in sets], "finished": numbers})
+    )
 
 
 def _drawn(candidates: Iterable[str], chance: random.Random) -> list[str]:
