@@ -83,7 +83,7 @@ def _engine() -> Iterator[None]:
     with (
         mock.patch.object(campaign, "engine_for", return_value=stand_in),
         mock.patch.object(campaign, "require_engine"),
-        mock.patch.object(campaign, "ProcessPoolExecutor", lambda workers, context: ThreadPoolExecutor(workers)),
+        mock.patch.object(campaign.processes, "workers", ThreadPoolExecutor),
     ):
         yield
 

@@ -1,4 +1,4 @@
-"""docs/reliability.md out of what faults.py, kills.py and fuzz.py counted; each of them writes it anew."""
+"""docs/reliability.md out of what faults.py, kills.py, leftovers.py, attacks.py and fuzz.py counted; each of them writes it anew."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ def write() -> None:
         "# What it survives\n",
         _faults(_load("faults.json")),
         _kills(_load("kills.json")),
+        _leftovers(_load("leftovers.json")),
+        _attacks(_load("attacks.json")),
         _fuzz(_load("fuzz.json")),
     ]
     PAGE.write_text("\n".join(parts), encoding="utf-8")
@@ -55,6 +57,55 @@ told to be done and was not there after a kill.
         lost, doubled = row["lost"] or "none", row["doubled"] or "none"
         text += f"| `{row['job']}` | {row['killed']} | {row['completed']} times | {lost} | {doubled} | {row['outcome']} |\n"
     return text
+
+
+def _leftovers(rows: list[dict[str, Any]]) -> str:
+    text = """## Nothing is left running
+
+Written by `python benchmarks/leftovers.py`. The real commands, with a stand-in for CP2K that works until it is stopped and has started a program itself, got kill -9 and SIGTERM in turns at a random moment.
+All that they had started, workers, CP2K and what that had started, must be gone within ten seconds; scratch folders in TMPDIR are removed by the command itself, or by the next one after kill -9.
+
+| command | killed | still running | folders left | all gone after, s, at the latest |
+|---|---|---|---|---|
+"""
+    for row in rows:
+        text += f"| `{row['command']}` | {row['killed']} | {row['running'] or 'none'} | {row['lying'] or 'none'} | {row['seconds']} |\n"
+    return text
+
+
+def _attacks(found: dict[str, Any]) -> str:
+    text = f"""## The drawing board under attack
+
+Written by `python benchmarks/attacks.py` (Python {found["python"]}, {found["machine"]}, {found["cores"]} cores, load {found["load"]} from other work before the start; server and clients on the same machine).
+Meanwhile another client looked materials up, one after the other: what it waited is what an attack does to others. Before, the server held {found["before, MiB"]} MiB, afterwards {found["after, MiB"]} MiB.
+
+| attack | lasted, s | answers | others waited: median, 95 %, slowest, ms | most memory, MiB |
+|---|---|---|---|---|
+"""
+    for row in found["attacks"]:
+        answers = ", ".join(f"{count} x {_ANSWERS.get(code, code)}" for code, count in row.get("answers", {}).items())
+        if "open, s" in row:
+            answers = f"closed after {row['open, s']} s at the latest"
+        waits = row["others"]
+        unanswered = f" ({row['failed']} unanswered)" if row["failed"] else ""
+        others = f"{waits['median']}, {waits['p95']}, {waits['slowest']}{unanswered}"
+        text += f"| {row['name']} | {row['seconds']} | {answers} | {others} | {row['mebibytes']} |\n"
+    text += "\nWhat those who dragged waited:\n\n| clients | by | median, ms | 95 %, ms | slowest, ms |\n|---|---|---|---|---|\n"
+    for row in found["attacks"]:
+        for metric, waited in row.get("waited", {}).items():
+            text += f"| {row['name']} | {metric} | {waited['median']} | {waited['p95']} | {waited['slowest']} |\n"
+    return text
+
+
+_ANSWERS = {
+    "0": "closed",
+    "200": "answered",
+    "408": "too slow (408)",
+    "411": "size not stated (411)",
+    "422": "read and refused (422)",
+    "429": "told to come again (429)",
+    "503": "too many connections (503)",
+}
 
 
 def _fuzz(rows: dict[str, dict[str, Any]]) -> str:

@@ -7,6 +7,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 HEADERS_SECONDS = 10.0
 """Within which a connection must send the headers of a request, counted from its start or from the last answer."""
+REFUSED_SECONDS = 60.0
+"""Within which the rest of a body that was refused must have been sent: who is cut off before does not hear why."""
 TAKING_SECONDS = 30.0
 """Within which it must take a part of an answer that is waiting for it."""
 _AT_ONCE = 16 * 2**10  # bytes taken from a connection before others have their turn; a body in tiny chunks is slow to take apart
@@ -26,6 +29,7 @@ class Connection(H11Protocol):
 
     _late: asyncio.TimerHandle | None = None
     _stuck: asyncio.TimerHandle | None = None
+    _answered: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, not for ever."""
@@ -41,6 +45,7 @@ class Connection(H11Protocol):
 
     def on_response_complete(self) -> None:
         """The next request must come in time too."""
+        self._answered = self.loop.time()
         super().on_response_complete()
         if not self._busy:
             self._expect()
@@ -77,8 +82,13 @@ class Connection(H11Protocol):
             self._late = None
 
     def _close(self) -> None:
-        if not self._busy:
-            self.transport.abort()
+        if self._busy:
+            return
+        sending = self.conn.their_state is h11.SEND_BODY  # the rest of a body that was refused
+        if sending and self._answered is not None and self.loop.time() - self._answered < REFUSED_SECONDS:
+            self._late = self.loop.call_later(1.0, self._close)
+            return
+        self.transport.abort()
 
 
 def serve(app: FastAPI, listening: socket.socket, connections: int) -> None:
