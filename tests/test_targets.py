@@ -76,6 +76,8 @@ def test_fermi_level_by_hand(open_set, tmp_path):
     by_hand = resolve_target(table, open_set, RECIPE, fermi=13.0)
     shifted = resolve_target((energies - 13.0, density), open_set, RECIPE)
     np.testing.assert_allclose(by_hand.standard.values, shifted.standard.values, atol=1e-12)
+    turned = resolve_target((energies[::-1] - 13.0, density[::-1]), open_set, RECIPE)
+    np.testing.assert_array_equal(turned.standard.values, shifted.standard.values)
     spectrum = resolve_target(Spectrum(energies, density, 1.0), open_set, RECIPE, fermi=13.0)
     np.testing.assert_allclose(spectrum.standard.values, shifted.standard.values, atol=1e-12)
 
