@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import secrets
 import tempfile
 import time
@@ -50,6 +51,7 @@ def web(
     library: LibraryOption = None,
 ) -> None:
     """Open the drawing board: bend a DOS with the mouse and watch the materials change. Needs dosmith[web]."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # answers have lanes; threads of one answer would wait for each other
     try:
         from dosmith.web.app import create_app
         from dosmith.web.server import serve
