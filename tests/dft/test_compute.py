@@ -14,8 +14,8 @@ from dosmith.dft.compute import compute
 from dosmith.dft.engine import Calculation, Report
 from dosmith.errors import DosmithError, EngineError, FileFormatError, FormulaError, NotFoundError
 from dosmith.library import MemoryLibrary, ParquetLibrary
-from dosmith.records import Spectrum
-from dosmith.sources.files import load_dos
+from dosmith.records import Projections, Spectrum
+from dosmith.sources.files import load_dos, read_folder
 
 ALUMINIUM = Structure([[0, 2.02, 2.02], [2.02, 0, 2.02], [2.02, 2.02, 0]], ["Al"], [[0, 0, 0]])
 ENERGIES = np.linspace(-10, 10, 401)
@@ -31,7 +31,9 @@ class FakeEngine:
         self.spins.append(spin)
         densities = np.vstack([np.exp(-(ENERGIES**2))] * (2 if spin else 1))
         spectrum = Spectrum(ENERGIES, densities, 0.0, broadening=0.1, gap=0.0)
-        return Calculation(-10.0 * len(structure), spectrum, 7.0, 0.6 * spin, 3, 1.0, {"code": "fake 1", "functional": "PBE"})
+        projections = Projections((("Al", "s"), ("Al", "p")), np.stack([0.25 * densities, 0.75 * densities], axis=1))
+        facts = {"code": "fake 1", "functional": "PBE"}
+        return Calculation(-10.0 * len(structure), spectrum, 7.0, 0.05 * spin, 3, 1.0, facts, projections)
 
 
 class TestStructure:
@@ -105,6 +107,20 @@ class TestCompute:
         facts = json.loads((tmp_path / "out" / "calculation.json").read_text())
         assert (facts["formula"], facts["energy_per_atom_ev"], facts["code"]) == ("Al", -10.0, "fake 1")
         assert Structure.from_file(tmp_path / "out" / "structure.cif").composition.reduced_formula == "Al"
+
+    @pytest.mark.parametrize("spin", [False, True])
+    def test_writes_projections_by_element_orbital_and_spin(self, tmp_path: Path, spin: bool) -> None:
+        result = compute(ALUMINIUM, FakeEngine(), tmp_path, spin)
+        lines = (tmp_path / "projections.csv").read_text().splitlines()
+        plain = ["Al_s", "Al_p"]
+        assert lines[0].split(",") == [
+            "energy_ev",
+            *([f"{name}_{way}" for way in ("up", "down") for name in plain] if spin else plain),
+        ]
+        table = np.array([line.split(",") for line in lines[1:]], dtype=float)
+        np.testing.assert_allclose(table[:, 0], ENERGIES, atol=1e-4)
+        np.testing.assert_allclose(table[:, 1:].sum(axis=1), result.spectrum.total, rtol=1e-4)
+        assert [path.name for path, _ in read_folder(tmp_path)] == ["calculation.json", "dos.csv"]  # its parts are no target
 
     @pytest.mark.parametrize(
         ("symbol", "spin", "expected"), [("Ni", None, True), ("Al", None, False), ("Ni", False, False), ("Al", True, True)]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from dosmith.dft import volume
 from dosmith.dft.engine import Calculation, Engine, Report, is_magnetic
+from dosmith.dft.starts import lowest
 from dosmith.outputs import refuse_foreign, write_texts
+from dosmith.records import Projections, Spectrum
 from dosmith.sources.own import own_csv
 from dosmith.symmetry import cif
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
 
-FILES = ("dos.csv", "structure.cif", "calculation.json")
+FILES = ("dos.csv", "structure.cif", "calculation.json", "projections.csv")
 """That a calculation leaves in its folder."""
 
 
@@ -28,7 +30,7 @@ def compute(
     report: Report | None = None,
     relax_volume: bool = False,
 ) -> Calculation:
-    """Compute a crystal and write `dos.csv`, `structure.cif` and `calculation.json`.
+    """Compute a crystal and write `dos.csv`, `projections.csv`, `structure.cif` and `calculation.json`.
 
     Args:
         structure: ordered crystal.
@@ -49,7 +51,7 @@ def compute(
     if relax_volume:
         structure, result = volume.relaxed(structure, engine, spin, report)
     else:
-        result = engine.compute(structure, spin=spin, report=report)
+        result = lowest(structure, engine, spin, report)
     facts = {
         "formula": structure.composition.reduced_formula,
         "atoms": len(structure),
@@ -63,6 +65,20 @@ def compute(
         "seconds": round(result.seconds, 1),
         **result.provenance,
     }
-    texts = (own_csv(result.spectrum), cif(structure), json.dumps(facts, indent=1) + "\n")
-    write_texts(folder, dict(zip(FILES, texts, strict=True)))
+    texts = [own_csv(result.spectrum), cif(structure), json.dumps(facts, indent=1) + "\n"]
+    if result.projections is not None:
+        texts.append(_table(result.spectrum, result.projections))
+    write_texts(folder, dict(zip(FILES, texts, strict=False)))
     return result
+
+
+def _table(spectrum: Spectrum, projections: Projections) -> str:
+    """The density by element, orbital and spin in columns, states/eV/cell, energies in eV from the Fermi level."""
+    spins = ("_up", "_down") if spectrum.spin_polarized else ("",)
+    names = [f"{symbol}_{orbital}{spin}" for spin in spins for symbol, orbital in projections.labels]
+    columns = projections.densities.reshape(len(names), -1)
+    rows = [
+        f"{energy:.4f},{','.join(f'{density:.6g}' for density in densities)}"
+        for energy, densities in zip(spectrum.energies - spectrum.fermi, columns.T, strict=True)
+    ]
+    return "\n".join([f"energy_ev,{','.join(names)}", *rows]) + "\n"

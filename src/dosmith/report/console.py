@@ -285,5 +285,7 @@ def print_calculation(console: Console, structure: Structure, result: Calculatio
         facts["volume"] = f"{volume:.2f} \N{ANGSTROM SIGN}\N{SUPERSCRIPT THREE}/atom, of lowest energy ({tried} tried)"
     for name, value in facts.items():
         console.print(f"  [dim]{name:<9}[/dim] {value}", highlight=False)
-    console.print(f"Written to {folder}: dos.csv, structure.cif, calculation.json", markup=False, highlight=False)
+    console.print(
+        f"Written to {folder}: dos.csv, projections.csv, structure.cif, calculation.json", markup=False, highlight=False
+    )
     console.print(f"Next: dosmith design {folder / 'dos.csv'}", markup=False, highlight=False)

@@ -41,10 +41,10 @@ _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"%!PS", b"II*\0", b
 _OTHER = re.compile(
     r"(?:POSCAR|CONTCAR|INCAR|KPOINTS|POTCAR|OUTCAR|OSZICAR|CHG|CHGCAR|AECCAR\d|LOCPOT|ELFCAR|WAVECAR|WAVEDER|XDATCAR|PCDAT|EIGENVAL"
     r"|IBZKPT|PROCAR|REPORT|geometry\.in|.+\.(?:cif|gpw|wfn|kp|restart|inp|upf|xyz|traj|abo|xv|fdf|struct|cell|param|gen)"
-    r"|(?:EIGVAL|KPOINTS|EFERMI|GEOMETRY)\.OUT|detailed\.out|total-dos-efermi\.dat|(?!vaspout)[^/]+\.h5)(?:\.gz)?",
+    r"|(?:EIGVAL|KPOINTS|EFERMI|GEOMETRY)\.OUT|detailed\.out|projections\.csv|total-dos-efermi\.dat|(?!vaspout)[^/]+\.h5)(?:\.gz)?",
     re.IGNORECASE,
 )
-"""Files of a calculation that hold no DOS, by their names; those of wave functions are large."""
+"""Files of a calculation that hold no DOS, or only parts of one, by their names; those of wave functions are large."""
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")  # control characters that no text has
 
 
