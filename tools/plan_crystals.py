@@ -59,7 +59,7 @@ def main() -> None:
         *(_again(material, "lanthanide") for identifier, material in ready.items() if identifier not in right),
         *(entry for entry in read_plan(options.plan) if entry.purpose == "real"),
     ]
-    computable = [entry for entry in entries if "He" not in entry.species and entry.id != "S-A_cP1_221_a"]
+    computable = [entry for entry in entries if "He" not in entry.species and entry.species != ("S",)]
     write_plan(interleaved(computable), options.plan)
     print(f"{len(read_plan(options.plan)):,} crystals in {options.plan}")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
+
 from dosmith.dft.cp2k_input import HARD
 from dosmith.dft.plan import Entry
 
@@ -21,6 +23,7 @@ TURNS: dict[str, float] = {
 
 _SPIN = 8.0
 _HARD = 2.0
+_SLOW = 10.0  # cerium with its 4f electron converges badly
 
 
 def cost(entry: Entry) -> float:
@@ -29,8 +32,8 @@ def cost(entry: Entry) -> float:
 
     heavy = [Element(symbol).is_transition_metal or Element(symbol).is_rare_earth for symbol in entry.species]
     functions = sum(26 if each else 13 for each in heavy)
-    grids = _HARD if HARD & set(entry.species) else 1.0
-    return float(functions**1.5 * grids * (_SPIN if entry.spin else 1.0))
+    factors = (HARD & set(entry.species) and _HARD, entry.spin and _SPIN, "Ce" in entry.species and _SLOW)
+    return float(functions**1.5 * np.prod([float(factor) for factor in factors if factor]))
 
 
 def interleaved(entries: Iterable[Entry], turns: Mapping[str, float] = TURNS) -> Iterator[Entry]:
