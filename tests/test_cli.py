@@ -41,7 +41,7 @@ def test_design_finds_the_target_among_five(formula):
 
 def test_design_table_shows_candidates_baseline_and_caveats():
     text = answer("design", "Pd")
-    for words in ("Pd3Ni", "Materials that already have this DOS", "Pd-A1 (the target itself)", "A similar DOS is a hint"):
+    for words in ("Pd3Ni", "Known materials whose DOS is most like it", "Pd-A1 (itself)", "A similar DOS is a hint"):
         assert words in text
 
 
@@ -217,7 +217,7 @@ def test_names_with_markup_and_folders_named_as_formulas(tmp_path):
 
 
 def test_without_arguments_there_is_help():
-    assert "Commands:" in answer()
+    assert "Find materials:" in answer()
     assert "Commands:" in answer("data")
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dosmith.crystals.stability import Judge
 from dosmith.designs import Design
 from dosmith.element_facts import Supply
-from dosmith.errors import ConstraintError
+from dosmith.errors import ConstraintError, did_you_mean
 from dosmith.records import Candidate
 
 FloatArray = NDArray[np.float64]
@@ -222,7 +222,9 @@ def chosen(
     if rank_by is not None:
         name = rank_by.removeprefix("-")
         if name not in NUMBERS:
-            raise ConstraintError(f"'{name}' is nothing to rank by; take one of {', '.join(NUMBERS)}")
+            raise ConstraintError(
+                f"'{name}' is nothing to rank by; take one of {', '.join(NUMBERS)}{did_you_mean(name, NUMBERS)}"
+            )
         sign = (-1.0 if name in BETTER_HIGH else 1.0) * (-1.0 if rank_by.startswith("-") else 1.0)
         values = {place: getattr(found[place], name) for place in places}
         places.sort(key=lambda place: (values[place] is None, sign * (values[place] or 0.0)))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.constraints import Constraints
 from dosmith.designs import Design, Neighbour, caveats
-from dosmith.errors import ModelError
+from dosmith.errors import ModelError, did_you_mean
 from dosmith.known import KnownSpectra
 from dosmith.library import Library, ParquetLibrary
 from dosmith.models.interface import Model, Predicted, Proposal
@@ -355,7 +355,9 @@ def _known_system(crystal_system: str | None) -> str | None:
         return None
     system = str(crystal_system).lower()
     if system not in CRYSTAL_SYSTEMS:
-        raise ModelError(f"'{crystal_system}' is not a crystal system; they are {', '.join(CRYSTAL_SYSTEMS)}")
+        raise ModelError(
+            f"'{crystal_system}' is not a crystal system; they are {', '.join(CRYSTAL_SYSTEMS)}{did_you_mean(system, CRYSTAL_SYSTEMS)}"
+        )
     return system
 
 

@@ -82,6 +82,11 @@ class Design:
     library: Library = field(repr=False)
     predicted: Mapping[str, Proposal] = field(default_factory=dict, repr=False)
 
+    def curve(self, candidate: Candidate) -> FloatArray | None:
+        """The standard DOS of a candidate, known or predicted, 1/eV, shape (points,); None where there is none."""
+        proposal = self.predicted.get(candidate.formula)
+        return proposal.vector if proposal is not None else self.curves.get(candidate.structure_id or "")
+
     def as_dict(self) -> dict[str, Any]:
         """The answer as plain values; the layout is documented in docs/json.md and stable."""
         return {
@@ -102,16 +107,23 @@ class Design:
         return csv_text([candidate.as_dict() for candidate in self.candidates])
 
     def _repr_html_(self) -> str:
-        head = ("rank", "formula", "similarity", "distance", "known DOS", "in training", "structure")
+        predicting = bool(self.predicted)
+        head = (
+            "rank",
+            "formula",
+            str(self.settings["metric"]),
+            "probability" if predicting else "distance",
+            "its DOS is",
+            "crystal",
+        )
         rows = [
             (
                 str(c.rank),
                 c.formula,
-                "" if c.similarity is None else f"{c.similarity:.3f}",
-                "" if c.distance is None else f"{c.distance:.3f}",
-                "yes" if c.known_dos else "no",
-                "yes" if c.in_training else "no",
-                c.structure_id or "",
+                _rounded(c.similarity, 3),
+                _rounded(c.probability, 2) if predicting else _rounded(c.distance, 3),
+                "known" if c.known_dos else c.similarity_kind or "unknown",
+                c.structure_id or c.prototype or "",
             )
             for c in self.candidates
         ]
@@ -119,6 +131,10 @@ class Design:
         header = "".join(f"<th>{name}</th>" for name in head)
         caption = f"Candidates with the DOS of {html.escape(self.target.name)}"
         return f"<table><caption>{caption}</caption><thead><tr>{header}</tr></thead><tbody>{cells}</tbody></table>"
+
+
+def _rounded(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def csv_text(rows: list[dict[str, Any]]) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dosmith.errors import ConstraintError
+from dosmith.errors import ConstraintError, did_you_mean
 from dosmith.formulas import HEAVIEST, Composition, symbol_of
 
 POISONOUS = frozenset({"As", "Be", "Cd", "Hg", "Pb", "Tl"})
@@ -92,6 +92,7 @@ def avoided(words: str | Iterable[str]) -> frozenset[str]:
         else:
             raise ConstraintError(
                 f"'{word}' is no reason to avoid elements; they are poisonous, radioactive, scarce, concentrated"
+                + did_you_mean(word, ("poisonous", "radioactive", "scarce", "concentrated"))
             )
     return frozenset(found)
 

@@ -16,6 +16,8 @@ DosmithError                something the user can put right; the message is one
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 _LONGEST = 1000
 
 
@@ -27,6 +29,21 @@ class DosmithError(Exception):
         if len(line) > _LONGEST:  # what is wrong stands in front, what to do at the end
             line = f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 3 :]}"
         super().__init__(line)
+
+
+def did_you_mean(word: str, words: Iterable[str], sign: str = "'") -> str:
+    """What may have been meant, to stand at the end of a message: "; did you mean 'cosine'?", or nothing.
+
+    Args:
+        word: what was written.
+        words: what could have been.
+        sign: put around each.
+    """
+    from difflib import get_close_matches
+
+    plain = {each.lower(): each for each in reversed(list(words))}
+    near = [plain[each] for each in get_close_matches(word.lower(), plain, n=3, cutoff=0.6)]
+    return f"; did you mean {' or '.join(f'{sign}{each}{sign}' for each in near)}?" if near else ""
 
 
 class FormulaError(DosmithError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 from dosmith.errors import FormulaError
@@ -20,6 +20,7 @@ HEAVIEST = 103
 """Atomic number of the last element with a place in IUPAC order (Lr)."""
 
 _LONGEST = 200  # characters
+_LONGEST_SMALL = 16  # characters of a formula in small letters; the ways to read it multiply
 _TOKEN = re.compile(r"([A-Z][a-z]?)(\d*)")
 _BRACKETS = re.compile(r"\(((?:[A-Z][a-z]?\d{0,6})+)\)(\d{0,6})")
 _JARGON = {"SCF", "NSCF", "SOC", "SP", "U"}
@@ -37,7 +38,7 @@ def atomic_number(symbol: str) -> int:
     from pymatgen.core.periodic_table import Element
 
     if not Element.is_valid_symbol(symbol) or symbol in ("D", "T") or Element(symbol).Z > HEAVIEST:
-        raise FormulaError(f"'{symbol}' is not an element up to Lr; write symbols like Pt or Ni")
+        raise FormulaError(f"'{symbol}' is not an element up to Lr{_meant_element(symbol) or '; write symbols like Pt or Ni'}")
     return int(Element(symbol).Z)
 
 
@@ -79,13 +80,105 @@ def parse(text: str) -> Composition:
         FormulaError: the text is not a formula with whole-number counts, or an element does not exist.
     """
     compact = re.sub(r"[\s_]+", "", text).translate(_SUBSCRIPTS)
+    try:
+        return _strict(compact)
+    except _NoFormulaError:
+        tip = _meant(compact) or "; write one like Pt3Ni (whole-number counts)"
+    except FormulaError:
+        if not (tip := _meant(compact) if compact.isupper() else ""):
+            raise
+    raise FormulaError(f"'{' '.join(text.split())[:60]}' is not a formula{tip}") from None
+
+
+class _NoFormulaError(FormulaError):
+    """The text does not look like a formula at all."""
+
+
+def _strict(compact: str) -> Composition:
+    """As `parse`, of a text without blanks and subscripts, and without a word about what may have been meant."""
     plain = compact if len(compact) <= _LONGEST else ""
     while (opened := _BRACKETS.sub(_multiplied, plain)) != plain:
         plain = opened
     tokens = list(_TOKEN.finditer(plain))
     if not tokens or "".join(t.group(0) for t in tokens) != plain:
-        raise FormulaError(f"'{' '.join(text.split())[:60]}' is not a formula; write one like Pt3Ni (whole-number counts)")
+        raise _NoFormulaError
     return reduce((t.group(1), int(t.group(2) or 1)) for t in tokens)
+
+
+def typed(text: str, known: Callable[[Composition], object] | None = None) -> Composition:
+    """What a person types: as `parse`, and also small letters where they can be read in one way only.
+
+    >>> typed("al3zr"), typed("pt3ni", known=lambda each: each == parse("Pt3Ni"))
+    ((('Al', 3), ('Zr', 1)), (('Ni', 1), ('Pt', 3)))
+
+    Args:
+        text: the formula.
+        known: whether a composition is known; of several ways to read a text, the only known one is taken: pt3ni is Pt3Ni where no
+            Pt3NI is known.
+
+    Raises:
+        FormulaError: as `parse`; or it can be read in several ways, which the message names.
+    """
+    if not (text.islower() and text.isalnum() and text.isascii()):
+        return parse(text)
+    found = _readings(text)
+    if len(found) > 1 and known is not None:
+        found = [each for each in found if known(parse(each))] or found
+    if len(found) == 1:
+        return parse(found[0])
+    return parse(text)  # which says what it may be
+
+
+def _readings(text: str) -> list[str]:
+    """All ways to read small letters as a formula; those of few elements first, none for what is longer than formulas are."""
+    ways: list[list[str]] = [[] for _ in range(len(text) + 1)]
+    ways[0] = [""]
+    if not text[:1].isalpha() or len(text) > _LONGEST_SMALL:
+        return []
+    for start in range(len(text)):
+        for symbol, count in (
+            (match[1], match[2]) for size in (1, 2) if (match := re.match(rf"([a-z]{{{size}}})(\d*)", text[start:]))
+        ):
+            if ways[start] and symbol in _symbols():
+                ways[start + len(symbol) + len(count)] += [f"{way}{symbol.capitalize()}{count}" for way in ways[start]]
+    found = {way: re.findall(r"[A-Z][a-z]?", way) for way in ways[-1] if not re.search(r"\D0", way)}
+    return sorted((way for way in found if len(set(found[way])) == len(found[way])), key=lambda way: (len(found[way]), way))
+
+
+@lru_cache(maxsize=1)
+def _symbols() -> frozenset[str]:
+    return frozenset(symbol_of(number).lower() for number in range(1, HEAVIEST + 1))
+
+
+@lru_cache(maxsize=1)
+def _element_names() -> dict[str, str]:
+    """Symbol by name and by symbol, in small letters."""
+    from pymatgen.core.periodic_table import Element
+
+    symbols = [symbol_of(number) for number in range(1, HEAVIEST + 1)]
+    return {str(Element(each).long_name).lower(): each for each in symbols} | {each.lower(): each for each in symbols}
+
+
+def _meant_element(text: str) -> str:
+    """The element that a text may have meant, as in `_meant`."""
+    from difflib import get_close_matches
+
+    names = _element_names()
+    near = [text.lower()] if text.lower() in names else get_close_matches(text.lower(), names, n=1) if len(text) > 3 else []
+    return f"; did you mean {names[near[0]]}?" if near else ""
+
+
+def _meant(text: str) -> str:
+    """What a text that is no formula may have meant, to stand at the end of a message; "" when that cannot be told."""
+    one_case = text.isascii() and text.isalnum() and (text.islower() or text.isupper())
+    found = _readings(text.lower()) if one_case else []
+    if not found and len(text) <= _LONGEST_SMALL:  # a letter too many
+        shorter = (text[:place] + text[place + 1 :] for place in reversed(range(len(text))))
+        found = [each for each in shorter if looks_like_formula(each)]
+    near = list(dict.fromkeys(found))[:3]
+    if not near and text.isalpha():
+        return _meant_element(text)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 def _multiplied(bracket: re.Match[str]) -> str:
@@ -97,7 +190,7 @@ def _multiplied(bracket: re.Match[str]) -> str:
 def looks_like_formula(text: str) -> bool:
     """Whether `parse` accepts the text."""
     try:
-        parse(text)
+        _strict(re.sub(r"[\s_]+", "", text).translate(_SUBSCRIPTS))
     except FormulaError:
         return False
     return True

@@ -202,7 +202,7 @@ def _from_library(identifier: str, library: Library, remark: str) -> _Found:
 
 
 def _from_formula(text: str, library: Library, crystal_system: str | None) -> _Found:
-    composition = formulas.parse(text)
+    composition = formulas.typed(text, library.rows_of)
     rows = library.rows_of(composition, crystal_system) or library.rows_of(composition)
     if not rows:
         raise NotFoundError(_no_dos(composition, library))

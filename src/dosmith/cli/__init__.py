@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from dosmith.cli import answers, crystals, data, dft, fetch, hydrogen, library, models, verify, web
+from dosmith.cli.groups import Purposes
 from dosmith.errors import DosmithError
 from dosmith.processes import Terminated, tidy_on_termination
 from dosmith.version import __version__
@@ -20,6 +22,7 @@ _INTERRUPTED = 130
 """The exit code of what Ctrl-C ended."""
 app = typer.Typer(
     name="dosmith",
+    cls=Purposes,
     help="From an electronic density of states (DOS) to the materials that have it.",
     no_args_is_help=True,
     add_completion=True,
@@ -46,7 +49,7 @@ _COMMANDS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
         ),
     ),
     "data": (
-        "Densities of states at hand.",
+        "What densities of states there are: the included set and your own library.",
         (
             data.info,
             library.add,
@@ -59,8 +62,8 @@ _COMMANDS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
             data.survey,
         ),
     ),
-    "data fetch": ("Densities of states of databases, into your own library.", (fetch.mp, fetch.jarvis)),
-    "model": ("Trained models.", (models.info,)),
+    "data fetch": ("Fetch densities of states from a database into your own library.", (fetch.mp, fetch.jarvis)),
+    "model": ("What a trained model is and how good it is.", (models.info,)),
 }
 """Group -> its help and commands, in the order of the help; a group within another one comes after it."""
 _groups = {"": app}
@@ -93,7 +96,7 @@ def main() -> None:
     _open_streams()
     tidy_on_termination()
     try:
-        code: Any = app(standalone_mode=False)
+        code: Any = app(standalone_mode=False, prog_name="dosmith")
     except DosmithError as error:
         code = _complain(str(error))
     except KeyboardInterrupt:
@@ -115,10 +118,20 @@ def main() -> None:
             print(error.format_message())
             code = 0
         else:
-            code = _complain(f"{error.format_message().rstrip('.')}. See 'dosmith --help'.")
+            code = _complain(_usage(error.format_message(), getattr(error, "ctx", None)))
     if code == _INTERRUPTED:  # Typer makes a code of Ctrl-C
         _complain("interrupted")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(message: str, context: Any) -> str:
+    """One line for what was wrong in a command line, with the help that tells how it should be."""
+    message = message.rstrip(" .").replace("Value error, ", "")
+    option = re.search(r"\(Possible options?: (.*)\)$", message)
+    if option:
+        message = f"{message[: option.start()].rstrip()}. Did you mean {option[1].replace(', ', ' or ')}?"
+    end = "" if message.endswith(("?", "!")) else "."
+    return f"{message}{end} See '{context.command_path if context is not None else 'dosmith'} --help'."
 
 
 def _open_streams() -> None:

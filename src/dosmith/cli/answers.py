@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,7 @@ from dosmith.cli.options import (
     settings_of,
 )
 from dosmith.cli.spectra import design_spectrum
+from dosmith.errors import DosmithError
 
 if TYPE_CHECKING:
     from dosmith.choosing import Merits
@@ -98,6 +100,8 @@ def design(
         constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
         design_spectrum(opened, target, count_of(count), constraints, output)
         return
+    from dosmith.report.progress import working
+
     designer = designer_with(settings, opened, library)
     wanted = designer.target(
         target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening, zero=zero
@@ -118,10 +122,11 @@ def design(
         )
 
     found: list[Merits] = []
-    if stability or keep or rank_by:
-        answer, found = choose(designed, keep or [], rank_by, count)
-    else:
-        answer = designed(count)
+    with working("ranking candidates"):
+        if stability or keep or rank_by:
+            answer, found = choose(designed, keep or [], rank_by, count)
+        else:
+            answer = designed(count)
     files: list[Path] = []
     if out is not None:
         from dosmith.report.output import write_design
@@ -137,11 +142,7 @@ def design(
         from dosmith.report.console import print_design
 
         console = new_console()
-        print_design(console, answer)
-        if found:
-            from dosmith.report.choosing import print_merits
-
-            print_merits(console, found)
+        print_design(console, answer, found)
         if files:
             console.print(
                 f"\nWritten: {files[0]} and {len(files) - 1} more in {out}", highlight=False, markup=False, soft_wrap=True
@@ -164,11 +165,14 @@ def similar(
     library: LibraryOption = None,
 ) -> None:
     """List the known materials whose DOS is most like the target's: the honest baseline beside every design."""
+    from dosmith.report.progress import working
+
     designer = designer_for(context, model, library)
-    found = designer.target(
-        target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening, zero=zero
-    )
-    neighbours = designer.similar(found, top=top, crystal_system=crystal_system, window=window, metric=metric)
+    with working("comparing with known materials"):
+        found = designer.target(
+            target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening, zero=zero
+        )
+        neighbours = designer.similar(found, top=top, crystal_system=crystal_system, window=window, metric=metric)
     rows = [neighbour.as_dict() for neighbour in neighbours]
     if output is Format.json:
         typer.echo(
@@ -183,11 +187,10 @@ def similar(
 
         typer.echo(csv_text(rows), nl=False)
     else:
-        from dosmith.report.console import print_damage, print_similar, print_target
+        from dosmith.report.console import print_damage, print_neighbours
 
         console = new_console()
-        print_target(console, found)
-        print_similar(console, neighbours)
+        print_neighbours(console, found, neighbours, {each.id: designer.known.vector(each.id) for each in neighbours})
         print_damage(console, designer.library)
 
 
@@ -216,17 +219,18 @@ def show(
         typer.echo("energy_ev,dos_per_ev")
         typer.echo("\n".join(f"{energy:.6g},{value:.8g}" for energy, value in zip(energies, values, strict=True)))
     else:
-        from dosmith.report.console import print_curve, print_target
+        from dosmith.report.console import print_shown
 
-        console = new_console()
-        print_target(console, found)
-        print_curve(console, energies, values)
+        print_shown(new_console(), found)
 
 
 def predict(
     context: typer.Context,
     what: Annotated[
-        list[str], typer.Argument(metavar="CRYSTAL...", help="Formulas, ids in the library, or structure files; any number.")
+        list[str],
+        typer.Argument(
+            metavar="CRYSTAL...", help="Formulas, ids in the library, structure files, or folders of these; any number."
+        ),
     ],
     prototype: Annotated[
         str | None, typer.Option("--prototype", metavar="P", help="Crystal of the formulas: L1_2, B2, E2_1, ...")
@@ -239,13 +243,19 @@ def predict(
     library: LibraryOption = None,
 ) -> None:
     """Predict the DOS of crystals, known or not, without computing it. Needs dosmith[relax]."""
+    from dosmith.crystals.find import expanded
     from dosmith.models.registry import open_model
     from dosmith.report.predictions import write_predictions
+    from dosmith.report.progress import working
 
     opened = open_model(model)
     if not opened.of_dos:
         opened.refuse(given(prototype=prototype, library=library))
-    found = opened.predict(what, library_at(library), prototype)
+    known = library_at(library)
+    with working("predicting"):
+        if opened.of_dos:
+            what = _sound(expanded(what, known), opened.elements, named=what)
+        found = opened.predict(what, known, prototype)
     files = write_predictions(found, out) if out is not None else []
     if output is Format.json:
         typer.echo(json.dumps([each.as_dict() for each in found], ensure_ascii=False))
@@ -261,3 +271,26 @@ def predict(
         print_predictions(console, found)
         if files:
             console.print(f"Written to {out}: {', '.join(file.name for file in files)}", highlight=False, markup=False)
+
+
+def _sound(what: Sequence[str], elements: Sequence[str], named: Sequence[str]) -> list[str]:
+    """What can be predicted: of the files of a folder, those that hold a crystal of known elements; the others are told of."""
+    from dosmith.crystals.find import from_file
+    from dosmith.errors import NotFoundError
+
+    found = []
+    for each in what:
+        trouble = ""
+        if each not in named:  # it comes from a folder, where one bad file must not cost the others
+            try:
+                unknown = {site.specie.symbol for site in from_file(Path(each))} - set(elements)
+                trouble = f"the model does not know {' '.join(sorted(unknown))}" if unknown else ""
+            except DosmithError as error:
+                trouble = str(error)
+        if trouble:
+            typer.echo(f"dosmith: {each} is left out: {trouble}", err=True)
+        else:
+            found.append(each)
+    if not found:
+        raise NotFoundError("none of these files holds a crystal that can be predicted")
+    return found

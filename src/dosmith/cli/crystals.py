@@ -34,21 +34,24 @@ def crystals(
     from dosmith.crystals.structures import structures, write_structures
     from dosmith.crystals.survey import shipped_survey
     from dosmith.designs import csv_text
+    from dosmith.report.progress import working
 
     opened, console = library_at(library), new_console()
-    with console.status("looking") as status:
+    with working("looking for crystals") as tell:
+        surveyed = shipped_survey()
+        composition = formulas.typed(formula, lambda each: opened.rows_of(each) or each in surveyed.crystals)
         found = structures(
-            formulas.parse(formula),
+            composition,
             opened,
-            shipped_survey(),
+            surveyed,
             None if known else Potential(),
             crystal_system=crystal_system,
             prototype_name=prototype,
             aflow=aflow,
-            progress=lambda name: status.update(f"trying {name}"),
+            progress=lambda name: tell(f"trying {name}"),
         )
+        hull = potential_hull(surveyed, opened)
     files = write_structures(found, out) if out is not None else []
-    hull = potential_hull(shipped_survey(), opened)
     rows = []
     for crystal in found:
         height = None
@@ -62,7 +65,7 @@ def crystals(
     else:
         from dosmith.report.crystals import print_crystals
 
-        print_crystals(console, formula, rows)
+        print_crystals(console, formulas.write(composition), rows)
         if files:
             console.print(f"Written: {len(files)} files in {out}", highlight=False, markup=False)
 
@@ -70,7 +73,10 @@ def crystals(
 def stability(
     what: Annotated[
         list[str],
-        typer.Argument(metavar="CRYSTAL...", help="Formulas (their lowest crystal), ids in the library, structure files."),
+        typer.Argument(
+            metavar="CRYSTAL...",
+            help="Formulas (their lowest crystal), ids in the library, structure files, or folders of these.",
+        ),
     ],
     relax: Annotated[bool, typer.Option("--relax", help="Let cell and atoms move in all of them, not only in files.")] = False,
     known: Annotated[bool, typer.Option("--known", help="Only what library and survey hold: needs no PyTorch.")] = False,
@@ -78,15 +84,17 @@ def stability(
     library: LibraryOption = None,
 ) -> None:
     """Formation energies and energies above the hull, in the CHGNet potential and, where it was computed, by DFT."""
+    from dosmith.crystals.find import expanded
     from dosmith.crystals.potential import Potential
     from dosmith.crystals.stability import Judge
     from dosmith.crystals.survey import shipped_survey
     from dosmith.designs import csv_text
+    from dosmith.report.progress import working
 
-    console = new_console()
-    with console.status("reading") as status:
-        judge = Judge(library_at(library), shipped_survey(), None if known else Potential())
-        judged = judge.each(what, relax, lambda name, number, count: status.update(f"{number} of {count}: {name}"))
+    opened, console = library_at(library), new_console()
+    with working("judging crystals") as tell:
+        judge = Judge(opened, shipped_survey(), None if known else Potential())
+        judged = judge.each(expanded(what, opened), relax, lambda name, number, count: tell(f"{number} of {count}: {name}"))
         rows = [each.as_dict() for each in judged]
     if output is Format.json:
         typer.echo(json.dumps(rows, indent=2))

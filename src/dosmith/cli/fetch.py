@@ -131,9 +131,9 @@ def _system(text: str | None) -> str | None:
     Raises:
         ConstraintError: there is no such system.
     """
-    from dosmith.errors import ConstraintError
+    from dosmith.errors import ConstraintError, did_you_mean
 
     systems = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
     if text is not None and text.lower() not in systems:
-        raise ConstraintError(f"'{text}' is not a crystal system; they are {', '.join(systems)}")
+        raise ConstraintError(f"'{text}' is not a crystal system; they are {', '.join(systems)}{did_you_mean(text, systems)}")
     return None if text is None else text.lower()

@@ -27,7 +27,9 @@ from dosmith.cli.options import (
 ElementsOption = Annotated[str | None, typer.Option("--elements", help="Only these elements may take part: Ni,Pt.")]
 RequireOption = Annotated[str | None, typer.Option("--require", help="Each of these must.")]
 CountOption = Annotated[int | None, typer.Option("--n-elements", min=1, help="Number of elements.")]
-SystemOption = Annotated[str | None, typer.Option("--crystal-system", metavar="S", help="cubic, hexagonal, ...")]
+SystemOption = Annotated[
+    str | None, typer.Option("--crystal-system", metavar="S", help="Crystal system: cubic, hexagonal, tetragonal, ...")
+]
 SourceOption = Annotated[str | None, typer.Option("--source", help="Where they come from: vasprun.xml, 'CP2K dos', ...")]
 GapOption = Annotated[str | None, typer.Option("--gap", metavar="A:B", help="Lowest and highest band gap, eV.")]
 

@@ -52,6 +52,7 @@ def verify(
     """Compute the crystals of a design's candidates by density-functional theory and compare them with the target."""
     from dosmith.crystals.potential import Potential
     from dosmith.crystals.survey import shipped_survey
+    from dosmith.report.progress import working
     from dosmith.report.verification import print_checked, write_verification
     from dosmith.settings import DftSettings
     from dosmith.verification.designed import read_design
@@ -61,7 +62,8 @@ def verify(
     designed, folder = read_design(design), out or design / "verification"
     results = None if add_to is None else own_library(add_to, make=True)
     own = settings != DftSettings() or engine is EngineName.vasp or collect is not None
-    task = plan(designed, opened, shipped_survey(), top, own_elements=own, potential=Potential())
+    with working("finding the crystals of the candidates"):
+        task = plan(designed, opened, shipped_survey(), top, own_elements=own, potential=Potential())
     computed: dict[str, Material]
     if collect is not None:
         from dosmith.dft.vasp import read_runs

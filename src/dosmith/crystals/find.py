@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,28 @@ _FORMATS = {
 """Pattern of a file's name, in small letters -> what pymatgen calls the format."""
 
 
+def expanded(what: Sequence[str], library: Library) -> list[str]:
+    """What a person names, with each folder replaced by the structure files in it, by name.
+
+    Args:
+        what: as in `find_structure`, or folders. What is an id or a formula counts as that.
+        library: where ids are looked up.
+
+    Raises:
+        NotFoundError: a folder holds no structure file.
+    """
+    found = []
+    for each in what:
+        if not Path(each).is_dir() or each in library or formulas.looks_like_formula(each):
+            found.append(each)
+            continue
+        files = sorted(str(path) for path in Path(each).rglob("*") if path.is_file() and _format(path) is not None)
+        if not files:
+            raise NotFoundError(f"there is no structure file (CIF, POSCAR, ...) in the folder {each}")
+        found += files
+    return found
+
+
 def find_structure(what: str, library: Library, prototype_name: str | None = None, *, guess: bool = False) -> Structure:
     """The primitive cell of what a user names.
 
@@ -63,7 +86,7 @@ def find_structure(what: str, library: Library, prototype_name: str | None = Non
         return _known(library, what)
     if path.suffix or "/" in what:
         raise NotFoundError(f"there is no file {what}")
-    composition = formulas.parse(what)
+    composition = formulas.typed(what, lambda each: library.rows_of(each) or (guess and _surveyed(each)))
     if prototype_name is None:
         if guess:
             return _lowest(composition, library)
@@ -82,6 +105,12 @@ def find_structure(what: str, library: Library, prototype_name: str | None = Non
     from dosmith.crystals.potential import Potential
 
     return Potential().best(chosen, assignments).structure
+
+
+def _surveyed(composition: Composition) -> bool:
+    from dosmith.crystals.survey import shipped_survey
+
+    return composition in shipped_survey().crystals
 
 
 def _lowest(composition: Composition, library: Library) -> Structure:
@@ -111,8 +140,7 @@ def from_file(path: Path) -> Structure:
         NotFoundError: the file cannot be opened.
         FileFormatError: there is none in it.
     """
-    name = path.name.lower().removesuffix(".gz")
-    form = next((form for pattern, form in _FORMATS.items() if fnmatch(name, pattern)), None)
+    form = _format(path)
     if form is None:
         raise FileFormatError(
             f"{path} is not a structure file by its name; name it .cif, .vasp (POSCAR), .cssr, .xsf, .res or .json"
@@ -131,6 +159,12 @@ def from_file(path: Path) -> Structure:
     if not ordered:
         raise FileFormatError(f"{path} holds a disordered crystal; give one with an element on every site")
     return structure
+
+
+def _format(path: Path) -> str | None:
+    """What pymatgen calls the format, by the name of the file."""
+    name = path.name.lower().removesuffix(".gz")
+    return next((form for pattern, form in _FORMATS.items() if fnmatch(name, pattern)), None)
 
 
 def _parsed(content: bytes, form: str, path: Path) -> Structure:

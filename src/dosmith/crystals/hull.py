@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,14 @@ from dosmith.crystals.survey import SurveyIndex
 from dosmith.formulas import Composition
 from dosmith.library import Library
 
-if TYPE_CHECKING:
-    from pymatgen.analysis.phase_diagram import PhaseDiagram
-
-
 CONTRADICTED = 0.7
 """eV/atom by which a formation energy in the potential must miss that of density-functional theory to be no part of the hull."""
+
+
+_NOTHING = 1e-6
+"""Share of the atoms below which a crystal is no part of a mixture."""
+_MANY = 200_000
+"""Mixtures that are still compared one by one."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,6 @@ class Hull:
 
     def __init__(self, energies: Iterable[tuple[Composition, float]] = ()) -> None:
         self._lowest: dict[frozenset[str], dict[Composition, float]] = {}
-        self._diagrams: dict[frozenset[str], PhaseDiagram] = {}
         for composition, energy in energies:
             self._add(composition, energy)
 
@@ -62,33 +63,48 @@ class Hull:
             composition: reduced.
             formation_energy: eV/atom, at the level of the hull.
         """
-        formula = _entry(composition, 0.0).composition
-        diagram = self._diagram(frozenset(symbol for symbol, _ in composition))
-        hull = float(diagram.get_hull_energy_per_atom(formula))
-        parts = {entry: float(share) for entry, share in diagram.get_decomposition(formula).items() if share > 1e-6}
-        rivals = {formulas.write(formulas.reduce(_counts(entry.composition))): share for entry, share in parts.items()}
-        return Height(formation_energy - hull, rivals)
+        hull, parts = self._lowest_mixture(composition)
+        return Height(formation_energy - hull, {formulas.write(part): share for part, share in parts.items()})
 
     def above(self, composition: Composition, formation_energy: float) -> float:
-        """`above_hull` of `height` for few elements, sooner: the lowest of all mixtures of as many crystals.
+        """`above_hull` of `height`.
 
         Args:
             composition: reduced.
             formation_energy: eV/atom, at the level of the hull.
         """
+        return formation_energy - self._lowest_mixture(composition)[0]
+
+    def _lowest_mixture(self, composition: Composition) -> tuple[float, dict[Composition, float]]:
+        """The lowest mixture of known crystals at a composition: its energy (eV/atom), and their shares of the atoms.
+
+        It holds at most as many crystals as there are elements, so of few elements all mixtures are compared; of more, where they
+        would be too many, it is found by linear programming.
+        """
         symbols = [symbol for symbol, _ in composition]
         known, energies = zip(*self._known(symbols), strict=True)
         counts = np.array([[dict(each).get(symbol, 0) for symbol in symbols] for each in [composition, *known]], dtype=np.float64)
         point, *corners = counts / counts.sum(axis=1, keepdims=True)
+        if math.comb(len(corners), len(symbols)) > _MANY:
+            from scipy.optimize import linprog
+
+            shares = linprog(np.array(energies), A_eq=np.array(corners).T, b_eq=point).x
+            parts = {each: float(share) for each, share in zip(known, shares, strict=True) if share > _NOTHING}
+            return float(shares @ energies), parts
         mixtures = _choices(len(corners), len(symbols))
         vectors = np.array(corners)[mixtures]
         possible = np.abs(np.linalg.det(vectors)) > 1e-9
         shares = np.linalg.solve(
             vectors[possible].transpose(0, 2, 1), np.broadcast_to(point[:, None], (possible.sum(), len(symbols), 1))
-        )
-        inside = (shares > -1e-9).all(axis=(1, 2))
-        mixed = (shares[inside, :, 0] * np.array(energies)[mixtures[possible][inside]]).sum(axis=1)
-        return formation_energy - float(mixed.min())
+        )[..., 0]
+        inside = (shares > -1e-9).all(axis=1)
+        shares, mixtures = shares[inside], mixtures[possible][inside]
+        mixed = (shares * np.array(energies)[mixtures]).sum(axis=1)
+        best = int(mixed.argmin())
+        parts = {
+            known[place]: float(share) for place, share in zip(mixtures[best], shares[best], strict=True) if share > _NOTHING
+        }
+        return float(mixed[best]), parts
 
     def _known(self, symbols: Sequence[str]) -> Iterator[tuple[Composition, float]]:
         """Compositions and energies within a chemical system, the elements first."""
@@ -96,14 +112,6 @@ class Hull:
         for size in range(2, len(symbols) + 1):
             for part in combinations(symbols, size):
                 yield from self._lowest.get(frozenset(part), {}).items()
-
-    def _diagram(self, system: frozenset[str]) -> PhaseDiagram:
-        from pymatgen.analysis.phase_diagram import PhaseDiagram
-
-        if system not in self._diagrams:
-            entries = [_entry(*known) for known in self._known(sorted(system))]
-            self._diagrams[system] = PhaseDiagram(entries)
-        return self._diagrams[system]
 
 
 @lru_cache(maxsize=64)
@@ -127,8 +135,8 @@ def potential_hull(survey: SurveyIndex, library: Library | None = None) -> Hull:
         if (composition, crystal.prototype) not in wrong
     ]
     if library is not None:
-        for formula, prototype, facts in zip(library.formulas, library.prototypes, library.provenances, strict=True):
-            composition, energy = formulas.parse(formula), facts.get("potential_energy")
+        for composition, prototype, facts in zip(library.compositions, library.prototypes, library.provenances, strict=True):
+            energy = facts.get("potential_energy")
             formation = None if energy is None else survey.formation_energy(composition, energy)
             if formation is not None and (composition, prototype) not in wrong:
                 energies.append((composition, formation))
@@ -138,21 +146,10 @@ def potential_hull(survey: SurveyIndex, library: Library | None = None) -> Hull:
 def contradicted(library: Library, survey: SurveyIndex) -> set[tuple[Composition, str | None]]:
     """Crystals (composition, prototype) of a library whose formation energy in the potential density-functional theory refutes."""
     wrong = set()
-    for formula, prototype, facts in zip(library.formulas, library.prototypes, library.provenances, strict=True):
+    for composition, prototype, facts in zip(library.compositions, library.prototypes, library.provenances, strict=True):
         energy, computed = facts.get("potential_energy"), facts.get("formation_energy")
         if energy is not None and computed is not None:
-            formation = survey.formation_energy(formulas.parse(formula), energy)
+            formation = survey.formation_energy(composition, energy)
             if formation is not None and abs(formation - computed) > CONTRADICTED:
-                wrong.add((formulas.parse(formula), prototype))
+                wrong.add((composition, prototype))
     return wrong
-
-
-def _entry(composition: Composition, energy: float) -> Any:
-    from pymatgen.analysis.phase_diagram import PDEntry
-    from pymatgen.core.composition import Composition as Formula
-
-    return PDEntry(Formula(dict(composition)), energy * sum(count for _, count in composition))
-
-
-def _counts(formula: Any) -> list[tuple[str, int]]:
-    return [(element.symbol, round(count)) for element, count in formula.items()]

@@ -6,11 +6,15 @@ B. Deng et al., Nature Machine Intelligence 5, 1031 (2023).
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
+import sys
+import types
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +37,28 @@ _VOLUMES = (0.3, 2.0)  # of the sum of elemental volumes; alkali metals shrink t
 _BOX = 6.0  # Angstrom; a molecule's distance to the next, within the potential's reach
 _SIZE_STEP = 0.06  # of the logarithm of the volume
 _STRETCH_STEP = 0.04  # of the logarithm of c/a
+
+
+@contextlib.contextmanager
+def _network_alone() -> Iterator[None]:
+    """CHGNet's network can be imported without its molecular dynamics and its readers of VASP, which bring ASE, Matplotlib and SciPy's statistics.
+
+    Two packages of its are stood in for by their bare folders; whoever imports them later gets them whole.
+    """
+    import chgnet
+
+    stood_in = [name for name in ("chgnet.utils", "chgnet.model") if name not in sys.modules]
+    for name in stood_in:
+        sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].__path__ = [str(Path(folder) / name.rpartition(".")[2]) for folder in chgnet.__path__]
+    try:
+        if "chgnet.utils" in stood_in:
+            utilities = importlib.import_module("chgnet.utils.common_utils")
+            vars(sys.modules["chgnet.utils"]).update({key: value for key, value in vars(utilities).items() if key[0] != "_"})
+        yield
+    finally:
+        for name in stood_in:
+            del sys.modules[name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +96,8 @@ class Potential:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                from chgnet.model.model import CHGNet
+                with _network_alone():
+                    from chgnet.model.model import CHGNet
             except ImportError:
                 raise MissingExtraError("finding a volume (CHGNet)", "relax") from None
             return CHGNet.load(use_device="cpu", verbose=False).eval()

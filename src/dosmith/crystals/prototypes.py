@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.errors import NotFoundError
+from dosmith.errors import NotFoundError, did_you_mean
 from dosmith.formulas import Composition
 
 if TYPE_CHECKING:
@@ -208,7 +208,9 @@ def prototype(name: str) -> Prototype:
     plain = {key.replace("_", "").lower(): key for key in PROTOTYPES}
     key = plain.get(name.replace("_", "").lower())
     if key is None:
-        raise NotFoundError(f"'{name}' is not a prototype dosmith knows; they are {', '.join(PROTOTYPES)}")
+        raise NotFoundError(
+            f"'{name}' is not a prototype dosmith knows; they are {', '.join(PROTOTYPES)}{did_you_mean(name, PROTOTYPES)}"
+        )
     return PROTOTYPES[key]
 
 

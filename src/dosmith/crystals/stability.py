@@ -126,6 +126,9 @@ class Judge:
             return Judged(name, crystal, None, 0.0, "its energy in the potential is unknown; 'dosmith stability' finds it")
         return Judged(name, crystal, self.hull.height(crystal.composition, crystal.formation_energy), 0.0, trouble)
 
+    def _typed(self, what: str) -> Composition:
+        return formulas.typed(what, lambda each: self.library.rows_of(each) or each in self.survey.crystals)
+
     def _crystal(self, what: str) -> Polymorph:
         if Path(what).is_file():
             return Polymorph(Path(what).stem, find_structure(what, self.library), None, "file")
@@ -135,4 +138,4 @@ class Judge:
             return next(each for each in found if each.id == what)
         if Path(what).suffix or "/" in what:
             raise NotFoundError(f"there is no file {what}")
-        return structures(formulas.parse(what), self.library, self.survey, self.potential)[0]
+        return structures(self._typed(what), self.library, self.survey, self.potential)[0]

@@ -82,7 +82,7 @@ class Surveyed:
     energy: float
     formation_energy: float
 
-    @property
+    @cached_property
     def composition(self) -> Composition:
         """Reduced."""
         return formulas.reduce(zip(self.elements, PROTOTYPES[self.prototype].counts, strict=True))

@@ -135,12 +135,13 @@ def elemental_energies(known: Iterable[tuple[Composition, float, float]]) -> dic
     """
     rows = list(known)
     symbols = sorted({symbol for composition, _, _ in rows for symbol, _ in composition})
-    shares = np.zeros((len(rows), len(symbols)))
+    shares, place = np.zeros((len(rows), len(symbols))), {symbol: number for number, symbol in enumerate(symbols)}
     for row, (composition, _, _) in enumerate(rows):
         for symbol, count in composition:
-            shares[row, symbols.index(symbol)] = count / sum(each for _, each in composition)
+            shares[row, place[symbol]] = count / sum(each for _, each in composition)
     differences = np.array([energy - formation for _, energy, formation in rows])
-    return dict(zip(symbols, np.linalg.lstsq(shares, differences, rcond=None)[0].tolist(), strict=True))
+    squares = shares.T @ shares  # as many equations as elements, so that thousands of crystals cost no time
+    return dict(zip(symbols, np.linalg.lstsq(squares, shares.T @ differences, rcond=None)[0].tolist(), strict=True))
 
 
 def formation_energy(composition: Composition, energy: float, elements: Mapping[str, float]) -> float | None:

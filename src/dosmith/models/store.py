@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.atomic import replacing_folder
-from dosmith.errors import ModelError, NotFoundError
+from dosmith.errors import ModelError, NotFoundError, did_you_mean
 from dosmith.shipped import shipped_folder
 from dosmith.version import __version__
 
@@ -64,8 +64,10 @@ def find_checkpoint(name: str | Path) -> Path:
     shipped = models / str(name)
     if Path(name).name == str(name) and (shipped / SPEC).is_file():
         return shipped
-    names = ", ".join(sorted(path.parent.name for path in models.glob(f"*/{SPEC}"))) or "none"
-    raise NotFoundError(f"there is no model '{name}': give the folder of a checkpoint or the name of a shipped one ({names})")
+    names = sorted(path.parent.name for path in models.glob(f"*/{SPEC}"))
+    raise NotFoundError(
+        f"there is no model '{name}': give the folder of a checkpoint or the name of a shipped one ({', '.join(names) or 'none'}){did_you_mean(str(name), names)}"
+    )
 
 
 def refuse_foreign(folder: Path) -> set[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dosmith.choosing import Merits
 from dosmith.report.crystals import COMPUTED, POTENTIAL, number
 from dosmith.report.html import formula_html
+from dosmith.report.tables import print_table, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,20 +25,32 @@ NOTES = (
     "*: no other candidate is as good in similarity, stability and price, and better in one.",
 )
 _HEADS = ("formula", "similarity", "above hull", "(DFT)", "USD/kg", "rarest", "HHI", "gap", "centre", "at E_F", "")
+_NARROW = {"above hull": "above\nhull", "(DFT)": "above\nhull\n(DFT)"}
 
 
 def print_merits(console: Console, found: Sequence[Merits]) -> None:
-    """The merits of candidates in a terminal."""
-    from rich.table import Table
+    """The merits of candidates in a terminal; columns in which nothing is known are left out."""
+    from rich.text import Text
 
-    table = Table(title="For and against", title_justify="left", box=None, pad_edge=False)
-    for name in _HEADS:
-        table.add_column(name, justify="left" if name in ("formula", "") else "right")
-    for each in found:
-        table.add_row(*_cells(each))
-    console.print(table)
-    for note in NOTES:
-        console.print(note, style="dim", highlight=False)
+    heads, cells = _HEADS[:-1], [_cells(each)[:-1] for each in found]
+    filled = [place for place in range(len(heads)) if any(row[place] != "-" for row in cells)]
+    rows = table(
+        {"": "left"} | {_NARROW.get(heads[place], heads[place]): "right" if place else "left" for place in filled}, tight=True
+    )
+    for each, row in zip(found, cells, strict=True):
+        rows.add_row("*" if each.compromise else "", *(Text(row[place]) for place in filled))
+    print_table(console, "For and against", rows)
+
+
+def merit_notes(found: Sequence[Merits]) -> list[str]:
+    """What to know of these merits: warnings first, then what the columns are."""
+    warned = [
+        f"{each.formula} holds {kind} {elements}."
+        for each in found
+        for kind, elements in (("poisonous", each.poisonous), ("radioactive", each.radioactive))
+        if elements
+    ]
+    return warned + [note for note in NOTES if note != COMPUTED or any(each.dft_above_hull is not None for each in found)]
 
 
 def choosing_page(title: str, found: Sequence[Merits]) -> str:

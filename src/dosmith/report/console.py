@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.report.choosing import merit_notes, print_merits
+from dosmith.report.sparkline import BLOCKS, has_blocks
+from dosmith.report.tables import add_curves, escape, flowing, print_notes, print_table, table
 from dosmith.spectra.similarity import MATCH
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
     from rich.console import Console
-    from rich.table import Table
 
     from dosmith.adding import Addition
+    from dosmith.choosing import Merits
     from dosmith.designs import Design, Neighbour
     from dosmith.dft.engine import Calculation
     from dosmith.library import Library
@@ -26,98 +29,131 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+CURVES = "The small curves are drawn to one scale; what lies above the energy zero is dimmed."
+
 _CURVES = 3
 """Up to so many predictions are drawn; more are listed."""
 
 
-def print_design(console: Console, design: Design) -> None:
-    """Target, candidates, the materials that already have this DOS, and what to bear in mind."""
-    print_target(console, design.target)
-    table = _table(f"Candidates with the DOS of {design.target.name}")
-    predicting = bool(design.predicted)
-    columns = ("", "formula", design.settings["metric"], *((f"P(> {MATCH:g})", "E_f") if predicting else ("CV distance",)))
-    for name in columns:
-        table.add_column(name, justify="left" if name == "formula" else "right")
-    for name in ("DOS", *(() if predicting else ("composition",)), "structure"):
-        table.add_column(name)
+def print_design(console: Console, design: Design, found: Sequence[Merits] = ()) -> None:
+    """Candidates, what speaks for and against them, the known materials with the most similar DOS, and what to bear in mind."""
+    print_origin(console, design.target)
+    predicting, metric = bool(design.predicted), design.settings["metric"]
+    numbers = (f"P(> {MATCH:g})", "E_f") if predicting else ("CV distance",)
+    heads = {"": "right", "formula": "left", metric: "right"} | dict.fromkeys(numbers, "right")
+    heads |= {"its DOS is": "left"} | ({} if predicting else {"composition": "left"}) | {"crystal": "left"}
+    rows = table(heads)
+    rows.add_row("", f"[dim]{escape(design.target.name)}[/dim]", *[""] * (len(heads) - 4), "[dim]the target[/dim]", "")
     for c in design.candidates:
         seen = () if predicting else ("in training" if c.in_training else "new to the model",)
-        numbers = (c.probability, c.formation_energy) if predicting else (c.distance,)
-        table.add_row(
+        values = (c.probability, c.formation_energy) if predicting else (c.distance,)
+        rows.add_row(
             str(c.rank),
             f"[bold]{c.formula}[/bold]",
             "-" if c.similarity is None else f"{c.similarity:.3f}",
-            *("-" if number is None else f"{number:.{2 if predicting else 3}f}" for number in numbers),
+            *("-" if value is None else f"{value:.{2 if predicting else 3}f}" for value in values),
             "known" if c.known_dos else c.similarity_kind or "unknown",
             *seen,
             c.structure_id or c.prototype or "-",
         )
-    console.print(table)
-    if predicting:
-        console.print(
-            f"P(> {MATCH:g}): probability that the predicted DOS has a cosine above {MATCH:g}; E_f: formation energy in the CHGNet potential, eV/atom",
-            style="dim",
-            highlight=False,
-        )
-    print_similar(console, design.similar[:3])
-    _print_list(console, design.caveats)
+    curves = [design.target.standard.values, *map(design.curve, design.candidates)]
+    drawn = add_curves(console, rows, design.energies, curves)
+    print_table(console, f"Candidates with the DOS of {design.target.name}", rows)
+    if found:
+        print_merits(console, found)
+    print_similar(console, design.target, design.similar[:3], design.curves)
+    notes = [f"P(> {MATCH:g}) is the probability that the DOS, once computed, has a cosine above {MATCH:g} to the target's."]
+    notes += ["E_f is the formation energy in the CHGNet potential, eV/atom."]
+    notes = (notes if predicting else []) + ([CURVES] if drawn else []) + (merit_notes(found) if found else [])
+    print_notes(console, [*notes, *design.caveats, *_steps(design.target)])
 
 
-def print_target(console: Console, target: Target) -> None:
-    """Where the target came from and what was done to it."""
-    console.print(f"[bold]{_escape(target.name)}[/bold]: {_escape(target.source)}", highlight=False)
-    _print_list(console, target.standard.steps)
+def print_neighbours(
+    console: Console, target: Target, neighbours: Sequence[Neighbour], curves: Mapping[str, FloatArray | None]
+) -> None:
+    """The answer of `similar`: known materials, and what was done to the target."""
+    print_origin(console, target)
+    drawn = print_similar(console, target, neighbours, curves)
+    print_notes(console, [*([CURVES] if drawn else []), *_steps(target)])
 
 
-def print_similar(console: Console, neighbours: Sequence[Neighbour]) -> None:
-    """The known materials with the most similar DOS."""
-    table = _table("Materials that already have this DOS (the baseline: nearest known spectra)")
-    table.add_column("", justify="right")
-    table.add_column("formula")
-    table.add_column(neighbours[0].metric if neighbours else "similarity", justify="right")
-    table.add_column("crystal system")
-    table.add_column("id")
+def print_shown(console: Console, target: Target) -> None:
+    """The answer of `show`: the curve of a target, and what was done to it."""
+    print_origin(console, target)
+    print_curve(console, target.standard.recipe.grid.energies, target.standard.values)
+    print_notes(console, _steps(target))
+
+
+def print_origin(console: Console, target: Target) -> None:
+    """Where the target came from."""
+    console.print(f"[bold]{escape(target.name)}[/bold]: {escape(target.source)}", highlight=False)
+
+
+def print_similar(
+    console: Console, target: Target, neighbours: Sequence[Neighbour], curves: Mapping[str, FloatArray | None]
+) -> bool:
+    """The known materials with the most similar DOS; whether their curves were drawn."""
+    metric = neighbours[0].metric if neighbours else "similarity"
+    rows = table({"": "right", "formula": "left", metric: "right", "crystal system": "left", "id": "left"})
+    rows.add_row("", f"[dim]{escape(target.name)}[/dim]", "", "", "[dim]the target[/dim]")
     for n in neighbours:
-        remark = " (the target itself)" if n.is_target else ""
-        table.add_row(str(n.rank), n.formula, f"{n.similarity:.3f}", n.crystal_system or "-", n.id + remark)
-    console.print(table)
+        remark = " (itself)" if n.is_target else ""
+        rows.add_row(str(n.rank), n.formula, f"{n.similarity:.3f}", n.crystal_system or "-", n.id + remark)
+    drawn = add_curves(
+        console, rows, target.standard.recipe.grid.energies, [target.standard.values, *(curves.get(n.id) for n in neighbours)]
+    )
+    print_table(console, "Known materials whose DOS is most like it: the baseline", rows)
+    return drawn
+
+
+def _steps(target: Target) -> list[str]:
+    """What was done to the target, a sentence each."""
+    return [f"The target: {step}." for step in target.standard.steps]
 
 
 def print_curve(console: Console, energies: FloatArray, values: FloatArray, rows: int = 14) -> None:
-    """A standard DOS as a filled area of block characters, as wide as the terminal (at most 100 columns)."""
+    """A standard DOS as a filled area of characters, as wide as the terminal (at most 100 columns)."""
     columns = max(20, min(console.width - 8, 100))
+    drawn, zero_line, side, corner, base = (
+        (BLOCKS, "┊", "│", "└", "─") if has_blocks(console) else ("    #####", ":", "|", "+", "-")
+    )
     places = np.linspace(energies[0], energies[-1], columns)
     eighths = np.rint(np.interp(places, energies, values) / values.max() * rows * 8).astype(int)
     zero = int(np.argmin(np.abs(places)))
     for row in reversed(range(rows)):
-        blocks = [" ▁▂▃▄▅▆▇█"[level] for level in np.clip(eighths - 8 * row, 0, 8)]
-        blocks[zero] = "┊" if blocks[zero] == " " else blocks[zero]
+        blocks = [drawn[level] for level in np.clip(eighths - 8 * row, 0, 8)]
+        blocks[zero] = zero_line if blocks[zero] == " " else blocks[zero]
         label = f"{values.max():.3f}" if row == rows - 1 else ""
-        console.print(f"{label:>6} │{''.join(blocks)}", highlight=False, markup=False, no_wrap=True)
+        console.print(f"{label:>6} {side}{''.join(blocks)}", highlight=False, markup=False, no_wrap=True)
     ticks = [" "] * (columns + 8)
     for energy in range(int(np.ceil(energies[0])), int(energies[-1]) + 1, 2):
         place = int(np.argmin(np.abs(places - energy)))
         ticks[place + 8 : place + 8 + len(str(energy))] = str(energy)
-    console.print(f"{0:>6} └{'─' * columns}", highlight=False, no_wrap=True)
+    console.print(f"{0:>6} {corner}{base * columns}", highlight=False, no_wrap=True)
     console.print("".join(ticks).rstrip(), highlight=False, no_wrap=True)
     console.print("        energy from the energy zero (eV); DOS in 1/eV, unit area", style="dim", highlight=False)
 
 
 def print_library(console: Console, library: Library) -> None:
-    """What a library holds."""
+    """What a library holds, with its elements as a periodic table."""
+    from dosmith.report.periodic_table import print_periodic_table
+
     summary = library.summary()
     console.print(
-        f"[bold]{_escape(library.name)}[/bold]: {summary['count']:,} materials, {summary['spin_polarized']} of them spin-polarised"
+        f"[bold]{escape(library.name)}[/bold]: {summary['count']:,} materials, {summary['spin_polarized']} of them spin-polarised\n"
     )
+    print_periodic_table(console, summary["by_element"])
+    console.print("Below each element: how many materials hold it.\n", style="dim", highlight=False)
     for name, label in (
         ("by_n_elements", "elements in the formula"),
         ("by_crystal_system", "crystal system"),
         ("by_prototype", "prototype"),
-        ("by_element", "element"),
         ("energy_above_hull", "energy above the hull of its own entries"),
     ):
-        counts = "  ".join(f"{key} {count:,}" for key, count in summary[name].items())
-        console.print(f"  [dim]{label}[/dim]  {counts}", highlight=False)
+        console.print(f"[dim]{label}[/dim]", highlight=False)
+        words = [f"{key}: {count:,}" for key, count in summary[name].items()]
+        for line in flowing(sorted(words) if name == "by_n_elements" else words, console.width - 2):
+            console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
     print_damage(console, library)
 
 
@@ -150,17 +186,16 @@ class AdditionsPrinter:
 
 def print_materials(console: Console, facts: Sequence[Mapping[str, Any]]) -> None:
     """Materials of a library, one a line."""
-    table = _table(f"{len(facts):,} materials")
-    for name in ("id", "formula", "crystal system", "prototype", "gap (eV)", "source"):
-        table.add_column(name, justify="right" if name.startswith("gap") else "left")
+    names = ("id", "formula", "crystal system", "prototype", "gap (eV)", "source")
+    rows = table({name: "right" if name.startswith("gap") else "left" for name in names})
     for row in facts:
         gap = "" if row["gap"] is None else f"{row['gap']:.2f}"
-        table.add_row(
-            *(_escape(str(row[name] or "")) for name in ("id", "formula", "crystal_system", "prototype")),
+        rows.add_row(
+            *(escape(str(row[name] or "")) for name in ("id", "formula", "crystal_system", "prototype")),
             gap,
-            row["source"] or "",
+            escape(row["source"] or ""),
         )
-    console.print(table)
+    print_table(console, f"{len(facts):,} materials", rows)
 
 
 def print_damage(console: Console, library: Library) -> None:
@@ -172,7 +207,7 @@ def print_damage(console: Console, library: Library) -> None:
 def print_model(console: Console, model: Model, skipped: Mapping[str, int] | None = None) -> None:
     """What a model is and how good it is; `skipped`: what its training left out, by reason."""
     summary = model.summary()
-    console.print(f"[bold]{_escape(model.name)}[/bold] {_escape(summary.headline)}", highlight=False)
+    console.print(f"[bold]{escape(model.name)}[/bold] {escape(summary.headline)}", highlight=False)
     if skipped:
         console.print(f"  left out: {', '.join(f'{count} ({reason})' for reason, count in skipped.items())}", highlight=False)
     if not summary.columns:
@@ -180,66 +215,38 @@ def print_model(console: Console, model: Model, skipped: Mapping[str, int] | Non
         for label, value in summary.rows:
             console.print(f"  [dim]{label:<32}[/dim] {value}", highlight=False)
         return
-    table = _table(summary.accuracy)
-    for place, name in enumerate(summary.columns):
-        table.add_column(name, justify="right" if place else "left")
+    rows = table({name.replace(", ", ",\n"): "right" if place else "left" for place, name in enumerate(summary.columns)})
     for row in summary.rows:
-        table.add_row(*row)
-    console.print(table)
+        rows.add_row(*(cell.replace(" (", "\n(") for cell in row))
+    print_table(console, summary.accuracy, rows)
 
 
 def print_matches(console: Console, target: str, matches: Sequence[Mapping[str, Any]]) -> None:
     """Compositions that answer a target among other spectra."""
-    table = _table(f"Compositions with a spectrum like that of {_escape(target)}")
-    for name in ("rank", "formula", "similarity", "known as"):
-        table.add_column(name, justify="right" if name in ("rank", "similarity") else "left")
+    rows = table({"": "right", "formula": "left", "similarity": "right", "known as": "left"})
     for match in matches:
         predicted = match["id"] is None
         similarity = f"{'~' if predicted else ''}{match['similarity']:.3f}"
-        table.add_row(str(match["rank"]), match["formula"], similarity, "predicted" if predicted else match["id"])
-    console.print(table)
+        rows.add_row(str(match["rank"]), match["formula"], similarity, "predicted" if predicted else match["id"])
+    print_table(console, f"Compositions with a spectrum like that of {target}", rows)
 
 
 def print_predictions(console: Console, predictions: Sequence[Predicted]) -> None:
     """Predicted spectra: a line each, of a density of states also its curve; a table when there are many."""
     if len(predictions) <= _CURVES:
         for each in predictions:
-            console.print(f"[bold]{_escape(each.name)}[/bold] {_escape(each.headline())}", highlight=False)
+            console.print(f"[bold]{escape(each.name)}[/bold] {escape(each.headline())}", highlight=False)
             if each.structure is not None:
                 print_curve(console, each.axis, each.values)
         return
+    cells = [each.row() for each in predictions]
+    rows = table({name: "left" if name in ("name", "formula", "space group") else "right" for name in cells[0]})
+    for row in cells:
+        rows.add_row(*map(escape, row.values()))
+    if all(each.structure is not None for each in predictions):
+        add_curves(console, rows, predictions[0].axis, [each.values for each in predictions])
     kind = "spectra" if predictions[0].structure is None else "DOS"
-    table = _table(f"Predicted {kind}, not computed")
-    rows = [each.row() for each in predictions]
-    for name in rows[0]:
-        table.add_column(name, justify="left" if name in ("name", "formula", "space group") else "right")
-    for row in rows:
-        table.add_row(*map(_escape, row.values()))
-    console.print(table)
-
-
-def _print_list(console: Console, sentences: Sequence[str]) -> None:
-    """Sentences one below the other, their further lines indented."""
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 1))
-    for sentence in sentences:
-        grid.add_row("-", Text(sentence), style="dim")
-    console.print(grid)
-
-
-def _table(title: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    return Table(title=_escape(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="", pad_edge=False)
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+    print_table(console, f"Predicted {kind}, not computed", rows)
 
 
 def print_benchmark(console: Console, results: Mapping[str, Any]) -> None:
@@ -252,10 +259,7 @@ def print_benchmark(console: Console, results: Mapping[str, Any]) -> None:
         "top_5": "top 5",
         "top_50": "top 50",
     }
-    table = _table("Held-out chemical systems; all else, with intervals, is in the page")
-    table.add_column("method")
-    for name in shown.values():
-        table.add_column(name, justify="right")
+    rows = table({"method": "left"} | dict.fromkeys(shown.values(), "right"))
     scores: dict[str, dict[str, str]] = {}
     for each in results["results"]:
         if each["split"] == "system" and each["variant"] == "plain" and each["mean"] is not None:
@@ -263,8 +267,8 @@ def print_benchmark(console: Console, results: Mapping[str, Any]) -> None:
     for model, row in scores.items():
         if row.get("screen") == "0.000":  # it makes no picks
             row = {metric: value for metric, value in row.items() if not metric.startswith("screen")}
-        table.add_row(model, *(row.get(metric, "") for metric in shown))
-    console.print(table)
+        rows.add_row(model, *(row.get(metric, "") for metric in shown))
+    print_table(console, "Held-out chemical systems; all else, with intervals, is in the page", rows)
 
 
 def print_calculation(console: Console, structure: Structure, result: Calculation, folder: Path) -> None:

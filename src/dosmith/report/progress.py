@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,11 +16,34 @@ if TYPE_CHECKING:
     from dosmith.library.ledger import Outcome
     from dosmith.models.training import Progress as TrainingProgress
 
+PATIENCE = 1.0
+"""Seconds before a spinner appears: a quick answer needs none."""
 EVERY = 30.0
 """Seconds between two lines; work that is over before has none."""
 
 Report = Callable[[str, int, int | None, str], None]
 """Called after each step: its bar, how many steps are done, and how many there are if that is known; a description."""
+
+
+@contextmanager
+def working(text: str) -> Iterator[Callable[[str], None]]:
+    """A spinner with a text, which may be changed by calling; on stderr, in a terminal only, and only after `PATIENCE`."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+
+    status = Console(stderr=True).status(escape(text))
+    timer = threading.Timer(PATIENCE, status.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield lambda text: status.update(escape(text))
+    finally:
+        timer.cancel()
+        timer.join()
+        status.stop()
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from dosmith import symmetry
 from dosmith.outputs import write_texts
 from dosmith.report.crystals import number
 from dosmith.report.html import formula_html
+from dosmith.report.tables import escape as escape_markup
+from dosmith.report.tables import print_notes, print_table, table
 from dosmith.spectra.similarity import MATCH
 from dosmith.verification.designed import DesignFolder
 from dosmith.verification.verify import MAKEABLE, STABLE, Checked
@@ -34,20 +36,16 @@ _WIDTH, _HEIGHT = 900, 240
 
 def print_checked(console: Console, name: str, found: Sequence[Checked]) -> None:
     """The verdicts in a terminal."""
-    from rich.table import Table
-
-    table = Table(title=f"Candidates with the DOS of {name}, computed", title_justify="left", box=None, pad_edge=False)
-    for head in ("", "crystal"):
-        table.add_column(head)
-    for head in ("expected", "similarity", "E_f", "above hull", "s"):
-        table.add_column(head, justify="right")
-    for head in ("from", "verdict"):
-        table.add_column(head)
+    rows = table(
+        {"": "right", "crystal": "left"}
+        | dict.fromkeys(("expected", "similarity", "E_f", "above\nhull", "s"), "right")
+        | {"from": "left"}
+    )
     for each in found:
-        table.add_row(*_cells(each))
-    console.print(table)
-    for note in NOTES:
-        console.print(note, style="dim", highlight=False)
+        rows.add_row(*map(escape_markup, _cells(each)[:-1]))
+    print_table(console, f"Candidates with the DOS of {name}, computed", rows)
+    print_notes(console, (f"{each.candidate.rank} {each.candidate.formula}: {each.verdict}" for each in found))
+    print_notes(console, NOTES)
 
 
 def write_verification(design: DesignFolder, found: Sequence[Checked], folder: Path, command: str) -> list[Path]:

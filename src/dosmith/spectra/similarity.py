@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.errors import SettingsError, SpectrumError
+from dosmith.errors import SettingsError, SpectrumError, did_you_mean
 from dosmith.spectra.grid import EnergyGrid, Window
 
 FloatArray = NDArray[np.float64]
@@ -55,7 +55,7 @@ def similarity(
         SpectrumError: shapes or weights do not fit, or the target is empty where it counts.
     """
     if metric not in METRICS:
-        raise SettingsError(f"there is no similarity '{metric}'; choose from {', '.join(METRICS)}")
+        raise SettingsError(f"there is no similarity '{metric}'; choose from {', '.join(METRICS)}{did_you_mean(metric, METRICS)}")
     grid = grid or EnergyGrid()
     others = np.atleast_2d(others)
     if target.shape != (grid.points,) or others.shape[1] != grid.points:
