@@ -13,7 +13,7 @@ from mkdocs.structure.files import File
 ROOT = Path(__file__).parents[1]
 
 OUTSIDE = {
-    "README.md": "index.md",
+    "README.md": "repository.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "data/open-dos/README.md": "data/open-dos.md",
@@ -37,6 +37,8 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Links that hold in the repository, made to hold on the site; of source files only the path is shown."""
+    if any(each.title == "How to" for each in page.ancestors):
+        page.meta.setdefault("search", {})["boost"] = 2  # before pages that measure and explain
     source = _FROM.get(page.file.src_uri, f"docs/{page.file.src_uri}")
     here = posixpath.dirname(page.file.src_uri)
 

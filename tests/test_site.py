@@ -63,6 +63,32 @@ def test_cards_and_readme_are_shown_and_their_links_lead_to_pages(site: Path) ->
     assert "Model card: dosmith" in (site / "models" / "dosmith.html").read_text(encoding="utf-8")
 
 
+def test_home_asks_what_one_has_and_leads_to_the_how_to(site: Path) -> None:
+    home = (site / "index.html").read_text(encoding="utf-8")
+    assert 'src="report.png"' in home and home.index("pip install .") < home.index("dosmith design Pt3Ni")
+    for page in ("formats", "drawing-board", "crystals", "choosing", "verification", "which-tool", "from-the-paper"):
+        assert f'href="{page}.html' in home.split("What do you have?")[-1]
+
+
+def test_evidence_is_one_folded_section_and_how_tos_are_found_first(site: Path) -> None:
+    import json
+
+    home = (site / "index.html").read_text(encoding="utf-8")
+    evidence = re.search(r'<li class="([^"]*)">\s*<input[^>]*>(?:(?!</nav>).)*?Evidence', home, flags=re.DOTALL)
+    assert evidence and "checked" not in re.findall(r"<input[^>]*>", evidence[0])[-1]
+    found = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))["docs"]
+    boosted = {entry["location"].split("#")[0] for entry in found if entry.get("boost", 1) > 1}
+    assert {"formats.html", "drawing-board.html", "choosing.html"} <= boosted and "ablation.html" not in boosted
+
+
+def test_the_page_from_the_paper_leads_to_places_that_are_there(site: Path) -> None:
+    page = (site / "from-the-paper.html").read_text(encoding="utf-8")
+    for target in re.findall(r'href="([a-z][^":]*\.html#[^"]+)"', page.split("What is different")[-2]):
+        file, _, anchor = target.partition("#")
+        assert f'id="{anchor}"' in (site / file).read_text(encoding="utf-8"), target
+    assert all(f"Fig. {number}" in page for number in range(1, 7))
+
+
 def test_notebooks_show_what_they_computed(site: Path) -> None:
     design = (site / "notebooks" / "design.html").read_text(encoding="utf-8")
     assert "image/png" in design and "predicted 0." in design

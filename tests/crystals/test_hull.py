@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from dosmith import formulas
-from dosmith.crystals.hull import CONTRADICTED, contradicted, potential_hull
+from dosmith.crystals import hull as hull_module
+from dosmith.crystals.hull import CONTRADICTED, Hull, contradicted, potential_hull
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.relaxation import FORCE, relax
@@ -37,6 +38,30 @@ SURVEY = SurveyIndex.of(
         crystal("B2", ("Ni", "Pt"), -0.1),
     ]
 )
+
+
+class TestLowestMixture:
+    @pytest.mark.parametrize("symbols", [("Al", "Ni"), ("Al", "Ni", "Pt"), ("Al", "Ni", "Pt", "O")])
+    @pytest.mark.parametrize("many", [0, 10**9], ids=["linear programming", "all mixtures"])
+    def test_is_that_of_pymatgens_phase_diagram(
+        self, symbols: tuple[str, ...], many: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
+        from pymatgen.core.composition import Composition
+
+        monkeypatch.setattr(hull_module, "_MANY", many)
+        rng = np.random.default_rng(len(symbols))
+        counts = rng.integers(0, 4, (12, len(symbols)))
+        known = [(formulas.reduce([(s, int(n)) for s, n in zip(symbols, row, strict=True) if n]), float(rng.normal(-0.2, 0.3)))
+                 for row in counts if (row > 0).sum() > 1]  # fmt: skip
+        entries = [PDEntry(Composition(symbol), 0.0) for symbol in symbols]
+        entries += [PDEntry(Composition(dict(each)), energy * sum(n for _, n in each)) for each, energy in known]
+        diagram, hull = PhaseDiagram(entries), Hull(known)
+        for row in rng.integers(1, 5, (10, len(symbols))):
+            asked = formulas.reduce([(s, int(n)) for s, n in zip(symbols, row, strict=True)])
+            height = hull.height(asked, 0.5)
+            assert height.above_hull == pytest.approx(0.5 - diagram.get_hull_energy_per_atom(Composition(dict(asked))), abs=1e-6)
+            assert sum(height.rivals.values()) == pytest.approx(1.0, abs=1e-6)
 
 
 class TestSurveyIndex:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -55,3 +57,27 @@ def test_nothing_is_shown_of_what_never_began() -> None:
     with pytest.raises(KeyError), progress.benchmark_progress(Console(file=screen, force_terminal=True)):
         raise KeyError
     assert screen.getvalue() == ""
+
+
+class _Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_spinner_is_for_a_terminal_and_for_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    for screen, patience, expected in ((_Screen(), 0.0, True), (_Screen(), 60.0, False), (io.StringIO(), 0.0, False)):
+        monkeypatch.setattr(progress, "PATIENCE", patience)
+        monkeypatch.setattr("sys.stderr", screen)
+        with progress.working("looking") as tell:
+            tell("trying L1_2")
+            time.sleep(0.3)
+        assert ("trying L1_2" in screen.getvalue()) == expected
+
+
+def test_a_spinner_ends_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", _Screen())
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="wrong"), progress.working("looking"):
+        raise ValueError("wrong")
+    assert threading.active_count() == before
