@@ -19,7 +19,7 @@ from dosmith.errors import FormulaError, did_you_mean
 WORDS = {
     "desing Pt3Ni": "Did you mean 'design'? See 'dosmith --help'.",
     "data ad x": "Did you mean 'add'? See 'dosmith data --help'.",
-    "design Pt3Ni --metrc x": "No such option: --metrc. Did you mean --metric? See 'dosmith design --help'.",
+    "design Pt3Ni --metrics x": "No such option: --metrics. Did you mean --metric? See 'dosmith design --help'.",
     "design Pt3Ni --metric cosin": "did you mean 'cosine'?",
     "design Pt3Nii": "did you mean Pt3Ni?",
     "design PT3NI": "did you mean Pt3Ni or Pt3NI?",
