@@ -129,7 +129,11 @@ def _usage(message: str, context: Any) -> str:
     message = message.rstrip(" .").replace("Value error, ", "")
     option = re.search(r"\(Possible options?: (.*)\)$", message)
     if option:
-        message = f"{message[: option.start()].rstrip()}. Did you mean {option[1].replace(', ', ' or ')}?"
+        from difflib import get_close_matches
+
+        message, options = message[: option.start()].rstrip(), option[1].split(", ")
+        near = get_close_matches(message.split()[-1], options, n=2, cutoff=0.8) or options
+        message = f"{message}. Did you mean {' or '.join(near)}?"
     end = "" if message.endswith(("?", "!")) else "."
     return f"{message}{end} See '{context.command_path if context is not None else 'dosmith'} --help'."
 
