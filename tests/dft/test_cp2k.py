@@ -247,6 +247,33 @@ def test_projections_add_up_to_the_whole(tmp_path: Path) -> None:
 
 @needs_cp2k
 @pytest.mark.dft
+def test_a_lanthanide_has_its_4f_electrons_in_the_core() -> None:
+    nitride = Structure([[0, 2.42, 2.42], [2.42, 0, 2.42], [2.42, 2.42, 0]], ["Er", "N"], [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
+    result = Cp2k(COARSE).compute(nitride)
+    assert result.electrons == 11 + 5
+    assert result.projections is not None
+    valence = (result.spectrum.energies > -6) & (result.spectrum.energies < 0)
+    nitrogen, erbium = (result.projections.of(symbol)[0, valence].sum() for symbol in ("N", "Er"))
+    assert nitrogen > 1.5 * erbium  # N3- beside Er3+
+    assert result.projections.of("Er", "f").max() < 0.2 * result.spectrum.total.max()  # no 4f bands
+
+
+@needs_cp2k
+@pytest.mark.dft
+def test_sites_begin_and_stay_antiparallel() -> None:
+    chain = Structure(
+        np.diag([3.0, 3.0, 4.0]), ["Mn", "Mn"], [[0, 0, 0], [0.5, 0.5, 0.5]], site_properties={"magmom": [4.0, -4.0]}
+    )
+    settings = COARSE.model_copy(update={"hard_cutoff": 300.0})
+    result = Cp2k(settings).compute(chain, spin=True)
+    first, second = result.provenance["site_moments"]
+    assert first > 2 and first == pytest.approx(-second, abs=0.2)
+    assert result.moment == pytest.approx(0.0, abs=0.1)
+    assert result.spectrum.spin_polarized
+
+
+@needs_cp2k
+@pytest.mark.dft
 def test_the_energy_hardly_depends_on_the_smearing() -> None:
     cold, warm = (Cp2k(DftSettings(smearing=kelvin)).compute(FCC).energy for kelvin in (500, 3000))
     assert warm == pytest.approx(cold, abs=2e-4)  # the free energies differ by 30 meV
