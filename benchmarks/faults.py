@@ -27,7 +27,7 @@ import numpy as np
 import reliability
 
 from dosmith.errors import DosmithError
-from dosmith.library import ParquetLibrary
+from dosmith.library import ParquetLibrary, schema
 from dosmith.library.shards import MANIFEST
 from dosmith.records import Material, Spectrum
 
@@ -219,9 +219,9 @@ def named_and_rest_served(folder: Path, shard: Path, rows: int, content: bytes) 
 def newer(folder: Path, random: np.random.Generator) -> int:
     """A library of a newer dosmith: neither read nor changed."""
     text = (folder / MANIFEST).read_text()
-    (folder / MANIFEST).write_text(text.replace('"schema_version": 3', f'"schema_version": {random.integers(4, 99)}'))
-    opened = ParquetLibrary.__new__(ParquetLibrary)
-    opened.folder = folder
+    opened = ParquetLibrary(folder)
+    ours = f'"schema_version": {schema.VERSION}'
+    (folder / MANIFEST).write_text(text.replace(ours, f'"schema_version": {schema.VERSION + random.integers(1, 99)}'))
     for attempt in (lambda: ParquetLibrary(folder), lambda: opened.add([material(START)])):
         try:
             attempt()
