@@ -70,8 +70,10 @@ def _one_process() -> Iterator[None]:
     """Calculations are not done, and files are read in this process; only within, as others here may want the real ones."""
     from dosmith.web import jobs, reader, reading
 
-    async def read(self: Any, content: bytes, name: str, fermi: float | None, broadening: float) -> dict[str, Any]:
-        options = {"name": name, "fermi": fermi, "broadening": broadening, "max_mebibytes": 16}
+    async def read(
+        self: Any, content: bytes, name: str, fermi: float | None, broadening: float, electrons: float | None
+    ) -> dict[str, Any]:
+        options = {"name": name, "fermi": fermi, "broadening": broadening, "electrons": electrons, "max_mebibytes": 16}
         return dict(json.loads(json.dumps(reader._read(content, options))))
 
     with (

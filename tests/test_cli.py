@@ -119,7 +119,7 @@ def broken_files(folder):
         "nan.csv": (table(lambda i: "nan" if i == 7 else 1.0), ""),
         "negative.csv": (table(lambda i: -1.0 if i > 50 else 1.0), "negative"),
         "unsorted.csv": ("\n".join(f"{e},{1.0}" for e in [*grid[100:], *grid[:100]]), "increase"),
-        "narrow.csv": ("\n".join(f"{e / 4},{1.0}" for e in grid), "needs -7.5 to 7.5"),
+        "narrow.csv": ("\n".join(f"{e / 8},{1.0}" for e in grid), "wider window"),
         "huge.csv": (table(lambda i: 1e307), "impossible"),
         "nofermi.csv": ("\n".join(f"{e + 20},{1.0}" for e in grid), "--fermi"),
         "bomb.xml": (BOMB, "entit"),

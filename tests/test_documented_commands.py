@@ -62,7 +62,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     nickel = open_dos_set().material("Pt3Ni-L1_2")
     for name in ("curve.csv", "results/Pt3Ni.csv"):
         table = np.column_stack([nickel.spectrum.energies, nickel.spectrum.total])
-        np.savetxt(folder / name, table, delimiter=",", header="energy_ev,dos", comments="")
+        np.savetxt(folder / name, table, delimiter=",", header="# formula: Pt3Ni\n# efermi = 0 eV\nenergy_ev,dos", comments="")
     for name in ("structure.cif", "my-crystal.cif"):
         nickel.structure.to(filename=str(folder / name))
     return folder

@@ -61,7 +61,7 @@ def test_names_that_are_no_text(
 @pytest.mark.parametrize(
     ("arguments", "left"),
     [
-        (("design", "Pt3Ni", "--top", "2", "--out", "new"), ("structures",)),
+        (("design", "Pt3Ni", "--top", "2", "--out", "new"), ("structures", ".dosmith.json")),
         (("data", "export", "new/curves.jsonl", "--library", "open"), ()),
         (("data", "add", "{curve}", "--formula", "Pt3Ni", "--library", "new"), (".lock", "manifest.json")),  # of an empty library
     ],

@@ -6,7 +6,6 @@ B. Deng et al., Nature Machine Intelligence 5, 1031 (2023).
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import sys
 import types
@@ -53,7 +52,8 @@ def _network_alone() -> Iterator[None]:
         sys.modules[name].__path__ = [str(Path(folder) / name.rpartition(".")[2]) for folder in chgnet.__path__]
     try:
         if "chgnet.utils" in stood_in:
-            utilities = importlib.import_module("chgnet.utils.common_utils")
+            from chgnet.utils import common_utils as utilities
+
             vars(sys.modules["chgnet.utils"]).update({key: value for key, value in vars(utilities).items() if key[0] != "_"})
         yield
     finally:

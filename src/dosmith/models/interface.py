@@ -1,6 +1,6 @@
 """What a model is, whatever its kind: one folder, opened without executing anything in it, that answers a spectrum with compositions.
 
-A kind is a subclass of `Model` in a folder of its own, named in `registry.py`. `tests/models/test_contract.py` holds every
+A kind is a subclass of `Model` in a folder of its own, named in `registry.py`. `tests/models/test_model_contract.py` holds every
 kind to this page.
 """
 

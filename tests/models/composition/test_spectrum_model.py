@@ -174,7 +174,7 @@ def test_predictions_are_written_to_a_folder(model, tmp_path) -> None:
     command = [sys.executable, "-m", "dosmith", "predict", "K2Se", "RbF", "--model", str(model.folder), "--out", str(tmp_path)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
-    assert {file.name for file in tmp_path.iterdir()} == {"K2Se.csv", "RbF.csv"}
+    assert {file.name for file in tmp_path.glob("[!.]*")} == {"K2Se.csv", "RbF.csv"}
     assert (tmp_path / "RbF.csv").read_text(encoding="utf-8").splitlines()[0] == "axis,spectrum"
 
 

@@ -1,6 +1,6 @@
 """What a similarity within a part of the curve is worth: the calibration of a shipped forward model for targets of narrow windows.
 
-    python benchmarks/coverage.py [MODEL [COUNT]]        writes calibration.windows into its checkpoint.json
+    python benchmarks/windows.py [MODEL [COUNT]]        writes calibration.windows into its checkpoint.json
 
 Every crystal of the open DOS set, or COUNT of them drawn at random (seed 0), is predicted by the one member of the ensemble that did not see its chemical system, as when
 the model was trained; `models/calibration.py` learns from these predictions. A model that is trained anew has the table already.
@@ -29,7 +29,7 @@ from dosmith.spectra.similarity import MATCH
 from dosmith.spectra.standard import standardise_library
 
 PAGE = Path(__file__).parents[1] / "docs" / "spectra.md"
-BEGIN, END = "<!-- written by benchmarks/coverage.py -->", "<!-- end -->"
+BEGIN, END = "<!-- written by benchmarks/windows.py -->", "<!-- end -->"
 SHOWN = (Window(-6.0, 6.0), Window(-4.0, 4.0), Window(-5.0, 2.0), Window(-2.0, 2.0))
 """Windows whose reliability the page shows."""
 
