@@ -27,10 +27,10 @@ docs: .venv/dev            ## the site of these docs, with its notebooks run, in
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 data: .venv/core            ## rebuild the open DOS set from the campaign's ledger and BATCHES
-	$(BIN)/dosmith data build-open-set $(BATCHES) --ledger data/campaign/ledger
+	$(BIN)/dosmith data build-open-set $(BATCHES) --ledger data/campaign/ledger --ledger data/campaign/ready --ledger data/campaign/crystals
 
 campaign: .venv/dev            ## compute what the ledger lacks of the open DOS set's plan (needs CP2K); stop with Ctrl-C
-	nice -n 19 $(BIN)/dosmith compute --plan data/campaign/plan.parquet --ledger data/campaign/ledger
+	nice -n 19 $(BIN)/dosmith compute --plan data/campaign/crystals.parquet --ledger data/campaign/crystals --workers 2
 
 convergence: .venv/dev            ## what the DFT settings and volumes are worth, and throughput, into docs/ (needs CP2K)
 	$(BIN)/python benchmarks/convergence.py

@@ -57,7 +57,7 @@ def start(
     Its exit code is the program's, 128 and the number of the signal that ended it, or 127 where there is no such program. It
     ends when the object is forgotten, so keep it; `communicate` would end it.
     """
-    return subprocess.Popen(
+    process = subprocess.Popen(
         ["/bin/sh", "-c", _TIED, "sh", *command],
         cwd=cwd,
         env=env,
@@ -66,6 +66,10 @@ def start(
         stderr=stderr,
         start_new_session=True,
     )
+    with suppress(OSError):  # Linux may share the processors out by session, and forgets how nice we are in a new one
+        if niceness := os.nice(0):
+            Path(f"/proc/{process.pid}/autogroup").write_text(str(niceness), encoding="ascii")
+    return process
 
 
 @contextmanager
