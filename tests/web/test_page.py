@@ -160,7 +160,7 @@ def test_every_tool_leaves_a_sound_curve(page: Page) -> None:
             assert now["window"] == pytest.approx([-4.5, 1.5], abs=0.2)
             expect(page.locator("#target-facts")).to_contain_text("counts")
             expect(rows(page, "new").first.locator(".probability")).to_have_text(
-                re.compile(r"^\d+ %$")
+                re.compile(r"^\d+\s%$")
             )  # calibrated for a part, too
         expect(page.locator("#problem")).to_be_hidden()
         page.keyboard.press("Control+z")
