@@ -18,6 +18,7 @@ from dosmith.element_facts import prices_of
 from dosmith.errors import ConstraintError, ModelError, SpectrumError
 from dosmith.library.stability import above_pair_hulls
 from dosmith.models.tight_binding.atlas import Atlas
+from dosmith.models.tight_binding.model import SURE
 from dosmith.ranking import Comparison, in_order
 from dosmith.spectra.standard import StandardSpectrum
 from dosmith.spectra.zero import energy_zeros
@@ -26,9 +27,6 @@ from dosmith.web.messages import Answer, Heat, Query, Row, plain
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-
-SURE = 0.5
-"""A best probability below this is remarked on."""
 
 
 class Live:

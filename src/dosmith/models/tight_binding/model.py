@@ -57,7 +57,7 @@ _BEFORE = {
     "height_penalty": 0.1,
 }
 """Settings of models that were trained before these were settings, whatever the defaults are by now."""
-_SURE = 0.5
+SURE = 0.5
 """Probability below which the likeliest predicted match is called unsure."""
 
 
@@ -197,7 +197,7 @@ class TightBindingModel(Model):
     def remarks(self, proposals: Sequence[Proposal], part: str) -> list[str]:
         """See `Model.remarks`."""
         surest = max((each.probability for each in proposals if each.probability is not None), default=None)
-        if surest is None or surest >= _SURE:
+        if surest is None or surest >= SURE:
             return []
         return [
             f"No confident match among what nobody has computed: the likeliest has a probability of {surest:.2f} to have this DOS."
