@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,12 @@ from dosmith.records import Material, Spectrum
 
 hypothesis.settings.register_profile("dosmith", derandomize=True, deadline=None)  # the same examples every time, no time limit
 hypothesis.settings.load_profile("dosmith")
+
+
+def pytest_configure() -> None:
+    """A shell has what it starts in the background ignore Ctrl-C, and every program started by a test would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 LEVELS = np.linspace(-10.0, 10.0, 401)
 """Energies of the synthetic materials, eV: those of the open DOS set."""
