@@ -34,6 +34,13 @@ CANDIDATE_KEYS = [
     "crystal_system",
     "probability",
     "formation_energy",
+    "gap_ev",
+    "gap_spread_ev",
+    "above_hull_ev",
+    "hull_from",
+    "hull_rivals",
+    "p_match",
+    "p_exists",
 ]
 
 

@@ -234,6 +234,7 @@ class Designer:
                 crystal_system=proposal.crystal.crystal_system,
                 probability=proposal.probability,
                 formation_energy=proposal.crystal.formation_energy,
+                p_match=proposal.probability,
             )
         return Candidate(
             rank=rank,

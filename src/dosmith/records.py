@@ -21,6 +21,8 @@ FloatArray = NDArray[np.float64]
 FermiFrom = Literal["stated", "given", "eigenvalues", "electrons", "assumed"]
 """Where a Fermi level comes from: the source states it, the user gives it, eigenvalues or the number of electrons tell it, or nobody
 said and it was assumed."""
+HullFrom = Literal["dft", "potential", "unknown"]
+"""What a height above the hull comes from: calculations of the library, the CHGNet potential, or nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,8 +231,15 @@ class Candidate:
         structure_ids: ids of all its materials that fit the crystal system, most similar first.
         prototype: of `structure_id`, or of the crystal whose spectrum is predicted; or None.
         crystal_system: of the same, or None.
-        probability: that the DOS of the predicted crystal has a cosine above 0.9 to the target's; None where none is predicted.
+        probability: that the DOS matches and the crystal can be made, `p_match` times `p_exists`; None where one of them is unknown.
         formation_energy: of the predicted crystal, eV/atom, in the CHGNet potential; None where none is predicted.
+        gap: eV, 0 for a metal: computed where the DOS is known, else to be expected; None when unknown.
+        gap_spread: standard deviation of an expected gap, eV; None where it is computed or unknown.
+        above_hull: height above the convex hull, eV/atom, 0 on it; None when unknown.
+        hull_from: what the height comes from: "dft", the set's own calculations; "potential", CHGNet and the survey; else "unknown".
+        hull_rivals: other compositions in that hull that hold no element besides; None when unknown.
+        p_match: the probability that the DOS matches the target's, gap and all (see `spectra.match`); None where it is not calibrated.
+        p_exists: the probability that the crystal lies so low above the true hull that it can be made; None when the height is unknown.
     """
 
     rank: int
@@ -247,6 +256,13 @@ class Candidate:
     crystal_system: str | None = None
     probability: float | None = None
     formation_energy: float | None = None
+    gap: float | None = None
+    gap_spread: float | None = None
+    above_hull: float | None = None
+    hull_from: HullFrom = "unknown"
+    hull_rivals: int | None = None
+    p_match: float | None = None
+    p_exists: float | None = None
 
     @property
     def formula(self) -> str:
@@ -272,4 +288,11 @@ class Candidate:
             "crystal_system": self.crystal_system,
             "probability": self.probability,
             "formation_energy": self.formation_energy,
+            "gap_ev": self.gap,
+            "gap_spread_ev": self.gap_spread,
+            "above_hull_ev": self.above_hull,
+            "hull_from": self.hull_from,
+            "hull_rivals": self.hull_rivals,
+            "p_match": self.p_match,
+            "p_exists": self.p_exists,
         }
