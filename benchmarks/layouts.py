@@ -240,6 +240,32 @@ def vasp_eigenval(run: Run) -> bytes:
     return text.encode()
 
 
+def vasp_procar(run: Run, seed: int = 1) -> bytes:
+    """VASP's `PROCAR` of LORBIT 11: seeded weights of each state on s, p and d of each site, three decimals."""
+    names = ("s", "py", "pz", "px", "dxy", "dyz", "dz2", "dxz", "x2-y2")
+    spins, points, bands = run.channels.shape
+    weights = procar_weights(run, seed)
+    text = "PROCAR lm decomposed\n"
+    for spin in range(spins):
+        text += f"# of k-points:  {points}         # of bands:   {bands}         # of ions:    {len(run.species)}\n\n"
+        for point in range(points):
+            text += f" k-point     {point + 1} :    0.00000000 0.25000000 0.50000000     weight = {run.weights[point]:.8f}\n\n"
+            for band in range(bands):
+                level = run.channels[spin, point, band]
+                text += f"band     {band + 1} # energy {level:13.8f} # occ. {float(level <= run.fermi):11.8f}\n\n"
+                text += "ion  " + "".join(f"{name:>7}" for name in names) + "    tot\n"
+                for ion, row in enumerate(weights[spin, point, band], 1):
+                    text += f"{ion:5d}" + "".join(f"{cell:7.3f}" for cell in row) + f"{row.sum():7.3f}\n"
+                text += "tot  " + "".join(f"{cell:7.3f}" for cell in weights[spin, point, band].sum(axis=0)) + "  0.900\n\n"
+    return text.encode()
+
+
+def procar_weights(run: Run, seed: int = 1) -> FloatArray:
+    """The weights in `vasp_procar`, shape (spins, k-points, bands, sites, 9)."""
+    shape = (*run.channels.shape, len(run.species), 9)
+    return np.round(np.random.default_rng(seed).uniform(0.0, 0.9 / (9 * len(run.species)), shape), 3)
+
+
 def own(run: Run) -> bytes:
     """dosmith's own `dos.csv`."""
     from dosmith.records import Spectrum

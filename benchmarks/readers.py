@@ -468,6 +468,7 @@ def _settings_file(path: Path) -> object:
 READERS = (
     Reader("VASP: vasprun.xml", _vaspruns, _dos),
     Reader("VASP: DOSCAR", functools.partial(_doscars, False), _dos),
+    Reader("VASP: PROCAR", written(("PROCAR", layouts.vasp_procar)), _dos),
     Reader("VASP: finished runs", _short_vaspruns, _through_file(_vasp_run)),
     Reader("LOBSTER", functools.partial(_doscars, True), _dos),
     Reader("Quantum ESPRESSO", lambda: _fixtures("espresso*"), _dos),

@@ -211,3 +211,17 @@ def test_a_fermi_level_that_was_assumed_is_not_stored(tmp_path: Path) -> None:
     assert found.outcome == "skipped" and "--fermi 0" in (found.reason or "") and len(library) == 0
     (found,) = add_files(library, [path], composition=(("Ni", 1), ("Pt", 3)), fermi=0.0)
     assert found.outcome == "added" and library.material(library.ids[0]).provenance["fermi_from"] == "given"
+
+
+def test_projections_come_along(tmp_path: Path) -> None:
+    """Of a calculation of dosmith: the file beside its curve."""
+    density = 0.3 + np.exp(-((ENERGIES + 2) ** 2))
+    head = "# density of states by dosmith: Fermi level 0.0 eV, broadening 0.1 eV, band gap 0.0 eV\nenergy_ev,dos\n"
+    (tmp_path / "dos.csv").write_text(head + "".join(f"{e!r},{d!r}\n" for e, d in zip(ENERGIES.tolist(), density.tolist(), strict=True)))
+    rows = (f"{e:.4f},{0.25 * d:.6f},{0.75 * d:.6f}\n" for e, d in zip(ENERGIES, density, strict=True))
+    (tmp_path / "projections.csv").write_text("energy_ev,Al_s,Al_p\n" + "".join(rows))
+    library = MemoryLibrary([])
+    list(add_files(library, [tmp_path / "dos.csv"], composition=formulas.parse("Al")))
+    found = library.material(library.ids[0]).projections
+    assert found is not None
+    np.testing.assert_allclose(found.of("Al", "p")[0], 0.75 * density, atol=0.003 * density.max())

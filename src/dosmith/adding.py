@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ import numpy as np
 
 from dosmith import formulas
 from dosmith.crystals.recognise import recognise
-from dosmith.errors import DosmithError, FormulaError, SpectrumError
+from dosmith.errors import DosmithError, FileFormatError, FormulaError, SpectrumError
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.records import Material, Spectrum
 from dosmith.settings import FileSettings
 from dosmith.sources.beside import crystal_of
 from dosmith.sources.files import FileDos, printable, read_dos, read_folder
+from dosmith.sources.projected import projections_of
 from dosmith.spectra.zero import energy_zeros
 
 BATCH = 64
@@ -155,6 +157,10 @@ def _material(path: Path, found: FileDos, given: Composition | None, named: bool
         symmetry = recognise(crystal.lattice, crystal.species, crystal.frac_coords)
         known = {"lattice": crystal.lattice, "species": crystal.species, "frac_coords": crystal.frac_coords}
         known |= {} if symmetry is None else vars(symmetry)
+    with suppress(FileFormatError):  # it holds none, or none that can be read
+        parts = projections_of(path, replace(found, crystal=crystal))
+        complete = {element for element, _ in parts.labels} == {element for element, _ in composition}
+        known["projections"] = parts if complete else None
     return Material(identifier(composition, spectrum), composition, spectrum, provenance=provenance, **known), assumed
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pymatgen.electronic_structure.dos import Dos
 
 FloatArray = NDArray[np.float64]
+ORBITALS = "spdf"
+"""Angular momenta of orbitals, by their letters."""
 FermiFrom = Literal["stated", "given", "eigenvalues", "electrons", "assumed"]
 """Where a Fermi level comes from: the source states it, the user gives it, eigenvalues or the number of electrons tell it, or nobody
 said and it was assumed."""

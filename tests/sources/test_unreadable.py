@@ -12,7 +12,6 @@ from dosmith.sources.unreadable import what
 
 FILES = [
     ("OUTCAR", " vasp.6.3.0 20Jan22 (build x) complex\n executed on   LinuxGNU date 2022\n", "VASP's OUTCAR; give the vasprun.xml"),
-    ("PROCAR", "PROCAR lm decomposed\n# of k-points: 10\n", "VASP's PROCAR; give the vasprun.xml"),
     ("EIGENVAL", "  2  2  1  1\n 0.2E+02\n 1.0E-004\n  CAR \n Si\n  8  29  8\n\n 0.1 0.1 0.1 0.1\n 1 -5.8 1.0\n", "VASP's EIGENVAL; give"),
     ("INCAR", "ISMEAR = 0\nSIGMA = 0.05\n", "a file of VASP without a density of states"),
     ("pw.out", "\n     Program PWSCF v.6.7MaX starts on 23Nov2026\n", r"pw\.x of Quantum ESPRESSO prints; give the \*\.dos"),

@@ -53,7 +53,7 @@ def _groups(path: Path, kind: str) -> Iterator[tuple[Reader, Sequence[Path]]]:
     stem = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
     for name in dict.fromkeys((stem, _DOS_WORD.sub("", stem), formulas.in_name(stem) or stem)):
         yield from ((reader, [folder / f"{name}.{end}"]) for end, reader in (("cif", _cif), ("vasp", _poscar), ("gpw", _gpw)))
-    if "DOSCAR" in kind:
+    if "DOSCAR" in kind or kind == "PROCAR":
         for name in ("CONTCAR", "POSCAR"):
             yield from ((_poscar, [folder / f"{name}{end}"]) for end in dict.fromkeys((ending, "", ".gz")))
     elif kind.startswith("CP2K"):

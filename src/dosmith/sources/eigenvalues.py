@@ -83,21 +83,12 @@ class Eigenvalues:
             fermi: Fermi level, eV.
             notes: what the reader decided before.
         """
-        from scipy.ndimage import gaussian_filter1d
-
         low = float(self.channels.min()) - _TAIL * SIGMA
         last = float(self.channels.max(axis=2).min())
         fine = STEP / 5
         count = int((float(self.channels.max()) - low + 10 * SIGMA) / fine) + 2
-        densities = []
-        for channel in self.channels:
-            place = (channel - low) / fine
-            lower = place.astype(np.intp)
-            share = place - lower
-            weights = np.broadcast_to(self.weights[:, None], channel.shape)
-            counts = np.bincount(lower.ravel(), (weights * (1 - share)).ravel(), count)
-            counts += np.bincount(lower.ravel() + 1, (weights * share).ravel(), count)
-            densities.append(gaussian_filter1d(counts, SIGMA / fine, mode="constant", truncate=6) * self.holds / fine)
+        weights = self.weights[:, None] * self.holds
+        densities = [smeared(channel, np.broadcast_to(weights, channel.shape), low, fine, count) for channel in self.channels]
         kept = max(int((last - low) / fine) + 1, 2)
         energies = low + fine * np.arange(count, dtype=np.float64)
         points, bands = self.channels.shape[1:]
@@ -106,3 +97,23 @@ class Eigenvalues:
             kind, energies[:kept:5], np.stack(densities)[:, :kept:5], fermi, broadening=SIGMA,
             edges=None if fermi is None else self.edges(fermi), notes=[*notes, said],
         )  # fmt: skip
+
+
+def smeared(levels: FloatArray, weights: FloatArray, low: float, step: float, count: int) -> FloatArray:
+    """Gaussians of `SIGMA` about levels, states/eV, on `count` energies from `low` on, shape (count,).
+
+    Args:
+        levels: eV, all of them on the energies, any shape.
+        weights: states of each, the same shape.
+        low: first energy, eV.
+        step: of the energies, several times less than `SIGMA`, eV.
+        count: of the energies.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    place = (levels - low) / step
+    lower = place.astype(np.intp)
+    share = place - lower
+    counts = np.bincount(lower.ravel(), (weights * (1 - share)).ravel(), count)
+    counts += np.bincount(lower.ravel() + 1, (weights * share).ravel(), count)
+    return np.asarray(gaussian_filter1d(counts, SIGMA / step, mode="constant", truncate=6) / step)

@@ -12,6 +12,7 @@ from dosmith.errors import FileFormatError
 from dosmith.records import Spectrum
 from dosmith.sources.curve import Curve
 
+OWN = "dosmith dos.csv"
 _OPENING = "# density of states by dosmith:"
 _FACT = re.compile(r"(Fermi level|broadening|band gap|valence-band top) (\S+) eV")
 SIGNATURE = rf"\A{re.escape(_OPENING)}"
@@ -48,7 +49,7 @@ def read_own(lines: Iterable[str]) -> Curve:
     gap = known.get("band gap")
     top = known.get("valence-band top", fermi)
     return Curve(
-        "dosmith dos.csv",
+        OWN,
         table[:, 0],
         table[:, 1:].T,
         fermi,

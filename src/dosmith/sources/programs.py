@@ -12,7 +12,7 @@ import numpy as np
 from dosmith.constants import HARTREE
 from dosmith.edges import BandEdges
 from dosmith.errors import FileFormatError
-from dosmith.sources import abinit, aims, castep, cp2k, dftb, elk, espresso, own, siesta, units, wien2k
+from dosmith.sources import abinit, aims, castep, cp2k, dftb, elk, espresso, own, siesta, units, vasp_parts, wien2k
 from dosmith.sources.curve import Curve
 from dosmith.sources.tables import split_blocks, take_apart
 
@@ -175,6 +175,7 @@ def _named(pattern: re.Pattern[str] | str) -> Callable[[Sequence[str], str], boo
 _PHONONS = "density of phonon states, not an electronic one; 'dosmith train --spectra' makes a model of such spectra"
 _KINDS: tuple[_Kind, ...] = (
     _Kind(_begins(own.SIGNATURE), own.read_own),
+    _Kind(_begins(r"\APROCAR\b"), vasp_parts.read_bands),
     _Kind(lambda head, _: cp2k.looks_like_cp2k(head), cp2k.read_cp2k),
     _Kind(_begins(espresso.SIGNATURE), espresso.read_dos),
     _Kind(_begins(aims.SIGNATURE), aims.read_dos),

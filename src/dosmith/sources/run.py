@@ -62,7 +62,7 @@ def weights_beside(path: Path | None) -> str | None:
     """The text of SIESTA's `.KP` beside its `.EIG`; None where there is none."""
     if path is None:
         return None
-    return _attempt(lambda: text_of(_beside(path, f"{_stem(path)}.KP")))
+    return _attempt(lambda: text_of(beside(path, f"{_stem(path)}.KP")))
 
 
 def _both_spins(curve: Curve, path: Path, folder: bool) -> Curve:
@@ -80,12 +80,12 @@ def _both_spins(curve: Curve, path: Path, folder: bool) -> Curve:
         )
     else:
         return curve
-    if not folder or not (beside := _beside(path, other)).is_file():
+    if not folder or not (partner := beside(path, other)).is_file():
         raise FileFormatError(f"holds one spin alone; put {other} beside it, and both are read together")
-    second = read(text_of(beside).splitlines(keepends=True))
+    second = read(text_of(partner).splitlines(keepends=True))
     up, down = (curve, second) if is_up else (second, curve)
     both = programs.joined(up, down)
-    return replace(both, one_spin=False, notes=[*both.notes, f"the other spin stands in {beside.name}"])
+    return replace(both, one_spin=False, notes=[*both.notes, f"the other spin stands in {partner.name}"])
 
 
 def _levels_stated(curve: Curve, path: Path) -> Iterator[tuple[str, Level]]:
@@ -95,16 +95,16 @@ def _levels_stated(curve: Curve, path: Path) -> Iterator[tuple[str, Level]]:
         for file in of_run(path.name, sorted(folder.glob("*.out*")))[:_MOST]:
             yield file.name, partial(lambda file: espresso.read_level(text_of(file)), file)
     elif curve.format == siesta.DOS:
-        yield from ((file.name, partial(_siesta_level, file)) for file in (_beside(path, f"{stem}.EIG"),))
+        yield from ((file.name, partial(_siesta_level, file)) for file in (beside(path, f"{stem}.EIG"),))
         for file in (folder / f"{stem}.PDOS.xml", folder / f"{stem}.PDOS"):
             yield file.name, partial(_pdos_level, file)
         for file in sorted(folder.glob("*.out"))[:_MOST]:
             yield file.name, partial(_siesta_output_level, file)
     elif curve.format == "table" and _DFTB.fullmatch(path.name.removesuffix(".gz")):
-        yield "detailed.out", lambda: dftb.read_fermi(text_of(_beside(path, "detailed.out")))
-        yield "band.out", lambda: dftb.read_eigenvalues(text_of(_beside(path, "band.out")))[1]
+        yield "detailed.out", lambda: dftb.read_fermi(text_of(beside(path, "detailed.out")))
+        yield "band.out", lambda: dftb.read_eigenvalues(text_of(beside(path, "band.out")))[1]
     elif curve.format == programs.OCTOPUS:
-        yield "total-dos-efermi.dat", lambda: programs.octopus_fermi(text_of(_beside(path, "total-dos-efermi.dat")))
+        yield "total-dos-efermi.dat", lambda: programs.octopus_fermi(text_of(beside(path, "total-dos-efermi.dat")))
 
 
 def _eigenvalues(curve: Curve, path: Path) -> Iterator[tuple[str, Levels]]:
@@ -114,22 +114,22 @@ def _eigenvalues(curve: Curve, path: Path) -> Iterator[tuple[str, Levels]]:
         for file in of_run(path.name, schemas(folder))[:_MOST]:
             yield str(file.relative_to(folder)), partial(lambda file: espresso.read_eigenvalues(content_of(file)), file)
     elif curve.format == abinit.DOS:
-        file = _beside(path, f"{re.sub(r'_DOS.*$', '', path.name.removesuffix('.gz'))}_EIG")
+        file = beside(path, f"{re.sub(r'_DOS.*$', '', path.name.removesuffix('.gz'))}_EIG")
         yield file.name, lambda: (*abinit.read_eig(text_of(file)), None)
     elif curve.format == siesta.DOS:
-        eig = _beside(path, f"{stem}.EIG")
+        eig = beside(path, f"{stem}.EIG")
         yield eig.name, lambda: (*siesta.read_eig(text_of(eig), weights_beside(eig)), None)
     elif curve.format == elk.TDOS:
-        parts = [_beside(path, name) for name in ("EIGVAL.OUT", "KPOINTS.OUT", "EFERMI.OUT")]
+        parts = [beside(path, name) for name in ("EIGVAL.OUT", "KPOINTS.OUT", "EFERMI.OUT")]
         yield parts[0].name, lambda: (*elk.read_eigenvalues(*(text_of(part) for part in parts)), None)
     elif curve.format == castep.OPTADOS:
         for file in sorted(folder.glob("*.bands"))[:_MOST]:
             yield file.name, partial(_castep_from_fermi, file)
     elif curve.format == "DOSCAR":
-        file = _beside(path, "EIGENVAL")
+        file = beside(path, "EIGENVAL")
         yield file.name, lambda: _of_vasp(text_of(file))
     elif curve.format == "table" and _DFTB.fullmatch(path.name.removesuffix(".gz")):
-        yield "band.out", lambda: (*dftb.read_eigenvalues(text_of(_beside(path, "band.out"))), None)
+        yield "band.out", lambda: (*dftb.read_eigenvalues(text_of(beside(path, "band.out"))), None)
 
 
 def _with_edges(curve: Curve, name: str, found: Eigenvalues, level: float | None, electrons: float | None) -> Curve | None:
@@ -207,7 +207,7 @@ def _castep_from_fermi(file: Path) -> tuple[Eigenvalues, float, float | None]:
     return replace(found, channels=found.channels - level), 0.0, electrons
 
 
-def _beside(path: Path, name: str) -> Path:
+def beside(path: Path, name: str) -> Path:
     """The file of that name beside another, or packed with gzip."""
     file = path.with_name(name)
     return file if file.is_file() or not (packed := path.with_name(f"{name}.gz")).is_file() else packed

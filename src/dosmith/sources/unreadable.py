@@ -7,7 +7,6 @@ import re
 _HEAD = 4000
 _TEXTS: tuple[tuple[str, str], ...] = (
     (r"\A\s*vasp\.\d[^\n]*\n[^\n]*executed on", "is VASP's OUTCAR; give the vasprun.xml or the DOSCAR of the run"),
-    (r"\APROCAR\b", "is VASP's PROCAR; give the vasprun.xml or the DOSCAR of the run"),
     (
         r"\A *\d+ +\d+ +\d+ +\d+ *\n.*\n.*\n *CAR *\n.*\n *\d+ +\d+ +\d+ *\n",
         "is VASP's EIGENVAL; give the vasprun.xml or the DOSCAR of the run",

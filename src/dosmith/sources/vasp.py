@@ -314,7 +314,7 @@ def _parameter(xml: bytes, name: bytes) -> float:
     return _number(found.group(1).decode("latin-1")) if found else math.nan
 
 
-def _species(xml: bytes) -> tuple[str, ...]:
+def species_of(xml: bytes) -> tuple[str, ...]:
     """The element of each site."""
     cells = _element(xml, "atominfo").iterfind("array[@name='atoms']/set/rc")
     symbols = [(rc.findtext("c") or "").strip() for rc in cells]
@@ -324,7 +324,7 @@ def _species(xml: bytes) -> tuple[str, ...]:
 def _composition(xml: bytes, notes: list[str]) -> Composition | None:
     """The reduced composition of the cell, or None (with a note) when the file does not say."""
     try:
-        return formulas.reduce(Counter(_species(xml)))
+        return formulas.reduce(Counter(species_of(xml)))
     except (FileFormatError, FormulaError) as error:
         notes.append(f"the atoms are not read: {error}")
         return None
@@ -339,7 +339,7 @@ def _crystal(xml: bytes, notes: list[str]) -> Crystal | None:
     try:
         if piece.count(b"<v>") > MOST_SITES + 9:
             raise FileFormatError(f"it has over {MOST_SITES:,} atoms")
-        return Crystal(_vectors(piece, b"basis"), _species(xml), _vectors(piece, b"positions"))
+        return Crystal(_vectors(piece, b"basis"), species_of(xml), _vectors(piece, b"positions"))
     except (FileFormatError, ValueError) as error:
         notes.append(f"the crystal is not read: {str(error)[:120]}")
         return None
