@@ -182,7 +182,14 @@ def as_entry(crystal: Surveyed) -> Entry:
 
 
 def score() -> None:
-    """Compare what was computed with the targets."""
+    """Compare what was computed with the targets, and write what was found."""
+    found = scored()
+    write_text(OUTPUT, json.dumps(found, indent=1) + "\n")
+    write_text(PAGE, page(found))
+
+
+def scored() -> dict[str, Any]:
+    """The contents of `OUTPUT`, by what lies in the ledger."""
     library, asked = open_dos_set(), json.loads(PICKS.read_text())
     recipe = Recipe.from_settings(Settings().spectra)
     materials = {outcome.entry: outcome.material for outcome in Ledger(LEDGER).outcomes()}
@@ -208,8 +215,7 @@ def score() -> None:
         rows[each["method"]].append((each["target"], float(target @ candidate), each.get("probability", np.nan)))
     results = {method: summary(found, lost[method]) for method, found in rows.items() if found}
     facts = {name: value for name, value in asked.items() if name != "picks"}
-    write_text(OUTPUT, json.dumps(facts | {"targets": TARGETS, "top": TOP, "results": results}, indent=1) + "\n")
-    write_text(PAGE, page(facts, results))
+    return facts | {"targets": TARGETS, "top": TOP, "results": results}
 
 
 def summary(found: Sequence[tuple[str, float, float]], failed: int) -> dict[str, Any]:
@@ -237,8 +243,9 @@ def summary(found: Sequence[tuple[str, float, float]], failed: int) -> dict[str,
     }
 
 
-def page(facts: dict[str, Any], results: dict[str, Any]) -> str:
+def page(found: dict[str, Any]) -> str:
     """The results in Markdown."""
+    results = found["results"]
 
     def cells(each: dict[str, Any]) -> str:
         shares = [f"{mean:.0%} ({low:.0%}-{high:.0%})" for mean, low, high in each["above"].values()]
@@ -252,9 +259,9 @@ def page(facts: dict[str, Any], results: dict[str, Any]) -> str:
     failures = ", ".join(f"{method} {each['failed']}" for method, each in results.items())
     return f"""# Candidates checked by computing them
 
-Written by `benchmarks/verified.py`. {TARGETS} targets from fold {facts["fold"]} of the [benchmark](benchmark/README.md)'s held-out chemical
-systems ({facts["held_out"]} binaries; seed {facts["seed"]}); each method learned from the {facts["trained_on"]} other materials of the set as it then was ({facts["set"]["count"]})
-and proposed its {TOP} best compositions among those of which nothing had been computed. Then their DOS was
+Written by `benchmarks/verified.py`. {found["targets"]} targets from fold {found["fold"]} of the [benchmark](benchmark/README.md)'s held-out chemical
+systems ({found["held_out"]} binaries; seed {found["seed"]}); each method learned from the {found["trained_on"]} other materials of the set as it then was ({found["set"]["count"]})
+and proposed its {found["top"]} best compositions among those of which nothing had been computed. Then their DOS was
 computed (PBE, as the rest of the set; see [computing](computing.md)), first those of rank 1, then more of dosmith's, crystals with Cr, Mn, Fe, Co or Ni last, and compared with the target. No model had seen any of these spectra.
 The crystal is that in which dosmith proposes a composition, for the other methods the one of lowest energy in the CHGNet
 potential; the volume is CHGNet's. 95 % intervals from a bootstrap over targets. The last column: targets with at least one computed candidate above 0.9.

@@ -126,6 +126,10 @@ BASELINES: dict[str, Callable[[Spectra, Split], Scores]] = {
 }
 """The nulls by name."""
 
+CHANCE = "random"
+SIMPLE = tuple(name for name in BASELINES if name != CHANCE)
+"""Rivals: a model that does not beat the strongest of these is not worth its training."""
+
 
 def similarities(spectra: Spectra, split: Split, rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
     """Cosine of each target to each training spectrum, shape (len(rows), training); -inf to itself."""

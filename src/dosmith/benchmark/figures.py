@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,12 @@ def score(results: Mapping[str, Any], model: str, split: str, metric: str, varia
 def models(results: Mapping[str, Any], split: str) -> list[str]:
     """The methods that faced a split, in the order of the results."""
     return list(dict.fromkeys(each["model"] for each in results["results"] if each["split"] == split))
+
+
+def strongest(results: Mapping[str, Any], methods: Iterable[str], metric: str, split: str = "system") -> str | None:
+    """Of some methods the one with the highest result, the first of equal ones; None where none of them has any."""
+    found = [(each["mean"], -place, name) for place, name in enumerate(methods) if (each := score(results, name, split, metric))]
+    return max(found)[2] if found else None
 
 
 def _figures(results: Mapping[str, Any]) -> list[tuple[str, Figure]]:

@@ -1,0 +1,122 @@
+"""What a shipped forward model expects of the open DOS set, each crystal by the one member that did not see its chemical system.
+
+Calibrations of a model that is already trained are learned from these; kept in build/held-out until data or model change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith import formulas
+from dosmith.atomic import replacing, write_text
+from dosmith.designer import open_dos_set
+from dosmith.formulas import Composition
+from dosmith.library import ParquetLibrary
+from dosmith.models.registry import open_model
+from dosmith.models.splits import held_out_system
+from dosmith.models.store import WEIGHTS
+from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.models.tight_binding.train import prepare_library
+from dosmith.spectra.standard import standardise_library
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+KEPT = Path(__file__).parents[1] / "build" / "held-out"
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """M crystals of a library, predicted without having been seen.
+
+    Attributes:
+        library: that holds them.
+        rows: theirs in the library, shape (M,).
+        vectors: computed standard vectors, 1/eV, shape (M, points).
+        expected: as in `ensemble.Prediction.expected`, of one member, shape (M, points).
+        fold: of each, the number of that member, shape (M,).
+    """
+
+    library: ParquetLibrary
+    rows: IntArray
+    vectors: FloatArray
+    expected: FloatArray
+    fold: IntArray
+
+    @cached_property
+    def compositions(self) -> list[Composition]:
+        """Of the crystals."""
+        return [formulas.parse(self.library.formulas[row]) for row in self.rows]
+
+    @cached_property
+    def systems(self) -> list[str]:
+        """Their chemical systems."""
+        return [formulas.chemical_system(each) for each in self.compositions]
+
+    @cached_property
+    def gapped(self) -> NDArray[np.bool_]:
+        """Which have a gap as their source states it, shape (M,)."""
+        return np.array([(self.library.gaps[row] or 0.0) > 0 for row in self.rows])
+
+
+def opened_forward(name: str | Path) -> TightBindingModel:
+    """A forward model by name or folder."""
+    opened = open_model(name)
+    if not isinstance(opened, TightBindingModel):
+        raise SystemExit(f"{name} is no forward model")
+    return opened
+
+
+def held_out(opened: TightBindingModel) -> HeldOut:
+    """All crystals of the open DOS set that the model can be asked for; minutes the first time."""
+    library, recipe = open_dos_set(), opened.recipe
+    rows, vectors = standardise_library(library, recipe)
+    shards = sorted(shard["sha256"] for shard in library.manifest["shards"].values())
+    mark = hashlib.sha256(json.dumps([shards, opened.spec["sha256"][WEIGHTS], recipe.as_dict()]).encode()).hexdigest()[:16]
+    file = KEPT / f"{mark}.npz"
+    if not file.is_file():
+        KEPT.mkdir(parents=True, exist_ok=True)
+        chosen, expected, fold = _predicted(opened, library, rows)
+        with replacing(file) as opened_file:
+            np.savez(opened_file, chosen=chosen, expected=expected, fold=fold)
+    with np.load(file) as kept:
+        chosen = kept["chosen"]
+        return HeldOut(library, rows[chosen], vectors[chosen], kept["expected"], kept["fold"])
+
+
+def _predicted(opened: TightBindingModel, library: ParquetLibrary, rows: IntArray) -> tuple[IntArray, FloatArray, IntArray]:
+    import torch
+
+    torch.set_num_threads(1)  # matrices this small gain nothing from more
+    ensemble, settings = opened.ensemble, opened.settings
+    fold = np.zeros(len(rows), dtype=np.intp)  # of all spectra, as the training divided them
+    whole = [library.compositions[row] for row in rows.tolist()]
+    for number, split in enumerate(held_out_system(whole, np.ones(len(rows), dtype=bool), settings.members, settings.seed)):
+        fold[split.test] = number
+    crystals = prepare_library(library, rows, settings, lambda what, done, count, _: print(f"\r{what} {done}/{count}", end=""))
+    chosen = np.array([place for place, row in enumerate(rows) if int(row) in crystals])
+    expected = np.zeros((len(chosen), opened.recipe.grid.points))
+    for number, member in enumerate(ensemble.members):
+        places = np.flatnonzero(fold[chosen] == number)
+        seen = [crystals[int(rows[chosen[place]])] for place in places]
+        expected[places] = member.predict(seen, ensemble.symbols, opened.recipe, settings)
+        print(f"\rmember {number + 1} of {settings.members}    ", end="", flush=True)
+    print()
+    return chosen, expected, fold[chosen]
+
+
+def amend(opened: TightBindingModel, changes: dict[str, object], files: dict[str, bytes] | None = None) -> None:
+    """Write what was learned into a model's checkpoint.json, and files beside it with their checksums."""
+    path = opened.folder / "checkpoint.json"
+    spec = json.loads(path.read_text(encoding="utf-8")) | changes
+    for name, content in (files or {}).items():
+        with replacing(opened.folder / name) as file:
+            file.write(content)
+        spec["sha256"][name] = hashlib.sha256(content).hexdigest()
+    write_text(path, json.dumps(spec, indent=1) + "\n")
