@@ -263,7 +263,7 @@ def _own(path: Path, found: FileDos, limit: int) -> Parts:
         if name is None:
             raise FileFormatError("has a projections.csv beside it whose columns are not dosmith's")
         rows_of = np.zeros((spins, len(column)))
-        rows_of[name[3] == "down"] = column
+        rows_of[int(name[3] == "down")] = column
         parts.add(name[1], name[2], rows_of)
     return parts
 
