@@ -217,7 +217,9 @@ def test_projections_come_along(tmp_path: Path) -> None:
     """Of a calculation of dosmith: the file beside its curve."""
     density = 0.3 + np.exp(-((ENERGIES + 2) ** 2))
     head = "# density of states by dosmith: Fermi level 0.0 eV, broadening 0.1 eV, band gap 0.0 eV\nenergy_ev,dos\n"
-    (tmp_path / "dos.csv").write_text(head + "".join(f"{e!r},{d!r}\n" for e, d in zip(ENERGIES.tolist(), density.tolist(), strict=True)))
+    (tmp_path / "dos.csv").write_text(
+        head + "".join(f"{e!r},{d!r}\n" for e, d in zip(ENERGIES.tolist(), density.tolist(), strict=True))
+    )
     rows = (f"{e:.4f},{0.25 * d:.6f},{0.75 * d:.6f}\n" for e, d in zip(ENERGIES, density, strict=True))
     (tmp_path / "projections.csv").write_text("energy_ev,Al_s,Al_p\n" + "".join(rows))
     library = MemoryLibrary([])

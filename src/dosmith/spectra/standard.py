@@ -141,7 +141,7 @@ def standardise(spectrum: Spectrum, recipe: Recipe | None = None, zero: ZeroChoi
     found, gap = float(zeros[0]), float(gaps[0])
     coverage = float(_coverage(energies, zeros, recipe.grid)[0])
     covered = _covered(energies, densities[0], found, spectrum.broadening, recipe)
-    values = _normalised(_binned(energies, densities, zeros, broadening, recipe), recipe.grid, covered)[0]
+    values = _normalised(binned(energies, densities, zeros, broadening, recipe), recipe.grid, covered)[0]
     origin = _origin(spectrum, rule, found, gap, zero)
     return StandardSpectrum(
         values, recipe, found, gap, coverage, _steps(spectrum, recipe, origin, gap, coverage, covered), origin, covered
@@ -175,7 +175,7 @@ def standardise_batch(
             f"the DOS reaches from {start:.2f} to {stop:.2f} eV around its energy zero; the model needs {recipe.grid.lower:g} to"
             f" {recipe.grid.upper:g} eV (at least {recipe.min_coverage:.0%} of it): compute or export a wider window"
         )
-    return _normalised(_binned(energies, densities, zeros, broadening, recipe), recipe.grid)
+    return _normalised(binned(energies, densities, zeros, broadening, recipe), recipe.grid)
 
 
 def _normalised(values: FloatArray, grid: EnergyGrid, covered: Window | None = None) -> FloatArray:
@@ -228,20 +228,20 @@ def standardise_library(
                     block.energies, block.densities[place], float(zeros[place]), float(block.broadening[place]), recipe
                 )
                 one = slice(place, place + 1)
-                vector = _binned(block.energies, block.densities[one], zeros[one], block.broadening[one], recipe)
+                vector = binned(block.energies, block.densities[one], zeros[one], block.broadening[one], recipe)
                 values.append(_normalised(vector, recipe.grid, covered))
                 rows.append(block.rows[one])
                 if narrow is not None and covered is not None:
                     narrow[int(block.rows[place])] = covered
-        binned = _binned(block.energies, block.densities[fits], zeros[fits], block.broadening[fits], recipe)
-        area = binned.sum(axis=1) * recipe.grid.step
+        rest = binned(block.energies, block.densities[fits], zeros[fits], block.broadening[fits], recipe)
+        area = rest.sum(axis=1) * recipe.grid.step
         rows.append(block.rows[fits][area > 0])
-        values.append(binned[area > 0] / area[area > 0, None])
+        values.append(rest[area > 0] / area[area > 0, None])
     order = np.argsort(np.concatenate(rows), kind="stable")
     return np.concatenate(rows)[order], np.concatenate(values)[order]
 
 
-def _binned(
+def binned(
     energies: FloatArray, densities: FloatArray, zeros: FloatArray, broadening: FloatArray | float, recipe: Recipe
 ) -> FloatArray:
     """Broadened mean densities over the bins of the points, in the unit of `densities`, shape (B, points)."""
