@@ -26,10 +26,11 @@ from typing import Any
 import numpy as np
 import reliability
 
+from dosmith.designer import open_dos_set
+
 RESULTS = Path(__file__).with_name("attacks.json")
 SECONDS = 6.0
 """Of each load, at most; of an attack, until it is over."""
-MATERIALS = ("Pt-A1", "Ni-A1", "Pt3Ni-L1_2", "Al-A1", "Cu-A1")
 
 
 class Board:
@@ -37,6 +38,7 @@ class Board:
 
     def __init__(self, process: subprocess.Popen[str], port: int) -> None:
         self.process, self.port, self.host = process, port, f"127.0.0.1:{port}"
+        self.unseen = iter(open_dos_set().ids)  # of materials; what was looked at is remembered and comes at once
 
     @property
     def mebibytes(self) -> int:
@@ -106,14 +108,14 @@ def curve(number: int, **options: Any) -> bytes:
 
 
 async def others(board: Board, over: asyncio.Event) -> dict[str, Any]:
-    """One who looks materials up until the attack is over."""
+    """One who looks materials up, each for the first time, until the attack is over."""
     times: list[float] = []
-    failed = most = number = 0
+    failed = most = 0
     while not over.is_set() or len(times) < 5:
         begun = time.perf_counter()
-        status = await board.ask(f"/api/material?kind=known&id={MATERIALS[number % len(MATERIALS)]}")
+        status = await board.ask(f"/api/material?kind=known&id={next(board.unseen)}")
         times.append(time.perf_counter() - begun)
-        failed, number, most = failed + (status != 200), number + 1, max(most, board.mebibytes)
+        failed, most = failed + (status != 200), max(most, board.mebibytes)
         await asyncio.sleep(0.05)
     return {"others": spread(times), "failed": failed, "mebibytes": most}
 

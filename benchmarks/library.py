@@ -81,7 +81,7 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
 def reading(folder: Path) -> dict[str, float]:
     """Opening, filtering, standardising, comparing."""
     from dosmith.library import ParquetLibrary
-    from dosmith.spectra.similarity import similarity
+    from dosmith.spectra.similarity import Curves, similarity
     from dosmith.spectra.standard import standardise_library
 
     rows: dict[str, float] = {}
@@ -95,8 +95,8 @@ def reading(folder: Path) -> dict[str, float]:
     seconds, (_, vectors) = timed(lambda: standardise_library(library))
     rows["read and standardise all, seconds"] = seconds
     rows["spectra of 401 points read and standardised per second"] = len(vectors) / seconds
-    squares = np.einsum("ij,ij->i", vectors, vectors)  # as a Designer keeps them
-    times = [timed(lambda: similarity(vectors[7], vectors, squares=squares))[0] for _ in range(30)]
+    curves = Curves(vectors)  # as a Designer keeps them
+    times = [timed(lambda: similarity(vectors[7], curves))[0] for _ in range(30)]
     rows["cosine of one target to all, seconds"] = min(times)
     rows["on the disk, MiB"] = sum(facts["bytes"] for facts in library.manifest["shards"].values()) / 2**20
     rows["spectra"] = len(vectors)

@@ -27,7 +27,7 @@ import numpy as np
 from dosmith import Designer, Recipe, __version__, open_model
 from dosmith.models.paper.composition_vectors import composition_vector, slot_costs
 from dosmith.models.paper.kbest import k_best
-from dosmith.spectra.similarity import similarity
+from dosmith.spectra.similarity import Curves, similarity
 from dosmith.spectra.standard import standardise_batch
 from dosmith.spectra.zero import energy_zeros
 
@@ -196,11 +196,11 @@ def spectra() -> dict[str, Any]:
     vectors, sums = batch(), np.empty_like(densities)
     ours, theirs = best_of(batch, 3) / len(densities), best_of(singly, 3) / 128
     target, many = vectors[0], np.tile(vectors, (25, 1))[:100_000]
-    squares = np.einsum("ij,ij->i", many, many)
+    curves = Curves(many)
     first, *marks = (
         completed(energies, each, level).get_dos_fp(fp_type="tdos") for each, level in zip(densities[:129], fermi, strict=False)
     )
-    one, pymatgen = best_of(lambda: similarity(target, many, squares=squares)), best_of(fingerprints, 3) / len(marks) * len(many)
+    one, pymatgen = best_of(lambda: similarity(target, curves)), best_of(fingerprints, 3) / len(marks) * len(many)
     rows = {
         "standardise, spectra of 2000 points per second": {
             "per second": 1 / ours,

@@ -14,6 +14,7 @@ from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.ranking import BoolArray, Comparison, Entries
 from dosmith.spectra.grid import Window
+from dosmith.spectra.similarity import Curves
 from dosmith.spectra.standard import Recipe, standardise_library
 
 FloatArray = NDArray[np.float64]
@@ -62,12 +63,12 @@ class KnownSpectra:
         return {int(row): place for place, row in enumerate(self.rows)}
 
     @cached_property
-    def _squares(self) -> FloatArray:
-        return np.asarray(np.einsum("ij,ij->i", self.vectors, self.vectors))
+    def _curves(self) -> Curves:
+        return Curves(self.vectors)
 
     def similarities(self, comparison: Comparison) -> FloatArray:
         """Of each spectrum to the target, shape (M,); of one that is known in a part only, in that part."""
-        found, by_window = comparison(self.vectors, self._squares), dict[Window, list[int]]()
+        found, by_window = comparison(self._curves), dict[Window, list[int]]()
         for row, window in self._standard[2].items():
             by_window.setdefault(window, []).append(self.places[row])
         for window, places in by_window.items():

@@ -19,7 +19,7 @@ from dosmith.constraints import Constraints
 from dosmith.errors import ConstraintError
 from dosmith.formulas import Composition
 from dosmith.spectra.grid import EnergyGrid, Window
-from dosmith.spectra.similarity import similarity
+from dosmith.spectra.similarity import Curves, similarity
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -67,11 +67,9 @@ class Comparison:
         """Whether it is the cosine of the whole curves, of all energies alike."""
         return self.calibrated and self.counted is None
 
-    def __call__(self, vectors: FloatArray, squares: FloatArray | None = None) -> FloatArray:
-        """Similarity of vectors, shape (M, points), to the target, shape (M,); `squares` and errors as of `similarity`."""
-        return similarity(
-            self.target, vectors, self.metric, grid=self.grid, window=self.counted, weights=self.weights, squares=squares
-        )
+    def __call__(self, vectors: FloatArray | Curves) -> FloatArray:
+        """Similarity of vectors, shape (M, points), to the target, shape (M,); errors as of `similarity`."""
+        return similarity(self.target, vectors, self.metric, grid=self.grid, window=self.counted, weights=self.weights)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from dosmith import cli
 from dosmith.library import ParquetLibrary
+from fake_cp2k import script
 
 ODD = os.fsdecode(b"Pt3Ni-\xff\xe9")
 
@@ -78,6 +80,34 @@ def test_a_full_disk(arguments: tuple[str, ...], left: tuple[str, ...], curve: P
     ran = subprocess.run(command, cwd=tmp_path, preexec_fn=limited, capture_output=True, text=True, errors="replace", check=False)
     assert ran.returncode == 2 and ran.stderr.count("\n") == 1 and "File too large" in ran.stderr, ran.stderr
     assert {path.name for path in (tmp_path / "new").iterdir()} <= set(left)
+
+
+_SMALL = 'mount -t tmpfs -o size=24m none tmp && dd if=/dev/zero of=tmp/others bs=1M count=20 status=none && exec "$@"'
+"""A command where TMPDIR has 4 MiB left, by a file system that is its own alone."""
+
+
+@pytest.mark.parametrize("says", ["", "echo '[host:7] PMIX ERROR: OUT-OF-RESOURCE'"])
+def test_a_full_tmpdir(says: str, tmp_path: Path) -> None:
+    """CP2K, which says nothing of it, or nothing that helps, fills what is left."""
+    apart = ["unshare", "-rm", "sh", "-c", _SMALL, "sh"]
+    (tmp_path / "tmp").mkdir()
+    if shutil.which("unshare") is None or subprocess.run([*apart, "true"], cwd=tmp_path, capture_output=True).returncode:
+        pytest.skip("no file system of one's own here")
+    program = Path(
+        script(tmp_path, f"#!/bin/sh\ndd if=/dev/zero of=run-RESTART.kp bs=1M count=8 2>/dev/null && exit 0\n{says}\nexit 1\n")
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path / "tmp"), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    program.rename(tmp_path / "cp2k.psmp")
+    ran = subprocess.run(
+        [*apart, sys.executable, "-B", "-m", "dosmith", "compute", "Al", "--out", "Al"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 2 and ran.stderr.count("\n") == 1, ran.stderr
+    assert "No space left on device" in ran.stderr and str(tmp_path / "tmp") in ran.stderr
+    assert not list((tmp_path / "Al").iterdir())
 
 
 @pytest.mark.parametrize(

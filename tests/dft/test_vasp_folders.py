@@ -56,6 +56,37 @@ class TestWrite:
         assert list(Kpoints.from_file(place / "dos" / "KPOINTS").kpts[0]) == [1, 1, 1]
 
 
+class TestWriteAgain:
+    def test_what_vasp_and_people_left_there_stays(self, tmp_path: Path) -> None:
+        (place,) = write_runs([entry("L1_2", "Pt", "Ni")], tmp_path)
+        others = {"POTCAR": "of VASP", "relax/CONTCAR": "relaxed", "dos/POSCAR": "relaxed", "relax/OUTCAR": "long"}
+        for name, text in others.items():
+            (place / name).write_text(text)
+        write_runs([entry("L1_2", "Pt", "Ni", volume=13.0)], tmp_path)
+        assert {name: (place / name).read_text() for name in others} == others
+        assert Structure.from_file(place / "relax" / "POSCAR").volume == pytest.approx(4 * 13.0)
+        assert os.access(place / "run.sh", os.X_OK)
+
+    @pytest.mark.parametrize("name", ["relax/INCAR", "dos/KPOINTS", "run.sh"])
+    def test_what_a_person_changed_is_left_alone_and_nothing_else_is_written(self, tmp_path: Path, name: str) -> None:
+        entries = [entry("A1", "Pt"), entry("L1_2", "Pt", "Ni")]
+        place = write_runs(entries[1:], tmp_path)[0]
+        with open(place / name, "a") as file:
+            file.write("NCORE = 4\n")
+        with pytest.raises(DosmithError, match=rf"{name} was not written by dosmith, or was changed since.* --out"):
+            write_runs(entries, tmp_path)
+        assert (place / name).read_text().endswith("NCORE = 4\n")
+        assert not [path for path in (tmp_path / entries[0].id).rglob("*") if path.is_file()]
+
+    def test_no_link_is_followed(self, tmp_path: Path) -> None:
+        (tmp_path / "Pt-A1").mkdir()
+        (tmp_path / "mine").write_text("mine")
+        (tmp_path / "Pt-A1" / "run.sh").symlink_to(tmp_path / "mine")
+        with pytest.raises(DosmithError, match="left alone"):
+            write_runs([entry("A1", "Pt")], tmp_path)
+        assert (tmp_path / "mine").read_text() == "mine"
+
+
 class TestRead:
     def test_a_finished_run(self, tmp_path: Path) -> None:
         wurtzite = entry("B4", "Al", "N", volume=10.5)

@@ -15,7 +15,7 @@ from scipy.stats import wasserstein_distance
 from dosmith.errors import SettingsError, SpectrumError
 from dosmith.library import ParquetLibrary
 from dosmith.spectra.grid import EnergyGrid, Window
-from dosmith.spectra.similarity import METRICS, similarity
+from dosmith.spectra.similarity import METRICS, Curves, similarity
 from dosmith.spectra.standard import standardise_library
 
 GRID = EnergyGrid(-2.0, 2.0, 21)
@@ -188,12 +188,12 @@ def test_what_cannot_be_compared_is_refused(target: np.ndarray, others: np.ndarr
     assert "\n" not in str(refusal.value)
 
 
-def test_known_squares_change_nothing() -> None:
+def test_what_is_held_ready_changes_nothing() -> None:
     random = np.random.default_rng(5)
     vectors = random.random((40, 151))
-    squares = (vectors**2).sum(axis=1)
-    weights = random.random(151)
+    vectors[3, :100], vectors[7] = 0, 0
+    curves, weights = Curves(vectors), random.random((4, 151))
     for metric in METRICS:
-        for options in ({}, {"weights": weights}, {"window": Window(-3.0, 1.0)}):
-            plain = similarity(vectors[3], vectors, metric, **options)
-            np.testing.assert_allclose(similarity(vectors[3], vectors, metric, squares=squares, **options), plain, rtol=1e-12)
+        for options in ({}, *({"weights": each} for each in weights), {"window": Window(-3.0, 1.0)}, {}):
+            plain = similarity(vectors[5], vectors, metric, **options)
+            np.testing.assert_allclose(similarity(vectors[5], curves, metric, **options), plain, rtol=1e-12)

@@ -89,7 +89,7 @@ class _Run:
     version: str
 
 
-_ROOM = 2**20  # bytes that a run needs at the least
+_ROOM = 16 * 2**20  # bytes that CP2K and MPI need at the least
 _STEP = re.compile(r"^\s+(\d+)\s+\S+/\S+\s+\S+\s+\S+\s+(\d+\.\d+)\s+-?\d+\.\d+\s+\S+\s*$", re.MULTILINE)
 """A self-consistent step: number, method, mixing, seconds, convergence, energy, change."""
 
@@ -284,4 +284,5 @@ def _complaint(output: str) -> str:
     """The reason in a failed run's output, in one line."""
     boxed = re.findall(r"^ \*\s(.*?)\s+\*$", output, flags=re.MULTILINE)
     words = " ".join(" ".join(re.sub(r"^[\s\\|_/()OAB-]+", "", line) for line in boxed).split())
-    return words[:300] or "it left no message"
+    last = next((" ".join(line.split()) for line in reversed(output.splitlines()) if line.strip()), "")
+    return words[:300] or (f"its last words are '{last[:200]}'" if last else "it left no message")

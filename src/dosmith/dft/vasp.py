@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dosmith import symmetry
-from dosmith.atomic import write_text, writing_into
 from dosmith.dft.plan import Entry
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError
 from dosmith.library.stability import MOLECULE
+from dosmith.outputs import refuse_foreign, write_texts
 from dosmith.records import Material
 from dosmith.sources.crystal import Crystal
 from dosmith.sources.files import load_dos
@@ -28,6 +28,7 @@ SHARED: dict[str, Any] = {"ENCUT": 520, "EDIFF": 1e-4, "LDAU": False, "PREC": "A
 RELAX: dict[str, Any] = SHARED | {"IBRION": 2, "ISIF": 3, "NSW": 99, "EDIFFG": -0.01, "ISMEAR": 1, "SIGMA": 0.1}
 DOS: dict[str, Any] = SHARED | {"IBRION": -1, "NSW": 0, "ISMEAR": -5, "NEDOS": 3001, "LORBIT": 11, "LWAVE": False}
 RELAX_MESH, DOS_MESH = (10, 10, 10), (24, 24, 24)
+_RUN = "run.sh"
 _SCRIPT = """#!/bin/sh
 # Relax, then the density of states of the relaxed crystal. VASP is your command: export VASP="srun vasp_std"
 set -e
@@ -39,24 +40,26 @@ cp relax/CONTCAR dos/POSCAR
 
 
 def write_runs(entries: Iterable[Entry], folder: Path) -> list[Path]:
-    """A folder for each entry, with `relax/`, `dos/` and `run.sh`.
+    """A folder for each entry, with `relax/`, `dos/` and `run.sh`; whatever else is in it, as what VASP wrote, stays.
 
     Raises:
-        DosmithError: the folder cannot be written.
+        DosmithError: a file that would be written is not dosmith's or was changed since, of any entry; or the folder cannot be written.
     """
-    written = []
-    for entry in entries:
-        place = folder / entry.id
-        with writing_into(place):
-            _write(entry.structure, place, entry.spin, entry.prototype == MOLECULE)
-        written.append(place)
-    return written
+    runs = {folder / entry.id: _inputs(entry.structure, entry.spin, entry.prototype == MOLECULE) for entry in entries}
+    for place, texts in runs.items():
+        refuse_foreign(place, texts)
+    for place, texts in runs.items():
+        write_texts(place, texts)
+        (place / _RUN).chmod(0o755)
+    return list(runs)
 
 
-def _write(structure: Structure, place: Path, spin: bool, lone: bool) -> None:
+def _inputs(structure: Structure, spin: bool, lone: bool) -> dict[str, str]:
+    """Names in the folder of a run -> texts; the POSCAR of the DOS comes from the relaxation."""
     from pymatgen.io.vasp.inputs import Kpoints
     from pymatgen.io.vasp.sets import MPRelaxSet
 
+    texts: dict[str, str] = {}
     for name, tags, mesh in (("relax", RELAX, RELAX_MESH), ("dos", DOS, DOS_MESH)):
         tags = tags | ({"ISPIN": 2} if spin else {"ISPIN": 1, "MAGMOM": None})
         if lone:  # a molecule: its box stays, one k-point
@@ -71,12 +74,10 @@ def _write(structure: Structure, place: Path, spin: bool, lone: bool) -> None:
                 user_potcar_functional="PBE_54",
                 sort_structure=True,
             )
-            inputs.write_input(str(place / name), potcar_spec=True)
-    (place / "relax" / "POTCAR.spec").replace(place / "POTCAR.spec")
-    (place / "dos" / "POTCAR.spec").unlink()
-    (place / "dos" / "POSCAR").unlink()  # comes from the relaxation
-    write_text(place / "run.sh", _SCRIPT)
-    (place / "run.sh").chmod(0o755)
+            texts |= {f"{name}/INCAR": str(inputs.incar), f"{name}/KPOINTS": str(inputs.kpoints)}
+            if name == "relax":
+                texts |= {"relax/POSCAR": str(inputs.poscar), "POTCAR.spec": "\n".join(inputs.potcar_symbols)}
+    return texts | {_RUN: _SCRIPT}
 
 
 def read_runs(entries: Sequence[Entry], folder: Path) -> tuple[dict[str, Material], dict[str, str]]:

@@ -7,7 +7,7 @@ import io
 import itertools
 import json
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,9 @@ from dosmith.web.messages import Atom, Card, Curve, DrawnCrystal, Kind
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
+Facts = list[tuple[str, str]]
+"""Names and values, in order."""
+
 _BOND = 1.12
 """Atoms are joined up to this multiple of the shortest distance."""
 _EDGE = 1e-3
@@ -39,6 +42,7 @@ class Materials:
 
     def __init__(self, designer: Designer) -> None:
         self.designer = designer
+        self._made = lru_cache(maxsize=512)(self._card)  # symmetry takes tens of milliseconds, and the same are looked at again
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -130,20 +134,19 @@ class Materials:
         Raises:
             NotFoundError: there is none.
         """
+        return self._made(kind, identifier)
+
+    def _card(self, kind: Kind, identifier: str) -> Card:
         composition = self.composition(kind, identifier)
-        facts, provenance = self._new_facts(identifier) if kind == "new" else self._known_facts(identifier)
+        facts, provenance, cell = self._new_facts(identifier) if kind == "new" else self._known_facts(identifier)
         price = prices_of([composition])[0]
         if price is not None:
             facts.append(("Elements cost", f"about {price:,.2g} USD/kg" if price < 10 else f"about {price:,.0f} USD/kg"))
-        try:
-            crystal = crystal_of(self.structure(kind, identifier))
-        except NotFoundError:
-            crystal = None
         return Card(
             kind=kind,
             id=identifier,
             formula=formulas.write(composition),
-            crystal=crystal,
+            crystal=None if cell is None else drawn(cell),
             facts=facts,
             provenance=provenance,
             others=[other for other in self._crystals_of(composition) if other[:2] != (kind, identifier)],
@@ -158,11 +161,12 @@ class Materials:
             found.append(("new", identifier, self._atlas.crystals[self._places[identifier]].prototype))
         return found
 
-    def _new_facts(self, identifier: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    def _new_facts(self, identifier: str) -> tuple[Facts, Facts, Structure]:
         model, atlas, place = self.designer.model, self._atlas, self._place(identifier)
         crystal = atlas.crystals[place]
+        cell = symmetry.conventional(crystal.structure)
         facts = [
-            *_crystal_facts(crystal.structure, crystal.prototype),
+            *_crystal_facts(crystal.structure, cell, crystal.prototype),
             ("Formation energy", f"{crystal.formation_energy:+.3f} eV/atom (CHGNet)"),
         ]
         provenance = [
@@ -178,14 +182,16 @@ class Materials:
                 "in training" if atlas.entries.compositions[place] in model.trained_on() else "never seen in training",
             ),
         ]
-        return facts, provenance
+        return facts, provenance, cell
 
-    def _known_facts(self, identifier: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    def _known_facts(self, identifier: str) -> tuple[Facts, Facts, Structure | None]:
         material = self.designer.library.material(identifier)
         source = dict(material.provenance)
-        facts: list[tuple[str, str]] = []
+        facts: Facts = []
+        cell = None
         if material.structure is not None:
-            facts += _crystal_facts(material.structure, material.prototype)
+            cell = symmetry.conventional(material.structure)
+            facts += _crystal_facts(material.structure, cell, material.prototype)
         if material.spectrum.gap is not None:
             facts.append(("Band gap", f"{material.spectrum.gap:.2f} eV" if material.spectrum.gap else "none, a metal"))
         for key, name in (("formation_energy", "Formation energy"), ("energy_above_hull", "Above the hull")):
@@ -193,7 +199,8 @@ class Materials:
                 facts.append((name, f"{value:+.3f} eV/atom (computed)"))
         if isinstance(moment := source.pop("magnetic_moment", None), int | float) and abs(moment) > 0.01:
             facts.append(("Magnetic moment", f"{moment:.2f} Bohr magnetons per cell"))
-        return facts, [("Id", material.id), *((key.replace("_", " "), _plain(value)) for key, value in source.items())]
+        provenance = [("Id", material.id), *((key.replace("_", " "), _plain(value)) for key, value in source.items())]
+        return facts, provenance, cell
 
 
 def text_of(structure: Structure, form: str) -> str:
@@ -203,9 +210,8 @@ def text_of(structure: Structure, form: str) -> str:
     return str(structure.get_sorted_structure().to(fmt="poscar"))
 
 
-def crystal_of(structure: Structure) -> DrawnCrystal:
-    """The conventional cell as it is drawn: atoms on its faces, edges and corners repeated, nearest atoms joined."""
-    cell = symmetry.conventional(structure)
+def drawn(cell: Structure) -> DrawnCrystal:
+    """A conventional cell as it is drawn: atoms on its faces, edges and corners repeated, nearest atoms joined."""
     lattice = np.array(cell.lattice.matrix)
     symbols: list[str] = []
     places: list[Any] = []
@@ -227,9 +233,9 @@ def crystal_of(structure: Structure) -> DrawnCrystal:
     )
 
 
-def _crystal_facts(structure: Structure, prototype: str | None) -> list[tuple[str, str]]:
+def _crystal_facts(structure: Structure, cell: Structure, prototype: str | None) -> Facts:
     symbol, number = symmetry.space_group(structure)
-    lattice = symmetry.conventional(structure).lattice
+    lattice = cell.lattice
     lengths = [f"{name} = {length:.3f}" for name, length in zip("abc", lattice.abc, strict=True)]
     known = PROTOTYPES.get(prototype or "")
     return [

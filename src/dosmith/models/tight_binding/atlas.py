@@ -14,12 +14,13 @@ from dosmith.models.calibration import Calibration
 from dosmith.models.tight_binding.candidates import Candidates
 from dosmith.ranking import Entries, penalised
 from dosmith.spectra.grid import Window
+from dosmith.spectra.similarity import Curves
 from dosmith.spectra.standard import Recipe
 
 FloatArray = NDArray[np.float64]
 
-Alike = Callable[[FloatArray], FloatArray]
-"""Spectra, shape (C, points) -> their similarity to a target, shape (C,)."""
+Alike = Callable[[Curves], FloatArray]
+"""C spectra -> their similarity to a target, shape (C,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +68,9 @@ class Atlas:
         return np.array([each.formation_energy for each in self.crystals], dtype=np.float64)
 
     @cached_property
-    def _shapes(self) -> FloatArray:
-        """The expected spectra with norm 1, shape (C, points)."""
-        return self.candidates.expected.astype(np.float64) / self.certainties[:, None]
+    def _shapes(self) -> Curves:
+        """The expected spectra with norm 1."""
+        return Curves(self.candidates.expected.astype(np.float64) / self.certainties[:, None])
 
     def similarities(self, target: FloatArray, alike: Alike | None = None) -> FloatArray:
         """The expected similarity of each crystal to the target, shape (C,).
