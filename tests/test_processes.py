@@ -96,6 +96,14 @@ def test_many_short_programs_all_end_as_they_want() -> None:
         assert process.returncode == code
 
 
+def test_a_shell_that_is_killed_alone_keeps_nobody_waiting() -> None:
+    with processes.running(["sh", "-c", "echo out; sleep 1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"out\n"
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.stdout.read() == b""  # the program's end, not that of who watches
+    assert process.returncode == -signal.SIGKILL
+
+
 def test_what_a_program_left_running_ends_with_it(tmp_path: Path) -> None:
     with processes.running(["/bin/sh", "-c", "sleep 600 & echo $! > left"], cwd=tmp_path):
         pass

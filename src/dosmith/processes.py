@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 _TIED = """
 exec 3<&0
-(trap '' TERM INT HUP; read _ <&3; kill -KILL 0) &
+(trap '' TERM INT HUP; read _ <&3; kill -KILL 0) >/dev/null 2>&1 &
 trap : TERM INT HUP
 "$@" </dev/null 3<&-
 code=$?
 kill -KILL $!
 exit $code
 """
-"""The watcher outlives signals by which the program may tidy up; the shell waits for the program."""
+"""The watcher outlives signals by which the program may tidy up, and holds none of its pipes; the shell waits for the program."""
 _SAFE_PATH = "PYTHONSAFEPATH"
 
 
