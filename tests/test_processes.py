@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -33,6 +34,25 @@ if __name__ == "__main__":
     processes.tidy_on_termination()
     with processes.workers(1) as pool:
         print("started", flush=True)
+        pool.submit(work, sys.argv[1]).result()
+"""
+
+DEAF = """
+import os, sys, time
+from dosmith import processes
+def work(folder):
+    with processes.running(["sleep", "600"]) as child:
+        open(f"{folder}/child", "w").write(str(child.pid))
+        while True:
+            try:
+                open(f"{folder}/worker", "w").write(str(os.getpid()))
+                time.sleep(600)
+            except BaseException:
+                open(f"{folder}/caught", "w").write("1")
+if __name__ == "__main__":
+    processes.tidy_on_termination()
+    processes.GRACE = 0.5
+    with processes.workers(2) as pool:
         pool.submit(work, sys.argv[1]).result()
 """
 
@@ -75,6 +95,20 @@ def test_workers_and_what_they_run_end_with_the_pool(tmp_path: Path, how: signal
         assert alive(worker) and alive(child)
         process.send_signal(how)
         assert eventually(lambda: not alive(worker) and not alive(child))
+
+
+def test_a_worker_that_catches_whatever_is_raised_ends_with_the_pool_too(tmp_path: Path) -> None:
+    with starter(tmp_path, DEAF) as process:
+        worker, child = number(tmp_path / "worker"), number(tmp_path / "child")
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+        assert (tmp_path / "caught").is_file()
+        assert eventually(lambda: not alive(worker) and not alive(child))
+
+
+def test_the_end_by_a_signal_travels_between_processes() -> None:
+    found = pickle.loads(pickle.dumps(processes.Terminated(signal.SIGTERM)))
+    assert found.code == 128 + signal.SIGTERM and found.name == "SIGTERM"
 
 
 def test_the_exit_code_and_the_output_are_the_programs() -> None:

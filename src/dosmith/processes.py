@@ -25,6 +25,7 @@ from dosmith.atomic import abandoned, owned
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing.process import BaseProcess
 
 _TIED = """
 exec 3<&0
@@ -36,6 +37,10 @@ kill -KILL $!
 exit $code
 """
 """The watcher outlives signals by which the program may tidy up, and holds none of its pipes; the shell waits for the program."""
+
+GRACE = 10.0
+"""Seconds that the workers of a pool have to tidy up."""
+
 _SAFE_PATH = "PYTHONSAFEPATH"
 
 
@@ -141,9 +146,7 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor]:
     try:
         yield pool
     except BaseException:
-        for each in list((pool._processes or {}).values()):
-            each.terminate()
-        pool.shutdown(wait=True, cancel_futures=True)
+        _end_workers(pool)
         raise
     finally:
         pool.shutdown(wait=True)
@@ -151,6 +154,23 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor]:
             os.environ.pop(_SAFE_PATH, None)
         else:
             os.environ[_SAFE_PATH] = before
+
+
+def _end_workers(pool: ProcessPoolExecutor) -> None:
+    """End the workers by SIGTERM and, after `GRACE`, by SIGKILL: at a low priority on a busy machine, or in code that
+    catches whatever is raised, they would not heed the first for minutes. What they run ends with them."""
+    from multiprocessing.connection import wait
+
+    left: dict[Any, BaseProcess] = {each.sentinel: each for each in (pool._processes or {}).values()}
+    for each in left.values():
+        each.terminate()
+    pool.shutdown(wait=False, cancel_futures=True)
+    until = time.monotonic() + GRACE
+    while left and time.monotonic() < until:
+        for sentinel in wait(left, until - time.monotonic()):
+            del left[sentinel]
+    for each in left.values():
+        each.kill()
 
 
 @contextmanager
@@ -182,6 +202,7 @@ class Terminated(SystemExit):
 
     Attributes:
         code: its exit code, 128 and the number of the signal.
+        number: of the signal.
         name: of the signal.
     """
 
@@ -189,7 +210,12 @@ class Terminated(SystemExit):
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
+        self.number = number
         self.name = signal.Signals(number).name
+
+    def __reduce__(self) -> tuple[type[Terminated], tuple[int]]:
+        """It is made again of the signal, not of the exit code: a worker hands it to the process that started it."""
+        return type(self), (self.number,)
 
 
 def tidy_on_termination() -> None:

@@ -53,3 +53,8 @@ def test_prototypes_come_in_turns_and_the_cheap_first() -> None:
 def test_magnets_and_large_cells_cost_more() -> None:
     assert cost(entry("Fe", "A2", "")) > 5 * cost(entry("Cu", "A1", ""))
     assert cost(entry("Pb", "A1", "", 4)) > 4 * cost(entry("Pb", "A1", ""))
+
+
+def test_magnets_that_everyone_asks_for_come_early() -> None:
+    oxides = [Entry("B1", (symbol, "O"), 3 * np.eye(3), np.zeros((2, 3)), purpose="textbook") for symbol in ("Fe", "Mn", "Cu")]
+    assert [each.id for each in interleaved(oxides)] == ["MnO-B1", "CuO-B1", "FeO-B1"]
