@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from dosmith.dft import known, substitution
-from dosmith.dft.calculations import FIRST_BASIS
 from dosmith.dft.engine import is_magnetic
 from dosmith.dft.order import interleaved
 from dosmith.dft.plan import Entry, read_plan, write_plan
@@ -24,6 +23,7 @@ from dosmith.formulas import parse
 from dosmith.library.ledger import Ledger
 from dosmith.library.store import ParquetLibrary
 from dosmith.records import Material
+from dosmith.sources.open_set import FIRST_BASIS
 
 DATA = Path(__file__).parents[1] / "data"
 PAPER = ("Pt3Co-L1_2", "Mo3Co-L1_2", "Mo3Ni-L1_2", "BaMnO3-E2_1", "Co2Au-C14", "Mn2Pt-C14", "Fe2Pt-C14")

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dosmith.dft.calculations import FIRST_BASIS, read_calculations
+from dosmith.dft.calculations import read_calculations
 from dosmith.errors import FileFormatError, NotFoundError
+from dosmith.sources.open_set import FIRST_BASIS
 
 
 def row(symbols: list[str], edge: float = 4.0, **facts: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from dosmith.library import ParquetLibrary
 from dosmith.library.card import build_open_set, card
 from dosmith.library.ledger import Ledger, Outcome
 from dosmith.records import Material, Spectrum
+from dosmith.sources.open_set import FIRST_BASIS
 
 FCC = [[0.0, 2.0, 2.0], [2.0, 0.0, 2.0], [2.0, 2.0, 0.0]]
 CUBE = [[4.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 4.0]]
@@ -179,6 +181,32 @@ def test_what_a_ledger_holds_stands_in_place_of_a_batch_and_has_its_stability(ba
         "above 0.1 eV/atom": 0,
         "unknown": 5,
     }
+
+
+def test_what_the_damaged_basis_of_lanthanides_gave_is_left_out(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    spoilt = computed("ErPd-B2", -10.0, -5.0)
+    assert spoilt.material is not None
+    ledger.append(
+        replace(spoilt, material=replace(spoilt.material, provenance={**spoilt.material.provenance, "settings": FIRST_BASIS}))
+    )
+    ledger.append(computed("Pd-A1", -9.0, -4.0))
+    assert build_open_set([], tmp_path / "set", [tmp_path / "ledger"]).ids == ["Pd-A1"]
+
+
+def test_crystals_far_above_the_hull_are_marked_for_whoever_designs(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    for outcome in (computed("Pt-A1", -10.0, -6.0), computed("Ni-A1", -10.0, -5.0), computed("PtNi-B2", -10.3, -6.0)):
+        ledger.append(outcome)
+    ledger.append(computed("PtNi-B1", -9.0, -5.0))
+    library = build_open_set([], tmp_path / "set", [tmp_path / "ledger"])
+    assert dict(zip(library.ids, library.far.tolist(), strict=True)) == {
+        "Ni-A1": False,
+        "Pt-A1": False,
+        "PtNi-B1": True,
+        "PtNi-B2": False,
+    }
+    assert library.summary()["far"] == 1
 
 
 def test_molecules_count_in_formation_energies_and_are_no_part_of_the_set(tmp_path: Path) -> None:

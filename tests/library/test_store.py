@@ -234,6 +234,7 @@ class TestEveryStore:
             "projected": 0,
             "on_hull": 0,
             "hull_unknown": 0,
+            "far": 0,
             "energy_above_hull": {"on the hull": 0, "up to 0.1 eV/atom": 0, "above 0.1 eV/atom": 0, "unknown": 0},
         }
         with pytest.raises(NotFoundError):

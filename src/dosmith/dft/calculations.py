@@ -20,9 +20,7 @@ from dosmith.errors import DosmithError, FileFormatError, NotFoundError
 from dosmith.library.ledger import Outcome
 from dosmith.records import Spectrum
 from dosmith.settings import DftSettings
-
-FIRST_BASIS = "first lanthanide basis"
-"""Label of settings: the lanthanides' basis sets as cp2k-data 2023.1 has them, whose contraction coefficients lack minus signs."""
+from dosmith.sources.open_set import FIRST_BASIS
 
 ANTIFERROMAGNETIC = frozenset({"O"})
 """Elements that are so in their ground state, beside those that are magnetic anyway."""

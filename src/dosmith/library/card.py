@@ -13,7 +13,7 @@ from dosmith.library.ledger import Ledger
 from dosmith.library.stability import FAR, GROUND_STATES, MOLECULE, stabilities
 from dosmith.library.store import ParquetLibrary, write_library
 from dosmith.records import Material
-from dosmith.sources.open_set import NAME, SETTINGS, read_batch
+from dosmith.sources.open_set import FIRST_BASIS, NAME, SETTINGS, read_batch
 
 LICENCE = "CC-BY-4.0"
 REFERENCES = "ground states"
@@ -29,7 +29,7 @@ def build_open_set(batches: Iterable[str | Path], folder: str | Path, ledgers: I
         batches: files of the first computations, JSON lines.
         folder: of the set.
         ledgers: folders that campaigns wrote; what they hold stands in place of a batch's entry of the same id, and in place of
-            what an earlier ledger holds. Molecules count in formation energies and are no part of the set.
+            what an earlier ledger holds. Molecules count in formation energies and are no part of the set; what `FIRST_BASIS` spoilt is left out.
 
     Raises:
         NotFoundError, FileFormatError: a batch cannot be read.
@@ -40,7 +40,7 @@ def build_open_set(batches: Iterable[str | Path], folder: str | Path, ledgers: I
         outcome.entry: outcome.material
         for ledger in ledgers
         for outcome in Ledger(ledger).outcomes()
-        if outcome.material is not None
+        if outcome.material is not None and outcome.material.provenance["settings"] != FIRST_BASIS
     }
     converged = [material for material in computed.values() if material.provenance["settings"] == "converged"]
     stable = stabilities(converged)
@@ -99,6 +99,7 @@ Licence: {LICENCE}; please cite dosmith (CITATION.cff). Written by `dosmith data
 | with projections | {summary["projected"]:,} |
 | on the hull of this set | {summary["on_hull"]:,} |
 | of unknown height above it | {summary["hull_unknown"]:,} |
+| so far above it that nobody will make them | {summary["far"]:,} |
 | by element ({len(summary["by_element"])}) | {counted("by_element")} |
 
 ## How it was computed
@@ -135,7 +136,7 @@ curve), `gap` (eV), `valence_top` (eV on that axis, null for metals); `projectio
 of the curve in 255ths for each spin, label and every second energy; null where not computed); `energy_per_atom` (eV; DFT where all polymorphs of the composition are `converged`, else CHGNet: orders polymorphs, nothing else), `source`, `code`, `functional`; `provenance` (JSON: AFLOW label,
 basis, k-points, spin treatment, moment, absolute Fermi level, number of electrons, volume, seconds; where `converged` also `formation_energy` and
 `energy_above_hull`, eV/atom, null where nothing else is known in the chemical system; `far` is true {FAR:g} eV/atom above everything: such crystals are here to
-learn from and cannot be made).
+learn from and cannot be made; `Library.far` says which for all rows).
 
 {_references(library)}
 

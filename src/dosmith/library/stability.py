@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,12 @@ class Stability:
     def far(self) -> bool:
         """Whether it is so high that nobody will make it: `FAR` above its hull, or above its elements where there is no more."""
         return (self.formation_energy if self.above_hull is None else self.above_hull) > FAR
+
+
+def is_far(facts: Mapping[str, Any]) -> bool:
+    """Whether a material's provenance says that nobody will make it; see `Stability.far`. What is unknown is not far."""
+    formation = facts.get("formation_energy")
+    return formation is not None and Stability(formation, facts.get("energy_above_hull")).far
 
 
 def stabilities(materials: Sequence[Material]) -> dict[str, Stability]:

@@ -22,6 +22,7 @@ from dosmith.errors import LibraryError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import schema, shards
 from dosmith.library.blocks import SpectraBlock, blocks
+from dosmith.library.stability import is_far
 from dosmith.records import Material
 
 _INDEX_COLUMNS = ("id", "formula", "n_elements", "crystal_system", "prototype", "energy_per_atom", "gap")
@@ -118,6 +119,16 @@ class Library:
     def provenances(self) -> list[dict[str, Any]]:
         """Where each row comes from; see `Material.provenance`."""
         return [json.loads(text) for text in self._table(("provenance",))["provenance"].to_pylist()]
+
+    @cached_property
+    def far(self) -> NDArray[np.bool_]:
+        """Which rows are crystals so far above their hull that nobody will make them, shape (rows,); see `stability.Stability.far`.
+
+        >>> library = MemoryLibrary([])
+        >>> library.far.tolist()
+        []
+        """
+        return np.array([is_far(facts) for facts in self.provenances], dtype=bool)
 
     @cached_property
     def compositions(self) -> list[Composition]:
@@ -222,7 +233,8 @@ class Library:
 
     def summary(self) -> dict[str, Any]:
         """Counts: how many materials, by number of elements, crystal system, prototype, element and energy above the hull; how many
-        are spin-polarised, have a gap of `GAPPED` or more, have projections, lie on the hull, or have a hull that says nothing."""
+        are spin-polarised, have a gap of `GAPPED` or more, have projections, lie on the hull, have a hull that says nothing, or are
+        so far above it that nobody will make them."""
         table = self._table(("n_elements", "crystal_system", "prototype", "elements", "dos_down", "gap", "projection_labels"))
         above = [facts.get("energy_above_hull") for facts in self.provenances]
         return {
@@ -236,6 +248,7 @@ class Library:
             "projected": len(table) - table["projection_labels"].null_count,
             "on_hull": sum(value is not None and value < 1e-6 for value in above),
             "hull_unknown": above.count(None),
+            "far": int(self.far.sum()),
             "energy_above_hull": {
                 "on the hull": sum(value is not None and value < 1e-6 for value in above),
                 "up to 0.1 eV/atom": sum(value is not None and 1e-6 <= value <= 0.1 for value in above),
