@@ -146,10 +146,14 @@ def from_file(path: Path) -> Structure:
             f"{path} is not a structure file by its name; name it .cif, .vasp (POSCAR), .cssr, .xsf, .res or .json"
         )
     content = read_content(path) if form == "vasprun" else read_content(path, max_mebibytes=_MEBIBYTES)
+    from pymatgen.core.structure import Structure
+
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            structure = _parsed(content, form, path)
+            if form == "vasprun":
+                refuse_entities(content)
+            structure = Structure.from_file(path) if form == "vasprun" else structure_in(content, form)
             ordered = structure.is_ordered
             if ordered:
                 Crystal.of_pymatgen(structure)  # what is impossible would end spglib, and us
@@ -167,12 +171,18 @@ def _format(path: Path) -> str | None:
     return next((form for pattern, form in _FORMATS.items() if fnmatch(name, pattern)), None)
 
 
-def _parsed(content: bytes, form: str, path: Path) -> Structure:
+def structure_in(content: bytes, form: str) -> Structure:
+    """The crystal in a text, as it is written there; what pymatgen's readers raise is let through.
+
+    Args:
+        content: of a file.
+        form: cif, poscar, cssr, xsf, res, json.
+
+    Raises:
+        FileFormatError: reading it would take for ever.
+    """
     from pymatgen.core.structure import Structure
 
-    if form == "vasprun":
-        refuse_entities(content)
-        return Structure.from_file(path)
     text = content.decode("utf-8-sig")
     if form == "poscar":
         refuse_counts(text)

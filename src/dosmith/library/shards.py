@@ -1,7 +1,9 @@
-"""The files of a Parquet library: shards, and a manifest with the schema version and the SHA-256 of each shard.
+"""The files of a Parquet store: shards, and a manifest with the schema version and the SHA-256 of each shard.
 
-A shard is named by its content and never changed. To change the library is to write new shards beside the old, sync them,
-and rename a new manifest into place: a kill at any moment leaves the old library or the new one. What the manifest does not
+What is stored, materials of a library or crystals of an atlas, is said by a `Layout`.
+
+A shard is named by its content and never changed. To change a store is to write new shards beside the old, sync them,
+and rename a new manifest into place: a kill at any moment leaves the old store or the new one. What the manifest does not
 name is swept away by the next writer. Nothing depends on the clock.
 """
 
@@ -14,6 +16,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,30 @@ from dosmith.library import schema
 MANIFEST = "manifest.json"
 ROWS = 4096
 """Materials in a shard that others are merged into, at most."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a store holds.
+
+    Attributes:
+        what: it is called.
+        version: of its schema.
+        columns: of a row.
+        upgraded: a table of any version and names of columns -> these columns, as this version has them.
+        sources: columns from which one that an older version lacks is made.
+        rows: in a shard that others are merged into, at most; None: `ROWS`.
+    """
+
+    what: str
+    version: int
+    columns: tuple[str, ...]
+    upgraded: Callable[[pa.Table, Sequence[str]], pa.Table]
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rows: int | None = None
+
+
+LIBRARY = Layout("library", schema.VERSION, tuple(schema.SCHEMA.names), schema.upgraded, schema.SOURCES_OF)
 _SHARD = re.compile(r"part-\d{4,9}-[0-9a-f]{8}\.parquet")
 _OURS = re.compile(
     r"part-(\d{4,})-[0-9a-f]{8}\.parquet|\.(part-\d{4,}-[0-9a-f]{8}\.parquet|manifest\.json)(-[0-9a-f]{8})?\.writing"
@@ -40,7 +67,8 @@ Shards = dict[str, dict[str, Any]]
 class Shard:
     """A sound shard, open: it can be read after another program has replaced it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, layout: Layout = LIBRARY) -> None:
+        self._layout = layout
         # Read from the disk when asked for, not mapped: a file cut short later is an error, not a crash.
         self._file = pq.ParquetFile(pa.OSFile(os.fsencode(path)), pre_buffer=False)
 
@@ -50,10 +78,10 @@ class Shard:
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """These columns of all rows; without any, all of them. What an older version did not write is filled in."""
         held = self._file.schema_arrow.names
-        wanted = list(schema.SCHEMA.names if columns is None else columns)
-        others = [source for name in wanted if name not in held for source in schema.SOURCES_OF.get(name, ())]
+        wanted = list(self._layout.columns if columns is None else columns)
+        others = [source for name in wanted if name not in held for source in self._layout.sources.get(name, ())]
         needed = [name for name in dict.fromkeys([*wanted, *others]) if name in held]
-        return schema.upgraded(self._file.read(needed, use_threads=False), wanted)
+        return self._layout.upgraded(self._file.read(needed, use_threads=False), wanted)
 
     @cached_property
     def ids(self) -> frozenset[str]:
@@ -79,8 +107,8 @@ def writing(folder: Path, waiting: Callable[[], None] | None = None) -> Iterator
         ) from None
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a library.
+def read_manifest(folder: Path, layout: Layout = LIBRARY) -> dict[str, Any]:
+    """The manifest of a store.
 
     Raises:
         NotFoundError: there is none.
@@ -89,7 +117,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise NotFoundError(f"{folder} holds no library (no {MANIFEST} in it)") from None
+        raise NotFoundError(f"{folder} holds no {layout.what} (no {MANIFEST} in it)") from None
     except (OSError, ValueError, RecursionError) as error:
         raise LibraryError(f"the manifest of {folder} is damaged: {error}") from None
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
@@ -98,18 +126,21 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     for name, facts in manifest["shards"].items():
         if not _SHARD.fullmatch(name) or not (isinstance(facts, dict) and {"rows", "bytes", "sha256"} <= set(facts)):
             raise LibraryError(f"the manifest of {folder} is damaged: it does not describe the shard {name[:60]}")
-    if version > schema.VERSION:
+    if manifest.get("holds", LIBRARY.what) != layout.what:
+        raise LibraryError(f"{folder} holds a store of another kind ({manifest.get('holds', LIBRARY.what)})")
+    if version > layout.version:
         raise LibraryError(
-            f"{folder} was written by a newer dosmith (schema {version}, this one reads {schema.VERSION}): upgrade dosmith"
+            f"{folder} was written by a newer dosmith (schema {version}, this one reads {layout.version}): upgrade dosmith"
         )
     return dict(manifest)
 
 
-def write_manifest(folder: Path, facts: Mapping[str, Any], shards: Shards) -> None:
-    """Makes these shards the library from now on; files that belong to no shard go. `facts`: its name, licence, ..."""
-    kept = {key: value for key, value in facts.items() if key not in ("schema_version", "rows", "shards")}
+def write_manifest(folder: Path, facts: Mapping[str, Any], shards: Shards, layout: Layout = LIBRARY) -> None:
+    """Makes these shards the store from now on; files that belong to no shard go. `facts`: its name, licence, ..."""
+    kept = {key: value for key, value in facts.items() if key not in ("schema_version", "holds", "rows", "shards")}
     rows = sum(shard["rows"] for shard in shards.values())
-    manifest = {"schema_version": schema.VERSION, **kept, "rows": rows, "shards": shards}
+    holds = {} if layout.what == LIBRARY.what else {"holds": layout.what}
+    manifest = {"schema_version": layout.version, **holds, **kept, "rows": rows, "shards": shards}
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     for path in folder.iterdir():
         if _OURS.fullmatch(path.name) and path.name not in shards and path.is_file():
@@ -128,7 +159,7 @@ def write_shard(folder: Path, number: int, table: pa.Table) -> Shards:
 
 
 def open_shards(
-    folder: Path, manifest: Mapping[str, Any], checked: Mapping[str, Shard] | None = None
+    folder: Path, manifest: Mapping[str, Any], checked: Mapping[str, Shard] | None = None, layout: Layout = LIBRARY
 ) -> tuple[dict[str, Shard], list[str], bool]:
     """The sound shards by name; the damaged ones with the reason; whether one is gone.
 
@@ -136,6 +167,7 @@ def open_shards(
         folder: of the library.
         manifest: names the shards.
         checked: shards by SHA-256 that are open already and are not checked again.
+        layout: of the rows.
     """
     opened: dict[str, Shard] = {}
     damaged: list[str] = []
@@ -148,7 +180,7 @@ def open_shards(
             with open(folder / name, "rb") as file:
                 sound = hashlib.file_digest(file, "sha256").hexdigest() == facts["sha256"]
             if sound:
-                opened[name] = Shard(folder / name)
+                opened[name] = Shard(folder / name, layout)
             else:
                 damaged.append(f"{name}: its content is not what was written")
         except OSError as error:
@@ -157,32 +189,32 @@ def open_shards(
     return opened, damaged, gone
 
 
-def append(folder: Path, manifest: Mapping[str, Any], table: pa.Table) -> Shards:
+def append(folder: Path, manifest: Mapping[str, Any], table: pa.Table, layout: Layout = LIBRARY) -> Shards:
     """The shards with the table's rows behind them, written. Small shards at the end are merged with the new rows, so that
-    a library of n rows has about n / ROWS + log2(ROWS) of them however it was filled."""
+    a store of n rows has about n / R + log2(R) of them however it was filled, with R as the layout has it."""
     shards: Shards = dict(manifest["shards"])
-    number = _next_number(shards)
+    number, most = _next_number(shards), layout.rows or ROWS
     tables = [table]
     while shards:
         name, rows = next(reversed(shards)), sum(map(len, tables))
-        if shards[name]["rows"] > min(rows, ROWS - rows):
+        if shards[name]["rows"] > min(rows, most - rows):
             break
-        sound, _, _ = open_shards(folder, {"shards": {name: shards[name]}})
+        sound, _, _ = open_shards(folder, {"shards": {name: shards[name]}}, layout=layout)
         if not sound:  # a damaged shard stays as it is: someone may have a copy
             break
         tables.insert(0, sound[name].read())
         del shards[name]
     whole = pa.concat_tables(tables)
-    for first in range(0, len(whole), ROWS):
-        shards |= write_shard(folder, number + first // ROWS, whole.slice(first, ROWS))
+    for first in range(0, len(whole), most):
+        shards |= write_shard(folder, number + first // most, whole.slice(first, most))
     return shards
 
 
-def without(folder: Path, manifest: Mapping[str, Any], ids: Sequence[str]) -> Shards:
+def without(folder: Path, manifest: Mapping[str, Any], ids: Sequence[str], layout: Layout = LIBRARY) -> Shards:
     """The shards without the rows of these ids, written where they held one."""
     gone = pa.array(list(ids), pa.string())
     number = _next_number(manifest["shards"])
-    opened, _, _ = open_shards(folder, manifest)
+    opened, _, _ = open_shards(folder, manifest, layout=layout)
     shards: Shards = {}
     for name, facts in manifest["shards"].items():
         if name not in opened or opened[name].ids.isdisjoint(ids):

@@ -1,0 +1,104 @@
+"""The prototypes of the AFLOW library that pymatgen holds, with elements of one's choice on their sites.
+
+M. J. Mehl et al., Comput. Mater. Sci. 136, S1 (2017).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dosmith import symmetry
+from dosmith.errors import NotFoundError, did_you_mean
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class AflowPrototype:
+    """A crystal whose elements are open.
+
+    Attributes:
+        name: its label in the AFLOW library, with a number where several crystals bear it.
+        mineral: what it is called after, or its Strukturbericht symbol; "" when it has neither.
+        vectors: lattice vectors of the crystal that it was read off as rows, Angstrom.
+        species: element of each of its sites.
+        places: fractional coordinates of these.
+    """
+
+    name: str
+    mineral: str
+    vectors: tuple[tuple[float, ...], ...]
+    species: tuple[str, ...]
+    places: tuple[tuple[float, ...], ...]
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """Elements of the original, by electronegativity: the order in which elements are given."""
+        from pymatgen.core.composition import Composition
+
+        return tuple(element.symbol for element in sorted(Composition("".join(self.species)).elements))
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Atoms of each in the cell."""
+        return tuple(self.species.count(symbol) for symbol in self.symbols)
+
+    @cached_property
+    def original(self) -> Structure:
+        """The primitive cell of the crystal that it was read off."""
+        from pymatgen.core.structure import Structure
+
+        return symmetry.primitive(Structure(self.vectors, self.species, self.places))
+
+    def structure(self, elements: Sequence[str], volume: float) -> Structure:
+        """The crystal with these elements in the place of `symbols`, at a volume in Angstrom^3/atom.
+
+        Raises:
+            ValueError: too many or too few elements.
+        """
+        if len(elements) != len(self.symbols):
+            raise ValueError(f"{self.name} takes {len(self.symbols)} elements, not {len(elements)}")
+        made = self.original.copy()
+        made.replace_species(dict(zip(self.symbols, elements, strict=True)))
+        made.scale_lattice(volume * len(made))
+        return made
+
+
+@lru_cache(maxsize=1)
+def aflow_prototypes() -> Mapping[str, AflowPrototype]:
+    """All of them by name."""
+    import pymatgen.analysis.prototypes as package
+
+    file = Path(package.__file__).with_name("aflow_prototypes.json.gz")
+    with gzip.open(file, "rt", encoding="utf-8") as text:
+        rows = json.load(text)
+    found: dict[str, AflowPrototype] = {}
+    for row in rows:
+        tags, label = row["tags"], str(row["tags"]["aflow"])
+        same = sum(name.partition("-")[0] == label for name in found)
+        name = f"{label}-{same + 1}" if same else label
+        mineral = str(tags.get("mineral") or tags.get("strukturbericht") or "")
+        vectors, sites = row["snl"]["lattice"]["matrix"], row["snl"]["sites"]
+        species = tuple(str(site["species"][0]["element"]) for site in sites)
+        places = tuple(tuple(site["abc"]) for site in sites)
+        found[name] = AflowPrototype(name, "" if mineral == "None" else mineral, tuple(map(tuple, vectors)), species, places)
+    return found
+
+
+def aflow_prototype(name: str) -> AflowPrototype:
+    """The prototype of a label.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = aflow_prototypes()
+    if name not in found:
+        raise NotFoundError(f"'{name}' is not a prototype of the AFLOW library that pymatgen holds{did_you_mean(name, found)}")
+    return found[name]
