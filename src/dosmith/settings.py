@@ -104,7 +104,9 @@ class ForwardSettings(DescentSettings):
     density: float = Field(8, gt=0, description="cube root of the points of the Brillouin zone times atoms")
     broadening: float = Field(0.3, gt=0, description="Gaussian sigma of the eigenvalues, eV")
     largest_cell: int = Field(
-        12, ge=1, description="primitive cells with more atoms are left out of the training; memory grows steeply"
+        24,
+        ge=1,
+        description="primitive cells with more atoms are left out of the training; time grows with the cube of their number",
     )
     reach: float = Field(
         2.4, gt=0, description="longest bond, in cube roots of the volume per atom; 54 neighbours where atoms are close-packed"
@@ -141,7 +143,6 @@ class ForwardSettings(DescentSettings):
     epochs: int = Field(25, ge=1, description="epochs of the tight binding at most")
     steps: int = Field(3600, ge=1, description="and batches at most, so that a large set takes no longer")
     batch: int = Field(8, ge=1, description="crystals a batch")
-    group: int = Field(4, ge=1, description="crystals of one lattice that are worked on at once; batches are made of such groups")
     rate: float = Field(2e-3, gt=0, description="largest learning rate of the network (AdamW)")
     table_rate: float = Field(2e-2, gt=0, description="the same of what is learned of each element")
     weight_decay: float = Field(1e-2, ge=0, description="weight decay of the network")

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dosmith.models.tight_binding.slater_koster import BONDS, INTEGRALS, MOMENTA, angular
+from dosmith.models.tight_binding.slater_koster import (
+    BONDS,
+    INTEGRALS,
+    LAYERS,
+    MOMENTA,
+    TERM_COLUMN,
+    TERM_INTEGRAL,
+    TERM_ROW,
+    angular,
+    terms,
+)
 
 directions = (
     st.tuples(*[st.floats(-1, 1) for _ in range(3)])
@@ -64,3 +74,15 @@ def test_sigma_pi_and_delta_of_equal_orbitals_make_up_all_of_them(direction: np.
         kinds = [place for place, (first, second, _, _) in enumerate(INTEGRALS) if first == second == momentum]
         held = np.array(MOMENTA) == momentum
         np.testing.assert_allclose(matrices[kinds].sum(axis=0)[np.ix_(held, held)], np.eye(held.sum()), atol=1e-9)
+
+
+@given(directions)
+def test_the_terms_are_all_there_is(direction: np.ndarray) -> None:
+    whole, found = angular(direction[None])[0], terms(direction[None])[0]
+    again = np.zeros_like(whole)
+    again[TERM_INTEGRAL, TERM_ROW, TERM_COLUMN] = found
+    np.testing.assert_array_equal(again, whole)
+    places, start = 9 * TERM_ROW + TERM_COLUMN, 0
+    for layer in LAYERS:  # each begins where the first does
+        np.testing.assert_array_equal(places[start : start + layer], places[:layer])
+        start += layer

@@ -1,20 +1,29 @@
-"""Crystals of one lattice worked on together. Needs PyTorch."""
+"""Unlike crystals worked on together: what they have of atoms, shells and bonds stands one crystal after the other. Needs PyTorch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dosmith.models.tight_binding.lattice import Lattice
-from dosmith.models.tight_binding.network import CrystalBatch, TightBinding
+from dosmith.models.tight_binding.slater_koster import ORBITALS, TERM_COLUMN, TERM_ROW
+
+if TYPE_CHECKING:
+    from dosmith.models.tight_binding.network import TightBinding
+
+_ROW, _COLUMN = TERM_ROW[: ORBITALS**2], TERM_COLUMN[: ORBITALS**2]
+_AT_ONCE = 16  # crystals predicted
 
 
 @dataclass(frozen=True, eq=False)
 class CrystalInput:
-    """One crystal, to be stacked with others of its lattice.
+    """One crystal.
 
     Attributes:
         lattice: shared by crystals of one type.
@@ -31,39 +40,117 @@ class CrystalInput:
     electrons: float
 
 
-def stacked(crystals: Sequence[CrystalInput]) -> CrystalBatch:
-    """Crystals of one lattice as one."""
-    return CrystalBatch.of(
-        crystals[0].lattice,
-        [each.scale for each in crystals],
-        [list(each.elements) for each in crystals],
-        torch.stack([each.features for each in crystals]),
-        [each.electrons for each in crystals],
-    )
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Where one crystal's matrices stand among those of a batch.
+
+    Attributes:
+        start: first of its numbers.
+        width: rows of its Hamiltonian, 9 n.
+        phases: see `Lattice`, shape (2 K, R).
+    """
+
+    start: int
+    width: int
+    phases: Tensor
 
 
-def groups(crystals: Sequence[CrystalInput], rows: Sequence[int], largest: int) -> Iterator[list[int]]:
-    """Rows whose crystals share a lattice, in the order given, at most so many together."""
-    found: dict[int, list[int]] = {}
-    for row in rows:
-        found.setdefault(id(crystals[row].lattice), []).append(row)
-    for members in found.values():
-        yield from (members[start : start + largest] for start in range(0, len(members), largest))
+@dataclass(frozen=True, eq=False)
+class CrystalBatch:
+    """C crystals as tensors, with N atoms, S shells and P bonds in all.
+
+    Attributes:
+        elements: place of each atom's element in the tables, shape (N,).
+        features: of each atom, shape (N, F).
+        first: atom that a shell's bonds start from, shape (S,).
+        second: atom that they lead to, shape (S,).
+        distance: how long they are, in cube roots of the volume per atom, shape (S,).
+        length: the same in Angstrom, shape (S,).
+        splitting: sums over a shell, shape (S, 59).
+        shell: of each bond, shape (P,).
+        angular: the terms of each bond's matrix, shape (P, 170).
+        place: where the elements of the matrices of all bonds, and then of all atoms, belong, shape (81 (P + N),).
+        size: of what they belong to: for each crystal R matrices of 9 n rows.
+        parts: one for each crystal.
+        weights: of the eigenvalues of each crystal, 0 where another has more of them; each band's sum is 1, shape (C, M).
+        atoms: how many there are in each crystal, shape (C,).
+        electrons: valence electrons of a cell, shape (C,).
+    """
+
+    elements: Tensor
+    features: Tensor
+    first: Tensor
+    second: Tensor
+    distance: Tensor
+    length: Tensor
+    splitting: Tensor
+    shell: Tensor
+    angular: Tensor
+    place: Tensor
+    size: int
+    parts: tuple[Part, ...]
+    weights: Tensor
+    atoms: Tensor
+    electrons: Tensor
+
+    @classmethod
+    def of(cls, crystals: Sequence[CrystalInput]) -> CrystalBatch:
+        """The batch of some crystals."""
+        lattices = [each.lattice for each in crystals]
+        atoms = np.array([each.sites for each in lattices])
+        atom = _before(atoms)
+        shell = _before([len(each.first) for each in lattices])
+        widths = ORBITALS * atoms
+        numbers = [each.phases.shape[1] * width**2 for each, width in zip(lattices, widths, strict=True)]
+        start = _before(numbers)
+
+        corners = [first + each.corners for first, each in zip(start, lattices, strict=True)]
+        corners += [first + ORBITALS * (width + 1) * np.arange(n) for first, width, n in zip(start, widths, atoms, strict=True)]
+        rows = np.repeat(np.tile(widths, 2), [len(each) for each in corners])
+        place = np.concatenate(corners)[:, None] + rows[:, None] * _ROW + _COLUMN
+
+        most = max(len(each.weights) * width for each, width in zip(lattices, widths, strict=True))
+        weights = np.zeros((len(crystals), most), dtype=np.float32)
+        for row, each, width in zip(weights, lattices, widths, strict=True):
+            row[: len(each.weights) * width] = np.repeat(each.weights, width)
+        distance = np.concatenate([each.distance for each in lattices])
+        scale = np.repeat([each.scale for each in crystals], [len(each.first) for each in lattices])
+        return cls(
+            torch.tensor([place for each in crystals for place in each.elements]),
+            torch.cat([each.features for each in crystals]),
+            _shifted([each.first for each in lattices], atom),
+            _shifted([each.second for each in lattices], atom),
+            torch.from_numpy(distance),
+            torch.from_numpy((scale * distance).astype(np.float32)),
+            torch.from_numpy(np.concatenate([each.splitting for each in lattices])),
+            _shifted([each.shell for each in lattices], shell),
+            torch.from_numpy(np.concatenate([each.angular for each in lattices])),
+            torch.from_numpy(place.ravel()),
+            int(sum(numbers)),
+            tuple(
+                Part(int(first), int(width), torch.from_numpy(each.phases))
+                for first, width, each in zip(start, widths, lattices, strict=True)
+            ),
+            torch.from_numpy(weights),
+            torch.from_numpy(atoms),
+            torch.tensor([each.electrons for each in crystals], dtype=torch.float32),
+        )
 
 
-def spectra(
-    network: TightBinding,
-    crystals: Sequence[CrystalInput],
-    rows: Sequence[int],
-    grid: Tensor,
-    broadening: float,
-    largest: int = 16,
-) -> Tensor:
-    """DOS of some of the crystals, of norm 1, in the order of the rows, shape (len(rows), points)."""
-    order: list[int] = []
-    parts = []
-    for members in groups(crystals, rows, largest):
-        order += members
-        parts.append(network(stacked([crystals[row] for row in members]), grid, broadening))
-    place = {row: position for position, row in enumerate(order)}
-    return torch.cat(parts)[[place[row] for row in rows]]
+def _before(counts: Any) -> NDArray[np.intp]:
+    """How many there are in all crystals before each."""
+    return np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.intp)
+
+
+def _shifted(places: Sequence[NDArray[np.intp]], by: NDArray[np.intp]) -> Tensor:
+    return torch.from_numpy(np.concatenate([each + shift for each, shift in zip(places, by, strict=True)]))
+
+
+def spectra(network: TightBinding, crystals: Sequence[CrystalInput], grid: Tensor, broadening: float) -> Tensor:
+    """DOS of crystals, of norm 1, shape (len(crystals), points)."""
+    found: list[Tensor] = [network(CrystalBatch.of(part), grid, broadening) for part in _parted(crystals)]
+    return torch.cat(found)
+
+
+def _parted(crystals: Sequence[CrystalInput]) -> Iterator[Sequence[CrystalInput]]:
+    yield from (crystals[start : start + _AT_ONCE] for start in range(0, len(crystals), _AT_ONCE))

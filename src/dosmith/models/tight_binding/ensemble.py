@@ -124,7 +124,7 @@ class Member:
         grid = torch.tensor(recipe.grid.energies, dtype=torch.float32)
         with torch.inference_mode():
             seen = [_crystal(each, symbols, self.bond_scale) for each in crystals]
-            bonded = spectra(self.tight_binding, seen, range(len(seen)), grid, settings.broadening)
+            bonded = spectra(self.tight_binding, seen, grid, settings.broadening)
             plain = plain_spectra(self.plain, [self.plain_scale(each.plain_features) for each in crystals])
         return (settings.share * bonded + (1 - settings.share) * plain).numpy().astype(np.float64)
 

@@ -6,7 +6,7 @@ which is (p - t) M (p - t) with M the mean of s s^T over the known spectra s, al
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dosmith.models.descriptors import first_orbitals, first_radii
-from dosmith.models.tight_binding.batches import CrystalInput, groups, spectra
+from dosmith.models.tight_binding.batches import CrystalBatch, CrystalInput
 from dosmith.models.tight_binding.network import PlainNetwork, TightBinding
 from dosmith.models.training import Progress, descend, shuffled
 from dosmith.settings import ForwardSettings
@@ -60,24 +60,13 @@ def fit_tight_binding(
     epochs = epochs_of(len(crystals), settings)
 
     def predict(rows: Sequence[int]) -> Tensor:
-        return spectra(network, crystals, rows, grid, settings.broadening)
-
-    def batches() -> Iterator[list[int]]:
-        order = torch.randperm(len(crystals), generator=generator).tolist()
-        parts = list(groups(crystals, order, settings.group))
-        batch: list[int] = []
-        for place in torch.randperm(len(parts), generator=generator).tolist():
-            batch += parts[place]
-            if len(batch) >= settings.batch:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+        found: Tensor = network(CrystalBatch.of([crystals[row] for row in rows]), grid, settings.broadening)
+        return found
 
     descend(
         network,
         predict,
-        batches,
+        lambda: shuffled(len(crystals), settings.batch, generator),
         torch.tensor(targets, dtype=torch.float32),
         optimizer,
         [settings.table_rate, settings.rate],

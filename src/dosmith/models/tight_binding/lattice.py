@@ -1,7 +1,8 @@
-"""A crystal as tight binding sees it: which atoms meet at what distance, and the Bloch sums of their integrals.
+"""A crystal as tight binding sees it: which atoms meet at what distance and in which direction, and the phases of its points.
 
 Lengths are in units of the cube root of the volume per atom, so a crystal type is one lattice whatever its elements and
-its size. Bonds between the same atoms at the same distance form a shell; within one all integrals are equal.
+its size. Of each bond and the same one seen from its other end, one is kept. Bonds between the same atoms at the same distance form a
+shell; within one all integrals are equal. What is kept of a crystal of two dozen atoms takes half a megabyte.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import symmetry
-from dosmith.models.tight_binding.slater_koster import INTEGRALS, SPLITTINGS, angular
+from dosmith.models.tight_binding.slater_koster import ORBITALS, SPLIT_TERMS, terms
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -25,26 +26,30 @@ IntArray = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """The geometry of a crystal; S shells, K points of the Brillouin zone, n atoms.
+    """The geometry of a crystal; n atoms, S shells, P bonds, R cells that they lead to, K points of the Brillouin zone.
 
     Attributes:
         sites: n.
         first: atom that a shell's bonds start from, shape (S,).
         second: atom that they lead to, shape (S,).
         distance: their length, shape (S,).
-        multiplicity: how many there are, shape (S,).
-        bloch: sums over a shell of matrix times phase, shape (S, 14, K, 9, 9).
-        splitting: sums over a shell of the matrices of `SPLITTINGS`, shape (S, 3, 9, 9).
+        splitting: sums over a shell of the terms of `SPLIT_TERMS`, shape (S, 59).
+        shell: of each bond, shape (P,).
+        cell: that it leads to, one of R, shape (P,); 0 is the one that it starts from.
+        angular: see `slater_koster.terms`, shape (P, 170).
+        phases: real parts and, below them, imaginary parts of the phase of each cell at each point, shape (2 K, R).
         weights: of the points; their sum is 1, shape (K,).
     """
 
     sites: int
     first: IntArray
     second: IntArray
-    distance: FloatArray
-    multiplicity: FloatArray
-    bloch: NDArray[np.complex64]
+    distance: NDArray[np.float32]
     splitting: NDArray[np.float32]
+    shell: IntArray
+    cell: IntArray
+    angular: NDArray[np.float32]
+    phases: NDArray[np.float32]
     weights: FloatArray
 
     @classmethod
@@ -60,6 +65,12 @@ class Lattice:
         numbers = [site.specie.Z for site in structure]
         kinds = tuple(list(dict.fromkeys(numbers)).index(number) for number in numbers)
         return _lattice(*map(_rounded, (vectors, structure.frac_coords)), kinds, density, reach)
+
+    @property
+    def corners(self) -> IntArray:
+        """Where the block of each bond begins among the R matrices of 9 n rows, flattened, shape (P,)."""
+        width = ORBITALS * self.sites
+        return ((self.cell * self.sites + self.first[self.shell]) * width + self.second[self.shell]) * ORBITALS
 
 
 def _rounded(values: FloatArray) -> tuple[tuple[float, ...], ...]:
@@ -82,29 +93,34 @@ def _lattice(
     first, second, images, lengths = find_points_in_spheres(
         np.ascontiguousarray(sites), np.ascontiguousarray(sites), reach, np.ones(3, dtype=np.int64), vectors, 1e-8
     )
-    apart = lengths > 1e-6  # an atom is not its own neighbour
-    first, second, images, lengths = first[apart], second[apart], images[apart], lengths[apart]
+    images = np.rint(images).astype(np.intp)
+    # Of the two ends the one from which the bond leads to a later cell or, within the cell, to a later atom.
+    onwards = np.sign(images[:, 0] * 1_000_000 + images[:, 1] * 1_000 + images[:, 2])
+    kept = (lengths > 1e-6) & ((onwards > 0) | ((onwards == 0) & (first < second)))
+    first, second, images, lengths = first[kept], second[kept], images[kept], lengths[kept]
     bonds = sites[second] + images @ vectors - sites[first]
-    points, weights = _points(vectors, places, kinds, density)
+    matrices = terms(bonds / lengths[:, None])
 
-    matrices = angular(bonds / lengths[:, None])
+    keys = np.stack([first, second, np.round(lengths * 1000)], axis=1).astype(np.intp)
+    shells, shell = np.unique(keys, axis=0, return_inverse=True)
+    shell = shell.ravel()
+    splitting = np.zeros((len(shells), len(SPLIT_TERMS)))
+    np.add.at(splitting, shell, matrices[:, SPLIT_TERMS])
+    # Later cells only, so that the one it starts from comes first.
+    cells, cell = np.unique(np.concatenate([np.zeros((1, 3), np.intp), images]), axis=0, return_inverse=True)
+    points, weights = _points(vectors, places, kinds, density)
     # The periodic gauge: a phase for each cell, not for each atom.
-    phases = np.exp(2j * np.pi * (images @ points.T))
-    keys = np.stack([first, second, np.round(lengths * 1000)], axis=1).astype(int)
-    shells, place = np.unique(keys, axis=0, return_inverse=True)
-    members = np.bincount(place.ravel())
-    order = np.split(np.argsort(place.ravel(), kind="stable"), np.cumsum(members)[:-1])
-    flat = matrices.reshape(len(matrices), -1)
-    bloch = np.stack([flat[bonded].T @ phases[bonded] for bonded in order])
-    bloch = bloch.reshape(len(shells), len(INTEGRALS), 9, 9, len(points)).transpose(0, 1, 4, 2, 3)
+    angles = 2 * np.pi * points @ cells.T
     return Lattice(
         len(sites),
         shells[:, 0],
         shells[:, 1],
-        np.bincount(place.ravel(), weights=lengths) / members,
-        members.astype(np.float64),
-        np.ascontiguousarray(bloch, dtype=np.complex64),
-        np.stack([matrices[bonded][:, SPLITTINGS].sum(axis=0) for bonded in order]).astype(np.float32),
+        (np.bincount(shell, weights=lengths) / np.bincount(shell)).astype(np.float32),
+        splitting.astype(np.float32),
+        shell,
+        cell.ravel()[1:],
+        matrices.astype(np.float32),
+        np.concatenate([np.cos(angles), np.sin(angles)]).astype(np.float32),
         weights,
     )
 

@@ -49,7 +49,6 @@ _BEFORE = {
     "farthest": 2.0,
     "filling_width": 0.05,
     "unfilled": 0.02,
-    "group": 4,
     "plain_weight_decay": 1e-4,
     "error_weight": 0.5,
     "largest_gradient": 1.0,
@@ -57,6 +56,8 @@ _BEFORE = {
     "height_penalty": 0.1,
 }
 """Settings of models that were trained before these were settings, whatever the defaults are by now."""
+_GONE = frozenset({"group"})
+"""What models may state that is no setting any more and changes no answer."""
 SURE = 0.5
 """Probability below which the likeliest predicted match is called unsure."""
 
@@ -103,7 +104,7 @@ class TightBindingModel(Model):
     @cached_property
     def settings(self) -> ForwardSettings:
         """How it was trained, and what it needs to answer as it did then."""
-        return ForwardSettings(**(_BEFORE | self.spec["settings"]))
+        return ForwardSettings(**(_BEFORE | {name: value for name, value in self.spec["settings"].items() if name not in _GONE}))
 
     @cached_property
     def calibration(self) -> Calibration:

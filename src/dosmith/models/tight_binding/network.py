@@ -9,68 +9,29 @@ The gradient of an eigenvalue is that of a Hamiltonian's expectation value, so a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dosmith.models.tight_binding.lattice import Lattice
-from dosmith.models.tight_binding.slater_koster import BONDS, INTEGRALS, SPLITTINGS
+from dosmith.models.tight_binding.batches import CrystalBatch
+from dosmith.models.tight_binding.slater_koster import (
+    BONDS,
+    INTEGRALS,
+    LAYERS,
+    MOMENTA,
+    ORBITALS,
+    SPLIT_TERMS,
+    SPLITTINGS,
+    TERM_COLUMN,
+    TERM_INTEGRAL,
+    TERM_ROW,
+)
 from dosmith.settings import ForwardSettings
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class CrystalBatch:
-    """Crystals of one lattice as tensors; B of them, with n atoms, S shells and K points.
-
-    Attributes:
-        sites: n.
-        first: atom that a shell's bonds start from, shape (S,).
-        second: atom that they lead to, shape (S,).
-        distance: how long they are in units of `scale`, shape (S,).
-        bloch: sums over a shell of matrix times phase, real and imaginary parts side by side, shape (S, 14, K * 81 * 2).
-        splitting: sums over a shell of matrices, shape (S, 3, 9, 9).
-        weights: of the points, shape (K,).
-        scale: cube root of the volume per atom, Angstrom, shape (B,).
-        elements: place of each atom's element in the tables, shape (B, n).
-        features: of each atom, shape (B, n, F).
-        electrons: valence electrons of a cell, shape (B,).
-    """
-
-    sites: int
-    first: Tensor
-    second: Tensor
-    distance: Tensor
-    bloch: Tensor
-    splitting: Tensor
-    weights: Tensor
-    scale: Tensor
-    elements: Tensor
-    features: Tensor
-    electrons: Tensor
-
-    @classmethod
-    def of(cls, lattice: Lattice, scale: Any, elements: Any, features: Any, electrons: Any) -> CrystalBatch:
-        """The batch from arrays."""
-        return cls(
-            lattice.sites,
-            torch.as_tensor(lattice.first),
-            torch.as_tensor(lattice.second),
-            torch.as_tensor(lattice.distance, dtype=torch.float32),
-            torch.view_as_real(torch.as_tensor(lattice.bloch)).reshape(len(lattice.first), len(INTEGRALS), -1),
-            torch.as_tensor(lattice.splitting),
-            torch.as_tensor(lattice.weights, dtype=torch.float32),
-            torch.as_tensor(scale, dtype=torch.float32),
-            torch.as_tensor(elements),
-            torch.as_tensor(features, dtype=torch.float32),
-            torch.as_tensor(electrons, dtype=torch.float32),
-        )
 
 
 class TightBinding(nn.Module):
@@ -82,6 +43,10 @@ class TightBinding(nn.Module):
         features: of an atom, F.
         settings: widths, dropout, and the factors and limits of what is learned; they travel with the trained model.
     """
+
+    of_integrals: Tensor
+    of_pulls: Tensor
+    of_atoms: Tensor
 
     TABLES = ("orbital", "strength", "radius", "range", "bond", "decay", "split", "split_decay")
     """Parameters that are no network's."""
@@ -102,53 +67,70 @@ class TightBinding(nn.Module):
         self.widths = (3, 3, 1, 3, len(SPLITTINGS), code)
         self.surroundings = _perceptron(features, settings.hidden, sum(self.widths), dropout, silent=sum(self.widths) - code)
         self.pair = _perceptron(2 * code + 1, settings.pair_hidden, len(BONDS), dropout, silent=len(BONDS))
-        self.first_l, self.second_l, self.kind = torch.tensor([bond[:2] + bond[3:] for bond in INTEGRALS]).T
+        first_l, second_l, kind = torch.tensor([bond[:2] + bond[3:] for bond in INTEGRALS]).T
+        self.first_l, self.second_l, self.kind = first_l, second_l, kind
         self.same_l = torch.tensor([first == second for first, second, _ in BONDS])
+        for name, table in (("of_integrals", _of_integrals()), ("of_pulls", _of_pulls()), ("of_atoms", _of_atoms())):
+            self.register_buffer(name, table, persistent=False)
 
-    def hamiltonian(self, crystals: CrystalBatch) -> Tensor:
-        """At each point, shape (B, K, 9 n, 9 n), eV."""
+    def hamiltonians(self, crystals: CrystalBatch) -> list[Tensor]:
+        """Of each crystal, at each point, eV, shapes (K, 9 n, 9 n)."""
+        # Each bond and each atom has a matrix of 9 rows. They are put where they belong in one matrix for each cell that bonds
+        # lead to, and these are added with their phases. Bonds are there from one of their ends, and atoms by half.
+        bonds, own = self._matrices(crystals)
+        numbers = torch.cat([bonds, own / 2]).flatten()
+        placed = torch.zeros(crystals.size, dtype=numbers.dtype).scatter(0, crystals.place, numbers)
+        found = []
+        for part in crystals.parts:
+            points, cells = part.phases.shape
+            matrices = placed[part.start : part.start + cells * part.width**2].view(cells, -1)
+            real, imaginary = (part.phases @ matrices).view(2, points // 2, part.width, part.width)
+            half = torch.complex(real, imaginary)
+            found.append(half + half.mH)
+        return found
+
+    def _matrices(self, crystals: CrystalBatch) -> tuple[Tensor, Tensor]:
+        """Hopping of each bond, shape (P, 81), and what each atom has of its own, shape (N, 81), eV; as the first layer of terms."""
         settings, changes = self.settings, self.surroundings(crystals.features).split(self.widths, dim=-1)
-        element, first, second, n = crystals.elements, crystals.first, crystals.second, crystals.sites
+        element, first, second = crystals.elements, crystals.first, crystals.second
         orbital = settings.orbital_unit * self.orbital[element] + settings.orbital_change * changes[0]
         strength = self.strength[element] + settings.strength_change * changes[1]
-        radius = (self.radius[element] + settings.radius_change * changes[2][..., 0]).exp()
+        radius = (self.radius[element] + settings.radius_change * changes[2][:, 0]).exp()
         range_ = settings.range_limit * torch.tanh(self.range[element] + settings.range_change * changes[3])
 
-        touching = radius[:, first] + radius[:, second]
-        beyond = (crystals.scale[:, None] * crystals.distance / touching - 1).clamp_min(settings.closest)
+        beyond = (crystals.length / (radius[first] + radius[second]) - 1).clamp_min(settings.closest)
         fading = 0.5 * (1 + torch.cos(torch.pi * crystals.distance / settings.reach))
-        decay = (self.decay[self.kind] + range_[:, first][..., self.first_l] + range_[:, second][..., self.second_l]).exp()
-        bond = strength[:, first][..., self.first_l] + strength[:, second][..., self.second_l] - decay * beyond[..., None]
-        bond = bond + self._of_the_pair(changes[5][:, first], changes[5][:, second], beyond)
+        decay = (self.decay[self.kind] + range_[first][:, self.first_l] + range_[second][:, self.second_l]).exp()
+        bond = strength[first][:, self.first_l] + strength[second][:, self.second_l] - decay * beyond[:, None]
+        bond = bond + self._of_the_pair(changes[5][first], changes[5][second], beyond)
         values = self.bond[self.kind] * bond.exp() * fading[:, None]
-        blocks = torch.bmm(values.transpose(0, 1), crystals.bloch)
-        blocks = torch.view_as_complex(blocks.reshape(*blocks.shape[:2], -1, 2))
-        pairs = torch.zeros(n * n, *blocks.shape[1:], dtype=blocks.dtype).index_add(0, first * n + second, blocks)
-        hopping = pairs.reshape(n, n, len(element), -1, 9, 9).permute(2, 3, 0, 4, 1, 5)
+        sigma, pi, delta = ((values @ self.of_integrals)[crystals.shell] * crystals.angular).split(LAYERS, dim=1)
+        bonds = sigma + nn.functional.pad(pi, (0, LAYERS[0] - LAYERS[1])) + nn.functional.pad(delta, (0, LAYERS[0] - LAYERS[2]))
 
-        pull = (torch.exp(-self.split_decay.exp() * beyond) * fading)[..., None] * self.split * (1 + changes[4][:, second])
-        pulled = torch.einsum("bst,stij->sbij", pull, crystals.splitting)
-        own = torch.zeros(n, *pulled.shape[1:], dtype=pulled.dtype).index_add(0, first, pulled).transpose(0, 1)
-        own = own + torch.diag_embed(torch.repeat_interleave(orbital, torch.tensor([1, 3, 5]), dim=-1))
-        own = (own[:, :, :, None] * torch.eye(n)[:, None, :, None])[:, None]
-        return (hopping + own.to(hopping.dtype)).flatten(4, 5).flatten(2, 3)
+        pull = (torch.exp(-self.split_decay.exp() * beyond) * fading)[:, None] * self.split
+        own = torch.zeros(len(element), len(SPLIT_TERMS), dtype=pull.dtype)
+        for pulled, pulling in ((first, second), (second, first)):
+            terms = (pull * (1 + changes[4][pulling])) @ self.of_pulls * crystals.splitting
+            own = own.index_add(0, pulled, terms)
+        return bonds, torch.cat([own, orbital], dim=1) @ self.of_atoms
 
     def _of_the_pair(self, first: Tensor, second: Tensor, beyond: Tensor) -> Tensor:
-        """Change of the logarithm of each integral by who the two atoms are, shape (B, S, 14)."""
-        apart, limit = beyond[..., None].clamp(max=self.settings.farthest), self.settings.pair_limit
+        """Change of the logarithm of each integral by who the two atoms are, shape (S, 14)."""
+        apart, limit = beyond[:, None].clamp(max=self.settings.farthest), self.settings.pair_limit
         there = limit * torch.tanh(self.pair(torch.cat([first, second, apart], dim=-1)))
         back = limit * torch.tanh(self.pair(torch.cat([second, first, apart], dim=-1)))
         # Between orbitals of one kind an integral is the same from either end, or the Hamiltonian is not Hermitian.
         return torch.cat([torch.where(self.same_l, (there + back) / 2, there), back[..., ~self.same_l]], dim=-1)
 
     def eigenvalues(self, crystals: CrystalBatch) -> Tensor:
-        """Eigenvalues from the Fermi level, eV, shape (B, K, 9 n)."""
-        energies: Tensor = torch.linalg.eigvalsh(self.hamiltonian(crystals))
-        electrons = crystals.electrons - self.settings.unfilled * crystals.sites
-        return energies - fermi_level(energies, crystals.weights, electrons, self.settings.filling_width)[:, None, None]
+        """Eigenvalues from the Fermi level, eV, shape (C, M); those that a crystal does not have weigh nothing."""
+        found = [torch.linalg.eigvalsh(each).flatten() for each in self.hamiltonians(crystals)]
+        energies = nn.utils.rnn.pad_sequence(found, batch_first=True)
+        electrons = crystals.electrons - self.settings.unfilled * crystals.atoms
+        return energies - fermi_level(energies, crystals.weights, electrons, self.settings.filling_width)[:, None]
 
     def forward(self, crystals: CrystalBatch, grid: Tensor, broadening: float) -> Tensor:
-        """DOS on a grid of G energies, scaled to norm 1, shape (B, G)."""
+        """DOS on a grid of G energies, scaled to norm 1, shape (C, G)."""
         return nn.functional.normalize(broadened(self.eigenvalues(crystals), crystals.weights, grid, broadening), dim=1)
 
 
@@ -189,14 +171,14 @@ class PlainNetwork(nn.Module):
 
 
 def broadened(energies: Tensor, weights: Tensor, grid: Tensor, broadening: float) -> Tensor:
-    """Gaussians of height 1 about all eigenvalues, summed, shape (B, G).
+    """Gaussians of height 1 about all eigenvalues, summed, shape (C, G).
 
     An eigenvalue is dealt to four bins as a cubic spline, and the bins are widened by the Gaussian that is missing: as smooth as
     a Gaussian for each of them, to 3 parts in 10,000, for a fraction of the work.
 
     Args:
-        energies: the eigenvalues, eV, shape (B, K, bands).
-        weights: of the points, shape (K,).
+        energies: the eigenvalues, eV, shape (C, M).
+        weights: of them, shape (C, M).
         grid: even energies, eV, shape (G,).
         broadening: Gaussian sigma, eV.
     """
@@ -210,7 +192,7 @@ def broadened(energies: Tensor, weights: Tensor, grid: Tensor, broadening: float
     spline = torch.stack([(1 - t) ** 3, (3 * t - 6) * t**2 + 4, ((3 - 3 * t) * t + 3) * t + 1, t**3], dim=-1) / 6
     index = left.long()[..., None] + torch.arange(-1, 3)
     held = torch.zeros(len(energies), len(bins), dtype=energies.dtype)
-    held = held.scatter_add(1, index.flatten(1), (weights[:, None, None] * spline).flatten(1))
+    held = held.scatter_add(1, index.flatten(1), (weights[..., None] * spline).flatten(1))
     return held @ torch.as_tensor(kernel, dtype=energies.dtype)
 
 
@@ -226,7 +208,7 @@ def _widening(first: float, last: float, count: int, broadening: float) -> tuple
     return bins, np.exp(-0.5 * distances**2 / variance) * broadening / math.sqrt(variance)
 
 
-_ROUNDS, _TRIED = 5, 24
+_HALVINGS = 28
 
 
 def _perceptron(inputs: int, hidden: int, outputs: int, dropout: float, silent: int) -> nn.Sequential:
@@ -239,25 +221,45 @@ def _perceptron(inputs: int, hidden: int, outputs: int, dropout: float, silent: 
 
 
 def fermi_level(energies: Tensor, weights: Tensor, electrons: Tensor, width: float) -> Tensor:
-    """The energy up to which the eigenvalues, with two electrons each, hold so many, shape (B,); its gradient is that of the exact one.
+    """The energy up to which the eigenvalues, with two electrons each, hold so many, shape (C,); its gradient is that of the exact one.
 
     Args:
-        energies: the eigenvalues, eV, shape (B, K, bands).
-        weights: of the points, shape (K,).
-        electrons: of the cells, shape (B,).
+        energies: the eigenvalues, eV, shape (C, M).
+        weights: of them, shape (C, M).
+        electrons: of the cells, shape (C,).
         width: of the Fermi distribution, eV.
     """
-    flat, weight = energies.flatten(1), weights.repeat_interleave(energies.shape[2])
     with torch.no_grad():
-        low, high = flat.amin(dim=1) - 1, flat.amax(dim=1) + 1
-        for _ in range(_ROUNDS):  # each finds the interval, one of many, in which the Fermi level is
-            tried = low[:, None] + (high - low)[:, None] * torch.linspace(0, 1, _TRIED)
-            held = 2 * torch.sigmoid((tried[..., None] - flat[:, None]) / width) @ weight
-            place = (held < electrons[:, None]).sum(dim=1, keepdim=True).clamp(1, _TRIED - 1)
-            low, high = tried.gather(1, place - 1)[:, 0], tried.gather(1, place)[:, 0]
+        low, high = energies.amin(dim=1) - 1, energies.amax(dim=1) + 1
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            held = 2 * (weights * torch.sigmoid((middle[:, None] - energies) / width)).sum(dim=1)
+            low, high = torch.where(held < electrons, middle, low), torch.where(held < electrons, high, middle)
         middle = (low + high) / 2
-        filling = torch.sigmoid((middle[:, None] - flat) / width)
-        slope = weight * filling * (1 - filling)
+        filling = torch.sigmoid((middle[:, None] - energies) / width)
+        slope = weights * filling * (1 - filling)
         share = slope / slope.sum(dim=1, keepdim=True).clamp_min(1e-9)
-    followed = (share * flat).sum(dim=1)
+    followed = (share * energies).sum(dim=1)
     return middle + followed - followed.detach()
+
+
+def _of_integrals() -> Tensor:
+    """Which terms each integral has, shape (14, 170)."""
+    return nn.functional.one_hot(torch.from_numpy(TERM_INTEGRAL), len(INTEGRALS)).T.float()
+
+
+def _of_pulls() -> Tensor:
+    """Which terms each of `SPLITTINGS` has, shape (3, 59)."""
+    which = [SPLITTINGS.index(integral) for integral in TERM_INTEGRAL[SPLIT_TERMS]]
+    return nn.functional.one_hot(torch.tensor(which), len(SPLITTINGS)).T.float()
+
+
+def _of_atoms() -> Tensor:
+    """Which elements of an atom's matrix are the terms of `SPLIT_TERMS` and the three orbital energies, shape (62, 81)."""
+    entries = list(zip(TERM_ROW[: ORBITALS**2], TERM_COLUMN[: ORBITALS**2], strict=True))
+    table = torch.zeros(len(SPLIT_TERMS) + 3, len(entries))
+    for place, term in enumerate(SPLIT_TERMS):
+        table[place, entries.index((TERM_ROW[term], TERM_COLUMN[term]))] = 1
+    for orbital, momentum in enumerate(MOMENTA):
+        table[len(SPLIT_TERMS) + momentum, entries.index((orbital, orbital))] = 1
+    return table

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 MOMENTA = (0, 1, 1, 1, 2, 2, 2, 2, 2)
 """Angular momentum of each orbital: s; x, y, z; xy, yz, z2, xz, x2-y2."""
@@ -25,6 +26,8 @@ INTEGRALS = (*((*bond, kind) for kind, bond in enumerate(BONDS)), *((b, a, m, k)
 
 SPLITTINGS = (1, 3, 4)
 """Integrals whose matrices also describe what neighbours do to the orbitals of one atom: p along the bond, d along and about it."""
+
+ORBITALS = len(MOMENTA)
 
 _FIRST = (0, 1, 4)  # orbital of each momentum
 _ALONG = {0: {0: [0]}, 1: {0: [2], 1: [0, 1]}, 2: {0: [2], 1: [3, 1], 2: [0, 4]}}  # of a bond along z, by l and m
@@ -75,3 +78,29 @@ def _onto(directions: FloatArray) -> FloatArray:
     first = aside - (aside * directions).sum(axis=1, keepdims=True) * directions
     first /= np.linalg.norm(first, axis=1, keepdims=True)
     return np.stack([first, np.cross(directions, first), directions], axis=2)
+
+
+def _terms() -> tuple[IntArray, IntArray, IntArray, tuple[int, ...]]:
+    """What of `angular` is not always zero: integral, row and column of each term, and how many terms each layer has."""
+    of_entry = {
+        (row, column): [place for place, (a, b, *_) in enumerate(INTEGRALS) if (a, b) == (MOMENTA[row], MOMENTA[column])]
+        for row in range(ORBITALS)
+        for column in range(ORBITALS)
+    }
+    entries = sorted(of_entry, key=lambda entry: -len(of_entry[entry]))
+    layers = [[(of_entry[entry][depth], *entry) for entry in entries if len(of_entry[entry]) > depth] for depth in range(3)]
+    integral, row, column = np.array([term for layer in layers for term in layer], dtype=np.intp).T
+    return integral, row, column, tuple(map(len, layers))
+
+
+TERM_INTEGRAL, TERM_ROW, TERM_COLUMN, LAYERS = _terms()
+"""The 170 terms that make up a matrix, in three layers: an element of the matrix has at most one term in each, and those with
+more terms come first, so that layers are added from their beginnings."""
+
+SPLIT_TERMS = np.flatnonzero(np.isin(TERM_INTEGRAL, SPLITTINGS))
+"""Terms of the integrals of `SPLITTINGS`, 59 of them."""
+
+
+def terms(directions: FloatArray) -> FloatArray:
+    """What of `angular` is not always zero, shape (P, 170)."""
+    return angular(directions)[:, TERM_INTEGRAL, TERM_ROW, TERM_COLUMN]
