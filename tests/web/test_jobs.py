@@ -155,7 +155,12 @@ def test_what_a_closed_board_left_running_is_ended_and_told(board: Board, tmp_pa
 
 
 def test_a_killed_board_leaves_nothing_running(program: Path, tmp_path: Path) -> None:
-    place(program, f"import os, time\nopen({str(tmp_path / 'cp2k')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n")
+    number = str(tmp_path / "number")
+    place(
+        program,
+        f"import os, time\nwith open({number!r}, 'w') as file:\n    file.write(str(os.getpid()))\n"
+        f"os.rename({number!r}, {str(tmp_path / 'cp2k')!r})\ntime.sleep(600)\n",
+    )
     script = (
         "import sys, time\nfrom pathlib import Path\nfrom dosmith import Designer, Settings\nfrom dosmith.web.jobs import Jobs\n"
         "from dosmith.web.materials import Materials\nfrom dosmith.web.messages import JobRequest\n"
@@ -163,13 +168,15 @@ def test_a_killed_board_leaves_nothing_running(program: Path, tmp_path: Path) ->
         "jobs.start(JobRequest(task='verify', kind='known', id='Al-A1'))\ntime.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-P", "-c", script, tmp_path / "jobs"]) as process:
-        limit = time.monotonic() + 120
-        while not (tmp_path / "cp2k").exists() and time.monotonic() < limit:
-            time.sleep(0.05)
-        worker = json.loads(next((tmp_path / "jobs").glob("*/state.json")).read_text())["worker"][0]
-        cp2k = int((tmp_path / "cp2k").read_text())
-        assert processes.started(worker) and processes.started(cp2k)
-        process.kill()
+        try:
+            limit = time.monotonic() + 300
+            while not (tmp_path / "cp2k").exists() and time.monotonic() < limit:
+                time.sleep(0.05)
+            worker = json.loads(next((tmp_path / "jobs").glob("*/state.json")).read_text())["worker"][0]
+            cp2k = int((tmp_path / "cp2k").read_text())
+            assert processes.started(worker) and processes.started(cp2k)
+        finally:
+            process.kill()
     while (processes.started(worker) or processes.started(cp2k)) and time.monotonic() < limit:
         time.sleep(0.05)
     assert not processes.started(worker) and not processes.started(cp2k)
