@@ -30,6 +30,7 @@ NOT_RUN = {
     "crystals Pt3Co --aflow": "relaxes hundreds of crystals; see tests/crystals",
     "hydrogen": "minutes of CHGNet, hours of CP2K; see tests/verification",
     "predict BaTiO3 LiCl --model my-model": "needs a trained model; see tests/other_spectra",
+    "show vasprun.xml.gz --project Pt:d": "needs a file with projections; see tests/test_projected_targets.py",
     "train": "minutes; see tests/models",
     "verify": "minutes of CP2K; see tests/verification",
     "web": "goes on until it is stopped; see tests/web",

@@ -24,6 +24,7 @@ from dosmith.records import Candidate
 from dosmith.settings import Settings, load_settings
 from dosmith.shipped import shipped_folder
 from dosmith.spectra.grid import Window
+from dosmith.spectra.parts import Part
 from dosmith.targets import Target, TargetLike, resolve_target
 
 if TYPE_CHECKING:
@@ -63,8 +64,11 @@ class Designer:
         electrons: float | None = None,
         broadening: float | None = None,
         zero: str | float | None = None,
+        project: str | None = None,
+        spin: str | None = None,
+        with_parts: bool = False,
     ) -> Target:
-        """The target that someone means; see `resolve_target`."""
+        """The target that someone means; see `resolve_target`, and `Part.parse` for `project` and `spin`."""
         if isinstance(target, Target):
             return target
         return resolve_target(
@@ -77,6 +81,8 @@ class Designer:
             broadening=broadening,
             zero=zero,
             files=self.settings.files,
+            part=Part.parse(project, spin),
+            with_parts=with_parts,
         )
 
     def design(

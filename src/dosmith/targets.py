@@ -4,32 +4,58 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.errors import DosmithError, NotFoundError
+from dosmith.errors import DosmithError, NotFoundError, SpectrumError
 from dosmith.formulas import Composition
 from dosmith.library import Library
-from dosmith.records import Material, Spectrum
+from dosmith.records import Material, Projections, Spectrum
 from dosmith.settings import FileSettings
 from dosmith.sources.fermi import level_of_electrons
-from dosmith.spectra.standard import Recipe, StandardSpectrum, standardise
+from dosmith.sources.projected import from_pymatgen as parts_of_object
+from dosmith.sources.projected import held
+from dosmith.spectra.descriptors import Descriptors, of_curves, of_spins, standard_parts
+from dosmith.spectra.parts import Part
+from dosmith.spectra.standard import Recipe, StandardSpectrum, binned, standardise
 from dosmith.spectra.zero import zero_choice
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from pymatgen.electronic_structure.dos import Dos
 
+FloatArray = NDArray[np.float64]
 TargetLike: TypeAlias = "str | os.PathLike[str] | Spectrum | Material | Dos | tuple[ArrayLike, ArrayLike]"
 """Formula, id or file; Spectrum or Material; a pymatgen Dos or CompleteDos; (energies in eV from the Fermi level, densities)."""
 _FRACTIONS = re.compile(r"(?:[A-Z][a-z]?(?:\d+(?:\.\d+)?)?)+")
-_Found: TypeAlias = "tuple[str, str, Spectrum, Composition | None, str | None]"
-"""Name, source, spectrum, composition, id."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What someone means, not standardised yet.
+
+    Attributes:
+        name: how to call it.
+        source: where it came from.
+        spectrum: the whole of it.
+        composition: when known.
+        material_id: when it is a material of the library.
+        projections: reads its projections; None where its source can hold none, so that it may be declared a part itself.
+    """
+
+    name: str
+    source: str
+    spectrum: Spectrum
+    composition: Composition | None = None
+    material_id: str | None = None
+    projections: Callable[[], Projections | None] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +68,10 @@ class Target:
         standard: its vector, with what was done to get it.
         composition: when known.
         material_id: when it is a material of the library.
+        part: the elements, orbitals and spin that the vector is of; None where it is of all.
+        parts: vectors of each element and orbital, 1/eV, in the unit of a whole vector of unit area; empty where they were not asked
+            for, or nothing tells them.
+        descriptors: of bands and spins, where something tells.
     """
 
     name: str
@@ -49,6 +79,9 @@ class Target:
     standard: StandardSpectrum
     composition: Composition | None = None
     material_id: str | None = None
+    part: Part | None = None
+    parts: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict)
+    descriptors: Descriptors = field(default_factory=Descriptors)
 
     def as_dict(self) -> dict[str, Any]:
         """The target as it stands in the JSON answer."""
@@ -58,6 +91,7 @@ class Target:
             "source": self.source,
             "formula": None if self.composition is None else formulas.write(self.composition),
             "material_id": self.material_id,
+            "part": None if self.part is None else str(self.part),
             "energy_zero_ev": standard.zero,
             "energy_zero_from": standard.zero_from,
             "gap_ev": standard.gap,
@@ -78,6 +112,8 @@ def resolve_target(
     broadening: float | None = None,
     zero: str | float | None = None,
     files: FileSettings | None = None,
+    part: Part | None = None,
+    with_parts: bool = False,
 ) -> Target:
     """The target that someone means.
 
@@ -91,17 +127,26 @@ def resolve_target(
         broadening: Gaussian sigma that the curve carries, eV, in place of the stated one.
         zero: another energy zero than the model's: auto, fermi, vbm, midgap, or eV on the curve's own axis.
         files: limits on files.
+        part: only these elements, orbitals or spin are wanted. A table, arrays and a Spectrum, which hold no projections, are taken for
+            that part.
+        with_parts: also read `Target.parts` and `Target.descriptors`, where there are any.
 
     Raises:
         NotFoundError: no such file, id, or no DOS of that formula.
         FileFormatError, SpectrumError, FormulaError: what was given is not usable; the message says why.
     """
-    found = _look_up(target, library, crystal_system, fermi, electrons, files)
-    return _standard(found, recipe, fermi, electrons, broadening, zero)
+    found = _look_up(target, library, crystal_system, fermi, electrons, files, part)
+    return _standard(found, recipe, fermi, electrons, broadening, zero, part, with_parts)
 
 
 def named_target(
-    text: str, library: Library, recipe: Recipe, *, crystal_system: str | None = None, zero: str | float | None = None
+    text: str,
+    library: Library,
+    recipe: Recipe,
+    *,
+    crystal_system: str | None = None,
+    zero: str | float | None = None,
+    part: Part | None = None,
 ) -> Target:
     """The target of an id or formula. Whatever the text, no file is opened.
 
@@ -110,7 +155,7 @@ def named_target(
         FormulaError: the text is no id and no formula.
     """
     found = _from_library(text, library, "") if text in library else _from_formula(text, library, crystal_system)
-    return _standard(found, recipe, zero=zero)
+    return _standard(found, recipe, zero=zero, part=part)
 
 
 def _standard(
@@ -120,8 +165,10 @@ def _standard(
     electrons: float | None = None,
     broadening: float | None = None,
     zero: str | float | None = None,
+    part: Part | None = None,
+    with_parts: bool = False,
 ) -> Target:
-    name, source, spectrum, composition, material_id = found
+    spectrum = found.spectrum
     if fermi is None and electrons is not None:
         level = level_of_electrons(spectrum.energies, spectrum.densities, electrons)
         fermi = None if abs(level - spectrum.fermi) < 1e-3 else level  # a file's reader has counted already
@@ -132,7 +179,65 @@ def _standard(
     if broadening is not None:
         spectrum = replace(spectrum, broadening=broadening)
     choice = None if zero is None else zero_choice(zero)
-    return Target(name, source, standardise(spectrum, recipe, choice), composition, material_id)
+    name, projections = found.name, None
+    parts: Mapping[tuple[str, str], FloatArray] = {}
+    descriptors = Descriptors()
+    if part is not None and found.projections is None and (part.projected or not spectrum.spin_polarized):
+        standard = _declared(standardise(spectrum, recipe, "fermi" if choice is None else choice), part)
+    else:
+        if found.projections is not None and (with_parts or (part is not None and part.projected)):
+            projections = _read(found, part)
+        standard = standardise(spectrum, recipe, choice)
+        if projections is not None and with_parts:
+            parts = standard_parts(spectrum, projections, recipe, standard.zero)
+        if with_parts:
+            element = None if part is None else part.element
+            bands = of_curves(recipe.grid.energies, parts, element).as_dict() if parts else {}
+            descriptors = Descriptors(**(bands | of_spins(spectrum)))
+        if part is not None:
+            try:
+                standard = _standard_part(standard, spectrum, projections, part)
+            except SpectrumError as error:
+                raise SpectrumError(f"{name}: {error}") from None
+    if part is not None:
+        name = f"{name}, {part} states"
+    return Target(name, found.source, standard, found.composition, found.material_id, part, parts, descriptors)
+
+
+def _read(found: _Found, part: Part | None) -> Projections | None:
+    """The projections of what was found; where none are needed, what cannot be read is none."""
+    assert found.projections is not None
+    try:
+        return found.projections()
+    except DosmithError:
+        if part is None or not part.projected:
+            return None
+        raise
+
+
+def _declared(standard: StandardSpectrum, part: Part) -> StandardSpectrum:
+    told = f"the curve is taken for {part} states, as declared; a gap in a part is not the crystal's, so it starts at the Fermi level"
+    return replace(standard, gap=0.0, steps=(*standard.steps, told))
+
+
+def _standard_part(
+    standard: StandardSpectrum, spectrum: Spectrum, projections: Projections | None, part: Part
+) -> StandardSpectrum:
+    """The vector of a part, from the energy zero of the whole."""
+    density = part.of(spectrum, projections).total
+    rows = np.stack([spectrum.total, density])
+    zeros = np.full(2, standard.zero)
+    whole, vector = binned(spectrum.energies, rows, zeros, spectrum.broadening, standard.recipe)
+    if standard.covered is not None:
+        whole, vector = (row * standard.covered.mask(standard.recipe.grid) for row in (whole, vector))
+    share = float(vector.sum() / whole.sum())
+    if not share > 0:
+        raise SpectrumError(f"there are no {part} states in the window {standard.recipe.grid.key} eV around the energy zero")
+    told = [f"only its {part} states count, {share:.0%} of the states in the window"]
+    if part.projected and projections is not None and (known := held(projections, spectrum)) < 0.99:
+        told.append(f"its projections hold {known:.0%} of the whole")
+    values = vector / (vector.sum() * standard.recipe.grid.step)
+    return replace(standard, values=values, steps=(*(step for step in standard.steps if "up and down summed" not in step), *told))
 
 
 def _look_up(
@@ -142,32 +247,35 @@ def _look_up(
     fermi: float | None,
     electrons: float | None,
     files: FileSettings | None,
+    part: Part | None,
 ) -> _Found:
     if isinstance(target, Spectrum):
-        return "target", "a Spectrum", target, None, None
+        return _Found("target", "a Spectrum", target)
     if isinstance(target, Material):
-        return target.formula, f"the material {target.id}", target.spectrum, target.composition, target.id
+        return _of_material(target, f"the material {target.id}")
     if isinstance(target, (str, os.PathLike)):
         text = os.fspath(target)
         if text == "-":
-            return _from_file(Path(text), fermi, electrons, files)
+            return _from_file(Path(text), fermi, electrons, files, part)
         named = text in library or formulas.looks_like_formula(text)
         if os.path.exists(text) and not (named and os.path.isdir(text)):  # an output folder may bear the name of its formula
-            return _from_file(Path(text), fermi, electrons, files)
+            return _from_file(Path(text), fermi, electrons, files, part)
         if text in library:
             return _from_library(text, library, "")
         if isinstance(target, os.PathLike) or _looks_like_path(text):
             raise NotFoundError(f"the file {text} does not exist")
         return _from_formula(text, library, crystal_system)
     if isinstance(target, tuple) and len(target) == 2:
-        return "target", "arrays", _of_arrays(target[0], target[1], fermi, electrons), None, None
+        return _Found("target", "arrays", _of_arrays(target[0], target[1], fermi, electrons))
     if hasattr(target, "energies") and hasattr(target, "efermi"):
         from dosmith.sources.files import from_pymatgen
 
         structure = getattr(target, "structure", None)
         composition = None if structure is None or not structure.is_ordered else _composition_of(structure.species)
         name = "target" if composition is None else formulas.write(composition)
-        return name, f"a pymatgen {type(target).__name__}", from_pymatgen(target), composition, None
+        spectrum = from_pymatgen(target)
+        reader = partial(parts_of_object, target, spectrum) if getattr(target, "pdos", None) else None
+        return _Found(name, f"a pymatgen {type(target).__name__}", spectrum, composition, projections=reader)
     raise DosmithError(
         f"a {type(target).__name__} is not a target; give a formula, an id, a file, a Spectrum, a pymatgen Dos or (energies, densities)"
     )
@@ -182,23 +290,32 @@ def _of_arrays(energies: ArrayLike, densities: ArrayLike, fermi: float | None, e
     return replace(checked, fermi=level_of_electrons(checked.energies, checked.densities, electrons), fermi_from="electrons")
 
 
-def _from_file(path: Path, fermi: float | None, electrons: float | None, files: FileSettings | None) -> _Found:
+def _from_file(path: Path, fermi: float | None, electrons: float | None, files: FileSettings | None, part: Part | None) -> _Found:
     from dosmith.sources.beside import crystal_of
     from dosmith.sources.files import printable, read_dos
+    from dosmith.sources.projected import may_be_declared, projections_of
 
-    shown = "standard input" if str(path) == "-" else printable(path.name)
-    found = read_dos(path, fermi=fermi, electrons=electrons, max_mebibytes=(files or FileSettings()).max_mebibytes)
+    shown, limit = "standard input" if str(path) == "-" else printable(path.name), (files or FileSettings()).max_mebibytes
+    declared = part is not None and part.projected
+    found = read_dos(path, fermi=fermi, electrons=electrons, max_mebibytes=limit, part=declared)
     source, composition = f"the file {shown} ({found.format})", found.composition
     if composition is None and path.is_file() and (crystal := crystal_of(path, found)) is not None:  # no pipe
         source, composition = f"{source}, crystal from {crystal.file}", crystal.composition
-    return shown if composition is None else formulas.write(composition), source, found.spectrum, composition, None
+    name = shown if composition is None else formulas.write(composition)
+    reader = None if may_be_declared(found) else partial(projections_of, path, found, max_mebibytes=limit)
+    return _Found(name, source, found.spectrum, composition, projections=reader)
 
 
 def _from_library(identifier: str, library: Library, remark: str) -> _Found:
     material = library.material(identifier)
     facts = [str(material.provenance[key]) for key in ("code", "functional") if key in material.provenance]
-    source = f"{identifier} in {library.name}{' (' + ', '.join(facts) + ')' if facts else ''}{remark}"
-    return material.formula, source, material.spectrum, material.composition, identifier
+    return _of_material(material, f"{identifier} in {library.name}{' (' + ', '.join(facts) + ')' if facts else ''}{remark}")
+
+
+def _of_material(material: Material, source: str) -> _Found:
+    return _Found(
+        material.formula, source, material.spectrum, material.composition, material.id, projections=lambda: material.projections
+    )
 
 
 def _from_formula(text: str, library: Library, crystal_system: str | None) -> _Found:

@@ -21,6 +21,8 @@ from dosmith.cli.options import (
     LibraryOption,
     MetricOption,
     ModelOption,
+    ProjectOption,
+    SpinOption,
     SystemOption,
     TargetArgument,
     WindowOption,
@@ -202,6 +204,8 @@ def show(
     electrons: ElectronsOption = None,
     broadening: BroadeningOption = None,
     zero: ZeroOption = None,
+    project: ProjectOption = None,
+    spin: SpinOption = None,
     output: FormatOption = Format.table,
     model: ModelOption = None,
     library: LibraryOption = None,
@@ -209,15 +213,29 @@ def show(
     """Summarise a DOS and draw it as the model sees it."""
     designer = designer_for(context, model, library)
     found = designer.target(
-        target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening, zero=zero
+        target,
+        crystal_system=crystal_system,
+        fermi=fermi,
+        electrons=electrons,
+        broadening=broadening,
+        zero=zero,
+        project=project,
+        spin=spin,
+        with_parts=True,
     )
     energies, values = found.standard.recipe.grid.energies, found.standard.values
     if output is Format.json:
         curve = {"energies_ev": energies.round(6).tolist(), "dos_per_ev": values.tolist()}
-        typer.echo(json.dumps(found.as_dict() | curve, ensure_ascii=False))
+        parts = {f"{element}:{orbital}": vector.tolist() for (element, orbital), vector in found.parts.items()}
+        told = {"projections_per_ev": parts, "descriptors": found.descriptors.as_dict()}
+        typer.echo(json.dumps(found.as_dict() | curve | told, ensure_ascii=False))
     elif output is Format.csv:
-        typer.echo("energy_ev,dos_per_ev")
-        typer.echo("\n".join(f"{energy:.6g},{value:.8g}" for energy, value in zip(energies, values, strict=True)))
+        names = [f"{element}_{orbital}_per_ev" for element, orbital in found.parts]
+        typer.echo(",".join(["energy_ev", "dos_per_ev", *names]))
+        rows = zip(energies, values, *found.parts.values(), strict=True)
+        typer.echo(
+            "\n".join(",".join(f"{cell:.6g}" if place == 0 else f"{cell:.8g}" for place, cell in enumerate(row)) for row in rows)
+        )
     else:
         from dosmith.report.console import print_shown
 

@@ -51,6 +51,15 @@ ZeroOption = Annotated[
         help="Energy zero of the target: valence-band top if gapped (auto), or another.  [default: the model's]",
     ),
 ]
+ProjectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--project", metavar="ELEMENT:ORBITAL", help="Only these states count: Pt:d, Pt, or d; from the target's projections."
+    ),
+]
+SpinOption = Annotated[
+    str | None, typer.Option("--spin", metavar="up|down|both", help="Only the states of this spin count.  [default: both]")
+]
 WindowOption = Annotated[
     str | None, typer.Option("--window", metavar="A:B", help="Energies (eV from the energy zero) that count in the similarity.")
 ]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dosmith.report.choosing import merit_notes, print_merits
 from dosmith.report.sparkline import BLOCKS, has_blocks
 from dosmith.report.tables import add_curves, escape, flowing, print_notes, print_table, table
+from dosmith.spectra.descriptors import UNITLESS, Descriptors
 from dosmith.spectra.similarity import MATCH
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ FloatArray = NDArray[np.float64]
 
 CURVES = "The small curves are drawn to one scale; what lies above the energy zero is dimmed."
 
+_SMALL = 0.002
+"""Of all states: parts with fewer are not shown."""
 _CURVES = 3
 """Up to so many predictions are drawn; more are listed."""
 
@@ -80,7 +83,10 @@ def print_neighbours(
 def print_shown(console: Console, target: Target) -> None:
     """The answer of `show`: the curve of a target, and what was done to it."""
     print_origin(console, target)
-    print_curve(console, target.standard.recipe.grid.energies, target.standard.values)
+    energies = target.standard.recipe.grid.energies
+    print_curve(console, energies, target.standard.values)
+    print_parts(console, energies, target.parts)
+    print_descriptors(console, target.descriptors)
     print_notes(console, _steps(target))
 
 
@@ -132,6 +138,29 @@ def print_curve(console: Console, energies: FloatArray, values: FloatArray, rows
     console.print(f"{0:>6} {corner}{base * columns}", highlight=False, no_wrap=True)
     console.print("".join(ticks).rstrip(), highlight=False, no_wrap=True)
     console.print("        energy from the energy zero (eV); DOS in 1/eV, unit area", style="dim", highlight=False)
+
+
+def print_parts(console: Console, energies: FloatArray, parts: Mapping[tuple[str, str], FloatArray]) -> None:
+    """The curves of elements and orbitals below each other, on one scale, with their share of the states below and above the zero."""
+    whole = sum(float(curve.sum()) for curve in parts.values())
+    if not whole > 0:
+        return
+    step = float(energies[1] - energies[0])
+    rows = table({"element": "left", "orbital": "left", "below 0": "right", "above 0": "right"})
+    kept = {label: curve for label, curve in parts.items() if float(curve.sum()) > _SMALL * whole}
+    for (element, orbital), curve in kept.items():
+        below, above = float(curve[energies < 0].sum()) * step, float(curve[energies >= 0].sum()) * step
+        rows.add_row(element, orbital, f"{below:.1%}", f"{above:.1%}")
+    add_curves(console, rows, energies, list(kept.values()))
+    print_table(console, "Its states by element and orbital, of all in the window", rows)
+
+
+def print_descriptors(console: Console, descriptors: Descriptors) -> None:
+    """Descriptors of bands and spins, those that are known."""
+    known = [(name, value) for name, value in descriptors.as_dict().items() if value is not None]
+    for name, value in known:
+        unit = "" if name in UNITLESS else " eV"
+        console.print(f"  [dim]{name.replace('_', ' '):<20}[/dim] {value:.2f}{unit}", highlight=False)
 
 
 def print_library(console: Console, library: Library) -> None:

@@ -76,6 +76,7 @@ def read_dos(
     electrons: float | None = None,
     broadening: float = 0.0,
     max_mebibytes: int = _DEFAULT_LIMIT,
+    part: bool = False,
 ) -> FileDos:
     """The total DOS in a file.
 
@@ -85,6 +86,7 @@ def read_dos(
         electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
         broadening: Gaussian sigma that the curve already carries, eV; 0 takes what the file says.
         max_mebibytes: largest unpacked size, MiB.
+        part: whether a table is declared to hold the states of some atoms or orbitals alone, which is refused otherwise.
 
     Raises:
         NotFoundError: there is no such file, or it may not be read.
@@ -92,7 +94,7 @@ def read_dos(
         SpectrumError: it holds no usable DOS, or no Fermi level.
     """
     with _opened(path) as stream:
-        return _read(stream, printable(path), Path(path), fermi, electrons, broadening, max_mebibytes)
+        return _read(stream, printable(path), Path(path), fermi, electrons, broadening, max_mebibytes, part)
 
 
 def read_content(path: str | Path, *, max_mebibytes: int = _DEFAULT_LIMIT) -> bytes:
@@ -205,10 +207,11 @@ def _read(
     electrons: float | None,
     broadening: float,
     max_mebibytes: int,
+    part: bool = False,
 ) -> FileDos:
     try:
         with np.errstate(all="ignore"):  # what overflows or is not a number is refused when the Spectrum is checked
-            curve = _parse(unpack(file, max_mebibytes), Path(name).name, path)
+            curve = _parse(unpack(file, max_mebibytes), Path(name).name, path, part)
             curve = completed(curve, Path(name) if path is None else path, folder=path is not None)
             spectrum = curve.spectrum(fermi, broadening, electrons)
             return FileDos(spectrum, curve.composition, curve.format, curve.crystal, curve.sites, curve.electrons)
@@ -245,7 +248,7 @@ def _opened(path: str | Path) -> BinaryIO:
         raise NotFoundError(f"{name} cannot be opened ({reason}); check the path and its permissions") from None
 
 
-def _parse(content: bytes, name: str, path: Path | None) -> Curve:
+def _parse(content: bytes, name: str, path: Path | None, part: bool) -> Curve:
     """The curve in a file's content, whatever its format; `path` where there is one to look beside."""
     opening = re.match(rb"(?:\xef\xbb\xbf)?\s*(\S)", content)
     if opening is None:
@@ -268,7 +271,7 @@ def _parse(content: bytes, name: str, path: Path | None) -> Curve:
     if (read := programs.reader_for(first, name)) is not None:
         return read(itertools.chain(first, lines))
     try:
-        return tables.read_table(itertools.chain(first, lines))
+        return tables.read_table(itertools.chain(first, lines), part)
     except FileFormatError:
         if known := unreadable.what(content[:5000].decode(encoding, "replace"), name):
             raise FileFormatError(known) from None

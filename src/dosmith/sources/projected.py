@@ -28,7 +28,7 @@ from dosmith.sources.own import OWN
 from dosmith.sources.parts import Parts, orbital_of
 from dosmith.sources.pymatgen_dos import FORMAT as PYMATGEN
 from dosmith.sources.run import beside
-from dosmith.sources.tables import take_apart
+from dosmith.sources.tables import TABLE, take_apart
 from dosmith.sources.xml_text import attribute, numbers, pieces, value_of
 
 FloatArray = NDArray[np.float64]
@@ -67,6 +67,11 @@ def projections_of(path: str | Path, found: FileDos, *, max_mebibytes: int | Non
         raise FileFormatError(f"{printable(path)} {str(error).removeprefix(f'{printable(path)} ')}") from None
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError):
         raise FileFormatError(f"{printable(path)} has projections that cannot be read; copy the files of the run again") from None
+
+
+def may_be_declared(found: FileDos) -> bool:
+    """Whether the file is a bare curve, which a person may say to be a part of a density of states."""
+    return found.format == TABLE
 
 
 def held(projections: Projections, whole: Spectrum) -> float:

@@ -37,6 +37,7 @@ _NO_TABLE = (
 _COMMENT = re.compile(r"\s*(?:[#%!@&]|//)+(.*)")  # @ and & are xmgrace's
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[ed][+-]?\d+|[+-]\d{3})?|[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE | re.ASCII)
 _LOST_E = re.compile(r"(?<=[\d.])[dD]?(?=[+-]\d+$)|(?<=[\d.])[dD](?=\d)")  # Fortran: 0.12-101, 0.1D+01, 0.1D01
+TABLE = "table"
 _DASH = "[-\N{EN DASH}]"
 _UNIT = rf"(?:{units.NAME})(?![A-Za-z])"
 _VALUE = rf"[+-]?(?:\d+(?:[.,]\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?=\s*{_UNIT}|[\s;,)\]]|$)"
@@ -79,8 +80,12 @@ _PART = re.compile(  # what a file says that holds the states of some atoms or o
 )
 
 
-def read_table(lines: Iterable[str]) -> Curve:
+def read_table(lines: Iterable[str], part: bool = False) -> Curve:
     """The DOS in a table of two columns (energy, density) or three (energy, spin up, spin down).
+
+    Args:
+        lines: of the file.
+        part: whether it is declared to hold the states of some atoms or orbitals alone.
 
     Raises:
         FileFormatError: there is no table of numbers, or its columns cannot be told apart.
@@ -89,14 +94,16 @@ def read_table(lines: Iterable[str]) -> Curve:
     columns, remarks, cut = take_apart(lines)
     if any(_PHONONS.search(remark) for remark in remarks):
         raise FileFormatError(f"holds phonons or frequencies, not electrons{units.PHONONS}")
-    if part := next((remark for remark in remarks if _PART.search(remark)), None):
-        raise FileFormatError(f"is a part of a density of states ({part.strip()[:60]!r}); give the total")
+    if not part and (told := next((remark for remark in remarks if _PART.search(remark)), None)):
+        raise FileFormatError(
+            f"is a part of a density of states ({told.strip()[:60]!r}); give the total, or say of what with --project"
+        )
     header = _header(remarks, cut, len(columns))
     columns, header = _side_by_side(columns, header, remarks, notes)
     if columns.shape[1] > 1 and (np.diff(columns[0]) < 0).all():
         columns = columns[:, ::-1]
         notes.append("energies decrease in the file; the rows are reversed")
-    energies, densities = _by_header(columns, header, notes) if header else _by_shape(columns, notes)
+    energies, densities = _by_header(columns, header, notes, part) if header else _by_shape(columns, notes)
     unit = _unit(header, remarks, notes)
     density_unit = units.of_density(remarks)
     energies = energies * unit.size
@@ -110,7 +117,7 @@ def read_table(lines: Iterable[str]) -> Curve:
         notes.append("the header says that energies are relative to the Fermi level")
     fermi = 0.0 if relative else stated_fermi(remarks, unit)
     return Curve(
-        "table", energies, densities, fermi, 0.0 if around_zero else None, composition=_stated_formula(remarks), notes=notes
+        TABLE, energies, densities, fermi, 0.0 if around_zero else None, composition=_stated_formula(remarks), notes=notes
     )
 
 
@@ -256,7 +263,7 @@ def split_blocks(columns: FloatArray) -> list[FloatArray]:
     return np.split(columns, back, axis=1)
 
 
-def _by_header(columns: FloatArray, header: list[str], notes: list[str]) -> tuple[FloatArray, FloatArray]:
+def _by_header(columns: FloatArray, header: list[str], notes: list[str], part: bool) -> tuple[FloatArray, FloatArray]:
     """Energies and densities, shape (spins, N), by the text over the columns."""
     roles = [_role(cell) for cell in header]
     energy = roles.index("energy")
@@ -265,6 +272,10 @@ def _by_header(columns: FloatArray, header: list[str], notes: list[str]) -> tupl
         used = [up, down]
     elif density is not None:
         used = [density]
+    elif part and (one_part := _the_one(header, roles, "projected")) is not None:
+        used = [one_part]
+    elif part and (up if up is not None else down) is not None:
+        used = [up if up is not None else down or 0]
     else:
         one = header[up if up is not None else down if down is not None else roles.index("projected")]
         raise FileFormatError(

@@ -6,6 +6,7 @@ import re
 
 _HEAD = 4000
 _TEXTS: tuple[tuple[str, str], ...] = (
+    (r"\Aenergy_ev,[A-Z][a-z]?_[spdf]\b", "is dosmith's projections.csv; give the dos.csv beside it, with --project"),
     (r"\A\s*vasp\.\d[^\n]*\n[^\n]*executed on", "is VASP's OUTCAR; give the vasprun.xml or the DOSCAR of the run"),
     (
         r"\A *\d+ +\d+ +\d+ +\d+ *\n.*\n.*\n *CAR *\n.*\n *\d+ +\d+ +\d+ *\n",

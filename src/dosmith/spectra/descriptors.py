@@ -119,6 +119,8 @@ class Descriptors:
 
 
 DESCRIPTORS = tuple(field.name for field in fields(Descriptors))
+UNITLESS = frozenset({"d_band_filling", "d_band_skewness", "d_band_kurtosis", "spin_polarisation"})
+"""Those without a unit; the others are energies in eV."""
 
 
 def of_curves(energies: FloatArray, curves: Mapping[tuple[str, str], FloatArray], element: str | None = None) -> Descriptors:
@@ -157,15 +159,23 @@ def describe(material: Material, recipe: Recipe | None = None, element: str | No
     return Descriptors(**(of_curves(recipe.grid.energies, curves, element).as_dict() | spins))
 
 
-def standard_parts(spectrum: Spectrum, projections: Projections, recipe: Recipe) -> dict[tuple[str, str], FloatArray]:
+def standard_parts(
+    spectrum: Spectrum, projections: Projections, recipe: Recipe, zero: float | None = None
+) -> dict[tuple[str, str], FloatArray]:
     """Each projection as a vector of the recipe, spins summed; their sum has unit area where projections hold all states, 1/eV.
+
+    Args:
+        spectrum: the whole.
+        projections: its parts.
+        recipe: of the vectors.
+        zero: energy zero on the spectrum's axis, eV; found when None.
 
     Raises:
         SpectrumError: the curve covers too little of the window, or is empty there.
     """
-    standard = standardise(spectrum, recipe)
+    zero = standardise(spectrum, recipe).zero if zero is None else zero
     rows = np.concatenate([spectrum.total[None], projections.densities.sum(axis=0)])
-    vectors = binned(spectrum.energies, rows, np.full(len(rows), standard.zero), spectrum.broadening, recipe)
+    vectors = binned(spectrum.energies, rows, np.full(len(rows), zero), spectrum.broadening, recipe)
     area = float(vectors[0].sum()) * recipe.grid.step
     return dict(zip(projections.labels, vectors[1:] / area, strict=True))
 
