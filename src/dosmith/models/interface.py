@@ -125,6 +125,10 @@ class Predicted(Protocol):
     def values(self) -> FloatArray:
         """The spectrum, shape (points,)."""
 
+    @property
+    def parts(self) -> Mapping[tuple[str, str], FloatArray]:
+        """Of a density of states, its projections by element and orbital, shape (points,) each; empty where none are predicted."""
+
     def headline(self) -> str:
         """What is predicted, in one line."""
 

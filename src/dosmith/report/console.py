@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dosmith.report.choosing import merit_notes, print_merits
 from dosmith.report.sparkline import BLOCKS, has_blocks
 from dosmith.report.tables import add_curves, escape, flowing, print_notes, print_table, table
-from dosmith.spectra.descriptors import UNITLESS, Descriptors
+from dosmith.spectra.descriptors import UNITLESS, Descriptors, of_curves
 from dosmith.spectra.similarity import MATCH
 
 if TYPE_CHECKING:
@@ -267,6 +267,8 @@ def print_predictions(console: Console, predictions: Sequence[Predicted]) -> Non
             console.print(f"[bold]{escape(each.name)}[/bold] {escape(each.headline())}", highlight=False)
             if each.structure is not None:
                 print_curve(console, each.axis, each.values)
+                print_parts(console, each.axis, each.parts)
+                print_descriptors(console, of_curves(each.axis, each.parts))
         return
     cells = [each.row() for each in predictions]
     rows = table({name: "left" if name in ("name", "formula", "space group") else "right" for name in cells[0]})

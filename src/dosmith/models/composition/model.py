@@ -57,6 +57,11 @@ class PredictedSpectrum:
     structure = None
 
     @property
+    def parts(self) -> Mapping[tuple[str, str], FloatArray]:
+        """None: it knows no orbitals."""
+        return {}
+
+    @property
     def formula(self) -> str:
         """Reduced."""
         return formulas.write(self.composition)

@@ -123,7 +123,7 @@ class Member:
 
         grid = torch.tensor(recipe.grid.energies, dtype=torch.float32)
         with torch.inference_mode():
-            seen = [_crystal(each, symbols, self.bond_scale) for each in crystals]
+            seen = [crystal_input(each, symbols, self.bond_scale) for each in crystals]
             bonded = spectra(self.tight_binding, seen, grid, settings.broadening)
             plain = plain_spectra(self.plain, [self.plain_scale(each.plain_features) for each in crystals])
         return (settings.share * bonded + (1 - settings.share) * plain).numpy().astype(np.float64)
@@ -282,7 +282,7 @@ def train_member(
     bond_scale = Scale.of([each.bond_features for each in crystals])
     plain_scale = Scale.of([each.plain_features for each in crystals])
     tight_binding = fit_tight_binding(
-        [_crystal(each, symbols, bond_scale) for each in crystals],
+        [crystal_input(each, symbols, bond_scale) for each in crystals],
         broadened(unit, recipe, settings.broadening),
         recipe.grid.energies,
         symbols,
@@ -304,7 +304,8 @@ def broadened(unit: FloatArray, recipe: Recipe, sigma: float) -> FloatArray:
     return np.asarray((spread / np.linalg.norm(spread, axis=0)).T)
 
 
-def _crystal(atoms: Atoms, symbols: Sequence[str], scale: Scale) -> CrystalInput:
+def crystal_input(atoms: Atoms, symbols: Sequence[str], scale: Scale) -> CrystalInput:
+    """A prepared crystal as the tight binding of a member sees it."""
     from dosmith.models.tight_binding.batches import CrystalInput
 
     places = [symbols.index(symbol) for symbol in atoms.symbols]

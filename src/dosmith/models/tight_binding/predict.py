@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from dosmith import formulas, symmetry
 from dosmith.crystals.find import find_structure
-from dosmith.models.tight_binding.ensemble import ForwardModel
+from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel
+from dosmith.spectra.descriptors import of_curves
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -35,6 +36,7 @@ class PredictedDos:
         values: standard vector, 1/eV, shape (points,).
         half_width: of the band that holds 68 % of the points of new chemistry, 1/eV, shape (points,).
         certainty: norm of the mean of the expected spectra, each of norm 1: 1 where all members agree on every detail.
+        projected: predicts its projections; None where nothing can.
     """
 
     name: str
@@ -43,6 +45,16 @@ class PredictedDos:
     values: FloatArray
     half_width: FloatArray
     certainty: float
+    projected: Callable[[], Mapping[tuple[str, str], FloatArray]] | None = field(default=None, repr=False)
+
+    @cached_property
+    def parts(self) -> Mapping[tuple[str, str], FloatArray]:
+        """By element and orbital, in the unit of `values`, whose sum they have, 1/eV, shape (points,); predicted when first asked for."""
+        if self.projected is None:
+            return {}
+        found = self.projected()
+        area = sum(float(curve.sum()) for curve in found.values()) * float(self.energies[1] - self.energies[0])
+        return {label: curve / area for label, curve in found.items()}
 
     @property
     def formula(self) -> str:
@@ -96,14 +108,17 @@ class PredictedDos:
             "dos_per_ev": self.values.tolist(),
             "lower": lower.tolist(),
             "upper": upper.tolist(),
+            "projections_per_ev": {f"{symbol}:{orbital}": curve.tolist() for (symbol, orbital), curve in self.parts.items()},
+            "descriptors": of_curves(self.energies, self.parts).as_dict(),
         }
 
     def to_csv(self) -> str:
         """The curve as CSV text with a header."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["energy_ev", "dos_per_ev", "lower", "upper"])
-        for row in zip(self.energies, self.values, *self.band, strict=True):
+        names = [f"{symbol}_{orbital}_per_ev" for symbol, orbital in self.parts]
+        writer.writerow(["energy_ev", "dos_per_ev", "lower", "upper", *names])
+        for row in zip(self.energies, self.values, *self.band, *self.parts.values(), strict=True):
             writer.writerow([f"{row[0]:.6g}", *(f"{value:.6g}" for value in row[1:])])
         return text.getvalue()
 
@@ -126,11 +141,26 @@ def predict(
         find_structure(each, library, prototype, guess=True) if isinstance(each, str) else symmetry.primitive(each)
         for each in what
     ]
-    found = model.predict(structures)
+    atoms = [model.prepare(structure) for structure in structures]
+    found = model.predict_atoms(atoms)
     names = [each if isinstance(each, str) else each.composition.reduced_formula for each in what]
     return [
-        PredictedDos(name, structure, model.recipe.grid.energies, values, half_width, float(np.linalg.norm(expected)))
-        for name, structure, values, half_width, expected in zip(
-            names, structures, found.vectors, found.half_widths, found.expected, strict=True
+        PredictedDos(
+            name,
+            structure,
+            model.recipe.grid.energies,
+            values,
+            half_width,
+            float(np.linalg.norm(expected)),
+            partial(_parts, model, prepared),
+        )
+        for name, structure, prepared, values, half_width, expected in zip(
+            names, structures, atoms, found.vectors, found.half_widths, found.expected, strict=True
         )
     ]
+
+
+def _parts(model: ForwardModel, prepared: Atoms) -> Mapping[tuple[str, str], FloatArray]:
+    from dosmith.models.tight_binding.projected import parts_of
+
+    return parts_of(model, [prepared])[0]

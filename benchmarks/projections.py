@@ -1,0 +1,289 @@
+"""Predicted projections against computed ones: written to benchmarks/projections.json and docs/projections-measured.md.
+
+    python benchmarks/projections.py --ledger data/campaign/crystals [--ledger ...]    (predicts what the JSON lacks)
+    python benchmarks/projections.py                                                   (the page alone, from the JSON)
+
+The forward model learned totals only, so no projection was ever trained on. Crystals whose chemical system was in the training, with its total,
+are told apart from those of systems that were not. Interrupted, it goes on with what the JSON lacks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith import formulas
+from dosmith.atomic import write_text
+from dosmith.errors import DosmithError
+from dosmith.library.ledger import Ledger
+from dosmith.models.registry import open_model
+from dosmith.records import Material
+from dosmith.spectra.descriptors import ANIONS, Band, standard_parts
+from dosmith.spectra.standard import Recipe
+
+FloatArray = NDArray[np.float64]
+Label = tuple[str, str]
+Results = dict[str, Any]
+
+OUTPUT = Path(__file__).with_name("projections.json")
+PAGE = Path(__file__).parents[1] / "docs" / "projections-measured.md"
+MODEL = "dosmith"
+LEAST = 0.05
+"""Of the states in the window: parts with fewer are left out."""
+LARGEST = 12
+"""Atoms in a primitive cell."""
+RESAMPLES, SEED = 2000, 0
+WANTED = {"crystals": 800, "d_band_centre": 0.20}
+"""What is aimed at."""
+
+
+def materials(ledgers: Iterable[str | Path]) -> dict[str, Material]:
+    """Computed crystals with projections, by id; later ledgers go before earlier ones."""
+    found = {}
+    for ledger in ledgers:
+        for outcome in Ledger(ledger).outcomes():
+            material = outcome.material
+            if material is None or material.projections is None or len(material.species) > LARGEST:
+                continue
+            if material.provenance["scf_steps"] > 1:  # a run that ends with its first step is not self-consistent
+                found[material.id] = material
+    return found
+
+
+def kind_of(label: Label, elements: Sequence[str]) -> str | None:
+    """Whether a part is the d band of a transition metal, the one of Zn, Cd or Hg below it, or an anion's p band."""
+    from pymatgen.core.periodic_table import Element
+
+    symbol, orbital = label
+    if orbital == "d" and Element(symbol).is_transition_metal:
+        return "element d" if Element(symbol).group < 12 else "zinc group d"
+    if orbital == "p" and len(elements) > 1 and symbol == next((each for each in ANIONS if each in elements), None):
+        return "anion p"
+    return None
+
+
+def cosine(first: FloatArray, second: FloatArray) -> float:
+    """Between two curves."""
+    return float(first @ second / max(float(np.sqrt((first @ first) * (second @ second))), 1e-30))
+
+
+def predicted(material: Material, computed: Mapping[Label, FloatArray], model: Any) -> dict[str, Any]:
+    """What the model makes of one crystal, beside what was computed."""
+    from dosmith.models.tight_binding.projected import parts_of
+
+    structure, energies = material.structure, model.recipe.grid.energies
+    parts = parts_of(model.ensemble, [model.ensemble.prepare(structure)])[0]
+    whole, theirs = np.sum(list(parts.values()), axis=0), np.sum(list(computed.values()), axis=0)
+    elements = [symbol for symbol, _ in material.composition]
+    rows = {}
+    for label, curve in computed.items():
+        kind, share = kind_of(label, elements), float(curve.sum() / theirs.sum())
+        if kind is None or share < LEAST or label not in parts:
+            continue
+        bands = [Band.of(energies, each) for each in (curve, parts[label], whole)]
+        centres = [None if band is None else round(band.centre, 4) for band in bands]
+        rows[":".join(label)] = {
+            "kind": kind,
+            "share": round(share, 4),
+            "predicted_share": round(float(parts[label].sum() / whole.sum()), 4),
+            "cosine": round(cosine(parts[label], curve), 4),
+            "by_total": round(cosine(whole, curve), 4),
+            "centre": centres[0],
+            "predicted_centre": centres[1],
+            "total_centre": centres[2],
+        }
+    return {
+        "system": formulas.chemical_system(material.composition),
+        "seen": any(set(elements) == {symbol for symbol, _ in each} for each in model.trained_on()),
+        "metal": not material.spectrum.gap,
+        "alloy": not material.spectrum.gap and len(elements) > 1 and not set(elements) & {"H", "C", "B", "Si", *ANIONS},
+        "spins": len(material.spectrum.densities),
+        "total": round(cosine(whole, theirs), 4),
+        "parts": rows,
+    }
+
+
+def add_means(results: Results, curves: Mapping[str, Mapping[Label, FloatArray]], recipe: Recipe) -> None:
+    """The baseline of an element: the mean of its part in crystals of other chemical systems, where there are any."""
+    energies = recipe.grid.energies
+    for name, row in results["crystals"].items():
+        for text, part in row["parts"].items():
+            symbol, orbital = text.split(":")
+            part["kind"] = kind_of((symbol, orbital), re.findall("[A-Z][a-z]?", row["system"]))
+            others = [
+                parts[symbol, orbital] / np.linalg.norm(parts[symbol, orbital])
+                for other, parts in curves.items()
+                if results["crystals"].get(other, row)["system"] != row["system"]
+                and parts.get((symbol, orbital), np.zeros(1)).any()
+            ]
+            part["others"] = len(others)
+            part["by_mean"] = part["mean_centre"] = None
+            if others and name in curves:
+                mean = np.mean(others, axis=0)
+                band = Band.of(energies, mean)
+                part["by_mean"] = round(cosine(mean, curves[name][symbol, orbital]), 4)
+                part["mean_centre"] = None if band is None else round(band.centre, 4)
+
+
+def measure(ledgers: Sequence[str], results: Results) -> None:
+    """Predict what the results lack, and write them after each few."""
+    model = open_model(MODEL)
+    known = set(model.elements)
+    found = {name: each for name, each in materials(ledgers).items() if set(each.species) <= known}
+    curves = {name: standard_parts(each.spectrum, _projections(each), model.recipe) for name, each in found.items()}
+    fingerprint = model.spec["sha256"]
+    if results.get("weights") != fingerprint:
+        results |= {"weights": fingerprint, "model": model.name, "crystals": {}}
+    results["crystals"] = {name: row for name, row in results["crystals"].items() if name in found}
+    missing = [name for name in found if name not in results["crystals"]]
+    for count, name in enumerate(missing, 1):
+        try:
+            results["crystals"][name] = predicted(found[name], curves[name], model)
+        except DosmithError as error:
+            print(f"{name} is left out: {error}")
+        if count % 4 == 0 or count == len(missing):
+            print(f"{count} of {len(missing)}", flush=True)
+            write_text(OUTPUT, json.dumps(results, indent=1, sort_keys=True) + "\n")
+    add_means(results, curves, model.recipe)
+    write_text(OUTPUT, json.dumps(results, indent=1, sort_keys=True) + "\n")
+
+
+def _projections(material: Material) -> Any:
+    assert material.projections is not None
+    return material.projections
+
+
+def parts(results: Results, kind: str, chosen: Callable[[Mapping[str, Any]], bool]) -> list[tuple[str, dict[str, Any]]]:
+    """Chemical system and numbers of each part of a kind in the chosen crystals."""
+    return [
+        (row["system"], part)
+        for row in results["crystals"].values()
+        if chosen(row)
+        for part in row["parts"].values()
+        if part["kind"] == kind
+    ]
+
+
+def interval(rows: Sequence[tuple[str, float]]) -> str:
+    """Mean with a 95 % interval from a bootstrap over chemical systems."""
+    if not rows:
+        return "-"
+    systems = sorted({system for system, _ in rows})
+    sums = np.array([[sum(v for s, v in rows if s == system), sum(s == system for s, _ in rows)] for system in systems])
+    mean = sums[:, 0].sum() / sums[:, 1].sum()
+    if len(systems) < 5:
+        return f"{mean:.3f}"
+    picks = np.random.default_rng(SEED).integers(0, len(systems), (RESAMPLES, len(systems)))
+    means = sums[picks, 0].sum(axis=1) / sums[picks, 1].sum(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return f"{mean:.3f} ({low:.3f} ... {high:.3f})"
+
+
+KINDS = ("element d", "zinc group d", "anion p")
+CLASSES: tuple[tuple[str, Callable[[Mapping[str, Any]], bool]], ...] = (
+    ("all", lambda row: True),
+    ("chemical system not in the training", lambda row: not row["seen"]),
+    ("chemical system in the training, with its total", lambda row: row["seen"]),
+    ("metals", lambda row: row["metal"]),
+    ("gapped", lambda row: not row["metal"]),
+    ("spin-polarised", lambda row: row["spins"] == 2),
+)
+
+
+def cosines(results: Results) -> str:
+    """Rows of the table of cosines."""
+    lines = []
+    for kind in KINDS:
+        for name, chosen in CLASSES:
+            found = parts(results, kind, chosen)
+            compared = [(system, part) for system, part in found if part.get("by_mean") is not None]
+            cells = [
+                interval([(system, part["cosine"]) for system, part in found]),
+                interval([(system, part["by_total"]) for system, part in found]),
+                interval([(system, part["cosine"]) for system, part in compared]),
+                interval([(system, part["by_mean"]) for system, part in compared]),
+            ]
+            lines.append(
+                f"| {kind} | {name} | {len(found)} | {cells[0]} | {cells[1]} | {len(compared)} | {cells[2]} | {cells[3]} |\n"
+            )
+    return "".join(lines)
+
+
+def centres(results: Results) -> str:
+    """Rows of the table of band centres."""
+    classes = (*CLASSES[:3], ("alloys", lambda row: row["alloy"]))
+    lines = []
+    for kind in KINDS:
+        for name, chosen in classes:
+            cells = []
+            for key in ("predicted_centre", "total_centre", "mean_centre"):
+                found = [
+                    (system, abs(part[key] - part["centre"]))
+                    for system, part in parts(results, kind, chosen)
+                    if part.get(key) is not None and part["centre"] is not None
+                ]
+                cells.append(f"{len(found)} | {interval(found)}")
+            lines.append(f"| {kind} | {name} | {' | '.join(cells)} |\n")
+    return "".join(lines)
+
+
+def page(results: Results) -> str:
+    """The results in Markdown."""
+    rows = results["crystals"].values()
+    unseen = sum(not row["seen"] for row in rows)
+    alloys = [
+        abs(part["predicted_centre"] - part["centre"])
+        for _, part in parts(results, "element d", lambda row: row["alloy"])
+        if part["predicted_centre"] is not None
+    ]
+    mean = f"{np.mean(alloys):.2f} eV on {len(alloys)} d bands of alloys" if alloys else "unknown: no alloys are among them"
+    return f"""# Predicted projections, measured
+
+Written by `python benchmarks/projections.py`, which extends `benchmarks/projections.json`.
+
+{len(rows)} crystals of up to {LARGEST} atoms with projections by CP2K (Löwdin), {unseen} of them of chemical systems that the model `{results["model"]}` was not trained on. It learned
+totals; no projection was ever trained on, and what it says of them comes from the eigenvectors of its tight binding. Counted are parts with at least {LEAST:.0%} of the states from
+-7.5 to 7.5 eV: d bands of transition metals of groups 3 to 11, those of Zn, Cd and Hg apart, which the window cuts,
+and the p band of the most electronegative element of a compound. Runs of CP2K that ended with their first step are left out: they are not self-consistent. 95 % intervals from a bootstrap over chemical systems.
+
+Aimed at were {WANTED["crystals"]} crystals and an error of the d-band centre of {WANTED["d_band_centre"]:.2f} eV on held-out alloys: {len(rows)} crystals are there, and the error is
+{mean}.
+
+## Cosine to the computed part
+
+The predicted part; the predicted total in its place; and, where the element has its part in crystals of other chemical systems too, the mean of its computed parts there.
+
+| part | crystals | parts | predicted | the total | with others | predicted | the element's mean |
+|---|---|---|---|---|---|---|---|
+{cosines(results)}
+## Error of the band centre, eV
+
+Mean absolute error of the centre from -7.5 to 7.5 eV, of the predicted part, of the predicted total, and of the element's mean part.
+
+| part | crystals | parts | predicted | parts | the total | parts | the element's mean |
+|---|---|---|---|---|---|---|---|
+{centres(results)}"""
+
+
+def main() -> None:
+    """Measure what is missing, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--ledger", action="append", default=[], metavar="DIR", help="computed crystals with projections; repeatable"
+    )
+    arguments = parser.parse_args()
+    results: Results = json.loads(OUTPUT.read_text(encoding="utf-8")) if OUTPUT.exists() else {}
+    if arguments.ledger:
+        measure(arguments.ledger, results)
+    write_text(PAGE, page(results))
+
+
+if __name__ == "__main__":
+    main()
