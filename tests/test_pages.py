@@ -15,7 +15,18 @@ from dosmith.models.store import read_spec
 from dosmith.models.tight_binding import card
 
 ROOT = Path(__file__).parents[1]
-OF_ONE_FILE = ("atlas", "equations_of_state", "external", "install", "known_solids", "outer", "projections", "throughput", "verified", "volumes")
+OF_ONE_FILE = (
+    "atlas",
+    "equations_of_state",
+    "external",
+    "install",
+    "known_solids",
+    "outer",
+    "projections",
+    "throughput",
+    "verified",
+    "volumes",
+)
 """Commands in benchmarks/ whose page is a function of their one file of results."""
 
 
