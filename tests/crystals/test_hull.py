@@ -74,7 +74,7 @@ class TestSurveyIndex:
 class TestHeight:
     def test_is_zero_on_the_hull_and_names_the_rivals(self) -> None:
         hull = potential_hull(SURVEY)
-        assert hull.height(AB, -0.6).above_hull == pytest.approx(0.0)
+        assert hull.height(AB, -0.6).above_hull == pytest.approx(0.0, abs=1e-6)
         assert hull.height(AB, -0.6).rivals == {"NiAl": 1.0}
         assert hull.height(AB, 0.1).above_hull == pytest.approx(0.7)
 
@@ -125,7 +125,7 @@ class TestLibrary:
         assert contradicted(library, SURVEY) == ({(AB, "B2")} if refuted else set())
         # without AlNi its height is that above AlNi3 and Al
         height = potential_hull(SURVEY, library).height(AB, -0.6)
-        assert height.above_hull == pytest.approx(-0.6 + 0.2 * 2 / 3 if refuted else 0.0)
+        assert height.above_hull == pytest.approx(-0.6 + 0.2 * 2 / 3 if refuted else 0.0, abs=1e-6)
 
 
 class TestShipped:

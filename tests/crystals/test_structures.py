@@ -92,7 +92,7 @@ class TestPotential:
     def test_gives_what_nobody_knows(self) -> None:
         pytest.importorskip("chgnet")
         found = structures(
-            formulas.parse("AuCu"), MemoryLibrary([]), SurveyIndex({}), Potential(), prototype_name="B2", crystal_system="cubic"
+            formulas.parse("AuCu"), MemoryLibrary([]), SurveyIndex.of(), Potential(), prototype_name="B2", crystal_system="cubic"
         )
         (known,) = (each for each in shipped_survey().crystals[formulas.parse("AuCu")] if each.prototype == "B2")
         assert [each.source for each in found] == ["prototype"]

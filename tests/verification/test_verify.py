@@ -117,7 +117,7 @@ class TestPlan:
         bare = replace(design, candidates=tuple(replace(each, structure=None, structure_id=None) for each in design.candidates))
         task = plan(bare, open_set, shipped_survey(), 5, own_elements=False)
         assert set(task.entries) == {each.formula for each in design.candidates}
-        task = plan(bare, dosmith.MemoryLibrary([]), SurveyIndex({}), 5, own_elements=False)
+        task = plan(bare, dosmith.MemoryLibrary([]), SurveyIndex.of(), 5, own_elements=False)
         assert set(task.missing) == {each.formula for each in design.candidates}
 
 

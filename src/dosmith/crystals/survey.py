@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -30,6 +31,7 @@ from dosmith.crystals.prototypes import PROTOTYPES, Prototype
 from dosmith.errors import FileFormatError, FormulaError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import stability
+from dosmith.library.arrow import integers, numbers, taken
 from dosmith.shipped import shipped_folder
 
 if TYPE_CHECKING:
@@ -196,6 +198,62 @@ def read_survey(path: str | Path) -> list[Surveyed]:
     return _read(Path(path))[0]
 
 
+class SurveyedCrystals(Mapping[Composition, Sequence[Surveyed]]):
+    """The crystals of a table by composition. Those that are asked for become objects, the others stay rows."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        elements, prototypes = table["elements"].combine_chunks(), table["prototype"].combine_chunks().cast(pa.string())
+        held, names = elements.flatten().dictionary_encode(), prototypes.dictionary_encode()
+        self._symbols, self._prototypes = held.dictionary.to_pylist(), names.dictionary.to_pylist()
+        self._code = integers(held.indices)
+        starts = integers(elements.offsets)
+        self._row = np.repeat(np.arange(len(table)), np.diff(starts))
+        self._site = np.arange(len(self._row)) - starts[self._row]
+        self._prototype = integers(names.indices)
+        bits = np.array([_bits((symbol,)) for symbol in self._symbols], dtype=np.uint64).reshape(-1, 2)[self._code]
+        self._bits = np.bitwise_or.reduceat(bits, starts[:-1], axis=0) if len(table) else bits
+
+    def __getitem__(self, composition: Composition) -> Sequence[Surveyed]:
+        found = [each for each in self._of_elements(composition) if each.composition == composition]
+        if not found:
+            raise KeyError(composition)
+        return found
+
+    def __iter__(self) -> Iterator[Composition]:
+        return iter(self._whole)
+
+    def __len__(self) -> int:
+        return len(self._whole)
+
+    def _of_elements(self, composition: Composition) -> list[Surveyed]:
+        """Crystals with just these elements."""
+        same = (self._bits == _bits(symbol for symbol, _ in composition)).all(axis=1)
+        return from_table(taken(self._table, np.flatnonzero(same)))
+
+    @cached_property
+    def _whole(self) -> dict[Composition, list[Surveyed]]:
+        found: dict[Composition, list[Surveyed]] = {}
+        for each in from_table(self._table):
+            found.setdefault(each.composition, []).append(each)
+        return found
+
+    def items(self) -> ItemsView[Composition, Sequence[Surveyed]]:
+        """All of them, as objects."""
+        return ItemsView(self._whole)
+
+    @cached_property
+    def elemental_energies(self) -> dict[str, float]:
+        """eV/atom of the elements that all formation energies are counted from."""
+        shares = np.zeros((len(self._table), len(self._symbols)))
+        counts = np.zeros((len(self._prototypes), 1 + self._site.max(initial=0)))
+        for place, name in enumerate(self._prototypes):
+            counts[place, : len(PROTOTYPES[name].counts)] = np.array(PROTOTYPES[name].counts) / sum(PROTOTYPES[name].counts)
+        np.add.at(shares, (self._row, self._code), counts[self._prototype[self._row], self._site])
+        energies, formation = (numbers(self._table[name]) for name in ("energy", "formation_energy"))
+        return stability.elements_of(self._symbols, shares, energies - formation)
+
+
 @dataclass(frozen=True, eq=False)
 class SurveyIndex:
     """A survey to look things up in.
@@ -205,26 +263,22 @@ class SurveyIndex:
         fruitless: prototypes in which a composition was tried and gave no crystal.
     """
 
-    crystals: Mapping[Composition, Sequence[Surveyed]]
+    crystals: SurveyedCrystals
     fruitless: Trials = field(default_factory=dict)
 
     @classmethod
-    def of(cls, survey: Iterable[Surveyed], fruitless: Trials | None = None) -> SurveyIndex:
+    def of(cls, survey: Sequence[Surveyed] = (), fruitless: Trials | None = None) -> SurveyIndex:
         """The index of these crystals."""
-        found: dict[Composition, list[Surveyed]] = {}
-        for each in survey:
-            found.setdefault(each.composition, []).append(each)
-        return cls(found, fruitless or {})
+        return cls(SurveyedCrystals(as_table(survey)), fruitless or {})
 
     def tried(self, composition: Composition) -> set[str]:
         """The prototypes in which a composition was tried."""
         return {each.prototype for each in self.crystals.get(composition, ())} | self.fruitless.get(composition, set())
 
-    @cached_property
+    @property
     def elemental_energies(self) -> dict[str, float]:
         """eV/atom of the elements that all its formation energies are counted from."""
-        firsts = ((composition, first) for composition, (first, *_) in self.crystals.items())
-        return stability.elemental_energies((composition, first.energy, first.formation_energy) for composition, first in firsts)
+        return self.crystals.elemental_energies
 
     def formation_energy(self, composition: Composition, energy: float) -> float | None:
         """The formation energy of a crystal with this energy, both eV/atom in the potential; None when the survey lacks one of its elements."""
@@ -235,9 +289,10 @@ class SurveyIndex:
 def shipped_survey() -> SurveyIndex:
     """The survey that comes with dosmith; empty where an installation lacks it."""
     try:
-        return SurveyIndex.of(*_read(shipped_folder("survey") / "crystals.parquet"))
+        table, fruitless = _table(shipped_folder("survey") / "crystals.parquet")
     except NotFoundError:
-        return SurveyIndex({})
+        return SurveyIndex.of()
+    return SurveyIndex(SurveyedCrystals(table), fruitless)
 
 
 def write_survey(path: Path, crystals: Sequence[Surveyed], fruitless: Trials | None = None) -> None:
@@ -280,20 +335,33 @@ def from_table(table: pa.Table) -> list[Surveyed]:
 
 
 def _read(path: Path) -> tuple[list[Surveyed], Trials]:
-    """Crystals, and what gave none. An older survey does not say the latter; that little is tried again."""
+    """Crystals, and what gave none."""
+    table, fruitless = _table(path)
+    return from_table(table), fruitless
+
+
+def _table(path: Path) -> tuple[pa.Table, Trials]:
+    """Rows of the crystals, and what gave none. An older survey does not say the latter; that little is tried again."""
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             table = file.read(SCHEMA.names, use_threads=False)
         metadata = table.schema.metadata or {}
         without = {} if _BEFORE in metadata else json.loads(metadata[_FRUITLESS])
-        crystals = from_table(table)
+        if unknown := set(pc.unique(table["prototype"].cast(pa.string())).to_pylist()) - set(PROTOTYPES):
+            raise ValueError(f"no prototype is {min(map(str, unknown))}")
         fruitless: dict[Composition, set[str]] = {}
         for name, written in without.items():
             for formula in written:
                 fruitless.setdefault(formulas.parse(formula), set()).add(name)
     except (pa.ArrowException, AttributeError, FormulaError, KeyError, ValueError, TypeError, OSError) as error:
         raise FileFormatError(f"{path} is not a survey of crystals ({error})") from None
-    return crystals, fruitless
+    return table.cast(SCHEMA), fruitless
+
+
+def _bits(symbols: Iterable[str]) -> NDArray[np.uint64]:
+    """A bit for each element, shape (2,)."""
+    mask = sum(1 << formulas.atomic_number(symbol) for symbol in symbols)
+    return np.array([mask & 0xFFFFFFFFFFFFFFFF, mask >> 64], dtype=np.uint64)
 
 
 def _shape(vectors: NDArray[np.float64]) -> float:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dosmith.library import schema
+from dosmith.library.arrow import numbers, taken
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -53,8 +53,7 @@ def blocks(table: pa.Table, first_row: int) -> Iterator[SpectraBlock]:
         keys.setdefault((starts[row], steps[row], length, own), []).append(row)
     for (start, step, length, own), rows in keys.items():
         places = np.array(rows, dtype=np.int64)
-        # By its buffer: PyArrow imports pandas, a fifth of a second, to look at any other array.
-        part = table.take(pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
+        part = taken(table, places)
         densities = _matrix(part["dos_up"], length)
         polarized = np.flatnonzero(part["dos_down"].is_valid().to_pylist())
         if len(polarized):
@@ -63,22 +62,12 @@ def blocks(table: pa.Table, first_row: int) -> Iterator[SpectraBlock]:
             places.astype(np.intp) + first_row,
             schema.energies_of(start, step, length, own),
             densities,
-            _numbers(part["fermi"].combine_chunks()),
-            _numbers(part["broadening"].combine_chunks()),
-            _numbers(part["gap"].combine_chunks()),
-            _numbers(part["valence_top"].combine_chunks()),
+            numbers(part["fermi"]),
+            numbers(part["broadening"]),
+            numbers(part["gap"]),
+            numbers(part["valence_top"]),
         )
 
 
 def _matrix(column: pa.ChunkedArray, length: int) -> FloatArray:
-    return _numbers(column.combine_chunks().flatten()).reshape(-1, length)
-
-
-def _numbers(array: pa.Array) -> FloatArray:
-    """A copy, by the buffer for the same reason as above; nan where there is none."""
-    if array.null_count and pa.types.is_float64(array.type):
-        array = pc.fill_null(array, float("nan"))
-    if array.null_count or not pa.types.is_floating(array.type):
-        return np.asarray(array, dtype=np.float64)
-    kind = np.dtype(array.type.to_pandas_dtype())  # of numpy, despite its name
-    return np.frombuffer(array.buffers()[1], kind, len(array), array.offset * kind.itemsize).astype(np.float64)
+    return numbers(column.combine_chunks().flatten()).reshape(-1, length)

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from dosmith import formulas
+from dosmith.library.arrow import floats, numbers
 from dosmith.records import FloatArray, Material, Projections, Spectrum
 
 VERSION = 3
@@ -124,8 +125,10 @@ def _missing(table: pa.Table, name: str) -> pa.Array:
     kind = SCHEMA.field(name).type
     if name != "valence_top" or not set(SOURCES_OF[name]) <= set(table.column_names):
         return pa.nulls(len(table), kind)
-    rows = zip(*(table[source].to_pylist() for source in SOURCES_OF[name]), strict=True)
-    return pa.array([fermi - gap / 2 if source == "open-dos" and gap else None for source, fermi, gap in rows], kind)
+    source, fermi, gap = (table[source] for source in SOURCES_OF[name])
+    energies, gaps = numbers(fermi), numbers(gap)
+    gapped = np.array([each == "open-dos" for each in source.to_pylist()], dtype=bool) & (gaps > 0)
+    return floats(np.where(gapped, energies - gaps / 2, np.nan))
 
 
 def upgraded_structs(column: pa.ChunkedArray) -> pa.StructArray:

@@ -21,13 +21,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from dosmith.atomic import locked, replacing, write_text
 from dosmith.errors import LibraryError, NotFoundError
 from dosmith.library import schema
+from dosmith.library.arrow import taken
 
 MANIFEST = "manifest.json"
 ROWS = 4096
@@ -75,13 +78,14 @@ class Shard:
     def __len__(self) -> int:
         return int(self._file.metadata.num_rows)
 
-    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """These columns of all rows; without any, all of them. What an older version did not write is filled in."""
+    def read(self, columns: Sequence[str] | None = None, rows: NDArray[np.int64] | None = None) -> pa.Table:
+        """These columns of these rows; without any, all of them. What an older version did not write is filled in."""
         held = self._file.schema_arrow.names
         wanted = list(self._layout.columns if columns is None else columns)
         others = [source for name in wanted if name not in held for source in self._layout.sources.get(name, ())]
         needed = [name for name in dict.fromkeys([*wanted, *others]) if name in held]
-        return self._layout.upgraded(self._file.read(needed, use_threads=False), wanted)
+        table = self._file.read(needed, use_threads=False)
+        return self._layout.upgraded(table if rows is None else taken(table, rows), wanted)
 
     @cached_property
     def ids(self) -> frozenset[str]:

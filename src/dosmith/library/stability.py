@@ -146,9 +146,19 @@ def elemental_energies(known: Iterable[tuple[Composition, float, float]]) -> dic
     for row, (composition, _, _) in enumerate(rows):
         for symbol, count in composition:
             shares[row, place[symbol]] = count / sum(each for _, each in composition)
-    differences = np.array([energy - formation for _, energy, formation in rows])
+    return elements_of(symbols, shares, np.array([energy - formation for _, energy, formation in rows]))
+
+
+def elements_of(symbols: Sequence[str], shares: NDArray[np.float64], energies: NDArray[np.float64]) -> dict[str, float]:
+    """The energies of the elements that crystals are made of, eV/atom, by symbol.
+
+    Args:
+        symbols: of the elements, E.
+        shares: of each element among the atoms of each crystal, shape (C, E).
+        energies: of the crystals less their formation energies, eV/atom, shape (C,).
+    """
     squares = shares.T @ shares  # as many equations as elements, so that thousands of crystals cost no time
-    return dict(zip(symbols, np.linalg.lstsq(squares, shares.T @ differences, rcond=None)[0].tolist(), strict=True))
+    return dict(zip(symbols, np.linalg.lstsq(squares, shares.T @ energies, rcond=None)[0].tolist(), strict=True))
 
 
 def formation_energy(composition: Composition, energy: float, elements: Mapping[str, float]) -> float | None:

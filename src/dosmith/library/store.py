@@ -21,6 +21,7 @@ from dosmith import formulas
 from dosmith.errors import LibraryError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import schema, shards
+from dosmith.library.arrow import taken
 from dosmith.library.blocks import SpectraBlock, blocks
 from dosmith.library.stability import is_far
 from dosmith.records import Material
@@ -229,7 +230,7 @@ class Library:
 
     def facts(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """The columns `FACTS` of rows, for a list of them."""
-        return list(self._table(self.FACTS).take(pa.array(rows, pa.int64())).to_pylist())
+        return list(taken(self._table(self.FACTS), rows).to_pylist())
 
     def summary(self) -> dict[str, Any]:
         """Counts: how many materials, by number of elements, crystal system, prototype, element and energy above the hull; how many
@@ -279,7 +280,7 @@ class MemoryLibrary(Library):
     def tables(self, rows: Sequence[int]) -> Iterator[pa.Table]:
         """All columns of the given rows."""
         if len(rows):
-            yield self._whole.take(pa.array(rows, pa.int64()))
+            yield taken(self._whole, rows)
 
     def add(self, materials: Sequence[Material]) -> list[str]:
         """See `Library.add`."""
@@ -293,7 +294,7 @@ class MemoryLibrary(Library):
     def remove(self, ids: Iterable[str]) -> None:
         """See `Library.remove`."""
         gone = {self.row_of(identifier) for identifier in ids}
-        self._whole = self._whole.take(pa.array([row for row in range(len(self)) if row not in gone], pa.int64()))
+        self._whole = taken(self._whole, [row for row in range(len(self)) if row not in gone])
         self._forget()
 
 
@@ -367,7 +368,7 @@ class ParquetLibrary(Library):
 
     def _row(self, row: int) -> dict[str, Any]:
         shard, first = next(pair for pair in reversed(self._shards) if pair[1] <= row)
-        return dict(shard.read().slice(row - first, 1).to_pylist()[0])
+        return dict(shard.read(rows=np.array([row - first])).to_pylist()[0])
 
     def spectra(self) -> Iterator[SpectraBlock]:
         """All curves, shard by shard, in blocks that share a grid."""
@@ -380,7 +381,7 @@ class ParquetLibrary(Library):
         for shard, first in self._shards:
             inside = wanted[(wanted >= first) & (wanted < first + len(shard))] - first
             if len(inside):
-                yield shard.read().take(pa.array(inside))
+                yield shard.read(rows=inside)
 
     def add(self, materials: Sequence[Material]) -> list[str]:
         """See `Library.add`. What was there is not touched until the new shard is on the disk."""

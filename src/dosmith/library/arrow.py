@@ -1,0 +1,39 @@
+"""Arrow columns and NumPy arrays, without pandas: PyArrow imports it, a fifth of a second, to make or to read almost any array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+
+def taken(table: pa.Table, rows: Sequence[int] | NDArray[np.integer]) -> pa.Table:
+    """These rows of a table, in this order."""
+    places = np.ascontiguousarray(rows, dtype=np.int64)
+    return table.take(pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
+
+
+def numbers(array: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
+    """A copy of numbers; nan where there is none."""
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    if array.null_count and pa.types.is_floating(array.type):
+        array = pc.fill_null(array, float("nan"))
+    if array.null_count or not pa.types.is_floating(array.type):
+        return np.asarray(array, dtype=np.float64)
+    return np.from_dlpack(array).astype(np.float64)
+
+
+def integers(array: pa.Array) -> NDArray[np.intp]:
+    """A copy of integers, none of them missing."""
+    return np.asarray(np.from_dlpack(array), dtype=np.intp)
+
+
+def floats(values: NDArray[np.float64]) -> pa.Array:
+    """Numbers as Arrow has them; null where they are nan."""
+    there = np.packbits(~np.isnan(values), bitorder="little")
+    held = [pa.py_buffer(there), pa.py_buffer(np.ascontiguousarray(values, dtype=np.float64))]
+    return pa.Array.from_buffers(pa.float64(), len(values), held)
