@@ -1,4 +1,4 @@
-"""What is left of compute, fetch, add, train and verify when they are killed at random moments; counted into benchmarks/kills.json and docs/reliability.md.
+"""What is left of compute, fetch, add, atlas add, train and verify when they are killed at random moments; counted into benchmarks/kills.json and docs/reliability.md.
 
     python benchmarks/kills.py [KILLS] [JOB...]
 
@@ -39,6 +39,7 @@ from dosmith.dft.engine import Calculation
 from dosmith.dft.plan import Entry
 from dosmith.library import MemoryLibrary, ParquetLibrary
 from dosmith.library.ledger import Ledger
+from dosmith.models.registry import open_model
 from dosmith.records import Spectrum
 from dosmith.settings import DftSettings, ForwardSettings, Settings
 from mp_server import MaterialsProject, serving, summaries, write_table
@@ -193,6 +194,61 @@ def add(folder: Path, tell: Tell) -> None:
             tell(addition.id)
 
 
+CRYSTALS = 600
+
+
+@cache
+def _crystals() -> tuple[Path, set[str]]:
+    """A list of crystals, and the ids that they get in an atlas."""
+    from dosmith.atlas.reading import items
+
+    survey: Any = open_model("dosmith")
+    folder = Path(tempfile.mkdtemp(prefix="dosmith-kills-crystals-"))
+    chosen = np.random.default_rng(3).choice(len(survey.atlas.crystals), CRYSTALS, replace=False)
+    crystals = [survey.atlas.crystals[place] for place in chosen.tolist()]
+    rows = [{"material_id": f"ours-{n}", "structure": each.structure.as_dict()} for n, each in enumerate(crystals)]
+    file = folder / "crystals.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file, {item.id for item in items([file]) if item.id}
+
+
+def _expectations(cells: Any, model: str) -> list[Any]:
+    """What the stand-in for the forward model expects: the same of the same crystal."""
+    from dosmith.atlas.expecting import Expectation
+
+    volumes = [abs(np.linalg.det(cell.lattice)) for cell in cells]
+    spectra = [1 + np.cos(open_model(model).recipe.grid.energies * volume / 300) / 2 for volume in volumes]
+    return [Expectation((each / np.linalg.norm(each)).astype(np.float32), 0.0, -3.0, 0.0) for each in spectra]
+
+
+def atlas(folder: Path, tell: Tell) -> None:
+    """dosmith atlas add."""
+    from dosmith.atlas import Atlas, Basis
+    from dosmith.atlas.adding import add
+    from dosmith.atlas.reading import items
+
+    recipe = open_model("dosmith").recipe
+    opened = Atlas.at(folder / "atlas", "killed", lambda: Basis.of(np.empty((0, recipe.grid.points)), recipe))
+    for addition in add(opened, items([_crystals()[0]]), "dosmith", predict=_expectations):
+        if addition.id:
+            tell(addition.id)
+
+
+def _in_atlas(folder: Path) -> list[str]:
+    from dosmith.atlas import Atlas
+
+    if not (folder / "atlas" / "manifest.json").exists():
+        return []
+    opened = Atlas(folder / "atlas")
+    assert not opened.damaged
+    crystals = list(opened)
+    assert [each.id for each in crystals] == opened.index.words("id", range(len(crystals)))
+    for crystal in crystals[::20]:
+        (expectation,) = _expectations([crystal.shape], "dosmith")
+        np.testing.assert_allclose(crystal.expected, expectation.spectrum, atol=0.01)
+    return [each.id for each in crystals]
+
+
 def train(folder: Path, tell: Tell) -> None:
     """dosmith train."""
     from dosmith.models.tight_binding.train import train_forward
@@ -298,6 +354,7 @@ JOBS = (
     ),
     Job("fetch", fetch, _library, lambda: set(_project()[0].tasks), "goes on with what is not in the library"),
     Job("add", add, _library, lambda: _files()[1], "known curves are known again, the rest is added"),
+    Job("atlas", atlas, _in_atlas, lambda: _crystals()[1], "goes on with the crystals that the atlas does not hold"),
     Job(
         "train",
         train,

@@ -42,3 +42,24 @@ def make_crystals(count: int, seed: int = 0, prefix: str = "mp-") -> list[AtlasC
             )
         )
     return found
+
+
+def jarvis_entry(structure, jid):
+    """A crystal as JARVIS' set of all has it."""
+    coordinates = structure.frac_coords.tolist()
+    elements = [site.specie.symbol for site in structure]
+    atoms = {"lattice_mat": structure.lattice.matrix.tolist(), "coords": coordinates, "elements": elements, "cartesian": False}
+    return {"jid": jid, "atoms": atoms, "ehull": 0.02}
+
+
+def optimade_entry(structure, identifier):
+    """A crystal as a provider of OPTIMADE answers."""
+    symbols = [site.specie.symbol for site in structure]
+    species = [{"name": each, "chemical_symbols": [each], "concentration": [1.0]} for each in sorted(set(symbols))]
+    attributes = {
+        "lattice_vectors": structure.lattice.matrix.tolist(),
+        "cartesian_site_positions": structure.cart_coords.tolist(),
+        "species_at_sites": symbols,
+        "species": species,
+    }
+    return {"id": identifier, "type": "structures", "attributes": attributes}

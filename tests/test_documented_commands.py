@@ -19,6 +19,10 @@ from dosmith.designer import open_dos_set
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOT_RUN = {
+    "atlas add": "predicts, or asks the network; see tests/atlas",
+    "atlas export": "of an atlas that is filled; see tests/atlas",
+    "atlas info": "the same",
+    "atlas list": "the same",
     "--install-completion": "changes the shell of whoever runs the tests; done below in another home",
     "--show-completion": "asks which shell it is in; done below for each",
     "compute": "minutes of CP2K; see tests/dft",

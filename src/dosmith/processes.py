@@ -22,6 +22,7 @@ from types import FrameType
 from typing import IO, TYPE_CHECKING, Any
 
 from dosmith.atomic import abandoned, owned
+from dosmith.errors import EngineError, MissingExtraError
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -171,6 +172,33 @@ def _end_workers(pool: ProcessPoolExecutor) -> None:
             del left[sentinel]
     for each in left.values():
         each.kill()
+
+
+@contextmanager
+def cluster(address: str, count: int) -> Iterator[Any]:
+    """A Dask client of a scheduler, or with the address `slurm` of so many Slurm jobs of one core each.
+
+    Raises:
+        MissingExtraError: Dask is not installed.
+        EngineError: no scheduler answers.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise MissingExtraError("computing on a cluster", "cluster") from None
+    if address != "slurm":
+        try:
+            client = Client(address, timeout=30)
+        except (OSError, ValueError) as error:
+            raise EngineError(f"no Dask scheduler answers at {address} ({error})") from None
+        with client:
+            yield client
+        return
+    from dask_jobqueue.slurm import SLURMCluster
+
+    with SLURMCluster(cores=1, processes=1, memory="4GB") as jobs, Client(jobs) as client:
+        jobs.adapt(minimum=count, maximum=count)  # a job that dies is sent again
+        yield client
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def assert_same(found: AtlasCrystal, given: AtlasCrystal) -> None:
     assert found.structure.volume == pytest.approx(given.structure.volume, rel=1e-5)
     for name in ("energy", "formation_energy", "above_hull", "gap", "gap_spread"):
         assert getattr(found, name) == pytest.approx(getattr(given, name))
-    assert (found.rivals, found.same_as, found.origin) == (given.rivals, given.same_as, given.origin)
+    assert (found.rivals, found.mark, found.origin) == (given.rivals, given.mark, given.origin)
     one, other = found.expected, given.expected
     assert one @ other / np.linalg.norm(one) / np.linalg.norm(other) > 0.998
 
@@ -66,7 +66,7 @@ def test_a_cell_with_sites_is_kept(tmp_path, basis, crystals):
         "tested",
         origin="a.cif",
         rivals=("PtNi", "Pt"),
-        same_as=("mp-1",),
+        mark=b"a mark",
         energy=-5.5,
     )
     atlas = filled(tmp_path, basis, [one])
@@ -192,7 +192,7 @@ def test_a_library_is_no_atlas_and_an_atlas_no_library(tmp_path, basis, crystals
 def test_columns_that_an_older_version_lacks_are_unknown(tmp_path, basis, crystals):
     atlas = filled(tmp_path, basis, crystals(4), batches=1)
     (name,) = atlas.manifest["shards"]
-    older = pq.read_table(tmp_path / name).drop_columns(["gap_spread", "same_as"])
+    older = pq.read_table(tmp_path / name).drop_columns(["gap_spread", "mark"])
     table = upgraded(older, SCHEMA.names)
     assert table.schema.names == SCHEMA.names and table["gap_spread"].null_count == 4
     assert isinstance(table["id"], pa.ChunkedArray)

@@ -78,7 +78,7 @@ class AtlasCrystal:
         rivals: what it would decompose into, or its rivals on the hull.
         gap: expected, eV.
         gap_spread: of the members of the model, eV.
-        same_as: ids of crystals in other lists that were recognised as this one.
+        mark: by which the same crystal is recognised; see `same.py`.
     """
 
     id: str
@@ -95,7 +95,7 @@ class AtlasCrystal:
     rivals: tuple[str, ...] = ()
     gap: float | None = None
     gap_spread: float | None = None
-    same_as: tuple[str, ...] = ()
+    mark: bytes | None = None
 
     @cached_property
     def composition(self) -> Composition:

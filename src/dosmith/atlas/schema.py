@@ -38,7 +38,7 @@ SCHEMA = pa.schema(
         ("rivals", pa.list_(pa.string())),
         ("gap", pa.float32()),  # eV, expected
         ("gap_spread", pa.float32()),  # eV
-        ("same_as", pa.list_(pa.string())),
+        ("mark", pa.binary()),  # by which the same crystal is recognised
         ("model", _NAME),  # fingerprint of what expects the spectrum
         ("code", pa.list_(pa.int16())),  # of the expected spectrum in the atlas's basis
     ],
@@ -86,7 +86,7 @@ def _to_row(crystal: AtlasCrystal) -> dict[str, Any]:
         "rivals": list(crystal.rivals) or None,
         "gap": crystal.gap,
         "gap_spread": crystal.gap_spread,
-        "same_as": list(crystal.same_as) or None,
+        "mark": crystal.mark,
         "model": crystal.model,
     }
     if isinstance(shape, Built):
@@ -127,5 +127,5 @@ def from_row(row: dict[str, Any], basis: Basis) -> AtlasCrystal:
         rivals=tuple(row["rivals"] or ()),
         gap=row["gap"],
         gap_spread=row["gap_spread"],
-        same_as=tuple(row["same_as"] or ()),
+        mark=row["mark"],
     )

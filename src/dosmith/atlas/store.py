@@ -294,6 +294,19 @@ class Atlas:
                 self.__dict__.pop(name, None)
         self.manifest = manifest
 
+    FACTS = ("id", "formula", "space_group", "prototype", "gap", "above_hull", "formation_energy", "source", "model")
+
+    def facts(self, rows: Sequence[int] | NDArray[np.intp]) -> list[dict[str, Any]]:
+        """The columns `FACTS` of rows, for a list of them; what is unknown is None."""
+        found, place = self.index, np.asarray(rows, dtype=np.intp)
+        columns: dict[str, list[Any]] = {}
+        for name in self.FACTS:
+            if name in ("id", "formula", "prototype", "source", "model"):
+                columns[name] = found.words(name, place)
+            else:
+                columns[name] = [None if value != value else value for value in found.numbers(name)[place].tolist()]
+        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
     def summary(self) -> dict[str, Any]:
         """Counts and facts for a person: crystals, elements, sources, models, bytes, the largest error of a code, damage."""
         found = self.index

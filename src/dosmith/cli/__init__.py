@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dosmith.cli import answers, crystals, data, dft, fetch, hydrogen, library, models, verify, web
+from dosmith.cli import answers, atlas, crystals, data, dft, fetch, hydrogen, library, models, verify, web
 from dosmith.cli.groups import Purposes
 from dosmith.errors import DosmithError
 from dosmith.processes import Terminated, tidy_on_termination
@@ -63,6 +63,10 @@ _COMMANDS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
         ),
     ),
     "data fetch": ("Fetch densities of states from a database into your own library.", (fetch.mp, fetch.jarvis)),
+    "atlas": (
+        "Crystal lists of your own, searched for a DOS like the one that comes with dosmith.",
+        (atlas.add, atlas.list_, atlas.info, atlas.export, atlas.remove),
+    ),
     "model": ("What a trained model is and how good it is.", (models.info,)),
 }
 """Group -> its help and commands, in the order of the help; a group within another one comes after it."""

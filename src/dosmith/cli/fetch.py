@@ -46,7 +46,7 @@ def mp(
     from dosmith.sources.materials_project import fetch
     from dosmith.sources.mp_client import Client
 
-    query = Query(_elements(elements), max_elements, _system(crystal_system), deprecated)
+    query = Query(elements_of(elements), max_elements, _system(crystal_system), deprecated)
     found_key = key_for_materials_project(key)
 
     def run(store: Store, ledger: Ledger, progress: Progress) -> Tally:
@@ -77,7 +77,7 @@ def jarvis(
     from dosmith.sources import jarvis, jarvis_raw
     from dosmith.sources.fetching import Query
 
-    query = Query(_elements(elements), max_elements, _system(crystal_system))
+    query = Query(elements_of(elements), max_elements, _system(crystal_system))
     cache = user_cache_path("dosmith") / "jarvis"
     wanted = None if ids is None else ids.replace(",", " ").split()
 
@@ -112,7 +112,7 @@ def _fill(library: Path | None, source: str, query: Query, run: Callable[[Store,
         console.print(f"  all reasons: {folder / 'fetch' / source}.jsonl", highlight=False, markup=False, soft_wrap=True)
 
 
-def _elements(text: str | None) -> tuple[str, ...] | None:
+def elements_of(text: str | None) -> tuple[str, ...] | None:
     """The elements a person named.
 
     Raises:

@@ -14,7 +14,7 @@ PURPOSES = {
     "Look at a DOS, known or predicted": ("show", "predict"),
     "Crystals and their stability": ("crystals", "stability", "hydrogen"),
     "Compute by density-functional theory": ("compute", "verify"),
-    "Data and models": ("data", "model", "train", "benchmark"),
+    "Data and models": ("data", "atlas", "model", "train", "benchmark"),
 }
 """Purpose -> commands; each command of the program stands in one of them."""
 EXAMPLES = (

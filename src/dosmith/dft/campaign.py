@@ -8,12 +8,10 @@ from __future__ import annotations
 import datetime
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +23,7 @@ from dosmith.dft.engines import engine_for, require_engine
 from dosmith.dft.plan import Entry, read_plan
 from dosmith.dft.protocol import OWN, protocol_of
 from dosmith.dft.starts import lowest
-from dosmith.errors import DosmithError, EngineError, MissingExtraError
+from dosmith.errors import DosmithError
 from dosmith.library.ledger import Ledger, Outcome
 from dosmith.library.stability import MOLECULE
 from dosmith.records import Material
@@ -154,30 +152,8 @@ def run_entries(
         with processes.workers(workers) as executor:
             run(entries, ledger, executor, workers, settings, progress, retry_failed, limit, task)
         return
-    with _dask(cluster, workers) as client:
+    with processes.cluster(cluster, workers) as client:
         run(entries, ledger, client.get_executor(), workers, settings, progress, retry_failed, limit, task)
-
-
-@contextmanager
-def _dask(cluster: str, workers: int) -> Iterator[Any]:
-    """A Dask client of a scheduler, or of Slurm jobs of one core each."""
-    try:
-        from distributed import Client
-    except ImportError:
-        raise MissingExtraError("computing on a cluster", "cluster") from None
-    if cluster != "slurm":
-        try:
-            client = Client(cluster, timeout=30)
-        except (OSError, ValueError) as error:
-            raise EngineError(f"no Dask scheduler answers at {cluster} ({error})") from None
-        with client:
-            yield client
-        return
-    from dask_jobqueue.slurm import SLURMCluster
-
-    with SLURMCluster(cores=1, processes=1, memory="4GB") as jobs, Client(jobs) as client:
-        jobs.adapt(minimum=workers, maximum=workers)  # a job that dies is sent again
-        yield client
 
 
 def outcome_of(entry: Entry, settings: DftSettings) -> Outcome:

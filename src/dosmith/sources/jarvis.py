@@ -55,7 +55,7 @@ def fetch(
     files = []
     for name in ("dft_3d", "edos_pdos"):
         progress(f"downloading {name}", 0, None)
-        files.append((download or _download)(name, folder))
+        files.append((download or download_set)(name, folder))
     progress("reading dft_3d", 0, None)
     facts = {str(entry["jid"]): {name: entry.get(name) for name in _FACTS} for entry in entries(files[0]) if entry.get("jid")}
     progress("checking the axis", 0, None)
@@ -182,7 +182,7 @@ def entries(file: Path) -> Iterator[dict[str, Any]]:
         raise FileFormatError(f"{file} is damaged ({str(error)[:80]}); remove it and fetch again") from None
 
 
-def _download(name: str, folder: Path) -> Path:
+def download_set(name: str, folder: Path) -> Path:
     """The archive of one of JARVIS' sets, whole, from where jarvis-tools says it is."""
     try:
         import requests

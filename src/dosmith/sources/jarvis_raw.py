@@ -59,7 +59,7 @@ def fetch(
         DosmithError: the set cannot be had or is damaged, or the server did not answer often enough; what was fetched is kept.
     """
     progress("downloading dft_3d", 0, None)
-    file = (download or jarvis._download)("dft_3d", folder)
+    file = (download or jarvis.download_set)("dft_3d", folder)
     progress("reading dft_3d", 0, None)
     found = {str(entry.get("jid")): entry for entry in map(_short, jarvis.entries(file)) if _wanted(entry, query, ids)}
     if missing := sorted(set(ids or ()) - set(found)):

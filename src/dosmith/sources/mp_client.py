@@ -98,6 +98,22 @@ class Client:
             entries[identifier]["dos_task"] = task
         return [entries[identifier] for identifier in sorted(entries)]
 
+    def summaries(self, query: Query) -> Iterator[dict[str, Any]]:
+        """Summaries (`FIELDS`) of all materials of a query, with a DOS or without, a chemical system or a few at a time."""
+        limits: dict[str, Any] = {"num_elements": (1, query.max_elements)}
+        if query.crystal_system:
+            limits["crystal_system"] = query.crystal_system.capitalize()
+        if not query.deprecated:
+            limits["deprecated"] = False
+        systems = _systems(query)
+        parts = [{}] if systems is None else [{"chemsys": systems[i : i + 200]} for i in range(0, len(systems), 200)]
+        for part in parts:
+            ask = partial(self._rester.materials.summary.search, **limits, **part, fields=list(FIELDS))
+            for document in self._ask(ask):
+                entry = _plain(document)
+                if query.elements is None or set(_symbols(entry)) <= set(query.elements):
+                    yield entry
+
     def curves(self, tasks: Sequence[str]) -> Iterator[tuple[str, TaskDos | DosmithError]]:
         """The DOS of each task, in any order; tasks that have none come with the reason or not at all."""
         yield from self._from_table(tasks) if self.has_table else self._one_by_one(tasks)
