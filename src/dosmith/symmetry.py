@@ -7,6 +7,7 @@ tetragonal crystal with c/a = 1.045 counts as cubic; here angles follow from the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -258,3 +259,28 @@ def _arrays(structure: Structure) -> tuple[FloatArray, FloatArray, list[int]]:
 
 def _cell(lattice: FloatArray, places: FloatArray, kinds: Sequence[int]) -> tuple[Any, Any, list[int]]:
     return np.asarray(lattice).tolist(), np.asarray(places).tolist(), [int(kind) for kind in kinds]
+
+
+@lru_cache(maxsize=1)
+def _numbers() -> dict[str, int]:
+    """The number of each space group by its Hermann-Mauguin symbol without lines and blanks, in small letters."""
+    import spglib
+
+    found: dict[str, int] = {}
+    for hall in range(1, 531):
+        kind = spglib.get_spacegroup_type(hall)
+        assert kind is not None
+        found.setdefault(kind.international_short.replace("_", "").replace(" ", "").lower(), int(kind.number))
+    return found
+
+
+def number_of(text: str) -> int | None:
+    """The number of a space group by its number or its Hermann-Mauguin symbol, in any letters; None when it is none.
+
+    >>> number_of("fm-3m"), number_of("P6_3/mmc"), number_of("62"), number_of("B3")
+    (225, 194, 62, None)
+    """
+    plain = text.strip().replace("_", "").replace(" ", "").lower()
+    if plain.isdigit():
+        return int(plain) if 1 <= int(plain) <= 230 else None
+    return _numbers().get(plain)

@@ -44,7 +44,7 @@ def test_an_atlas_from_beginning_to_end(run, tmp_path):
     (tmp_path / "in" / "broken.cif").write_text("data_nothing\n")
     assert "no atlas 'mine' yet" in run("atlas", "list")
     told = run("atlas", "add", "in")
-    assert "skipped  broken.cif: is no crystal" in " ".join(told.split())
+    assert "skipped broken.cif: is no crystal" in " ".join(told.split())
     assert "1 added, 0 there already, 0 the same as another, 1 skipped; 1 crystals in" in " ".join(told.split())
     assert "0 added, 1 there already" in " ".join(run("atlas", "add", "in").split())
     (row,) = json.loads(run("atlas", "list", "--format", "json"))
