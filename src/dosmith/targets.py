@@ -23,8 +23,8 @@ from dosmith.sources.fermi import level_of_electrons
 from dosmith.sources.projected import from_pymatgen as parts_of_object
 from dosmith.sources.projected import held
 from dosmith.spectra.descriptors import Descriptors, of_curves, of_spins, standard_parts
-from dosmith.spectra.parts import Part
-from dosmith.spectra.standard import Recipe, StandardSpectrum, binned, standardise
+from dosmith.spectra.parts import Part, standard_part
+from dosmith.spectra.standard import Recipe, StandardSpectrum, standardise
 from dosmith.spectra.zero import zero_choice
 
 if TYPE_CHECKING:
@@ -225,18 +225,15 @@ def _standard_part(
 ) -> StandardSpectrum:
     """The vector of a part, from the energy zero of the whole."""
     density = part.of(spectrum, projections).total
-    rows = np.stack([spectrum.total, density])
-    zeros = np.full(2, standard.zero)
-    whole, vector = binned(spectrum.energies, rows, zeros, spectrum.broadening, standard.recipe)
-    if standard.covered is not None:
-        whole, vector = (row * standard.covered.mask(standard.recipe.grid) for row in (whole, vector))
-    share = float(vector.sum() / whole.sum())
-    if not share > 0:
-        raise SpectrumError(f"there are no {part} states in the window {standard.recipe.grid.key} eV around the energy zero")
+    values = standard_part(standard, spectrum, density)
+    grid = standard.recipe.grid
+    inside = (spectrum.energies >= standard.zero + grid.lower) & (spectrum.energies <= standard.zero + grid.upper)
+    share = float(np.trapezoid(density[inside], spectrum.energies[inside])) / float(
+        np.trapezoid(spectrum.total[inside], spectrum.energies[inside])
+    )
     told = [f"only its {part} states count, {share:.0%} of the states in the window"]
     if part.projected and projections is not None and (known := held(projections, spectrum)) < 0.99:
         told.append(f"its projections hold {known:.0%} of the whole")
-    values = vector / (vector.sum() * standard.recipe.grid.step)
     return replace(standard, values=values, steps=(*(step for step in standard.steps if "up and down summed" not in step), *told))
 
 

@@ -67,7 +67,7 @@ _COMMANDS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
         "Crystal lists of your own, searched for a DOS like the one that comes with dosmith.",
         (atlas.add, atlas.list_, atlas.info, atlas.export, atlas.remove),
     ),
-    "model": ("What a trained model is and how good it is.", (models.info,)),
+    "model": ("What a trained model is and how good it is.", (models.info, models.project)),
 }
 """Group -> its help and commands, in the order of the help; a group within another one comes after it."""
 _groups = {"": app}

@@ -118,3 +118,17 @@ def info(
         from dosmith.report.console import print_model
 
         print_model(new_console(), opened)
+
+
+def project(
+    model: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model or checkpoint folder.")] = "dosmith",
+    library: LibraryOption = None,
+) -> None:
+    """Predict elements and orbitals of a model's candidates, so that design --project ranks them. Needs dosmith[relax]; hours; goes on where it stopped."""
+    from dosmith.models.tight_binding.projecting import project as project_candidates
+    from dosmith.report.progress import training_progress
+
+    console = new_console()
+    with training_progress(console) as progress:
+        project_candidates(model, library_at(library), progress)
+    console.print(f"The candidates of {model} have projections", highlight=False, markup=False)

@@ -226,6 +226,19 @@ class Library:
             passes &= (gaps >= gap[0]) & (gaps <= gap[1])
         return [int(row) for row in np.flatnonzero(passes)]
 
+    def projected(self, element: str | None = None, orbital: str | None = None) -> list[int]:
+        """Rows with projections, on an element, an orbital, or an orbital of an element, in order."""
+        found = []
+        for row, labels in enumerate(self._table(("projection_labels",))["projection_labels"].to_pylist()):
+            pairs = [label.split() for label in labels or ()]
+            if any(element in (None, symbol) and orbital in (None, letter) for symbol, letter in pairs):
+                found.append(row)
+        return found
+
+    def polarised(self) -> list[int]:
+        """Rows whose spins are kept apart, in order."""
+        return [int(row) for row in np.flatnonzero(self._table(("dos_down",))["dos_down"].is_valid().to_pylist())]
+
     FACTS = ("id", "formula", "crystal_system", "prototype", "space_group", "gap", "source", "code", "functional")
 
     def facts(self, rows: Sequence[int]) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dosmith.crystals.survey import Surveyed
     from dosmith.library import Library
     from dosmith.models.tight_binding.atlas import Atlas
+    from dosmith.spectra.parts import Part
     from dosmith.spectra.standard import Recipe
 
 FloatArray = NDArray[np.float64]
@@ -250,6 +251,17 @@ class Model(ABC):
     @abstractmethod
     def axis(self) -> FloatArray:
         """The axis of its spectra, rising, shape (points,): eV from the energy zero for a density of states."""
+
+    def of_part(self, part: Part) -> Model:
+        """The model that answers with a part of each density of states, from an element or an orbital.
+
+        Raises:
+            OptionError: it predicts no parts.
+        """
+        raise OptionError(
+            f"the model '{self.name}' predicts no {part} states of its candidates; 'dosmith similar' with the same options lists the known"
+            " materials whose projections are like it"
+        )
 
     @property
     def atlas(self) -> Atlas | None:

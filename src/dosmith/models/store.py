@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.atomic import replacing_folder
+from dosmith.atomic import replacing, replacing_folder, write_text
 from dosmith.errors import ModelError, NotFoundError, did_you_mean
 from dosmith.shipped import shipped_folder
 from dosmith.version import __version__
@@ -150,6 +150,22 @@ def write_folder(
     versions = {"format_version": FORMAT_VERSION, "dosmith_version": __version__}
     (folder / SPEC).write_text(json.dumps(versions | dict(spec) | {"sha256": sums}, indent=1) + "\n", encoding="utf-8")
     (folder / CARD).write_text(card, encoding="utf-8")
+
+
+def add_file(folder: Path, name: str, content: bytes) -> None:
+    """Put one more file into the folder of a model, or another in its place: first the file, then what checkpoint.json says of it.
+
+    Raises:
+        ModelError: there is no model, or the folder cannot be written.
+    """
+    spec = read_spec(folder)
+    try:
+        with replacing(folder / name) as file:
+            file.write(content)
+        sums = dict(spec["sha256"]) | {name: hashlib.sha256(content).hexdigest()}
+        write_text(folder / SPEC, json.dumps(spec | {"sha256": sums}, indent=1) + "\n")
+    except OSError as error:
+        raise ModelError(f"the folder {folder} of the model cannot be written ({error})") from None
 
 
 def read_checked(folder: Path, file: str, spec: Mapping[str, Any]) -> bytes:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dosmith.errors import FormulaError, SpectrumError
 from dosmith.formulas import atomic_number
+from dosmith.library import Library
 from dosmith.records import ORBITALS, Projections, Spectrum
+from dosmith.spectra.grid import Window
+from dosmith.spectra.standard import Recipe, StandardSpectrum, binned, standardise
 
+FloatArray = NDArray[np.float64]
 Spin = Literal["up", "down"]
 SPINS = ("up", "down", "both")
 
@@ -91,3 +97,47 @@ class Part:
         if not np.any(densities > 0):
             raise SpectrumError(f"its {self} states are zero everywhere")
         return replace(spectrum, densities=densities, gap=None, valence_top=None)
+
+
+def library_parts(
+    library: Library, recipe: Recipe, part: Part, narrow: dict[int, Window] | None = None
+) -> tuple[NDArray[np.intp], FloatArray]:
+    """A part of all of a library's DOS as vectors, from the energy zeros of the whole ones; those without it are left out.
+
+    Args:
+        library: any.
+        recipe: of the vectors.
+        part: that counts.
+        narrow: the part of the window that narrow curves cover is added here by their row.
+
+    Returns:
+        rows of the library, shape (M,), in order; vectors, 1/eV, unit area, shape (M, points).
+    """
+    wanted = library.projected(part.element, part.orbital) if part.projected else library.polarised()
+    rows, vectors = [], [np.empty((0, recipe.grid.points))]
+    for row, material in zip(wanted, library.materials(wanted), strict=True):
+        with suppress(SpectrumError):
+            standard = standardise(material.spectrum, recipe)
+            density = part.of(material.spectrum, material.projections).total
+            found = standard_part(standard, material.spectrum, density)
+            rows.append(row)
+            vectors.append(found[None])
+            if narrow is not None and standard.covered is not None:
+                narrow[row] = standard.covered
+    return np.array(rows, dtype=np.intp), np.concatenate(vectors)
+
+
+def standard_part(standard: StandardSpectrum, whole: Spectrum, density: FloatArray) -> FloatArray:
+    """A part as a vector of unit area, from the energy zero and in the window of its whole, 1/eV, shape (points,).
+
+    Raises:
+        SpectrumError: it is empty there.
+    """
+    recipe, zero = standard.recipe, np.array([standard.zero])
+    vector = binned(whole.energies, density[None], zero, whole.broadening, recipe)[0]
+    if standard.covered is not None:
+        vector = vector * standard.covered.mask(recipe.grid)
+    area = float(vector.sum()) * recipe.grid.step
+    if not area > 0:
+        raise SpectrumError(f"it has no such states in the window {recipe.grid.key} eV around the energy zero")
+    return np.asarray(vector / area)

@@ -6,7 +6,7 @@ Needs no PyTorch but to predict the DOS of a crystal that is not among them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +20,8 @@ from dosmith.models.calibration import Calibration
 from dosmith.models.interface import ANY, COMPOSITIONS, CURVES, Model, Predicted, Proposal, Summary
 from dosmith.models.store import read_checked
 from dosmith.models.tight_binding.atlas import Atlas
+from dosmith.models.tight_binding.candidate_parts import FILE as PARTS
+from dosmith.models.tight_binding.candidate_parts import CandidateParts, atlas_of_part
 from dosmith.models.tight_binding.candidates import FILE, Candidates
 from dosmith.ranking import Comparison, merged
 from dosmith.settings import ForwardSettings
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from dosmith.library import Library
     from dosmith.models.tight_binding.ensemble import ForwardModel
+    from dosmith.spectra.parts import Part
 
 FloatArray = NDArray[np.float64]
 
@@ -229,3 +232,22 @@ class TightBindingModel(Model):
         from dosmith.models.tight_binding.predict import predict
 
         return predict(what, library, self.ensemble, prototype)
+
+    @cached_property
+    def candidate_parts(self) -> CandidateParts | None:
+        """The projections that it expects of its candidates; None where they were not predicted.
+
+        Raises:
+            FileFormatError: they are damaged.
+        """
+        if PARTS not in self.spec["sha256"]:
+            return None
+        return CandidateParts.read(read_checked(self.folder, PARTS, self.spec))
+
+    def of_part(self, part: Part) -> Model:
+        """See `Model.of_part`. Spins are not told apart."""
+        if part.spin is not None or self.candidate_parts is None:
+            return super().of_part(part)
+        other = replace(self)
+        other.__dict__["atlas"] = atlas_of_part(self.atlas, self.candidate_parts, part)  # in the place of the cached property
+        return other

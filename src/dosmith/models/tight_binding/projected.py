@@ -77,13 +77,26 @@ def member_parts(member: Member, crystals: Sequence[Atoms], model: ForwardModel)
     return found
 
 
-def parts_of(model: ForwardModel, crystals: Sequence[Atoms]) -> list[dict[Label, FloatArray]]:
-    """By element and orbital, the density expected of each crystal: the mean of the members', each of shape (points,).
+def expected_parts(model: ForwardModel, crystals: Sequence[Atoms]) -> list[dict[Label, tuple[FloatArray, float]]]:
+    """By element and orbital, the mean of the members' densities, shape (points,), and how far these agree on its shape.
 
-    Their sum is `Prediction.expected` but where there are hardly any states.
+    The second is the norm of the mean of their densities of norm 1: 1 where all members agree in every detail.
     """
     found = [member_parts(member, crystals, model) for member in model.members]
     return [
-        {label: np.asarray(np.mean([parts[place][label] for parts in found], axis=0)) for label in found[0][place]}
+        {label: _together([parts[place][label] for parts in found]) for label in found[0][place]}
         for place in range(len(crystals))
     ]
+
+
+def _together(curves: Sequence[FloatArray]) -> tuple[FloatArray, float]:
+    units = [curve / max(float(np.linalg.norm(curve)), 1e-30) for curve in curves]
+    return np.asarray(np.mean(curves, axis=0)), float(np.linalg.norm(np.mean(units, axis=0)))
+
+
+def parts_of(model: ForwardModel, crystals: Sequence[Atoms]) -> list[dict[Label, FloatArray]]:
+    """By element and orbital, the density expected of each crystal, the mean of the members', each of shape (points,).
+
+    Their sum is `Prediction.expected` but where there are hardly any states.
+    """
+    return [{label: curve for label, (curve, _) in parts.items()} for parts in expected_parts(model, crystals)]

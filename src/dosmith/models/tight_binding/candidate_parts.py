@@ -1,0 +1,209 @@
+"""The projections that a forward model expects of its candidates: shares of each expected spectrum. Reading them needs no PyTorch.
+
+On disk a share is a byte at every third grid point, straight between those; parts with hardly any states are left out. So the projections of
+37,000 crystals take about as much room as their spectra.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from dosmith.errors import FileFormatError, ModelError, SpectrumError
+from dosmith.models.calibration import Calibration
+from dosmith.spectra.parts import Part
+
+if TYPE_CHECKING:
+    from dosmith.models.tight_binding.atlas import Atlas
+    from dosmith.models.tight_binding.candidates import Candidates
+    from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+Label = tuple[str, str]
+Progress = Callable[[int, int], None]
+
+FILE = "projections.parquet"
+"""Name of the file in the folder of a model."""
+EVERY = 3
+"""Grid points from one stored share to the next."""
+WHOLE = 255
+LEAST = 0.005
+"""Of the states of a crystal: parts with fewer are not stored."""
+_AT_ONCE = 64  # crystals predicted
+_CALIBRATION = b"dosmith_calibration"
+
+
+@dataclass(frozen=True, eq=False)
+class CandidateParts:
+    """L parts of C crystals.
+
+    Attributes:
+        owners: crystal of each part, rising, shape (L,).
+        labels: element and orbital of each.
+        certainties: norm of the mean of the members' curves of norm 1, shape (L,).
+        shares: of the expected spectrum at every third grid point, in 255ths, shape (L, S).
+        calibration: what the errors of such parts are like.
+    """
+
+    owners: IntArray
+    labels: tuple[Label, ...]
+    certainties: FloatArray
+    shares: NDArray[np.uint8]
+    calibration: Calibration
+
+    def as_bytes(self) -> bytes:
+        """The contents of a file that holds them."""
+        columns = {
+            "crystal": pa.array(self.owners, pa.int32()),
+            "element": pa.array([element for element, _ in self.labels]).dictionary_encode(),
+            "orbital": pa.array([orbital for _, orbital in self.labels]).dictionary_encode(),
+            "certainty": pa.array(self.certainties, pa.float32()),
+            "shares": pa.array([row.tobytes() for row in self.shares], pa.binary(self.shares.shape[1])),
+        }
+        table = pa.table(columns).replace_schema_metadata({_CALIBRATION: json.dumps(self.calibration.as_dict()).encode()})
+        content = io.BytesIO()
+        pq.write_table(table, content, compression="zstd", compression_level=15)
+        return content.getvalue()
+
+    @classmethod
+    def read(cls, content: bytes) -> CandidateParts:
+        """Parts from the contents of a file.
+
+        Raises:
+            FileFormatError: it is not what `as_bytes` made.
+        """
+        try:
+            with pq.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:
+                table = file.read(use_threads=False)
+            owners = np.array(table["crystal"].to_pylist(), dtype=np.intp)
+            labels = tuple(zip(table["element"].to_pylist(), table["orbital"].to_pylist(), strict=True))
+            certainties = np.array(table["certainty"].to_pylist(), dtype=np.float64)
+            shares = np.frombuffer(b"".join(table["shares"].to_pylist()), dtype=np.uint8).reshape(len(owners), -1)
+            calibration = Calibration(**json.loads(table.schema.metadata[_CALIBRATION]))
+        except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
+            raise FileFormatError(f"the projections of the model's candidates are damaged ({error})") from None
+        return cls(owners, labels, certainties, shares, calibration)
+
+    @cached_property
+    def _elements(self) -> NDArray[np.str_]:
+        return np.array([element for element, _ in self.labels], dtype=np.str_)
+
+    @cached_property
+    def _orbitals(self) -> NDArray[np.str_]:
+        return np.array([orbital for _, orbital in self.labels], dtype=np.str_)
+
+    def rows(self, part: Part) -> IntArray:
+        """Which parts belong to a wider one, rising."""
+        chosen = np.ones(len(self.labels), dtype=np.bool_)
+        if part.element is not None:
+            chosen &= self._elements == part.element
+        if part.orbital is not None:
+            chosen &= self._orbitals == part.orbital
+        return np.flatnonzero(chosen)
+
+    def curves(self, rows: IntArray, expected: NDArray[np.floating[Any]]) -> FloatArray:
+        """Densities of parts, in the unit of the expected spectra, shapes (C, points) -> (len(rows), points)."""
+        points = expected.shape[1]
+        stored, wanted = np.arange(self.shares.shape[1]) * EVERY, np.arange(points)
+        straight = np.stack([np.interp(wanted, stored, one) for one in np.eye(len(stored))])
+        return np.asarray((self.shares[rows] / WHOLE) @ straight * expected[self.owners[rows]])
+
+    def of(self, part: Part, expected: NDArray[np.floating[Any]]) -> tuple[IntArray, FloatArray]:
+        """The crystals that have a part, and its expected spectra, of norm 1 or less as those of the whole.
+
+        Args:
+            part: without spin.
+            expected: of all crystals, shape (C, points).
+
+        Returns:
+            places of the crystals, shape (P,); spectra, shape (P, points).
+        """
+        rows = self.rows(part)
+        curves = self.curves(rows, expected)
+        places, first = np.unique(self.owners[rows], return_index=True)
+        if not len(places):
+            return places, np.zeros((0, expected.shape[1]))
+        sizes = np.linalg.norm(curves, axis=1)
+        certainty = np.add.reduceat(sizes * self.certainties[rows], first) / np.maximum(np.add.reduceat(sizes, first), 1e-30)
+        sums = np.add.reduceat(curves, first)
+        norms = np.linalg.norm(sums, axis=1)
+        kept = norms > 0
+        return places[kept], sums[kept] * (certainty[kept] / norms[kept])[:, None]
+
+
+def atlas_of_part(atlas: Atlas, parts: CandidateParts, part: Part) -> Atlas:
+    """The crystals of an atlas that have a part, with the spectra expected of it.
+
+    Raises:
+        SpectrumError: none of them has it.
+    """
+    places, spectra = parts.of(part, atlas.candidates.expected)
+    if not len(places):
+        raise SpectrumError(f"none of the model's candidates has {part} states")
+    candidates = atlas.candidates
+    kept: dict[str, Any] = {"crystals": tuple(candidates.crystals[place] for place in places.tolist())}
+    for field in fields(candidates):
+        values = getattr(candidates, field.name)
+        if isinstance(values, np.ndarray):
+            kept[field.name] = values[places]
+    kept["expected"] = spectra.astype(np.float32)
+    own = {field.name: getattr(parts.calibration, field.name) for field in fields(Calibration) if field.name in _OF_PARTS}
+    return replace(atlas, candidates=replace(candidates, **kept), calibration=replace(atlas.calibration, **own))
+
+
+_OF_PARTS = frozenset(
+    {"count", "cosine", "above", "determination", "intercept", "slope", "certainty", "width", "floor", "kinds", "windows"}
+)
+"""What of a calibration is measured on parts; whatever else it holds is of the crystal, as its gap is."""
+
+
+def predict_parts(
+    model: ForwardModel,
+    prepared: Sequence[Atoms],
+    candidates: Candidates,
+    calibration: Calibration,
+    progress: Progress | None = None,
+) -> CandidateParts:
+    """What a model expects of the parts of its candidates.
+
+    Args:
+        model: the networks.
+        prepared: the candidates' crystals, in order.
+        candidates: with their expected spectra.
+        calibration: of parts.
+        progress: called after each few: how many are done, and how many there are.
+
+    Raises:
+        ModelError: the crystals are not those of the candidates.
+    """
+    from dosmith.models.tight_binding.projected import expected_parts
+
+    if len(prepared) != len(candidates.crystals):
+        raise ModelError("the crystals are not those of the model's candidates")
+    owners, labels, certainties, shares = [], [], [], []
+    for start in range(0, len(prepared), _AT_ONCE):
+        some = prepared[start : start + _AT_ONCE]
+        for place, found in enumerate(expected_parts(model, some), start):
+            whole = np.sum([curve for curve, _ in found.values()], axis=0)
+            for label, (curve, certainty) in found.items():
+                if curve.sum() > LEAST * whole.sum():
+                    share = np.divide(curve, whole, out=np.zeros_like(curve), where=whole > 0)
+                    owners.append(place)
+                    labels.append(label)
+                    certainties.append(certainty)
+                    shares.append(np.rint(WHOLE * np.clip(share[::EVERY], 0, 1)).astype(np.uint8))
+        if progress is not None:
+            progress(start + len(some), len(prepared))
+    return CandidateParts(
+        np.array(owners, dtype=np.intp), tuple(labels), np.array(certainties, dtype=np.float64), np.array(shares), calibration
+    )

@@ -1,0 +1,107 @@
+"""Projections of candidates: what a file keeps of them, and the atlas of a part."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dosmith.crystals.survey import Surveyed
+from dosmith.errors import FileFormatError, OptionError, SpectrumError
+from dosmith.models.calibration import Calibration
+from dosmith.models.registry import open_model
+from dosmith.models.tight_binding.atlas import Atlas
+from dosmith.models.tight_binding.candidate_parts import EVERY, CandidateParts, atlas_of_part
+from dosmith.models.tight_binding.candidates import Candidates
+from dosmith.spectra.parts import Part
+from dosmith.spectra.standard import Recipe
+
+RECIPE = Recipe()
+E = RECIPE.grid.energies
+CALIBRATION = Calibration(40, 0.9, 0.5, 0.6, -9.0, 10.0, 1.0, 0.3, 0.01)
+OF_PARTS = Calibration(50, 0.8, 0.4, 0.5, -8.0, 9.0, 0.5, 0.4, 0.02)
+PARTNERS = ("Ni", "Co", "Cu")
+
+
+def peak(place: float, width: float = 1.0) -> np.ndarray:
+    return np.exp(-(((E - place) / width) ** 2) / 2)
+
+
+def density(number: int) -> dict[tuple[str, str], np.ndarray]:
+    """Of candidate `number`: platinum's d band at -2 eV moved by half an electron volt each, its partner's at 0, s states everywhere."""
+    return {
+        ("Pt", "s"): np.full(len(E), 0.1),
+        ("Pt", "d"): 2 * peak(-2 + 0.5 * number),
+        (PARTNERS[number], "d"): peak(0.0, 0.6),
+    }
+
+
+def made() -> tuple[Candidates, CandidateParts]:
+    crystals = tuple(Surveyed("L1_2", ("Pt", partner), 15.0, 1.0, -5.0, -0.1) for partner in PARTNERS)
+    wholes = np.array([sum(density(number).values()) for number in range(3)])
+    expected = 0.95 * wholes / np.linalg.norm(wholes, axis=1, keepdims=True)
+    owners, labels, shares = [], [], []
+    for number in range(3):
+        for label, curve in density(number).items():
+            owners.append(number)
+            labels.append(label)
+            shares.append(np.rint(255 * (curve / wholes[number])[::EVERY]).astype(np.uint8))
+    certainties = np.full(len(owners), 0.9)
+    parts = CandidateParts(np.array(owners), tuple(labels), certainties, np.array(shares), OF_PARTS)
+    return Candidates(crystals, expected.astype(np.float32)), parts
+
+
+def test_a_file_keeps_them() -> None:
+    _, parts = made()
+    again = CandidateParts.read(parts.as_bytes())
+    assert again.labels == parts.labels
+    np.testing.assert_array_equal(again.shares, parts.shares)
+    np.testing.assert_allclose(again.certainties, parts.certainties, atol=1e-6)
+    assert again.calibration.as_dict() == OF_PARTS.as_dict()
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1nothing", b"\x00" * 100])
+def test_a_damaged_file_is_one_line(content: bytes) -> None:
+    with pytest.raises(FileFormatError, match=r"^the projections of the model's candidates are damaged"):
+        CandidateParts.read(content)
+
+
+@pytest.mark.parametrize(
+    ("part", "places"),
+    [(Part("Pt", "d"), [0, 1, 2]), (Part("Co"), [1]), (Part(None, "d"), [0, 1, 2]), (Part("Cu", "d"), [2]), (Part("O", "p"), [])],
+)
+def test_the_spectra_of_a_part(part: Part, places: list[int]) -> None:
+    candidates, parts = made()
+    found, spectra = parts.of(part, candidates.expected)
+    assert found.tolist() == places
+    for place, spectrum in zip(places, spectra, strict=True):
+        true = sum(
+            curve
+            for (element, orbital), curve in density(place).items()
+            if part.element in (None, element) and part.orbital in (None, orbital)
+        )
+        assert np.linalg.norm(spectrum) == pytest.approx(0.9, abs=1e-6)
+        assert spectrum @ true / (np.linalg.norm(spectrum) * np.linalg.norm(true)) > 0.999
+
+
+def test_the_atlas_of_a_part_ranks_by_it() -> None:
+    """The whole curve of the second is most like the target's d band of nickel; by platinum's d band the third is what was asked for."""
+    candidates, parts = made()
+    atlas = Atlas(candidates, RECIPE, CALIBRATION, 0.1)
+    of_platinum = atlas_of_part(atlas, parts, Part("Pt", "d"))
+    assert of_platinum.similarities(peak(-1.0)).argmax() == 2
+    assert of_platinum.similarities(peak(-2.0)).argmax() == 0
+    assert of_platinum.calibration.slope == OF_PARTS.slope
+    of_copper = atlas_of_part(atlas, parts, Part("Cu", "d"))
+    assert [each.elements for each in of_copper.crystals] == [("Pt", "Cu")]
+    assert len(of_copper.entries) == 1
+    with pytest.raises(SpectrumError, match="none of the model's candidates has O p states"):
+        atlas_of_part(atlas, parts, Part("O", "p"))
+
+
+def test_a_model_without_projections_says_what_to_do() -> None:
+    for name in ("dosmith", "paper"):
+        model = open_model(name)
+        if getattr(model, "candidate_parts", None) is not None:
+            continue
+        with pytest.raises(OptionError, match="predicts no Pt d states of its candidates; 'dosmith similar'"):
+            model.of_part(Part("Pt", "d"))
