@@ -21,11 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dosmith.atomic import replacing, write_text
-from dosmith.benchmark.baselines import BASELINES, Scores, best_over_links
-from dosmith.benchmark.data import IntArray, Space, Spectra, surveyed_pairs
+from dosmith.benchmark.baselines import BASELINES, Scores, best_over_links, by_similarity, standing
+from dosmith.benchmark.data import IntArray, Space, Spectra, survey_file, surveyed_pairs
 from dosmith.benchmark.fingerprint import fingerprint
-from dosmith.benchmark.forward import by_similarity, standing
-from dosmith.benchmark.jobs import survey_file
 from dosmith.benchmark.metrics import TITLES
 from dosmith.benchmark.outcomes import outcomes
 from dosmith.designer import open_dos_set
@@ -91,7 +89,7 @@ def folds_of(library: ParquetLibrary, spectra: Spectra, splits: Sequence[Split],
                 for member, part in zip(model.members, inner, strict=True):
                     guess = unit(member.predict([training[row] for row in part.test], model.symbols, spectra.recipe, settings))
                     errors[part.test] = spectra.unit[split.train[part.test]] - guess
-                places, heights = standing(spectra, candidates)
+                places, heights = standing(spectra, candidates.crystals)
                 with replacing(file) as opened:
                     np.savez(opened, expected=candidates.expected, places=places, heights=heights, errors=errors)
                 print("trained", split.fold, flush=True)

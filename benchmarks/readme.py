@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from dosmith.atomic import write_text
-from dosmith.benchmark.baselines import CHANCE, SIMPLE
+from dosmith.benchmark.baselines import CHANCE
 from dosmith.benchmark.figures import score, strongest
-from dosmith.benchmark.jobs import FORWARD, NETWORKS
+from dosmith.benchmark.jobs import FORWARD, NETWORKS, SIMPLE
 
 ROOT = Path(__file__).parents[1]
 README, BENCHMARK, VERIFIED = (

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.atomic import write_text
 from dosmith.benchmark.cases import PAPER
-from dosmith.benchmark.data import Spectra
-from dosmith.benchmark.jobs import FORWARD, fit, survey_file
+from dosmith.benchmark.data import Spectra, survey_file
+from dosmith.benchmark.jobs import FORWARD, fit
 from dosmith.crystals.survey import Surveyed, read_survey
 from dosmith.designer import open_dos_set
 from dosmith.dft.plan import Entry, write_plan

@@ -219,6 +219,9 @@ class BenchmarkSettings(_Section):
 
     seed: int = Field(0, ge=0, description="seed of the splits, of noise and of the bootstrap; fold i trains with seed i")
     folds: int = Field(5, ge=2, description="folds of each split, and seeds in-sample")
+    seeds: int = Field(
+        3, ge=1, description="trainings of dosmith's and the paper's networks on each held-out fold of chemical systems"
+    )
     in_sample_steps: int = Field(20_000, ge=1, description="training steps of networks that are asked for what they have seen")
     in_sample_batch: int = Field(8, ge=1, description="spectra a step of those; few, since they are to remember")
     held_out_steps: int = Field(2_000, ge=1, description="training steps of networks that are asked for what they have not seen")

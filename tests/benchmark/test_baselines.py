@@ -8,6 +8,7 @@ import pytest
 from dosmith import formulas
 from dosmith.benchmark.baselines import BASELINES, STEP_PENALTY
 from dosmith.benchmark.data import Spectra
+from dosmith.benchmark.regression import REGRESSIONS, Crystals, Features, kernel_ridge, neighbours
 from dosmith.library import MemoryLibrary
 from dosmith.models.splits import SPLITS, Split
 from dosmith.spectra.similarity import unit
@@ -33,11 +34,14 @@ def place(spectra: Spectra, formula: str) -> int:
     return spectra.space.place(formulas.parse(formula))
 
 
+METHODS = {**BASELINES, **REGRESSIONS}
+
+
 def ask(name: str, spectra: Spectra, split: Split) -> np.ndarray:
-    return BASELINES[name](spectra, split)(split.test, spectra.vectors[split.test])
+    return METHODS[name](spectra, split)(split.test, spectra.vectors[split.test])
 
 
-@pytest.mark.parametrize("name", list(BASELINES))
+@pytest.mark.parametrize("name", list(METHODS))
 def test_a_baseline_scores_every_composition_and_is_seeded(name: str, spectra: Spectra) -> None:
     split = split_of(spectra, {"Pt3Ni", "NiAl"})
     scores = ask(name, spectra, split)
@@ -45,7 +49,7 @@ def test_a_baseline_scores_every_composition_and_is_seeded(name: str, spectra: S
     np.testing.assert_array_equal(scores, ask(name, spectra, split))
 
 
-@pytest.mark.parametrize("name", [name for name in BASELINES if name != "random"])
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "random"])
 def test_the_hidden_spectra_do_not_matter(name: str, spectra: Spectra) -> None:
     """What is scored for one target does not change when the other held-out spectra do."""
     from dataclasses import replace
@@ -55,7 +59,7 @@ def test_the_hidden_spectra_do_not_matter(name: str, spectra: Spectra) -> None:
     other[split.test[1:]] = other[split.test[1:], ::-1]
     changed = replace(spectra, vectors=other)
     one = (split.test[:1], spectra.vectors[split.test[:1]])
-    np.testing.assert_array_equal(BASELINES[name](spectra, split)(*one), BASELINES[name](changed, split)(*one))
+    np.testing.assert_array_equal(METHODS[name](spectra, split)(*one), METHODS[name](changed, split)(*one))
 
 
 def test_retrieval_finds_the_nearest_training_spectrum_and_nothing_unseen(spectra: Spectra) -> None:
@@ -133,3 +137,25 @@ def test_the_mean_spectrum_answers_every_target_alike(spectra: Spectra) -> None:
     known = [row for row in split.train if spectra.wanted[row]]
     nearest = max(known, key=lambda row: float(spectra.unit[row] @ mean))
     assert int(scores[0].argmax()) == spectra.places[nearest]
+
+
+def test_features_of_a_composition_do_not_know_its_crystal_and_those_of_a_crystal_do(spectra: Spectra) -> None:
+    crystals = Crystals([formulas.parse("Pt3Ni")] * 3, ["L1_2", "D0_19", "L1_2"], np.array([14.0, 14.0, 16.0]))
+    plain, told = Features(spectra.space.symbols)(crystals), Features(spectra.space.symbols, ("D0_19", "L1_2"))(crystals)
+    assert (plain == plain[0]).all()
+    assert len(np.unique(told, axis=0)) == 3 and (told[:, : plain.shape[1]] == plain).all()
+
+
+def test_a_regression_gives_back_what_it_learned_and_neighbours_stay_in_their_prototype() -> None:
+    generator = np.random.default_rng(0)
+    features = np.concatenate([generator.normal(size=(40, 5)), np.zeros((40, 3))], axis=1)
+    features[np.arange(40), 5 + np.arange(40) % 2] = 1.0  # two prototypes; the last feature is the volume
+    true = unit(generator.uniform(0.1, 1, (40, 30)))
+    close = (kernel_ridge(0.25, 1e-6)(features, true)(features) * true).sum(axis=1)
+    assert close.min() > 0.999
+    nearest = neighbours(1, 2)(features, true)
+    np.testing.assert_allclose(nearest(features), true)
+    other = features[:1].copy()
+    other[0, 5:7] = (0.0, 1.0)  # the first crystal's elements in the second prototype
+    similar = (nearest(other) @ true.T)[0]
+    assert int(similar.argmax()) % 2 == 1

@@ -9,7 +9,8 @@ import pytest
 
 from dosmith import formulas
 from dosmith.benchmark import run as running
-from dosmith.benchmark.jobs import SHIPPED, TESTED, Job, jobs
+from dosmith.benchmark.groups import GROUPS
+from dosmith.benchmark.jobs import HEADLINE, SHIPPED, TESTED, Job, jobs
 from dosmith.benchmark.metrics import METRICS
 from dosmith.benchmark.page import GUIDE, PAGE, guide, page, write
 from dosmith.benchmark.run import RESULTS, open_results, run
@@ -25,7 +26,7 @@ CHOSEN = {"Pt", "Pd", "Ni", "Al", "Zr", "Ti", "Sn", "Bi", "Cu", "Rh", "Hf", "Sb"
 SETTINGS = Settings(
     paper=PaperSettings(autoencoder_epochs=10),
     forward=ForwardSettings(members=2, epochs=1, plain_epochs=2, density=4),
-    benchmark=BenchmarkSettings(folds=2, in_sample_steps=20, held_out_steps=10, resamples=100, processes=1),
+    benchmark=BenchmarkSettings(folds=2, seeds=2, in_sample_steps=20, held_out_steps=10, resamples=100, processes=1),
 )
 
 
@@ -59,7 +60,9 @@ def test_every_model_split_and_metric_has_a_number_with_its_interval(whole, libr
                 if what.held_out and split == "in-sample":
                     continue
                 each = found[model, split, metric]
-                assert each["n"] > 0 and each["seeds"] == [0, 1]
+                repeated = split == "system" and model in HEADLINE
+                assert each["n"] > 0 and each["seeds"] == ([0, 1, 2, 3] if repeated else [0, 1])
+                assert len(each.get("trainings", ())) == (2 if repeated else 0)
                 if each["mean"] is not None:
                     assert each["low"] - 1e-9 <= each["mean"] <= each["high"] + 1e-9
     assert {each["split"] for each in results["results"]} == {*SPLITS, "in-sample, 100 at random"}
@@ -68,6 +71,39 @@ def test_every_model_split_and_metric_has_a_number_with_its_interval(whole, libr
     assert all(found[model, split, "top_1"]["n"] == asked for split in ("in-sample", "system") for model in TESTED[split])
     # A lookup that may not see the target finds no composition of a held-out system.
     assert found["retrieval", "system", "top_50"]["mean"] == 0.0
+
+
+def test_targets_are_told_apart_by_kind_and_every_part_is_counted_once(whole, library) -> None:
+    _, results = whole
+    asked = results["library"]["asked"]
+    of = {(each["part"], each["model"], each["metric"]): each for each in results["groups"]}
+    for first, second in GROUPS.values():
+        counts = [of[part, "substitution", "top_5"]["n"] for part in (first, second)]
+        assert sum(counts) <= asked and max(counts) > 0
+    assert sum(of[part, "substitution", "top_5"]["n"] for part in GROUPS["moment"]) == asked
+    whole_mean = next(
+        each["mean"]
+        for each in results["results"]
+        if (each["model"], each["split"], each["variant"], each["metric"])
+        == ("substitution", "system", "plain", "screen_untold_09")
+    )
+    parts = [of[part, "substitution", "screen_untold_09"] for part in GROUPS["moment"]]
+    total = sum(each["mean"] * each["n"] for each in parts if each["mean"] is not None)
+    assert total / asked == pytest.approx(whole_mean)
+
+
+def test_only_what_is_told_crystals_picks_better_by_them(whole) -> None:
+    """Methods that know no crystals pick the same, told or not."""
+    _, results = whole
+    found = {
+        (each["model"], each["metric"]): each["mean"]
+        for each in results["results"]
+        if (each["split"], each["variant"]) == ("system", "plain")
+    }
+    for model in ("substitution", "mixed centroids", "kernel ridge, composition"):
+        assert found[model, "screen_untold_closed"] == found[model, "screen_closed"]
+    for model in ("kernel ridge, crystal", "neighbours in prototype", "dosmith"):
+        assert found[model, "screen_untold_closed"] != found[model, "screen_closed"]
 
 
 def test_the_file_holds_what_was_returned(whole) -> None:
@@ -152,6 +188,9 @@ def test_the_shipped_set_still_gives_what_it_gave(open_set, tmp_path) -> None:
     assert of("substitution", "top_50") > 0.18
     assert of("substitution", "screen_closed") > 0.42
     assert of("mixed centroids", "screen_closed") > 0.4
+    assert of("kernel ridge, composition", "screen_closed") > 0.65
+    assert of("kernel ridge, crystal", "screen_closed") > 0.7
+    assert of("neighbours in prototype", "screen_closed") > 0.55
     assert of("paper", "screen_closed") > 0.25
     assert of("paper", "top_50") > 0.06
     assert abs(of("random", "screen_closed")) < 0.06

@@ -7,7 +7,7 @@ is not found by itself; the vectors may differ from the stored ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.benchmark.data import FloatArray, IntArray, Space, Spectra
+from dosmith.crystals.survey import Surveyed
 from dosmith.models.paper.element_vectors import centroid_dos
 from dosmith.models.splits import Split
 from dosmith.spectra.similarity import unit
@@ -127,8 +128,7 @@ BASELINES: dict[str, Callable[[Spectra, Split], Scores]] = {
 """The nulls by name."""
 
 CHANCE = "random"
-SIMPLE = tuple(name for name in BASELINES if name != CHANCE)
-"""Rivals: a model that does not beat the strongest of these is not worth its training."""
+"""The one that answers at random."""
 
 
 def similarities(spectra: Spectra, split: Split, rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
@@ -142,6 +142,37 @@ def known_links(spectra: Spectra, split: Split) -> tuple[IntArray, IntArray, NDA
     """Links from training spectra (places in `split.train`) to their own places in the space, without a penalty."""
     source = np.flatnonzero(spectra.places[split.train] >= 0)
     return source, spectra.places[split.train][source], np.zeros(len(source), dtype=np.float32)
+
+
+def by_similarity(
+    spectra: Spectra, split: Split, expected: NDArray[np.float32], places: IntArray, penalties: NDArray[np.float32]
+) -> Scores:
+    """Compositions by their known spectra, or else by what is expected of their crystals, less a penalty.
+
+    Args:
+        spectra: the true ones.
+        split: whose training rows are known.
+        expected: of C crystals, of norm 1 or less, shape (C, points).
+        places: of their compositions in the space, -1 outside it, shape (C,).
+        penalties: shape (C,).
+    """
+    source = np.flatnonzero(places >= 0)
+    links = source, places[source], penalties[source]
+    known, size = known_links(spectra, split), len(spectra.space)
+
+    def scores(rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
+        seen = best_over_links(similarities(spectra, split, rows, vectors), *known, size)
+        similar = unit(vectors).astype(np.float32) @ expected.T
+        return np.where(np.isfinite(seen), seen, best_over_links(similar, *links, size))
+
+    return scores
+
+
+def standing(spectra: Spectra, crystals: Sequence[Surveyed]) -> tuple[IntArray, NDArray[np.float32]]:
+    """The place of each crystal's composition, -1 outside the space, and its formation energy if that is positive, eV/atom; shapes (C,)."""
+    places = [spectra.space.place(crystal.composition) for crystal in crystals]
+    heights = [max(crystal.formation_energy, 0.0) for crystal in crystals]
+    return np.array(places, dtype=np.intp), np.array(heights, dtype=np.float32)
 
 
 def best_over_links(

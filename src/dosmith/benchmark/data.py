@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from dosmith import formulas
 from dosmith.crystals.survey import Surveyed, read_survey
 from dosmith.formulas import Composition
 from dosmith.library import Library
+from dosmith.models.tight_binding.candidates import lowest
+from dosmith.shipped import shipped_folder
 from dosmith.spectra.similarity import unit
 from dosmith.spectra.standard import Recipe, standardise_library
 
@@ -79,7 +82,11 @@ class Spectra:
         ids: of the materials.
         compositions: of the materials.
         crystal_systems: of the materials, None where unknown.
+        prototypes: of the materials, None where unknown.
+        volumes: Angstrom^3/atom, nan where unknown, shape (M,).
         gaps: eV as the source states them, nan where it does not, shape (M,).
+        moments: magnetic moments of the cells, Bohr magnetons, 0 where the source states none, shape (M,).
+        heights: energies above the hull, eV/atom, nan where unknown, shape (M,).
         polymorphs: place of each among those of its composition, 0 the lowest in energy, shape (M,).
         vectors: standard vectors, 1/eV, shape (M, points).
         recipe: of the vectors.
@@ -89,7 +96,11 @@ class Spectra:
     ids: tuple[str, ...]
     compositions: tuple[Composition, ...]
     crystal_systems: tuple[str | None, ...]
+    prototypes: tuple[str | None, ...]
+    volumes: FloatArray
     gaps: FloatArray
+    moments: FloatArray
+    heights: FloatArray
     polymorphs: IntArray
     vectors: FloatArray
     recipe: Recipe
@@ -103,12 +114,16 @@ class Spectra:
         compositions = tuple(formulas.parse(library.formulas[row]) for row in rows)
         symbols = sorted({symbol for composition in compositions for symbol, _ in composition}, key=formulas.atomic_number)
         polymorphs = {row: place for c in set(compositions) for place, row in enumerate(library.rows_of(c))}
-        gaps = [library.gaps[row] for row in rows]
+        facts = [library.provenances[row] for row in rows]
         return cls(
             tuple(library.ids[row] for row in rows),
             compositions,
             tuple(library.crystal_systems[row] for row in rows),
-            np.array([np.nan if gap is None else gap for gap in gaps], dtype=np.float64),
+            tuple(library.prototypes[row] for row in rows),
+            library.volumes[rows],
+            _numbers([library.gaps[row] for row in rows]),
+            np.abs(np.nan_to_num(_numbers([fact.get("magnetic_moment") for fact in facts]))),
+            _numbers([fact.get("energy_above_hull") for fact in facts]),
             np.array([polymorphs[row] for row in rows], dtype=np.intp),
             vectors,
             recipe,
@@ -157,6 +172,26 @@ class Spectra:
         return next((row for row in rows if self.crystal_systems[row] == crystal_system), rows[0] if rows else None)
 
 
+def _numbers(values: Iterable[float | None]) -> FloatArray:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
 def surveyed_pairs(survey: str | Path) -> list[Surveyed]:
     """The crystals of a survey that have two elements: no other can be asked for."""
     return [crystal for crystal in read_survey(survey) if len(crystal.elements) == 2]
+
+
+def survey_file() -> Path:
+    """The included survey of crystals.
+
+    Raises:
+        NotFoundError: this installation does not hold it.
+    """
+    return shipped_folder("survey") / "crystals.parquet"
+
+
+@lru_cache(maxsize=1)
+def proposable() -> tuple[Surveyed, ...]:
+    """What dosmith's own model may propose in the benchmark: of each pair's compositions the lowest crystal in each crystal system."""
+    crystals = surveyed_pairs(survey_file())
+    return tuple(lowest(crystals, {symbol for each in crystals for symbol in each.elements}))

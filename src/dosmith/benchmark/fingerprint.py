@@ -11,8 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from dosmith.benchmark.cases import OWN, PAPER
-from dosmith.benchmark.data import surveyed_pairs
-from dosmith.benchmark.jobs import survey_file
+from dosmith.benchmark.data import survey_file, surveyed_pairs
 from dosmith.library import ParquetLibrary
 from dosmith.models.store import find_checkpoint, read_spec
 from dosmith.settings import Settings

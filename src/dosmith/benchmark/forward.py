@@ -6,10 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dosmith.benchmark.baselines import Predictor, Scores, best_over_links, known_links, similarities
-from dosmith.benchmark.data import FloatArray, IntArray, Spectra, surveyed_pairs
+from dosmith.benchmark.baselines import Predictor, by_similarity, standing
+from dosmith.benchmark.data import Spectra, surveyed_pairs
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.survey import Surveyed
 from dosmith.library import Library
@@ -18,7 +17,6 @@ from dosmith.models.tight_binding.candidates import Candidates, lowest, predict,
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, train
 from dosmith.models.tight_binding.train import prepare_library
 from dosmith.settings import ForwardSettings
-from dosmith.spectra.similarity import unit
 
 
 def forward(spectra: Spectra, split: Split, library: Library, survey: Path, settings: ForwardSettings) -> Predictor:
@@ -38,7 +36,8 @@ def forward(spectra: Spectra, split: Split, library: Library, survey: Path, sett
         spectra.recipe,
         settings,
     )
-    candidates = predict(model, _prepared(str(survey), settings, model.symbols))
+    alike = settings.model_copy(update={"seed": 0})  # crystals are prepared alike for every seed
+    candidates = predict(model, _prepared(str(survey), alike, model.symbols))
     return by_expected_spectra(
         spectra, split, model, candidates, {row: seen[rows[row]] for row in split.test if rows[row] in seen}
     )
@@ -48,7 +47,7 @@ def by_expected_spectra(
     spectra: Spectra, split: Split, model: ForwardModel, candidates: Candidates, tested: dict[int, Atoms]
 ) -> Predictor:
     """The method, with a trained model and what it expects of the candidates."""
-    places, heights = standing(spectra, candidates)
+    places, heights = standing(spectra, candidates.crystals)
     order = list(tested)
     found = model.predict_atoms([tested[row] for row in order]).expected
     expected = {row: found[place] for place, row in enumerate(order)}
@@ -59,37 +58,6 @@ def by_expected_spectra(
         model.calibration.probability,
         by_material=True,
     )
-
-
-def standing(spectra: Spectra, candidates: Candidates) -> tuple[IntArray, NDArray[np.float32]]:
-    """The place of each candidate's composition, -1 outside the space, and its formation energy if that is positive, eV/atom; shapes (C,)."""
-    places = [spectra.space.place(crystal.composition) for crystal in candidates.crystals]
-    heights = [max(crystal.formation_energy, 0.0) for crystal in candidates.crystals]
-    return np.array(places, dtype=np.intp), np.array(heights, dtype=np.float32)
-
-
-def by_similarity(
-    spectra: Spectra, split: Split, expected: NDArray[np.float32], places: IntArray, penalties: NDArray[np.float32]
-) -> Scores:
-    """Compositions by their known spectra, or else by what is expected of their crystals, less a penalty.
-
-    Args:
-        spectra: the true ones.
-        split: whose training rows are known.
-        expected: of C crystals, of norm 1 or less, shape (C, points).
-        places: of their compositions in the space, -1 outside it, shape (C,).
-        penalties: shape (C,).
-    """
-    source = np.flatnonzero(places >= 0)
-    links = source, places[source], penalties[source]
-    known, size = known_links(spectra, split), len(spectra.space)
-
-    def scores(rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
-        seen = best_over_links(similarities(spectra, split, rows, vectors), *known, size)
-        similar = unit(vectors).astype(np.float32) @ expected.T
-        return np.where(np.isfinite(seen), seen, best_over_links(similar, *links, size))
-
-    return scores
 
 
 @lru_cache(maxsize=1)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dosmith.benchmark.baselines import BASELINES, Predictor, Scores
+from dosmith.benchmark.baselines import BASELINES, CHANCE, Predictor, Scores
 from dosmith.benchmark.cases import CASES, OWN, PAPER, case
 from dosmith.benchmark.chemistry import element_map, gap_classes
-from dosmith.benchmark.data import Spectra
+from dosmith.benchmark.data import Spectra, proposable, survey_file
+from dosmith.benchmark.groups import groups
 from dosmith.benchmark.networks import DOS_BASED, ONE_HOT, inverse_network, shipped
 from dosmith.benchmark.outcomes import COLUMNS, matches, outcomes
+from dosmith.benchmark.regression import REGRESSIONS
 from dosmith.benchmark.sensitivity import DISTURBANCES, RECIPES
 from dosmith.library import ParquetLibrary
 from dosmith.models.paper.model import PaperModel
 from dosmith.models.paper.published_vectors import PUBLISHED
 from dosmith.models.splits import SPLITS, Split
 from dosmith.settings import Settings
-from dosmith.shipped import shipped_folder
 from dosmith.spectra.standard import Recipe
 
 PLAIN = "plain"
@@ -49,14 +49,20 @@ KINDS = (DOS_BASED, *PUBLISHED, ONE_HOT)
 FORWARD = OWN
 """dosmith's own model."""
 
+SIMPLE = (*(name for name in BASELINES if name != CHANCE), *REGRESSIONS)
+"""Methods that need no network: a model that does not beat the strongest of these is not worth its training."""
+
 TESTED = {
     "in-sample": (*BASELINES, *(name for name in NETWORKS if name != VARIED)),
     "formula": (*BASELINES, PAPER),
-    "system": (*BASELINES, *NETWORKS, FORWARD),
+    "system": (*BASELINES, *REGRESSIONS, *NETWORKS, FORWARD),
     "element-relaxed": (*BASELINES, PAPER),
     "element-strict": (*BASELINES, PAPER),
 }
 """Which methods face which split."""
+
+HEADLINE = (PAPER, FORWARD)
+"""Methods that are trained several times on each fold of the held-out chemical systems, as `BenchmarkSettings.seeds` says."""
 
 DISTURBED = ("mixed centroids", "substitution", PAPER, FORWARD)
 """Methods that are shown disturbed targets, on the held-out chemical systems."""
@@ -75,6 +81,7 @@ class Job:
         split: of outcomes.
         fold: of the split.
         recipe: of `RECIPES`, or `PLAIN`.
+        seed: which of several trainings on the same fold, from 0.
     """
 
     kind: str
@@ -82,11 +89,12 @@ class Job:
     split: str = ""
     fold: int = 0
     recipe: str = PLAIN
+    seed: int = 0
 
     @property
     def name(self) -> str:
         """Unique, and fit for a file."""
-        parts = [self.kind, self.subject, self.split, str(self.fold), self.recipe]
+        parts = [self.kind, self.subject, self.split, str(self.fold), self.recipe, *([f"seed{self.seed}"] if self.seed else [])]
         return ".".join("".join(c if c.isalnum() or c == "-" else "_" for c in part) for part in parts)
 
 
@@ -100,9 +108,15 @@ def jobs(settings: Settings, library: ParquetLibrary, quick: bool = False) -> li
     """
     folds = range(settings.benchmark.folds)
     if quick:
-        asked = [Job("outcomes", method, "system", fold) for method in (PAPER, *BASELINES) for fold in folds[:2]]
+        asked = [Job("outcomes", method, "system", fold) for method in (PAPER, *BASELINES, *REGRESSIONS) for fold in folds[:2]]
         return [*asked, Job("map", DOS_BASED), *(Job("case", each.key) for each in CASES if each.n_elements == 2)]
     asked = [Job("outcomes", method, split, fold) for split, methods in TESTED.items() for method in methods for fold in folds]
+    asked += [
+        Job("outcomes", method, "system", fold, seed=seed)
+        for method in HEADLINE
+        for fold in folds
+        for seed in range(1, settings.benchmark.seeds)
+    ]
     asked += [Job("outcomes", method, "system", fold, recipe) for recipe in RECIPES for method in RETAUGHT for fold in folds]
     if PaperModel.open(PAPER).spec["library"] == {"name": library.name, "count": len(library)}:
         asked.append(Job("outcomes", SHIPPED, "in-sample"))
@@ -145,9 +159,9 @@ def outcomes_of(job: Job, library: ParquetLibrary, settings: Settings) -> dict[s
     if job.recipe != PLAIN:
         other = _spectra(str(library.folder), RECIPES[job.recipe](usual))
         seen = other.like(spectra)
-    scores = fit(job.subject, seen, split, settings, library)
+    scores = fit(job.subject, seen, split, settings, library, job.seed)
     shown = {PLAIN: seen.vectors[split.test]}
-    if job.split == "system" and job.subject in DISTURBED and job.recipe == PLAIN:
+    if job.split == "system" and job.subject in DISTURBED and job.recipe == PLAIN and job.seed == 0:
         for number, (name, disturbance) in enumerate(DISTURBANCES.items()):
             generator = np.random.default_rng([options.seed, job.fold, number])
             shown[name] = disturbance.apply(seen.vectors[split.test], usual.grid, generator)
@@ -158,6 +172,7 @@ def outcomes_of(job: Job, library: ParquetLibrary, settings: Settings) -> dict[s
     return found | {
         "ids": [spectra.ids[row] for row in split.test],
         "systems": [spectra.systems[row] for row in split.test],
+        "groups": groups(spectra, split.test, proposable()),
         "left_out": list(split.left_out),
         "spectra": len(split.train),
         "columns": {
@@ -166,10 +181,10 @@ def outcomes_of(job: Job, library: ParquetLibrary, settings: Settings) -> dict[s
     }
 
 
-def fit(method: str, spectra: Spectra, split: Split, settings: Settings, library: ParquetLibrary) -> Scores:
-    """A method, ready to be asked."""
-    if method in BASELINES:
-        return BASELINES[method](spectra, split)
+def fit(method: str, spectra: Spectra, split: Split, settings: Settings, library: ParquetLibrary, seed: int = 0) -> Scores:
+    """A method, ready to be asked; another seed is another training on the same fold."""
+    if (simple := BASELINES.get(method) or REGRESSIONS.get(method)) is not None:
+        return simple(spectra, split)
     import torch
 
     torch.set_num_threads(1)  # processes stand side by side instead
@@ -177,9 +192,11 @@ def fit(method: str, spectra: Spectra, split: Split, settings: Settings, library
     if method == FORWARD:
         from dosmith.benchmark.forward import forward
 
-        return forward(spectra, split, library, survey_file(), settings.forward)
+        again = settings.forward.model_copy(update={"seed": settings.forward.seed + seed})
+        return forward(spectra, split, library, survey_file(), again)
     if method == SHIPPED:
         return shipped(spectra, PaperModel.open(PAPER))
+    split = replace(split, fold=split.fold + seed * options.folds)  # which is the seed of networks
     plain = settings.paper.model_copy(update={"plain_share": 1.0})  # the paper does not vary its spectra
     if split.name == "in-sample":
         remembering = plain.model_copy(update={"batch": options.in_sample_batch})
@@ -187,15 +204,6 @@ def fit(method: str, spectra: Spectra, split: Split, settings: Settings, library
     if method == VARIED:
         return inverse_network(spectra, split, settings.paper, NETWORKS[method], 3 * options.held_out_steps)
     return inverse_network(spectra, split, plain, NETWORKS[method], options.held_out_steps)
-
-
-def survey_file() -> Path:
-    """The included survey of crystals.
-
-    Raises:
-        NotFoundError: this installation does not hold it.
-    """
-    return shipped_folder("survey") / "crystals.parquet"
 
 
 def _plain(value: np.float64) -> float | None:

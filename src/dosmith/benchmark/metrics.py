@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dosmith.benchmark.data import FloatArray
+from dosmith.benchmark.intervals import dyadic_interval
 
 Columns: TypeAlias = Mapping[str, FloatArray]
 """Columns of outcomes by name; see `outcomes.COLUMNS`."""
@@ -69,10 +70,11 @@ def _exceeds(column: str, threshold: float) -> Callable[[Columns], FloatArray]:
 
 def _closed(meaning: str, picked: str) -> Metric:
     """How much of the way from random picks to the best there are."""
+    above = "_09" if picked.endswith("_09") else ""
     return Metric(
         meaning,
-        lambda columns: columns[picked] - columns[picked.replace("screen", "screen_random")],
-        lambda columns: columns[picked.replace("screen", "screen_best")] - columns[picked.replace("screen", "screen_random")],
+        lambda columns: columns[picked] - columns[f"screen_random{above}"],
+        lambda columns: columns[f"screen_best{above}"] - columns[f"screen_random{above}"],
         held_out=True,
     )
 
@@ -96,6 +98,10 @@ METRICS: dict[str, Metric] = {
     "screen_09": mean_of("screen_09", "blind screening: share of picks above 0.9", held_out=True),
     "screen_closed": _closed("blind screening: share of the way from random picks to the best, by mean cosine", "screen"),
     "screen_closed_09": _closed("blind screening: the same by the share above 0.9", "screen_09"),
+    "screen_untold_09": mean_of(
+        "screen_untold_09", "the same, picked by composition alone: no method is told a crystal", held_out=True
+    ),
+    "screen_untold_closed": _closed("the same share of the way, picked by composition alone", "screen_untold"),
     "design": _known("design, own composition excluded: mean cosine of the first 5 with a known DOS", "design"),
     "design_09": _known("design: share of those above 0.9", "design_09"),
     "design_coverage": mean_of("design_coverage", "design: share of the first 5 with a known DOS"),
@@ -129,6 +135,8 @@ TITLES = {
     "screen_09": "picks > 0.9",
     "screen_closed": "picks: closed",
     "screen_closed_09": "picks > 0.9: closed",
+    "screen_untold_09": "untold picks > 0.9",
+    "screen_untold_closed": "untold picks: closed",
     "design": "design: cosine",
     "design_09": "design > 0.9",
     "design_coverage": "design: coverage",
@@ -137,6 +145,9 @@ TITLES = {
     "predicted_r2": "forward: R²",
 }
 """What stands over a column, by metric."""
+
+BY_GROUP = ("screen_closed", "screen_untold_closed", "screen_untold_09", "design_09", "top_5", "predicted", "predicted_09")
+"""Metrics that are told of each kind of target."""
 
 BINS = 10
 """Bins of probabilities from 0 to 1."""
@@ -151,9 +162,9 @@ ORACLE: dict[str, Metric] = {
 def summarise(
     columns: Columns, systems: Sequence[str], metrics: Mapping[str, Metric], resamples: int, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
-    """Mean and 95 % interval of each metric, by a bootstrap over chemical systems.
+    """Mean and 95 % interval of each metric: `low` and `high` know that chemical systems share elements, `bootstrap` does not.
 
-    Compounds of one system are no independent witnesses, so whole systems are drawn with all that belongs to them.
+    Compounds of one system are no independent witnesses, so whole systems count, and are drawn, with all that belongs to them.
 
     Args:
         columns: outcomes, one row for each target and seed.
@@ -163,22 +174,30 @@ def summarise(
         seed: of the bootstrap.
 
     Returns:
-        mean, low and high of each metric by name; nan without a single target that counts.
+        mean, low, high and bootstrap of each metric by name; None without a single target that counts.
     """
     names, group = np.unique(np.array(systems, dtype=str), return_inverse=True)
     generator = np.random.default_rng(seed)
     draws = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples) if len(names) else None
     found: dict[str, dict[str, Any]] = {}
     for name, metric in metrics.items():
-        above = np.bincount(group, weights=metric.above(columns), minlength=len(names))
-        below = np.bincount(group, weights=metric.below(columns), minlength=len(names))
+        values, weights = metric.above(columns), metric.below(columns)
+        above = np.bincount(group, weights=values, minlength=len(names))
+        below = np.bincount(group, weights=weights, minlength=len(names))
         if draws is None or below.sum() == 0:
-            found[name] = {"mean": None, "low": None, "high": None}
+            found[name] = {"mean": None, "low": None, "high": None, "bootstrap": None}
             continue
         drawn = draws @ below
-        values = (draws @ above)[drawn > 0] / drawn[drawn > 0]
-        low, high = np.quantile(values, [0.025, 0.975])
-        found[name] = {"mean": float(above.sum() / below.sum()), "low": float(low), "high": float(high)}
+        resampled = (draws @ above)[drawn > 0] / drawn[drawn > 0]
+        low, high = dyadic_interval(above.astype(np.float64), below.astype(np.float64), names.tolist())
+        if set(np.unique(weights)) <= {0.0, 1.0}:  # a mean lies among its values
+            low, high = max(low, float(values[weights > 0].min())), min(high, float(values[weights > 0].max()))
+        found[name] = {
+            "mean": float(above.sum() / below.sum()),
+            "low": low,
+            "high": high,
+            "bootstrap": [float(border) for border in np.quantile(resampled, [0.025, 0.975])],
+        }
     return found
 
 

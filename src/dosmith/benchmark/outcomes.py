@@ -28,6 +28,8 @@ COLUMNS = {
     "pattern": "mean cosine of those to the target; nan without any",
     "screen": "mean cosine of the five hidden materials that were picked; 0 for a pick that could not be made",
     "screen_09": "share of these picks with a cosine above 0.9",
+    "screen_untold": "the same mean where a method picks by composition alone, told nothing of the hidden crystals",
+    "screen_untold_09": "share of those picks above 0.9",
     "screen_random": "the same mean for picks at random, that is over all hidden materials",
     "screen_random_09": "share above 0.9 of all hidden materials",
     "screen_best": "the same mean for the five best there are",
@@ -62,8 +64,10 @@ def outcomes(spectra: Spectra, split: Split, scores: Scores, vectors: FloatArray
         part = slice(start, start + _BATCH)
         rows = split.test[part]
         answer = scores(rows, shown[part])
-        by_place = answer[:, spectra.places[pool]] if expected is None else unit(shown[part]) @ expected.T
-        found = _composition(spectra, rows, answer) | _patterns(spectra, rows, answer) | _screening(spectra, rows, pool, by_place)
+        untold = answer[:, spectra.places[pool]]
+        told = untold if expected is None else unit(shown[part]) @ expected.T
+        found = _composition(spectra, rows, answer) | _patterns(spectra, rows, answer)
+        found |= _screening(spectra, rows, pool, told, untold)
         for name, values in (found | _prediction(spectra, split, rows, scores)).items():
             columns[name].append(values)
     return {name: np.concatenate(values) if values else np.empty(0) for name, values in columns.items()}
@@ -136,24 +140,26 @@ def _prediction(spectra: Spectra, split: Split, rows: IntArray, scores: Scores) 
     }
 
 
-def _screening(spectra: Spectra, rows: IntArray, pool: IntArray, scores: Answer) -> dict[str, FloatArray]:
+def _screening(spectra: Spectra, rows: IntArray, pool: IntArray, told: Answer, untold: Answer) -> dict[str, FloatArray]:
     """Five of the hidden materials picked for each target, those of its own composition excluded; polymorphs by energy.
 
     Args:
         spectra: the true ones.
         rows: of the targets.
         pool: rows of the hidden materials.
-        scores: of each for each target, shape (len(rows), len(pool)).
+        told: score of each for each target, by all that the method is told of it, shape (len(rows), len(pool)).
+        untold: the same by its composition alone.
     """
     cosines = spectra.unit[rows] @ spectra.unit[pool].T
     own = spectra.places[rows][:, None] == spectra.places[pool][None, :]
-    picks = best(np.where(own, -np.inf, scores), PICKS)
-    picked = np.where(picks >= 0, np.take_along_axis(cosines, np.maximum(picks, 0), axis=1), 0.0)
+    found: dict[str, FloatArray] = {}
+    for name, scores in (("screen", told), ("screen_untold", untold)):
+        picks = best(np.where(own, -np.inf, scores), PICKS)
+        picked = np.where(picks >= 0, np.take_along_axis(cosines, np.maximum(picks, 0), axis=1), 0.0)
+        found |= {name: picked.mean(axis=1), f"{name}_09": (picked > MATCH).mean(axis=1)}
     others = (~own).sum(axis=1)
     ranked = -np.sort(-np.where(own, -np.inf, cosines), axis=1)[:, :PICKS]
-    return {
-        "screen": picked.mean(axis=1),
-        "screen_09": (picked > MATCH).mean(axis=1),
+    return found | {
         "screen_random": np.where(own, 0.0, cosines).sum(axis=1) / others,
         "screen_random_09": (np.where(own, 0.0, cosines) > MATCH).sum(axis=1) / others,
         "screen_best": ranked.mean(axis=1),

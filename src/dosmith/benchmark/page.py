@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dosmith.atomic import write_text
 from dosmith.benchmark.cases import CASES, PAPER, Case
 from dosmith.benchmark.chemistry import GAP_CLASSES
-from dosmith.benchmark.figures import draw, models, score
-from dosmith.benchmark.jobs import DISTURBED, FORWARD, NETWORKS, PLAIN, SHIPPED, VARIED
-from dosmith.benchmark.metrics import BINS, METRICS, TITLES
+from dosmith.benchmark.figures import draw, models, score, strongest
+from dosmith.benchmark.groups import GROUPS
+from dosmith.benchmark.jobs import DISTURBED, FORWARD, NETWORKS, PLAIN, SHIPPED, SIMPLE, VARIED
+from dosmith.benchmark.metrics import BINS, BY_GROUP, METRICS, TITLES
 from dosmith.benchmark.networks import DOS_BASED
+from dosmith.benchmark.regression import REGRESSIONS
 from dosmith.benchmark.run import SAMPLE
 
 _PREDICTED = ("predicted", "predicted_09", "predicted_r2")
@@ -55,10 +59,10 @@ in [what dosmith can and cannot do]({GUIDE}).
 
 Data: {library["name"]}, {library["count"]:,} spectra; {library["asked"]:,} of them, in {library["systems"]:,} chemical systems, are binaries with
 counts up to 3 and are asked for. The answer is one of {library["compositions"]:,} compositions of {library["elements"]} elements. Unless said otherwise,
-numbers are means with 95 % intervals from a bootstrap over chemical systems ({results["settings"]["resamples"]:,} resamples), of
-{results["settings"]["folds"]} folds or seeds. A missing prediction counts as wrong.
+numbers are means with 95 % intervals, of {results["settings"]["folds"]} folds or seeds. A missing prediction counts as wrong. {_intervals(results)}
 """,
         _headline(results, pictures),
+        _by_group(results),
         _forward(results),
         _paper(results, pictures),
         _splits(results),
@@ -79,11 +83,24 @@ def guide(results: Mapping[str, Any]) -> str:
         found = score(results, model, split, metric)
         return "?" if found is None else f"{found['mean']:.1%}".replace("%", " %")
 
+    def rival(metric: str, split: str = "system") -> str:
+        return strongest(results, SIMPLE, metric, split) or "substitution"
+
+    def by_composition() -> str:
+        untold = score(results, FORWARD, "system", "screen_untold_closed")
+        if untold is None:
+            return ""
+        best = rival("screen_untold_closed")
+        return (
+            f" Picking by composition alone, told no crystal: {share(FORWARD, 'screen_untold_closed')}, against"
+            f" {share(best, 'screen_untold_closed')} of {best}."
+        )
+
     return f"""# What dosmith can and cannot do
 
 Written by `dosmith benchmark` from [its results](README.md). "New" means here: a chemical system of which the model saw nothing. Two models are included: *dosmith*, the
-default, which predicts the DOS of crystals and ranks them by it, and *paper*, the network of Bang et al. (`--model paper`). *Substitution* is the simplest rule that could work: take the known materials
-with the nearest DOS, and replace elements by others of their group.
+default, which predicts the DOS of crystals and ranks them by it, and *paper*, the network of Bang et al. (`--model paper`). Beside them stands the strongest of {len([name for name in SIMPLE if name in models(results, "system")])} simple methods ({", ".join(name for name in SIMPLE if name in models(results, "system"))}),
+whichever that is. *Substitution* takes the known materials with the nearest DOS, and replaces elements by others of their group.
 
 ## It finds a material it knows from its DOS
 
@@ -93,20 +110,20 @@ By looking it up: the known materials with this DOS come first, and `dosmith sim
 ## It finds new materials that have the DOS
 
 Told to choose five out of materials whose DOS it cannot see, dosmith chooses ones with a mean true similarity of {of(FORWARD, "screen")}. The best choice there is has {of("oracle", "screen")}, a random one {of("random", "screen")}: dosmith goes
-{share(FORWARD, "screen_closed")} of that way, substitution {share("substitution", "screen_closed")}, the paper's network {share(PAPER, "screen_closed")}. {_compare(results, FORWARD, "substitution", "screen_closed")} {_compare(results, PAPER, "substitution", "screen_closed")}
-Above 0.9, which is what one would call the same DOS, are {share(FORWARD, "screen_09")} of dosmith's picks, {share("substitution", "screen_09")} of substitution's, {share(PAPER, "screen_09")} of the network's, {share("random", "screen_09")} of random ones, {share("oracle", "screen_09")} of the best.
+{share(FORWARD, "screen_closed")} of that way, {rival("screen_closed")} {share(rival("screen_closed"), "screen_closed")}, the paper's network {share(PAPER, "screen_closed")}. {_compare(results, FORWARD, rival("screen_closed"), "screen_closed")} {_compare(results, PAPER, rival("screen_closed"), "screen_closed")}{by_composition()}
+Above 0.9, which is what one would call the same DOS, are {share(FORWARD, "screen_09")} of dosmith's picks, {share(rival("screen_09"), "screen_09")} of those of {rival("screen_09")}, {share(PAPER, "screen_09")} of the network's, {share("random", "screen_09")} of random ones, {share("oracle", "screen_09")} of the best.
 
 Retrieval cannot answer this question at all: it never names what is not in the database. That is what a model, or substitution, is for.
 
 ## It often names the composition of a new material
 
 For a DOS from a new chemical system its true composition is dosmith's first answer out of {results["library"]["compositions"]:,} for {share(FORWARD, "top_1")}, among its first five for {share(FORWARD, "top_5")}, among the first fifty for {share(FORWARD, "top_50")}.
-The paper's network has it among the first five for {share(PAPER, "top_5")} and among the first fifty for {share(PAPER, "top_50")}, substitution for {share("substitution", "top_5")} and {share("substitution", "top_50")}.
+The paper's network has it among the first five for {share(PAPER, "top_5")} and among the first fifty for {share(PAPER, "top_50")}, the best simple method for {share(rival("top_5"), "top_5")} ({rival("top_5")}) and {share(rival("top_50"), "top_50")} ({rival("top_50")}).
 These DOS were computed as the training spectra were. A curve from another program, functional or temperature is further away, and so is the answer.
 
 ## It predicts the DOS of a crystal
 
-For crystals of new chemical systems the predicted DOS has a mean cosine of {of(FORWARD, "predicted", digits=3)} to the computed one, and {share(FORWARD, "predicted_09")} are above 0.9 (mixed centroids: {of("mixed centroids", "predicted", digits=3)} and {share("mixed centroids", "predicted_09")}).
+For crystals of new chemical systems the predicted DOS has a mean cosine of {of(FORWARD, "predicted", digits=3)} to the computed one, and {share(FORWARD, "predicted_09")} are above 0.9 ({rival("predicted")}: {of(rival("predicted"), "predicted", digits=3)} and {share(rival("predicted"), "predicted_09")}).
 {_trust(results)}
 
 ## It knows little of an element it has hardly seen
@@ -151,10 +168,52 @@ def _compare(results: Mapping[str, Any], model: str, other: str, metric: str) ->
     return f"{_NAMES[model]} is about as good as {other}."
 
 
+def _intervals(results: Mapping[str, Any]) -> str:
+    """What the intervals are, and how they compare with those that take chemical systems for independent."""
+    resamples = f"a bootstrap over chemical systems ({results['settings']['resamples']:,} resamples)"
+    if "intervals" not in results:
+        return f"Intervals are from {resamples}, which takes systems that share an element for independent: true ones are wider."
+    ratios = [
+        (each["high"] - each["low"]) / (each["bootstrap"][1] - each["bootstrap"][0])
+        for each in results["results"]
+        if each["split"] == "system" and each["mean"] is not None and each["bootstrap"][1] > each["bootstrap"][0]
+    ]
+    wider = f" Here they are {np.median(ratios):.1f} times as wide (median) as those of {resamples}." if ratios else ""
+    return f"Intervals are {results['intervals']}.{wider}"
+
+
+def _by_group(results: Mapping[str, Any]) -> str:
+    """The headline for each kind of target; nothing where that was not asked."""
+    found = {(each["group"], each["part"], each["model"], each["metric"]): each for each in results.get("groups", ())}
+    if not found:
+        return ""
+    names = list(dict.fromkeys(each["model"] for each in results["groups"]))
+    parts = [(group, part) for group, both in GROUPS.items() for part in both]
+    counts = {(group, part): found[group, part, names[0], BY_GROUP[0]]["n"] for group, part in parts}
+    text = """## Whom a mean is of
+
+The same targets in parts: whether the very crystal (composition and prototype) is among those that dosmith may propose; whether it has a gap; a magnetic moment; whether it lies on the hull of
+what the set holds. Where that is unknown, a target is in neither part.
+"""
+    for metric in BY_GROUP:
+        shown = [name for name in names if found[(*parts[0], name, metric)]["mean"] is not None]
+        if shown:
+            rows = [f"| {name} | {' | '.join(_group_cell(found[(*part, name, metric)]) for part in parts)} |" for name in shown]
+            heads = " | ".join(f"{part} ({counts[group, part]:,})" for group, part in parts)
+            text += f"\n### {TITLES[metric]}\n\n| method | {heads} |\n|---{'|---' * len(parts)}|\n{chr(10).join(rows)}\n"
+    return text
+
+
+def _group_cell(found: Mapping[str, Any]) -> str:
+    return "" if found["mean"] is None else _interval(found)
+
+
 def _headline(results: Mapping[str, Any], pictures: Sequence[str]) -> str:
     columns = (
         "screen_closed",
+        "screen_untold_closed",
         "screen_09",
+        "screen_untold_09",
         "screen_closed_09",
         "screen",
         "design_09",
@@ -168,7 +227,8 @@ def _headline(results: Mapping[str, Any], pictures: Sequence[str]) -> str:
 
 The headline: everything that any method learned comes from other chemical systems. *Blind screening*: the DOS of the held-out materials is hidden, each
 method picks five of them for each held-out target (its own composition excluded), and the picks are judged by their true DOS. *Closed* is the share of the way
-from random picks to the five best there are. *Design*: the first five of the whole space, own composition excluded,
+from random picks to the five best there are. dosmith and the methods "crystal" and "in prototype" are told prototype and volume of each hidden material; *untold* are their picks by composition alone, as those of
+all others are. *Design*: the first five of the whole space, own composition excluded,
 judged where their DOS is known. *Pattern*: the same with the own composition, as the paper counts. *Top 5*, *top 50*: the own composition is among them.
 
 {_table(results, "system", columns)}
@@ -381,18 +441,30 @@ Splits: polymorphs of one formula are always on one side; element vectors, centr
 {results["settings"]["folds"]} folds; fold i trains with seed i. *Left-out element*: three elements a fold; "known by itself" keeps their elemental crystals in the training data.
 
 Methods: *random*; *mean spectrum*: the materials nearest to the mean training spectrum, whatever the target; *retrieval*: the nearest training spectra, the target itself excluded; *substitution*: those, and
-what comes of them by replacing elements within their group; *mixed centroids*: a composition's DOS as the mean of its elements' centroid DOS; {kinds}: the paper's network with DOS-based, published or one-hot element vectors
+what comes of them by replacing elements within their group; *mixed centroids*: a composition's DOS as the mean of its elements' centroid DOS; {_regressions(results)}{kinds}: the paper's network with DOS-based, published or one-hot element vectors
 ({results["settings"]["held_out_steps"]:,} steps, {results["settings"]["in_sample_steps"]:,} in-sample, no variation of the spectra, as in the paper; *{VARIED}*: three times as long, spectra varied as for the shipped model; *{SHIPPED}*: that model itself); {own}*oracle*: the best five there are.
 A candidate's DOS is that of its polymorph of lowest energy, in the target's crystal system if there is one.
 """
 
 
+def _regressions(results: Mapping[str, Any]) -> str:
+    asked = [name for name in REGRESSIONS if name in models(results, "system")]
+    if not asked:
+        return ""
+    return (
+        "*kernel ridge*: regression with a Gaussian kernel on fractions and element descriptors of a composition, or with prototype and"
+        " volume of a crystal; *neighbours in prototype*: the nearest known crystals of the same prototype; width, ridge and number of"
+        " neighbours are chosen by chemical systems left out of the training part; "
+    )
+
+
 def _table(results: Mapping[str, Any], split: str, metrics: Sequence[str]) -> str:
+    asked = [metric for metric in metrics if metric in results["metrics"]]
     rows = [
-        f"| {model} | {' | '.join(_score(results, model, split, metric) for metric in metrics)} |"
+        f"| {model} | {' | '.join(_score(results, model, split, metric) for metric in asked)} |"
         for model in models(results, split)
     ]
-    return "\n".join([f"| method | {' | '.join(TITLES[metric] for metric in metrics)} |", f"|---{'|---' * len(metrics)}|", *rows])
+    return "\n".join([f"| method | {' | '.join(TITLES[metric] for metric in asked)} |", f"|---{'|---' * len(asked)}|", *rows])
 
 
 def _score(results: Mapping[str, Any], model: str, split: str, metric: str, variant: str = PLAIN) -> str:

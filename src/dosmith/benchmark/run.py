@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dosmith.atomic import write_text
-from dosmith.benchmark.baselines import BASELINES
+from dosmith.benchmark.baselines import BASELINES, CHANCE
 from dosmith.benchmark.data import FloatArray, Spectra
 from dosmith.benchmark.fingerprint import fingerprint
+from dosmith.benchmark.groups import GROUPS
+from dosmith.benchmark.intervals import METHOD
 from dosmith.benchmark.jobs import FORWARD, NETWORKS, PLAIN, SHIPPED, Job, answer, jobs
-from dosmith.benchmark.metrics import METRICS, ORACLE, Metric, calibration, mean_of, summarise
+from dosmith.benchmark.metrics import BY_GROUP, METRICS, ORACLE, Metric, calibration, mean_of, summarise
+from dosmith.benchmark.outcomes import COLUMNS
+from dosmith.benchmark.regression import REGRESSIONS
 from dosmith.errors import DosmithError, MissingExtraError
 from dosmith.library import ParquetLibrary
 from dosmith.models.splits import SPLITS
@@ -131,7 +136,9 @@ def collate(answers: dict[Job, Any], library: ParquetLibrary, settings: Settings
         },
         "settings": settings.benchmark.model_dump(exclude={"processes"}),
         "metrics": {name: metric.meaning for name, metric in METRICS.items()},
+        "intervals": METHOD,
         "results": list(_results(answers, settings)),
+        "groups": list(_by_group(answers, settings)),
         "left_out": {
             f"{job.split}": sorted({s for each, a in answers.items() if each.split == job.split for s in a["left_out"]})
             for job in answers
@@ -150,19 +157,61 @@ def collate(answers: dict[Job, Any], library: ParquetLibrary, settings: Settings
 def _results(answers: dict[Job, Any], settings: Settings) -> Iterator[dict[str, Any]]:
     """One object for each model, split, variant and metric."""
     asked = {(job.split, job.subject, job.recipe) for job in answers if job.kind == "outcomes"}
-    order, ranked = list(SPLITS), [FORWARD, *BASELINES, SHIPPED, *NETWORKS]
+    order, ranked = list(SPLITS), [FORWARD, *BASELINES, *REGRESSIONS, SHIPPED, *NETWORKS]
     for split, model, recipe in sorted(
         asked, key=lambda each: (order.index(each[0]), each[2] != PLAIN, ranked.index(each[1]), each[2])
     ):
-        parts = {job.fold: a for job, a in answers.items() if (job.split, job.subject, job.recipe) == (split, model, recipe)}
+        parts = _parts(answers, settings, split, model, recipe)
         for variant in next(iter(parts.values()))["columns"]:
             named = variant if recipe == PLAIN else recipe
-            yield from _summaries(parts, split, model, variant, named, settings)
+            shown = {number: part for number, part in parts.items() if variant in part["columns"]}
+            yield from _summaries(shown, split, model, variant, named, settings)
             if split == "in-sample":
-                yield from _summaries(_sampled(parts, settings), f"{split}, {SAMPLE} at random", model, variant, named, settings)
-    for split in sorted({split for split, model, _ in asked if model == "random" and split != "in-sample"}, key=order.index):
-        parts = {job.fold: a for job, a in answers.items() if (job.split, job.subject, job.recipe) == (split, "random", PLAIN)}
+                yield from _summaries(_sampled(shown, settings), f"{split}, {SAMPLE} at random", model, variant, named, settings)
+    for split in sorted({split for split, model, _ in asked if model == CHANCE and split != "in-sample"}, key=order.index):
+        parts = _parts(answers, settings, split, CHANCE, PLAIN)
         yield from _summaries(parts, split, "oracle", PLAIN, PLAIN, settings, ORACLE)
+
+
+def _by_group(answers: dict[Job, Any], settings: Settings) -> Iterator[dict[str, Any]]:
+    """One object for each model, part of the held-out chemical systems' targets, and metric of `BY_GROUP`."""
+    asked = {job.subject for job in answers if (job.kind, job.split, job.recipe) == ("outcomes", "system", PLAIN)}
+    for model in sorted(asked, key=[FORWARD, *BASELINES, *REGRESSIONS, *NETWORKS].index):
+        parts = _parts(answers, settings, "system", model, PLAIN)
+        for group, names in GROUPS.items():
+            for name in names:
+                chosen = {number: _only(part, group, name) for number, part in parts.items()}
+                metrics = {metric: METRICS[metric] for metric in BY_GROUP}
+                for each in _summaries(chosen, "system", model, PLAIN, PLAIN, settings, metrics):
+                    kept = {key: each[key] for key in ("model", "metric", "mean", "low", "high", "n")}
+                    yield {"group": group, "part": name} | kept
+
+
+def _parts(answers: dict[Job, Any], settings: Settings, split: str, model: str, recipe: str) -> dict[int, Any]:
+    """Answers of one method by the number of the training, which is its seed: fold, and folds more for each further seed."""
+    return {
+        job.fold + settings.benchmark.folds * job.seed: each
+        for job, each in answers.items()
+        if (job.split, job.subject, job.recipe) == (split, model, recipe)
+    }
+
+
+def _only(part: dict[str, Any], group: str, name: str) -> dict[str, Any]:
+    """The targets of an answer that belong to a part."""
+    places = [place for place, each in enumerate(part["groups"][group]) if each == name]
+    return _at(part, places)
+
+
+def _at(part: dict[str, Any], places: Sequence[int]) -> dict[str, Any]:
+    """Some targets of an answer."""
+    return {
+        "ids": [part["ids"][place] for place in places],
+        "systems": [part["systems"][place] for place in places],
+        "columns": {
+            variant: {name: [values[place] for place in places] for name, values in columns.items()}
+            for variant, columns in part["columns"].items()
+        },
+    }
 
 
 def _summaries(
@@ -174,17 +223,19 @@ def _summaries(
     settings: Settings,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> Iterator[dict[str, Any]]:
-    systems = [system for part in parts.values() for system in part["systems"]]
-    columns = {
-        name: np.array(
-            [np.nan if value is None else value for part in parts.values() for value in part["columns"][variant][name]]
-        )
-        for name in next(iter(parts.values()))["columns"][variant]
-    }
+    options = settings.benchmark
     asked = {name: metric for name, metric in metrics.items() if not (metric.held_out and split.startswith("in-sample"))}
-    scores = summarise(columns, systems, asked, settings.benchmark.resamples, settings.benchmark.seed)
+    columns = _columns(parts.values(), variant)
+    systems = [system for part in parts.values() for system in part["systems"]]
+    scores = summarise(columns, systems, asked, options.resamples, options.seed)
+    repeated = [list(numbers) for _, numbers in groupby(sorted(parts), key=lambda number: number // options.folds)]
+    again = [_columns([parts[number] for number in numbers], variant) for numbers in repeated]
     targets = {identifier for part in parts.values() for identifier in part["ids"]}
     for metric, score in scores.items():
+        trainings = {}
+        if len(repeated) > 1 and not split.startswith("in-sample"):
+            sums = [(asked[metric].above(each).sum(), asked[metric].below(each).sum()) for each in again]
+            trainings = {"trainings": [float(above / below) if below else None for above, below in sums]}
         yield {
             "model": model,
             "split": split,
@@ -193,23 +244,25 @@ def _summaries(
             **score,
             "n": len(targets),
             "seeds": sorted(parts),
+            **trainings,
         }
+
+
+def _columns(parts: Iterable[Mapping[str, Any]], variant: str) -> dict[str, FloatArray]:
+    """Columns of several answers, one below the other."""
+    tables = [part["columns"][variant] for part in parts]
+    return {
+        name: np.array([np.nan if value is None else value for table in tables for value in table[name]], dtype=np.float64)
+        for name in COLUMNS
+    }
 
 
 def _sampled(parts: dict[int, Any], settings: Settings) -> dict[int, Any]:
     """The outcomes of `SAMPLE` targets drawn at random from those of each seed, as the paper tests."""
     drawn = {}
     for seed, part in parts.items():
-        count = len(part["ids"])
-        chosen = np.random.default_rng([settings.benchmark.seed, seed]).permutation(count)[:SAMPLE]
-        drawn[seed] = {
-            "ids": [part["ids"][place] for place in chosen],
-            "systems": [part["systems"][place] for place in chosen],
-            "columns": {
-                variant: {name: [values[place] for place in chosen] for name, values in columns.items()}
-                for variant, columns in part["columns"].items()
-            },
-        }
+        chosen = np.random.default_rng([settings.benchmark.seed, seed]).permutation(len(part["ids"]))[:SAMPLE]
+        drawn[seed] = _at(part, chosen.tolist())
     return drawn
 
 

@@ -132,6 +132,17 @@ class Library:
         return np.array([is_far(facts) for facts in self.provenances], dtype=bool)
 
     @cached_property
+    def volumes(self) -> NDArray[np.float64]:
+        """Volume per atom of each row, Angstrom^3, nan where no crystal is known, shape (rows,)."""
+        cells = self._table(("lattice", "species")).to_pydict()
+        return np.array(
+            [
+                np.nan if lattice is None else abs(np.linalg.det(np.reshape(lattice, (3, 3)))) / len(species)
+                for lattice, species in zip(cells["lattice"], cells["species"], strict=True)
+            ]
+        )
+
+    @cached_property
     def compositions(self) -> list[Composition]:
         """The composition of each row."""
         return [formulas.parse(formula) for formula in self.formulas]
