@@ -134,11 +134,30 @@ def test_interrupted_it_goes_on_where_it_was(library, whole, tmp_path) -> None:
 def test_processes_side_by_side_give_the_same_numbers(library, whole, tmp_path, monkeypatch) -> None:
     _, expected = whole
     some = [Job("outcomes", "substitution", "system", fold) for fold in (0, 1)] + [Job("outcomes", "random", "system", 0)]
-    monkeypatch.setattr(running, "jobs", lambda settings, library, quick: some)
+    monkeypatch.setattr(running, "jobs", lambda settings, library, quick, methods: some)
     two = SETTINGS.model_copy(update={"benchmark": SETTINGS.benchmark.model_copy(update={"processes": 2})})
     results = run(library, tmp_path, two)
     of = [each for each in results["results"] if each["model"] == "substitution"]
     assert of and all(each in expected["results"] for each in of)
+
+
+def test_a_method_is_added_to_results_of_the_same_library_alone(library, whole, tmp_path) -> None:
+    _, expected = whole
+    name = "neighbours in prototype"
+    without = {**expected, "results": [each for each in expected["results"] if each["model"] != name]}
+    without["groups"] = [each for each in expected["groups"] if each["model"] != name]
+    (tmp_path / RESULTS).write_text(json.dumps(without), encoding="utf-8")
+    results = run(library, tmp_path, SETTINGS, methods=[name])
+    for part in ("results", "groups"):
+        assert sorted(map(json.dumps, results[part])) == sorted(map(json.dumps, expected[part]))
+    assert {key: results[key] for key in ("maps", "cases", "calibration")} == {
+        key: expected[key] for key in ("maps", "cases", "calibration")
+    }
+    (tmp_path / RESULTS).write_text(json.dumps({**without, "library": {**expected["library"], "count": 7}}), encoding="utf-8")
+    with pytest.raises(DosmithError, match="ask all methods again"):
+        run(library, tmp_path, SETTINGS, methods=[name])
+    with pytest.raises(DosmithError, match="did you mean 'substitution'"):
+        run(library, tmp_path, SETTINGS, methods=["substitutio"])
 
 
 def test_a_folder_without_results_is_named(tmp_path) -> None:

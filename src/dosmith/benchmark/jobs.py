@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -18,6 +19,7 @@ from dosmith.benchmark.networks import DOS_BASED, ONE_HOT, inverse_network, ship
 from dosmith.benchmark.outcomes import COLUMNS, matches, outcomes
 from dosmith.benchmark.regression import REGRESSIONS
 from dosmith.benchmark.sensitivity import DISTURBANCES, RECIPES
+from dosmith.errors import SettingsError, did_you_mean
 from dosmith.library import ParquetLibrary
 from dosmith.models.paper.model import PaperModel
 from dosmith.models.paper.published_vectors import PUBLISHED
@@ -98,14 +100,26 @@ class Job:
         return ".".join("".join(c if c.isalnum() or c == "-" else "_" for c in part) for part in parts)
 
 
-def jobs(settings: Settings, library: ParquetLibrary, quick: bool = False) -> list[Job]:
+def jobs(settings: Settings, library: ParquetLibrary, quick: bool = False, methods: Collection[str] = ()) -> list[Job]:
     """All questions, the longest first.
 
     Args:
         settings: how many folds.
         library: the data.
         quick: only what needs no network but the paper's on two folds of the headline split.
+        methods: only what these are asked; all when empty.
+
+    Raises:
+        SettingsError: there is no such method.
     """
+    known = list(dict.fromkeys(method for asked in TESTED.values() for method in asked))
+    if unknown := [method for method in methods if method not in known]:
+        raise SettingsError(f"there is no method '{unknown[0]}'; they are: {'; '.join(known)}{did_you_mean(unknown[0], known)}")
+    asked = _all_jobs(settings, library, quick)
+    return [job for job in asked if job.kind == "outcomes" and job.subject in methods] if methods else asked
+
+
+def _all_jobs(settings: Settings, library: ParquetLibrary, quick: bool) -> list[Job]:
     folds = range(settings.benchmark.folds)
     if quick:
         asked = [Job("outcomes", method, "system", fold) for method in (PAPER, *BASELINES, *REGRESSIONS) for fold in folds[:2]]

@@ -171,15 +171,21 @@ def _compare(results: Mapping[str, Any], model: str, other: str, metric: str) ->
 def _intervals(results: Mapping[str, Any]) -> str:
     """What the intervals are, and how they compare with those that take chemical systems for independent."""
     resamples = f"a bootstrap over chemical systems ({results['settings']['resamples']:,} resamples)"
-    if "intervals" not in results:
-        return f"Intervals are from {resamples}, which takes systems that share an element for independent: true ones are wider."
-    ratios = [
-        (each["high"] - each["low"]) / (each["bootstrap"][1] - each["bootstrap"][0])
-        for each in results["results"]
-        if each["split"] == "system" and each["mean"] is not None and each["bootstrap"][1] > each["bootstrap"][0]
-    ]
-    wider = f" Here they are {np.median(ratios):.1f} times as wide (median) as those of {resamples}." if ratios else ""
-    return f"Intervals are {results['intervals']}.{wider}"
+    found = [each for each in results["results"] if each["split"] == "system" and each["mean"] is not None]
+    robust = [each for each in found if "bootstrap" in each]
+    older = list(dict.fromkeys(each["model"] for each in found if "bootstrap" not in each))
+    text = ""
+    if robust:
+        ratios = [
+            (each["high"] - each["low"]) / (each["bootstrap"][1] - each["bootstrap"][0])
+            for each in robust
+            if each["bootstrap"][1] > each["bootstrap"][0]
+        ]
+        text = f"Intervals are {results['intervals']}; they are {np.median(ratios):.1f} times as wide (median) as those of {resamples}."
+    if older:
+        whose = f"Those of {', '.join(older)}" if robust else "Intervals"
+        text += f" {whose} are from {resamples}, which takes systems that share an element for independent: too narrow."
+    return text.strip()
 
 
 def _by_group(results: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from itertools import groupby
 from pathlib import Path
@@ -45,7 +45,12 @@ Progress = Callable[[Job, int, int], None]
 
 
 def run(
-    library: ParquetLibrary, folder: Path, settings: Settings, quick: bool = False, progress: Progress | None = None
+    library: ParquetLibrary,
+    folder: Path,
+    settings: Settings,
+    quick: bool = False,
+    progress: Progress | None = None,
+    methods: Collection[str] = (),
 ) -> dict[str, Any]:
     """Answer every question that the folder does not hold, and write its `benchmark.json`.
 
@@ -55,17 +60,21 @@ def run(
         settings: the benchmark's section, and those of spectra, the paper's model and design.
         quick: a small part, in about a minute.
         progress: called after each job.
+        methods: ask only these, and keep what the folder's `benchmark.json` says of others; all when empty.
 
     Returns:
         what `benchmark.json` holds; see docs/json.md.
 
     Raises:
         MissingExtraError: something that the benchmark needs is not installed.
+        SettingsError: there is no such method.
+        DosmithError: a method is to be added to results of another library.
     """
     lacking = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if lacking:
         raise MissingExtraError(f"the benchmark ({', '.join(lacking)})", "benchmark,relax,train")
-    asked = jobs(settings, library, quick)
+    before = open_results(folder) if methods and (folder / RESULTS).is_file() else None
+    asked = jobs(settings, library, quick, methods)
     marks = {shipped: fingerprint(library, settings, shipped) for shipped in (False, True)}
     mark = {job: marks[job.kind == "case" or job.subject == SHIPPED] for job in asked}
     parts = folder / PARTS
@@ -77,8 +86,32 @@ def run(
         if progress is not None:
             progress(job, len(answers), len(asked))
     results = collate({job: answers[job] for job in asked}, library, settings)
+    if before is not None:
+        results = added(before, results)
     write_text(folder / RESULTS, as_text(results))
     return results
+
+
+def added(before: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, Any]:
+    """Results with those of other methods as they were before.
+
+    Raises:
+        DosmithError: those are of another library.
+    """
+    if before["library"] != results["library"]:
+        raise DosmithError(
+            f"the results are of {before['library']['name']} with {before['library']['count']:,} spectra, the library now holds"
+            f" {results['library']['count']:,}: ask all methods again (without --method)"
+        )
+    asked = {each["model"] for each in results["results"]}
+
+    def both(name: str) -> list[dict[str, Any]]:
+        return [*(each for each in before.get(name, ()) if each["model"] not in asked), *results[name]]
+
+    joined = {"results": both("results"), "groups": both("groups")}
+    kept = {name: before[name] for name in ("left_out", "calibration", "gaps", "maps", "cases", "settings")}
+    calibrated = {"calibration": {**kept["calibration"], **results["calibration"]}}
+    return {**results, **kept, **calibrated, **joined}
 
 
 def as_text(results: Mapping[str, Any]) -> str:

@@ -71,6 +71,10 @@ def benchmark(
         Path, typer.Option("--out", metavar="DIR", help="Folder of results, page and pictures; what is there is gone on with.")
     ] = Path("benchmark-output"),
     quick: Annotated[bool, typer.Option("--quick", help="A small part, in about a minute.")] = False,
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", metavar="NAME", help="Ask only this method, and add it to the results; repeatable."),
+    ] = None,
     library: LibraryOption = None,
     output: FormatOption = Format.table,
 ) -> None:
@@ -87,9 +91,9 @@ def benchmark(
         raise LibraryError("the benchmark is of one library; give --library once")
     if output is Format.table:
         with benchmark_progress(console) as progress:
-            results = run(opened, out, settings_of(context), quick, progress)
+            results = run(opened, out, settings_of(context), quick, progress, method or ())
     else:
-        results = run(opened, out, settings_of(context), quick)
+        results = run(opened, out, settings_of(context), quick, methods=method or ())
     write(results, out)
     if output is Format.json:
         typer.echo(json.dumps(results))
