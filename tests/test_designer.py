@@ -12,7 +12,7 @@ import pytest
 
 import dosmith
 from dosmith.designer import Designer
-from dosmith.errors import ConstraintError, DosmithError, ModelError
+from dosmith.errors import ConstraintError, DosmithError, ModelError, OptionError
 from dosmith.spectra.grid import Window
 
 FIXTURE = Path(__file__).parent / "fixtures" / "vasprun-AlN.xml.gz"
@@ -41,6 +41,7 @@ CANDIDATE_KEYS = [
     "hull_rivals",
     "p_match",
     "p_exists",
+    "identity",
 ]
 
 
@@ -255,3 +256,21 @@ def test_elements_may_be_those_of_pymatgen(designer):
     assert [each.formula for each in found.candidates] == [
         each.formula for each in designer.design("Pt3Ni", top=3, exclude="Rh").candidates
     ]
+
+
+def test_ranked_by_identity_a_known_curve_is_its_own_compositions() -> None:
+    answer = dosmith.design("Pt3Ni", top=5, rank_by="identity")
+    chances = [each.identity for each in answer.candidates]
+    assert answer.candidates[0].formula == "Pt3Ni" and chances == sorted(chances, reverse=True) and sum(chances) <= 1
+    assert answer.candidates[0].as_dict()["identity"] == chances[0]
+    some = dosmith.design("Pt3Ni", top=3, rank_by="identity", exclude=["Pt"], ratio="3:1")
+    assert all("Pt" not in dict(each.composition) and len(each.composition) == 2 for each in some.candidates)
+    assert all(each.identity is None for each in dosmith.design("Pt3Ni", top=2).candidates)
+
+
+def test_whose_a_dos_is_cannot_be_told_of_a_part_or_by_every_model() -> None:
+    for options in ({"window": "-3:3"}, {"metric": "tanimoto"}):
+        with pytest.raises(OptionError, match="whole curve"):
+            dosmith.design("Pt3Ni", rank_by="identity", **options)
+    with pytest.raises(OptionError, match="leave --rank-by identity out"):
+        dosmith.design("Pt3Ni", rank_by="identity", model="paper")

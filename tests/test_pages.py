@@ -19,6 +19,7 @@ OF_ONE_FILE = (
     "atlas",
     "equations_of_state",
     "external",
+    "identity",
     "install",
     "known_solids",
     "outer",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.constraints import Constraints
 from dosmith.designs import Design, Neighbour, caveats
-from dosmith.errors import ModelError, did_you_mean
+from dosmith.errors import ConstraintError, ModelError, OptionError, did_you_mean
 from dosmith.known import KnownSpectra
 from dosmith.library import Library, ParquetLibrary
 from dosmith.models.interface import Model, Predicted, Proposal
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
 FloatArray = NDArray[np.float64]
+
+IDENTITY = "identity"
+"""Candidates may be ranked by the probability that the target is their DOS."""
 
 CRYSTAL_SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
 
@@ -103,6 +106,7 @@ class Designer:
         electrons: float | None = None,
         broadening: float | None = None,
         zero: str | float | None = None,
+        rank_by: str | None = None,
     ) -> Design:
         """Ranked compositions whose DOS should be like the target's.
 
@@ -122,6 +126,7 @@ class Designer:
             electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
             broadening: Gaussian sigma the curve already carries, eV.
             zero: another energy zero than the model's: auto, fermi, vbm (valence-band top), midgap, or eV on the curve's own axis.
+            rank_by: "identity" ranks by the probability that this is the composition whose DOS the target is, instead of what is like it.
 
         Returns:
             the answer.
@@ -136,14 +141,19 @@ class Designer:
         )
         top = count_of(self.settings.design.top if top is None else top)
         asked = self._asked(found, crystal_system, metric, window, weights)
-        proposals = self.model.propose(
-            found.standard.values,
-            top,
-            constraints,
-            known=self.known.of_compositions(asked.scores, asked.fits),
-            crystal_system=crystal_system,
-            comparison=asked.comparison,
-        )
+        if rank_by == IDENTITY:
+            proposals = self._identified(found, top, constraints, asked)
+        elif rank_by is None:
+            proposals = self.model.propose(
+                found.standard.values,
+                top,
+                constraints,
+                known=self.known.of_compositions(asked.scores, asked.fits),
+                crystal_system=crystal_system,
+                comparison=asked.comparison,
+            )
+        else:
+            raise ConstraintError(f"'{rank_by}' is nothing that a design ranks by; take {IDENTITY}, or none")
         part = self.model.part_for(crystal_system)
         candidates = tuple(self._candidate(rank, each, asked, part) for rank, each in enumerate(proposals, 1))
         similar = self._neighbours(found, asked, 5)
@@ -159,6 +169,7 @@ class Designer:
                 "crystal_system": crystal_system,
                 "window": None if comparison.window is None else [comparison.window.lower, comparison.window.upper],
                 "metric": comparison.metric,
+                "rank_by": rank_by,
                 "grid": recipe.grid.key,
                 "broadening_ev": recipe.broadening,
                 "zero": recipe.zero,
@@ -221,6 +232,21 @@ class Designer:
         fits = self.known.entries.fits(Constraints(), crystal_system)
         return _Asked(crystal_system, comparison, self.known.similarities(comparison), fits)
 
+    def _identified(self, target: Target, top: int, constraints: Constraints, asked: _Asked) -> list[Proposal]:
+        """Compositions by the probability that the target is their DOS.
+
+        Raises:
+            OptionError: only a part of the curve is known, or counts.
+        """
+        if not asked.comparison.whole:
+            raise OptionError(
+                "whose a DOS is can be told of a whole curve alone, by its cosine: leave --window, --metric and weights out, and give"
+                f" a curve that covers {self.model.recipe.grid.lower:g} to {self.model.recipe.grid.upper:g} eV"
+            )
+        places = np.flatnonzero(asked.fits)
+        known = [self.known.entries.compositions[place] for place in places.tolist()], self.known.vectors[places]
+        return self.model.identify(target.standard.values, top, constraints, known=known, crystal_system=asked.crystal_system)
+
     def _candidate(self, rank: int, proposal: Proposal, asked: _Asked, part: str) -> Candidate:
         composition, scores, places = proposal.composition, asked.scores, self.known.places
         rows = [row for row in self.library.rows_of(composition, asked.crystal_system) if row in places]
@@ -241,6 +267,7 @@ class Designer:
                 probability=proposal.probability,
                 formation_energy=proposal.crystal.formation_energy,
                 p_match=proposal.probability,
+                identity=proposal.identity,
             )
         return Candidate(
             rank=rank,
@@ -255,6 +282,7 @@ class Designer:
             structure_ids=tuple(self.library.ids[row] for row in rows),
             prototype=self.library.prototypes[rows[0]] if rows else None,
             crystal_system=self.library.crystal_systems[rows[0]] if rows else None,
+            identity=proposal.identity,
         )
 
     def _neighbours(self, target: Target, asked: _Asked, top: int) -> tuple[Neighbour, ...]:

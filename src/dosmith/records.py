@@ -242,6 +242,7 @@ class Candidate:
         hull_rivals: other compositions in that hull that hold no element besides; None when unknown.
         p_match: the probability that the DOS matches the target's, gap and all (see `spectra.match`); None where it is not calibrated.
         p_exists: the probability that the crystal lies so low above the true hull that it can be made; None when the height is unknown.
+        identity: the probability that the target's DOS is of this composition; None unless candidates are ranked by it.
     """
 
     rank: int
@@ -265,6 +266,7 @@ class Candidate:
     hull_rivals: int | None = None
     p_match: float | None = None
     p_exists: float | None = None
+    identity: float | None = None
 
     @property
     def formula(self) -> str:
@@ -297,4 +299,5 @@ class Candidate:
             "hull_rivals": self.hull_rivals,
             "p_match": self.p_match,
             "p_exists": self.p_exists,
+            "identity": self.identity,
         }

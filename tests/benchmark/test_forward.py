@@ -14,6 +14,7 @@ from dosmith.benchmark.metrics import calibration
 from dosmith.benchmark.outcomes import matches, outcomes
 from dosmith.crystals.survey import Surveyed
 from dosmith.library import MemoryLibrary
+from dosmith.models.identity import Identity
 from dosmith.models.splits import Split
 from dosmith.models.tight_binding.candidates import Candidates
 from dosmith.spectra.similarity import unit
@@ -41,6 +42,7 @@ def method(spectra, split, wrong: float = 0.0):
     model = SimpleNamespace(
         predict_atoms=lambda atoms: SimpleNamespace(expected=np.array(atoms)),
         settings=SimpleNamespace(height_penalty=HEIGHT_PENALTY),
+        identity=Identity(np.eye(spectra.vectors.shape[1], dtype=np.float32), 5.0, 1.0),
         calibration=SimpleNamespace(probability=lambda similarity, norm: np.clip(similarity, 0, 1) * norm),
     )
     crystals = (
@@ -65,6 +67,20 @@ def test_a_composition_scores_as_its_best_crystal_or_its_known_dos(spectra, spli
         # Pt3Al is known: what is expected of it does not count.
         assert scores[target, place["Pt3Al"]] == pytest.approx(float(spectra.unit[row] @ spectra.unit[rows["Pt3Al"]]), abs=1e-5)
         assert np.isneginf(scores[target, [place["PtAl"], place["Pt2Al3"]]]).all()
+
+
+def test_by_identity_the_order_is_that_of_distances_where_errors_are_alike(spectra, split) -> None:
+    """With equal uncorrelated errors the likeliest is the most similar, and formation energies do not matter."""
+    predictor = method(spectra, split)
+    assert predictor.identity is not None
+    found = predictor.identity(split.test, spectra.vectors[split.test])
+    space, rows = spectra.space, {formulas.write(c): row for row, c in enumerate(spectra.compositions)}
+    for target, row in enumerate(split.test):
+        for name, source in (("Pt3Ni", None), ("NiAl", "NiAl"), ("Pt3Al", "Pt3Al")):
+            cosines = [
+                float(spectra.unit[row] @ spectra.unit[rows[each]]) for each in ([source] if source else ["Pt3Ni", "NiAl"])
+            ]
+            assert found[target, space.place(formulas.parse(name))] == pytest.approx(max(cosines) - 1, abs=1e-5)
 
 
 def test_perfect_expectations_pick_as_well_as_can_be(spectra, split) -> None:

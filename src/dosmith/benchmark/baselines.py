@@ -34,6 +34,7 @@ class Predictor:
         scores: as of any method.
         expected: rows of materials -> the spectra expected of them, of norm 1 or less, shape (len(rows), points).
         probability: (similarity of a target to an expected spectrum, length of that) -> probability of a match; None when it has none.
+        identity: scores by the likelihood that the spectrum is a composition's, from what can tell; else None.
         by_material: whether materials are picked by their own expected spectra, and not by the scores of their compositions.
     """
 
@@ -41,6 +42,7 @@ class Predictor:
     expected: Callable[[IntArray], FloatArray]
     probability: Callable[[FloatArray, FloatArray], FloatArray] | None = None
     by_material: bool = False
+    identity: Scores | None = None
 
     def __call__(self, rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
         """Scores of every composition."""

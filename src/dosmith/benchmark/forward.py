@@ -6,12 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dosmith.benchmark.baselines import Predictor, by_similarity, standing
-from dosmith.benchmark.data import Spectra, surveyed_pairs
+from dosmith.benchmark.baselines import Predictor, Scores, best_over_links, by_similarity, known_links, standing
+from dosmith.benchmark.data import FloatArray, IntArray, Spectra, surveyed_pairs
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.survey import Surveyed
 from dosmith.library import Library
+from dosmith.models.identity import Identity
 from dosmith.models.splits import Split
 from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, train
@@ -57,7 +59,35 @@ def by_expected_spectra(
         lambda rows: np.array([expected.get(int(row), nothing) for row in rows]),
         model.calibration.probability,
         by_material=True,
+        identity=None if model.identity is None else by_identity(spectra, split, candidates, places, model.identity),
     )
+
+
+def by_identity(spectra: Spectra, split: Split, candidates: Candidates, places: IntArray, identity: Identity) -> Scores:
+    """Compositions by the likelihood of the error that their known spectrum, or else their best crystal's, would mean.
+
+    Args:
+        spectra: the true ones.
+        split: whose training rows are known.
+        candidates: the crystals with their expected spectra.
+        places: of their compositions in the space, -1 outside it, shape (C,).
+        identity: how likely errors are.
+    """
+    shapes = candidates.expected / np.maximum(candidates.norms[:, None], 1e-9)
+    squares, size = identity.quadratics(shapes), len(spectra.space)
+    source = np.flatnonzero(places >= 0)
+    links = source, places[source], np.zeros(len(source), dtype=np.float32)
+    known = spectra.unit[split.train]
+    known_squares, known_links_ = identity.quadratics(known), known_links(spectra, split)
+
+    def scores(rows: IntArray, vectors: FloatArray) -> NDArray[np.float32]:
+        seen = np.array([identity.log_likelihoods(each, known, known_squares) for each in vectors], dtype=np.float32)
+        seen[rows[:, None] == split.train[None, :]] = -np.inf
+        likely = np.array([identity.log_likelihoods(each, shapes, squares) for each in vectors], dtype=np.float32)
+        found = best_over_links(seen, *known_links_, size)
+        return np.where(np.isfinite(found), found, best_over_links(likely, *links, size))
+
+    return scores
 
 
 @lru_cache(maxsize=1)

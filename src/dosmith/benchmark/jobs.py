@@ -30,6 +30,9 @@ from dosmith.spectra.standard import Recipe
 PLAIN = "plain"
 """The question as it is: neither disturbed nor with another recipe."""
 
+BY_IDENTITY = "by identity"
+"""The same model asked whose the spectrum is, which ranks by likelihood; a method of its own in the results."""
+
 VARIED = "paper, varied"
 """The paper's network trained three times as long, on spectra that are varied, as the shipped model is."""
 
@@ -180,6 +183,8 @@ def outcomes_of(job: Job, library: ParquetLibrary, settings: Settings) -> dict[s
             generator = np.random.default_rng([options.seed, job.fold, number])
             shown[name] = disturbance.apply(seen.vectors[split.test], usual.grid, generator)
     tables = {name: outcomes(spectra, split, scores, vectors) for name, vectors in shown.items()}
+    if isinstance(scores, Predictor) and scores.identity is not None and job.recipe == PLAIN:
+        tables[BY_IDENTITY] = outcomes(spectra, split, scores.identity)
     found = {}
     if isinstance(scores, Predictor) and scores.probability is not None:
         found["matches"] = matches(spectra, split, scores)

@@ -21,7 +21,7 @@ from dosmith.benchmark.data import FloatArray, Spectra
 from dosmith.benchmark.fingerprint import fingerprint
 from dosmith.benchmark.groups import GROUPS
 from dosmith.benchmark.intervals import METHOD
-from dosmith.benchmark.jobs import FORWARD, NETWORKS, PLAIN, SHIPPED, Job, answer, jobs
+from dosmith.benchmark.jobs import BY_IDENTITY, FORWARD, NETWORKS, PLAIN, SHIPPED, Job, answer, jobs
 from dosmith.benchmark.metrics import BY_GROUP, METRICS, ORACLE, Metric, calibration, mean_of, summarise
 from dosmith.benchmark.outcomes import COLUMNS
 from dosmith.benchmark.regression import REGRESSIONS
@@ -197,8 +197,9 @@ def _results(answers: dict[Job, Any], settings: Settings) -> Iterator[dict[str, 
         parts = _parts(answers, settings, split, model, recipe)
         for variant in next(iter(parts.values()))["columns"]:
             named = variant if recipe == PLAIN else recipe
+            name, named = (f"{model}, {BY_IDENTITY}", PLAIN) if variant == BY_IDENTITY else (model, named)
             shown = {number: part for number, part in parts.items() if variant in part["columns"]}
-            yield from _summaries(shown, split, model, variant, named, settings)
+            yield from _summaries(shown, split, name, variant, named, settings)
             if split == "in-sample":
                 yield from _summaries(_sampled(shown, settings), f"{split}, {SAMPLE} at random", model, variant, named, settings)
     for split in sorted({split for split, model, _ in asked if model == CHANCE and split != "in-sample"}, key=order.index):

@@ -102,6 +102,7 @@ def design(
         constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
         design_spectrum(opened, target, count_of(count), constraints, output)
         return
+    from dosmith.designer import IDENTITY
     from dosmith.report.progress import working
 
     designer = designer_with(settings, opened, library)
@@ -121,12 +122,14 @@ def design(
             ratio=ratio,
             window=window,
             metric=metric,
+            rank_by=IDENTITY if rank_by == IDENTITY else None,
         )
 
+    merit = None if rank_by == IDENTITY else rank_by
     found: list[Merits] = []
     with working("ranking candidates"):
-        if stability or keep or rank_by:
-            answer, found = choose(designed, keep or [], rank_by, count)
+        if stability or keep or merit:
+            answer, found = choose(designed, keep or [], merit, count)
         else:
             answer = designed(count)
     files: list[Path] = []

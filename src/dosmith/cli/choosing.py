@@ -24,7 +24,11 @@ KeepOption = Annotated[
 ]
 RankOption = Annotated[
     str | None,
-    typer.Option("--rank-by", metavar="MERIT", help="similarity, above_hull, price, abundance, ...; -MERIT turns it round."),
+    typer.Option(
+        "--rank-by",
+        metavar="MERIT",
+        help="similarity, above_hull, price, abundance, ...; -MERIT turns it round; identity: whose DOS it is.",
+    ),
 ]
 
 

@@ -72,6 +72,7 @@ class Proposal:
         vector: its predicted standard vector, 1/eV, shape (points,); None where none is predicted.
         half_width: of the band around it, 1/eV, shape (points,).
         known: id of the spectrum among the model's own that this is, or None.
+        identity: the probability that the target's spectrum is of this composition; None unless that was asked (`Model.identify`).
     """
 
     composition: Composition
@@ -82,6 +83,7 @@ class Proposal:
     vector: FloatArray | None = None
     half_width: FloatArray | None = None
     known: str | None = None
+    identity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -300,6 +302,32 @@ class Model(ABC):
             ModelError: it knows no such crystals, or the target does not fit its axis.
             OptionError: it cannot honour one of the options.
         """
+
+    def identify(
+        self,
+        target: FloatArray,
+        top: int,
+        constraints: Constraints | None = None,
+        *,
+        known: tuple[Sequence[Composition], FloatArray] | None = None,
+        crystal_system: str | None = None,
+    ) -> list[Proposal]:
+        """The compositions whose spectrum the target most probably is, best first; what merely is like it comes later.
+
+        Args:
+            target: on the model's axis, known throughout, shape (points,).
+            top: how many.
+            constraints: what the compositions must be.
+            known: compositions and spectra that the asker knows, shape (M, points): they count as these.
+            crystal_system: of the crystals.
+
+        Raises:
+            OptionError: it does not know what its errors are like.
+            ConstraintError, ModelError: as of `propose`.
+        """
+        raise OptionError(
+            f"the model '{self.name}' is {self.described} and cannot tell whose a spectrum is; leave --rank-by identity out"
+        )
 
     def on_axis(self, target: FloatArray) -> FloatArray:
         """The target, checked to have as many points as the axis.

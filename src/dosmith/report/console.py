@@ -42,7 +42,9 @@ def print_design(console: Console, design: Design, found: Sequence[Merits] = ())
     """Candidates, what speaks for and against them, the known materials with the most similar DOS, and what to bear in mind."""
     print_origin(console, design.target)
     predicting, metric = bool(design.predicted), design.settings["metric"]
+    named = any(c.identity is not None for c in design.candidates)
     numbers = (f"P(> {MATCH:g})", "E_f") if predicting else ("CV distance",)
+    numbers = ("P(it)", *numbers) if named else numbers
     heads = {"": "right", "formula": "left", metric: "right"} | dict.fromkeys(numbers, "right")
     heads |= {"its DOS is": "left"} | ({} if predicting else {"composition": "left"}) | {"crystal": "left"}
     rows = table(heads)
@@ -50,6 +52,7 @@ def print_design(console: Console, design: Design, found: Sequence[Merits] = ())
     for c in design.candidates:
         seen = () if predicting else ("in training" if c.in_training else "new to the model",)
         values = (c.probability, c.formation_energy) if predicting else (c.distance,)
+        values = (c.identity, *values) if named else values
         rows.add_row(
             str(c.rank),
             f"[bold]{c.formula}[/bold]",
@@ -66,6 +69,10 @@ def print_design(console: Console, design: Design, found: Sequence[Merits] = ())
         print_merits(console, found)
     print_similar(console, design.target, design.similar[:3], design.curves)
     notes = [f"P(> {MATCH:g}) is the probability that the DOS, once computed, has a cosine above {MATCH:g} to the target's."]
+    if named:
+        notes.insert(
+            0, "P(it) is the probability that the curve is this composition's, if it is that of one that is known or expected."
+        )
     notes += ["E_f is the formation energy in the CHGNet potential, eV/atom."]
     notes = (notes if predicting else []) + ([CURVES] if drawn else []) + (merit_notes(found) if found else [])
     print_notes(console, [*notes, *design.caveats, *_steps(design.target)])

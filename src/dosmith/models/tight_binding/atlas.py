@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dosmith.crystals.survey import Surveyed
 from dosmith.models.calibration import Calibration
+from dosmith.models.identity import Identity
 from dosmith.models.tight_binding.candidates import Candidates
 from dosmith.ranking import Entries, penalised
 from dosmith.spectra.grid import Window
@@ -32,12 +33,14 @@ class Atlas:
         recipe: of the spectra.
         calibration: what their errors on new chemistry are like.
         height_penalty: similarity that a crystal loses for each eV/atom of a positive formation energy.
+        identity: how likely errors are, to tell whose a spectrum is; None when that was not learned.
     """
 
     candidates: Candidates
     recipe: Recipe
     calibration: Calibration
     height_penalty: float
+    identity: Identity | None = None
 
     def __len__(self) -> int:
         return len(self.crystals)
@@ -83,6 +86,17 @@ class Atlas:
             return np.asarray(alike(self._shapes) * self.certainties)
         unit = (target / np.linalg.norm(target)).astype(np.float32)
         return np.asarray((self.candidates.expected @ unit).astype(np.float64))
+
+    @cached_property
+    def _quadratics(self) -> FloatArray:
+        assert self.identity is not None
+        squares = self.identity.quadratics(self.candidates.expected)
+        return np.asarray(squares / np.maximum(self.certainties.astype(np.float64), 1e-9) ** 2)
+
+    def log_likelihoods(self, target: FloatArray) -> FloatArray:
+        """Logarithm of the likelihood of the error that each crystal would mean, shape (C,); only with an `identity`."""
+        assert self.identity is not None
+        return self.identity.log_likelihoods(target, self.candidates.expected, self._quadratics, self.certainties)
 
     def scores(self, similarities: FloatArray) -> FloatArray:
         """What the crystals are ranked by: similarities less a penalty for what lies above its elements, shape (C,)."""

@@ -2,6 +2,7 @@
 
 checkpoint.json       format version, recipe, settings, elements, calibration, SHA-256 of the rest
 weights.safetensors   weights of every member, and the scales of its features
+identity.safetensors  inverse covariance of its errors, to tell whose a spectrum is; not in every model
 candidates.parquet    crystals that a search may propose, each with the DOS expected of it; not in every model
 card.md               what it is, how it was made, how good it is
 """
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from dosmith.errors import MissingExtraError, ModelError
 from dosmith.library import Library
+from dosmith.models.identity import FILE as IDENTITY
 from dosmith.models.store import read_tensors, save_folder
 from dosmith.models.tight_binding import card
 from dosmith.models.tight_binding.candidates import FILE, Candidates
@@ -51,6 +53,9 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str, candida
             "compositions": len({crystal.composition for crystal in candidates.crystals}),
             "sizes": sorted({len(crystal.composition) for crystal in candidates.crystals}),
         }
+    if model.identity is not None:
+        files[IDENTITY] = model.identity.as_bytes()
+        spec["identity"] = model.identity.as_dict()
     save_folder(folder, spec, card=card.text(spec), tensors=_numbered(model), files=files)
 
 
@@ -80,7 +85,7 @@ def ensemble_of(opened: TightBindingModel) -> ForwardModel:
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"the model in {opened.folder} is damaged: {error}") from None
-    return ForwardModel(members, opened.elements, opened.recipe, settings, opened.calibration)
+    return ForwardModel(members, opened.elements, opened.recipe, settings, opened.calibration, opened.identity)
 
 
 def _numbered(model: ForwardModel) -> dict[str, NDArray[Any]]:

@@ -19,6 +19,7 @@ from dosmith.element_facts import valence_electrons
 from dosmith.errors import ModelError
 from dosmith.formulas import Composition
 from dosmith.models.calibration import Calibration, calibrate
+from dosmith.models.identity import Identity, learn_identity
 from dosmith.models.tight_binding.features import atom_features, embeddings
 from dosmith.models.tight_binding.lattice import Lattice
 from dosmith.settings import ForwardSettings
@@ -155,6 +156,7 @@ class ForwardModel:
         recipe: of its spectra.
         settings: how it was trained.
         calibration: what its errors on new chemistry are like.
+        identity: how likely they are, to tell whose a spectrum is; None when that was not learned.
     """
 
     members: tuple[Member, ...]
@@ -162,6 +164,7 @@ class ForwardModel:
     recipe: Recipe
     settings: ForwardSettings
     calibration: Calibration
+    identity: Identity | None = None
 
     @cached_property
     def _potential(self) -> Potential:
@@ -248,7 +251,9 @@ def train(
         unseen[split.test] = member.predict([crystals[row] for row in split.test], symbols, recipe, settings)
         members.append(member)
     systems = [formulas.chemical_system(composition) for composition in compositions]
-    return ForwardModel(tuple(members), symbols, recipe, settings, calibrate(unseen, vectors, systems, recipe, kinds))
+    calibration = calibrate(unseen, vectors, systems, recipe, kinds)
+    identity = learn_identity(unseen, vectors, compositions)
+    return ForwardModel(tuple(members), symbols, recipe, settings, calibration, identity)
 
 
 def _numbered(progress: Progress | None, number: int, members: int) -> Progress | None:

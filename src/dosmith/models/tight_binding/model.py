@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.constraints import Constraints
-from dosmith.errors import ConstraintError, ModelError
+from dosmith.errors import ConstraintError, ModelError, OptionError
 from dosmith.formulas import Composition
 from dosmith.models.calibration import Calibration
+from dosmith.models.identity import FILE as IDENTITY
+from dosmith.models.identity import Identity
 from dosmith.models.interface import ANY, COMPOSITIONS, CURVES, Model, Predicted, Proposal, Summary
 from dosmith.models.store import read_checked
 from dosmith.models.tight_binding.atlas import Atlas
@@ -25,7 +27,7 @@ from dosmith.models.tight_binding.candidate_parts import CandidateParts, atlas_o
 from dosmith.models.tight_binding.candidates import FILE, Candidates
 from dosmith.ranking import Comparison, merged
 from dosmith.settings import ForwardSettings
-from dosmith.spectra.similarity import MATCH
+from dosmith.spectra.similarity import MATCH, unit
 from dosmith.spectra.standard import Recipe
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ _BEFORE = {
 """Settings of models that were trained before these were settings, whatever the defaults are by now."""
 _GONE = frozenset({"group"})
 """What models may state that is no setting any more and changes no answer."""
+_LISTED = 2000
+"""Compositions among which likelihoods are shared out; all others are far too unlikely."""
 SURE = 0.5
 """Probability below which the likeliest predicted match is called unsure."""
 
@@ -126,7 +130,19 @@ class TightBindingModel(Model):
                 f"the model in {self.folder} has no candidates to propose; train it with a survey (dosmith data survey)"
             )
         candidates = Candidates.read(read_checked(self.folder, FILE, self.spec))
-        return Atlas(candidates, self.recipe, self.calibration, self.settings.height_penalty)
+        return Atlas(candidates, self.recipe, self.calibration, self.settings.height_penalty, self.identity)
+
+    @cached_property
+    def identity(self) -> Identity | None:
+        """How likely its errors are; None when that was not learned.
+
+        Raises:
+            ModelError: it is damaged.
+        """
+        facts = self.spec.get("identity")
+        if facts is None:
+            return None
+        return Identity.read(read_checked(self.folder, IDENTITY, self.spec), facts, self.recipe.grid.points)
 
     @cached_property
     def ensemble(self) -> ForwardModel:
@@ -152,9 +168,7 @@ class TightBindingModel(Model):
     ) -> list[Proposal]:
         """See `Model.propose`. A known composition counts as that, another as its best crystal."""
         constraints, atlas = constraints or Constraints(), self.atlas
-        if crystal_system is not None and crystal_system not in atlas.crystal_systems:
-            systems = ", ".join(atlas.crystal_systems)
-            raise ModelError(f"the model '{self.name}' has no {crystal_system} candidates; it has {systems} ones")
+        self._check_system(crystal_system)
         fits = atlas.entries.fits(constraints, crystal_system)
         whole = comparison is None or comparison.whole
         similarities = atlas.similarities(self.on_axis(target), None if whole else comparison)
@@ -176,6 +190,46 @@ class TightBindingModel(Model):
             Proposal(composition, score) if place is None else self._predicted(place, similarities, probabilities)
             for composition, score, place in found
         ]
+
+    def identify(
+        self,
+        target: FloatArray,
+        top: int,
+        constraints: Constraints | None = None,
+        *,
+        known: tuple[Sequence[Composition], FloatArray] | None = None,
+        crystal_system: str | None = None,
+    ) -> list[Proposal]:
+        """See `Model.identify`. A known composition counts as its best spectrum, another as its best crystal."""
+        constraints, atlas = constraints or Constraints(), self.atlas
+        if atlas.identity is None:
+            raise OptionError(f"the model '{self.name}' has not learned how likely its errors are; leave --rank-by identity out")
+        self._check_system(crystal_system)
+        likely = atlas.log_likelihoods(self.on_axis(target))
+        places = atlas.entries.best_of_each(likely, atlas.entries.fits(constraints, crystal_system), max(top, _LISTED))
+        predicted = [(atlas.entries.compositions[place], float(likely[place]), int(place)) for place in places]
+        usable: dict[Composition, float] = {}
+        if known is not None:
+            told = atlas.identity.log_likelihoods(target, unit(known[1]).astype(np.float32))
+            for composition, each in zip(known[0], told.tolist(), strict=True):
+                if constraints.admit(composition):
+                    usable[composition] = max(each, usable.get(composition, -np.inf))
+        found = merged(usable, predicted, len(usable) + len(predicted))
+        if not found:
+            raise ConstraintError(self._why_none(constraints))
+        chances = atlas.identity.probabilities(np.array([each for _, each, _ in found]))
+        similarities = atlas.similarities(target)
+        probabilities = atlas.probabilities(similarities)
+        proposals = [
+            Proposal(composition) if place is None else self._predicted(place, similarities, probabilities)
+            for composition, _, place in found[:top]
+        ]
+        return [replace(each, identity=float(chance)) for each, chance in zip(proposals, chances, strict=False)]
+
+    def _check_system(self, crystal_system: str | None) -> None:
+        if crystal_system is not None and crystal_system not in self.atlas.crystal_systems:
+            systems = ", ".join(self.atlas.crystal_systems)
+            raise ModelError(f"the model '{self.name}' has no {crystal_system} candidates; it has {systems} ones")
 
     def _predicted(self, place: int, similarities: FloatArray, probabilities: FloatArray | None) -> Proposal:
         vector, half_width = self.atlas.curve(place)

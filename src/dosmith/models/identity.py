@@ -1,0 +1,164 @@
+"""Whose density of states is this? The likelihood of correlated errors.
+
+A prediction errs along the energies in ways that belong together: a band that is too low is too low throughout. Taken as Gaussian with the
+covariance that predictions of unseen chemistry have, such an error is more or less likely, and so is every composition whose spectrum is
+expected. That names the very composition more often than similarity does; materials that merely have the same DOS it ranks lower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.errors import ModelError
+from dosmith.formulas import Composition
+from dosmith.spectra.similarity import unit
+
+FloatArray = NDArray[np.float64]
+
+FILE = "identity.safetensors"
+"""Name of the file in the folder of a model."""
+SHRUNK = 0.1
+"""Share of the errors' covariance that is taken as the same for all points and uncorrelated."""
+_ASKED = 1000
+"""Targets from which probabilities are learned, at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """What errors on new chemistry are like.
+
+    Attributes:
+        precision: inverse covariance of the errors of spectra of norm 1, shape (points, points).
+        power: how fast probabilities fall with the squared distance that the precision measures. A power, as of Student's t, and not an
+            exponential: how large errors are differs from crystal to crystal.
+        floor: added to the squared distance.
+    """
+
+    precision: NDArray[np.float32]
+    power: float
+    floor: float
+
+    def quadratics(self, shapes: NDArray[np.floating[Any]]) -> FloatArray:
+        """What `log_likelihoods` needs of candidates of norm 1, shape (C, points), whatever the target; shape (C,)."""
+        return np.concatenate(
+            [np.einsum("cp,cp->c", part @ self.precision, part, dtype=np.float64) for part in _parts(shapes)] or [np.zeros(0)]
+        )
+
+    def log_likelihoods(
+        self,
+        target: FloatArray,
+        shapes: NDArray[np.floating[Any]],
+        quadratics: FloatArray | None = None,
+        norms: NDArray[np.floating[Any]] | float = 1.0,
+    ) -> FloatArray:
+        """Logarithm of the likelihood of the error that each candidate would mean, shape (C,); 0 without an error.
+
+        Args:
+            target: any norm, shape (points,).
+            shapes: of the candidates, shape (C, points).
+            quadratics: of these with norm 1, if they are known.
+            norms: of the candidates, by which they are divided, shape (C,).
+        """
+        mine = unit(target)
+        turned = self.precision.astype(np.float64) @ mine
+        squares = self.quadratics(shapes) if quadratics is None else quadratics
+        met = (shapes @ turned.astype(shapes.dtype)).astype(np.float64) / np.maximum(norms, 1e-9)
+        return np.asarray(met - 0.5 * squares - 0.5 * float(mine @ turned))
+
+    def probabilities(self, log_likelihoods: FloatArray) -> FloatArray:
+        """The probability of each composition that the spectrum is its, if it is one of the list's at all; shape (N,), their sum is 1.
+
+        Args:
+            log_likelihoods: of all compositions on the list, each of its best crystal, shape (N,).
+        """
+        logits = -self.power * np.log(np.maximum(-2 * log_likelihoods, 0.0) + self.floor)
+        weights = np.exp(logits - logits.max(initial=-np.inf))
+        return np.asarray(weights / weights.sum())
+
+    def as_dict(self) -> dict[str, float]:
+        """What stands in checkpoint.json."""
+        return {"power": self.power, "floor": self.floor}
+
+    def as_bytes(self) -> bytes:
+        """The contents of `FILE`."""
+        from safetensors.numpy import save
+
+        return save({"precision": np.ascontiguousarray(self.precision)})
+
+    @classmethod
+    def read(cls, content: bytes, facts: dict[str, float], points: int) -> Identity:
+        """What `as_bytes` and `as_dict` wrote.
+
+        Raises:
+            ModelError: it is not.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        try:
+            precision = load(content)["precision"]
+            if precision.shape != (points, points):
+                raise ValueError(f"it is of {len(precision)} points")
+            return cls(precision, float(facts["power"]), float(facts["floor"]))
+        except (SafetensorError, KeyError, ValueError, TypeError) as error:
+            raise ModelError(f"what the model knows of its errors is damaged ({error})") from None
+
+
+def learn_identity(expected: FloatArray, vectors: FloatArray, compositions: Sequence[Composition]) -> Identity:
+    """From predictions of chemistry that was not seen.
+
+    Every computed spectrum is a target, every prediction a candidate.
+
+    Args:
+        expected: held-out predictions, as in `calibration.calibrate`, shape (M, points).
+        vectors: the computed spectra, 1/eV, shape (M, points).
+        compositions: of the crystals.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import logsumexp
+
+    true, guess = unit(vectors), unit(expected)
+    errors = true - guess
+    points = errors.shape[1]
+    covariance = errors.T @ errors / len(errors)
+    covariance = (1 - SHRUNK) * covariance + SHRUNK * np.eye(points) * covariance.trace() / points
+    found = Identity(np.linalg.inv(covariance).astype(np.float32), 1.0, 1.0)
+    best, own = best_by_composition(found, vectors, expected, compositions)
+    squared = np.maximum(-2 * best, 0.0)
+
+    def loss(coefficients: FloatArray) -> float:
+        power, floor = np.exp(coefficients)
+        logits = -power * np.log(squared + floor)
+        return float((logsumexp(logits, axis=1) - np.take_along_axis(logits, own[:, None], axis=1)[:, 0]).mean())
+
+    learned = minimize(loss, np.log([10.0, 20.0]), method="Nelder-Mead", options={"xatol": 1e-2, "fatol": 1e-4, "maxiter": 80})
+    power, floor = np.exp(learned.x)
+    return Identity(found.precision, round(float(power), 3), round(float(floor), 3))
+
+
+def best_by_composition(
+    identity: Identity, vectors: FloatArray, expected: FloatArray, compositions: Sequence[Composition]
+) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Held-out log-likelihoods: of each composition for some targets, drawn with seed 0, and the place of each target's own composition.
+
+    Returns:
+        shapes (T, N) and (T,), N the different compositions in order of appearance.
+    """
+    place: dict[Composition, int] = {}
+    group = np.array([place.setdefault(each, len(place)) for each in compositions])
+    shapes = unit(expected)
+    squares = identity.quadratics(shapes)
+    asked = np.sort(np.random.default_rng(0).permutation(len(vectors))[:_ASKED])
+    best = np.full((len(asked), len(place)), -np.inf)
+    for row, target in zip(best, asked, strict=True):
+        np.maximum.at(row, group, identity.log_likelihoods(vectors[target], shapes, squares))
+    return best, group[asked]
+
+
+def _parts(shapes: NDArray[np.floating[Any]], rows: int = 4096) -> list[NDArray[np.floating[Any]]]:
+    return [shapes[start : start + rows] for start in range(0, len(shapes), rows)]

@@ -1,0 +1,72 @@
+"""Whose a spectrum is: the likelihood of errors that belong together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dosmith.errors import ModelError
+from dosmith.models.identity import Identity, best_by_composition, learn_identity
+from dosmith.spectra.similarity import unit
+
+POINTS = 60
+AXIS = np.linspace(-6, 6, POINTS)
+
+
+def curves(centres: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    return np.exp(-0.5 * ((AXIS - centres[:, None]) / widths[:, None]) ** 2) + 0.02
+
+
+@pytest.fixture(scope="module")
+def erring() -> tuple[np.ndarray, np.ndarray, list]:
+    """Peaks that a model puts too high or too low by up to half an eV, while it knows their widths: (expected, vectors, compositions)."""
+    generator = np.random.default_rng(0)
+    centres, widths = generator.uniform(-3, 3, 500), generator.uniform(0.5, 2, 500)
+    expected = unit(curves(centres + generator.normal(0, 0.4, 500), widths))
+    return expected, curves(centres, widths), [(("H", number + 1),) for number in range(500)]
+
+
+def test_errors_that_belong_together_tell_more_than_similarity(erring) -> None:
+    expected, vectors, compositions = erring
+    half = slice(0, 250), slice(250, 500)
+    learned = learn_identity(expected[half[0]], vectors[half[0]], compositions[half[0]])
+    best, own = best_by_composition(learned, vectors[half[1]], expected[half[1]], compositions[half[1]])
+    rank = (best >= np.take_along_axis(best, own[:, None], axis=1)).sum(axis=1)
+    cosine = unit(vectors[half[1]]) @ expected[half[1]].T
+    by_cosine = (cosine >= np.diag(cosine)[:, None]).sum(axis=1)
+    assert (rank <= 5).mean() > (by_cosine <= 5).mean() + 0.05
+
+
+def test_probabilities_are_the_shares_that_are_right(erring) -> None:
+    expected, vectors, compositions = erring
+    learned = learn_identity(expected[::2], vectors[::2], compositions[::2])
+    best, own = best_by_composition(learned, vectors[1::2], expected[1::2], compositions[1::2])
+    chances = np.array([learned.probabilities(row) for row in best])
+    np.testing.assert_allclose(chances.sum(axis=1), 1)
+    right = chances.argmax(axis=1) == own
+    assert chances.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.08)
+
+
+def test_no_error_is_the_likeliest_and_norms_do_not_matter() -> None:
+    identity = Identity(np.eye(4, dtype=np.float32) * 3, 5.0, 1.0)
+    shapes = unit(np.array([[1.0, 2.0, 3.0, 4.0], [4.0, 3.0, 2.0, 1.0], [1.0, 1.0, 1.0, 1.0]]))
+    found = identity.log_likelihoods(np.array([2.0, 4.0, 6.0, 8.0]), shapes)
+    np.testing.assert_allclose(found, -1.5 * ((shapes - shapes[0]) ** 2).sum(axis=1), atol=1e-6)
+    scaled = identity.log_likelihoods(shapes[0], 0.7 * shapes, identity.quadratics(shapes), np.full(3, 0.7))
+    np.testing.assert_allclose(scaled, found, atol=1e-6)
+    chances = identity.probabilities(found)
+    assert chances[0] == chances.max() and chances.sum() == pytest.approx(1)
+
+
+def test_what_is_kept_comes_back_and_damage_is_told() -> None:
+    identity = Identity(np.arange(16, dtype=np.float32).reshape(4, 4), 5.0, 1.0)
+    again = Identity.read(identity.as_bytes(), identity.as_dict(), 4)
+    np.testing.assert_array_equal(again.precision, identity.precision)
+    assert again.as_dict() == identity.as_dict()
+    for content, facts, points in (
+        (b"none", identity.as_dict(), 4),
+        (identity.as_bytes(), {}, 4),
+        (identity.as_bytes(), identity.as_dict(), 5),
+    ):
+        with pytest.raises(ModelError, match="damaged"):
+            Identity.read(content, facts, points)
