@@ -10,10 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dosmith.errors import DosmithError
+from dosmith.designer import Designer
+from dosmith.errors import DosmithError, NotFoundError, OptionError
 from dosmith.formulas import parse
 from dosmith.library import MemoryLibrary
 from dosmith.library.store import write_library
+from dosmith.models.calibration import Calibration
+from dosmith.models.registry import open_model
+from dosmith.models.tight_binding.candidate_parts import CandidateParts
+from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.records import Material, Projections, Spectrum
 from dosmith.spectra.descriptors import Band
 from dosmith.spectra.parts import Part
@@ -103,6 +108,47 @@ def test_a_bare_curve_may_be_declared(library: MemoryLibrary, tmp_path: Path) ->
 def test_what_is_not_told_is_refused(library: MemoryLibrary, target: str, project: str, spin: str | None, message: str) -> None:
     with pytest.raises(DosmithError, match=f"^{message}"):
         resolved(library, target, project, spin)
+
+
+def test_known_materials_are_compared_by_the_part_that_they_tell(library: MemoryLibrary) -> None:
+    """Platinum's d band of Pt3Co lies 0.4 eV higher; that of PtCu3 nobody knows, though its total is like it."""
+    designer = Designer(library)
+    found = designer.similar("Pt3Ni", project="Pt:d")
+    assert [each.id for each in found] == ["Pt3Ni-L1_2", "Pt3Co-L1_2"]
+    assert found[0].similarity == pytest.approx(1.0)
+    moved = np.exp(-((0.4 / 0.7) ** 2) / 4)  # of two Gaussians
+    assert found[1].similarity == pytest.approx(moved, abs=0.02)
+    assert [each.id for each in designer.similar("Pt3Co", spin="down")] == ["Pt3Co-L1_2"]
+    assert len(designer.similar("Pt3Ni")) == 3
+
+
+def test_a_library_without_projections_says_so(library: MemoryLibrary) -> None:
+    bare = MemoryLibrary([library.material("PtCu3-L1_2")])
+    with pytest.raises(NotFoundError, match="tells Pt d states of no material; fetch or compute some with projections"):
+        Designer(bare).similar((E, peak(-2)), project="Pt:d")
+
+
+def test_candidates_are_ranked_by_the_part_where_the_model_predicts_it(library: MemoryLibrary) -> None:
+    model = open_model("dosmith")
+    assert isinstance(model, TightBindingModel)
+    atlas = model.atlas
+    owners = np.flatnonzero([("Pt" in each.elements) for each in atlas.crystals])[:500]
+    shares = np.full((len(owners), 51), 128, dtype=np.uint8)  # half of each curve, wherever
+    calibration = Calibration(40, 0.9, 0.5, 0.6, -9.0, 10.0, 1.0, 0.3, 0.01)
+    parts = CandidateParts(owners, (("Pt", "d"),) * len(owners), np.full(len(owners), 0.9), shares, calibration)
+    model.__dict__["candidate_parts"] = parts  # in the place of the cached property
+    answer = Designer(library, model).design("Pt3Ni", project="Pt:d", top=20)
+    assert len(answer.candidates) == 20
+    assert all("Pt" in dict(each.composition) for each in answer.candidates)
+    assert answer.target.part == Part("Pt", "d")
+    assert answer.candidates[0].similarity == pytest.approx(1.0)  # itself, known
+    assert all(each.probability is not None for each in answer.candidates if each.similarity_kind == "predicted")
+
+
+def test_a_model_that_predicts_no_parts_says_what_can_be_asked(library: MemoryLibrary) -> None:
+    for options in ({"project": "Pt:d"}, {"spin": "up"}):
+        with pytest.raises(OptionError, match="'dosmith similar' with the same options lists the known materials"):
+            Designer(library, "paper").design("Pt3Co", **options)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

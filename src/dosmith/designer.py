@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.constraints import Constraints
 from dosmith.designs import Design, Neighbour, caveats
-from dosmith.errors import ConstraintError, ModelError, OptionError, did_you_mean
+from dosmith.errors import ConstraintError, ModelError, NotFoundError, OptionError, did_you_mean
 from dosmith.known import KnownSpectra
 from dosmith.library import Library, ParquetLibrary
 from dosmith.models.interface import Model, Predicted, Proposal
@@ -57,6 +58,7 @@ class Designer:
         self.library = open_dos_set() if library is None else library
         self.model = open_model(model or self.settings.design.model) if isinstance(model, str | Path | None) else model
         self.known = KnownSpectra(self.library, self.model.recipe)
+        self._parts: dict[Part, Designer] = {}
 
     def target(
         self,
@@ -106,6 +108,8 @@ class Designer:
         electrons: float | None = None,
         broadening: float | None = None,
         zero: str | float | None = None,
+        project: str | None = None,
+        spin: str | None = None,
         rank_by: str | None = None,
     ) -> Design:
         """Ranked compositions whose DOS should be like the target's.
@@ -126,6 +130,8 @@ class Designer:
             electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
             broadening: Gaussian sigma the curve already carries, eV.
             zero: another energy zero than the model's: auto, fermi, vbm (valence-band top), midgap, or eV on the curve's own axis.
+            project: only these states of the target and of every candidate count: "Pt:d", "Pt" or "d".
+            spin: "up", "down" or "both".
             rank_by: "identity" ranks by the probability that this is the composition whose DOS the target is, instead of what is like it.
 
         Returns:
@@ -137,9 +143,45 @@ class Designer:
         crystal_system = _known_system(crystal_system)
         constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
         found = self.target(
-            target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening, zero=zero
+            target,
+            crystal_system=crystal_system,
+            fermi=fermi,
+            electrons=electrons,
+            broadening=broadening,
+            zero=zero,
+            project=project,
+            spin=spin,
         )
-        top = count_of(self.settings.design.top if top is None else top)
+        count = count_of(self.settings.design.top if top is None else top)
+        if found.part is None:
+            return self._designed(found, count, constraints, crystal_system, metric, window, weights, rank_by)
+        if rank_by == IDENTITY:
+            raise OptionError(
+                "whose a DOS is can be told of a whole curve alone: leave --project and --spin, or --rank-by identity out"
+            )
+        asker = self._of_part(found.part)
+        if asker.model is self.model:
+            asker.model = self.model.of_part(found.part)
+        return asker._designed(found, count, constraints, crystal_system, metric, window, weights, rank_by)
+
+    def _of_part(self, part: Part) -> Designer:
+        """The same designer for a part of each density of states; what it knows of it is made once."""
+        if part not in self._parts:
+            self._parts[part] = copy(self)
+            self._parts[part].known = replace(self.known, part=part)
+        return self._parts[part]
+
+    def _designed(
+        self,
+        found: Target,
+        top: int,
+        constraints: Constraints,
+        crystal_system: str | None,
+        metric: str | None,
+        window: Window | str | tuple[float, float] | None,
+        weights: FloatArray | None,
+        rank_by: str | None,
+    ) -> Design:
         asked = self._asked(found, crystal_system, metric, window, weights)
         if rank_by == IDENTITY:
             proposals = self._identified(found, top, constraints, asked)
@@ -195,13 +237,27 @@ class Designer:
         electrons: float | None = None,
         broadening: float | None = None,
         zero: str | float | None = None,
+        project: str | None = None,
+        spin: str | None = None,
     ) -> tuple[Neighbour, ...]:
         """The known materials with the most similar DOS, best first. Arguments and errors as in `design`."""
         crystal_system = _known_system(crystal_system)
         found = self.target(
-            target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening, zero=zero
+            target,
+            crystal_system=crystal_system,
+            fermi=fermi,
+            electrons=electrons,
+            broadening=broadening,
+            zero=zero,
+            project=project,
+            spin=spin,
         )
-        return self._neighbours(found, self._asked(found, crystal_system, metric, window, weights), count_of(top))
+        asker = self if found.part is None else self._of_part(found.part)
+        if found.part is not None and not len(asker.known):
+            raise NotFoundError(
+                f"{self.library.name} tells {found.part} states of no material; fetch or compute some with projections"
+            )
+        return asker._neighbours(found, asker._asked(found, crystal_system, metric, window, weights), count_of(top))
 
     def compare(
         self,

@@ -14,6 +14,7 @@ from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.ranking import BoolArray, Comparison, Entries
 from dosmith.spectra.grid import Window
+from dosmith.spectra.parts import Part, library_parts
 from dosmith.spectra.similarity import Curves
 from dosmith.spectra.standard import Recipe, standardise_library
 
@@ -27,15 +28,20 @@ class KnownSpectra:
     Attributes:
         library: where they are.
         recipe: how they are standardised.
+        part: elements, orbitals or spin that count, of those materials that tell them; all states of all materials when None.
     """
 
     library: Library
     recipe: Recipe
+    part: Part | None = None
 
     @cached_property
     def _standard(self) -> tuple[NDArray[np.intp], FloatArray, dict[int, Window]]:
         narrow: dict[int, Window] = {}
-        rows, vectors = standardise_library(self.library, self.recipe, narrow)
+        if self.part is None:
+            rows, vectors = standardise_library(self.library, self.recipe, narrow)
+        else:
+            rows, vectors = library_parts(self.library, self.recipe, self.part, narrow)
         return rows, vectors, narrow
 
     @property

@@ -61,6 +61,8 @@ def design(
     electrons: ElectronsOption = None,
     broadening: BroadeningOption = None,
     zero: ZeroOption = None,
+    project: ProjectOption = None,
+    spin: SpinOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write report.html, candidates.json/.csv and CIFs to this folder.")
     ] = None,
@@ -84,6 +86,8 @@ def design(
             electrons=electrons,
             broadening=broadening,
             zero=zero,
+            project=project,
+            spin=spin,
             out=out,
             stability=stability or None,
             keep=keep or None,
@@ -107,7 +111,14 @@ def design(
 
     designer = designer_with(settings, opened, library)
     wanted = designer.target(
-        target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening, zero=zero
+        target,
+        crystal_system=crystal_system,
+        fermi=fermi,
+        electrons=electrons,
+        broadening=broadening,
+        zero=zero,
+        project=project,
+        spin=spin,
     )
 
     def designed(count: int | None) -> Design:
@@ -165,6 +176,8 @@ def similar(
     electrons: ElectronsOption = None,
     broadening: BroadeningOption = None,
     zero: ZeroOption = None,
+    project: ProjectOption = None,
+    spin: SpinOption = None,
     output: FormatOption = Format.table,
     model: ModelOption = None,
     library: LibraryOption = None,
@@ -175,7 +188,14 @@ def similar(
     designer = designer_for(context, model, library)
     with working("comparing with known materials"):
         found = designer.target(
-            target, crystal_system=crystal_system, fermi=fermi, electrons=electrons, broadening=broadening, zero=zero
+            target,
+            crystal_system=crystal_system,
+            fermi=fermi,
+            electrons=electrons,
+            broadening=broadening,
+            zero=zero,
+            project=project,
+            spin=spin,
         )
         neighbours = designer.similar(found, top=top, crystal_system=crystal_system, window=window, metric=metric)
     rows = [neighbour.as_dict() for neighbour in neighbours]
