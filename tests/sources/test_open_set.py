@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from dosmith.library import ParquetLibrary
 from dosmith.records import Material
 from dosmith.sources.open_set import PROTOTYPES, SETTINGS, read_batch
 
+AFLOW = re.compile(r"([A-Z]\d*)+_[a-z][A-Z]\d+_\d+(_\w+)+")
 DOS = np.random.default_rng(11).random((2, 401)).round(4)
 ENTRY: dict[str, Any] = {
     "formula": "Ni3Pt",
@@ -160,8 +162,8 @@ def test_the_shipped_set_is_what_its_card_says(open_set: ParquetLibrary) -> None
     for group in ("by_n_elements", "by_crystal_system", "by_prototype", "energy_above_hull"):
         assert sum(summary[group].values()) == summary["count"]
     assert len(summary["by_element"]) >= 62
-    assert min(summary["by_element"].values()) >= 5
-    assert {prototype for prototype, _ in PROTOTYPES.values()} <= set(summary["by_prototype"]) <= set(ALL_PROTOTYPES)
+    assert {prototype for prototype, _ in PROTOTYPES.values()} <= set(summary["by_prototype"])
+    assert all(name in ALL_PROTOTYPES or AFLOW.fullmatch(name) for name in summary["by_prototype"])
     card = (open_set.folder / "README.md").read_text()
     assert f"densities of states of {summary['count']:,} crystals" in card
 
@@ -174,19 +176,14 @@ def test_the_aflow_label_of_each_prototype_names_the_space_group_of_its_crystals
         material = open_set.material(str(identifier))
         numbers = [formulas.atomic_number(symbol) for symbol in material.species]
         symmetry = spglib.get_symmetry_dataset((material.lattice, material.frac_coords, numbers), symprec=1e-3)
-        stoichiometry, pearson, group, *_ = labels[str(prototype)].split("_")
-        assert material.provenance["aflow_label"] == labels[str(prototype)]
+        label = labels.get(str(prototype), str(prototype))
+        stoichiometry, pearson, group, *_ = label.split("_")
+        assert material.provenance["aflow_label"] == label
         assert symmetry.number == int(group), identifier
         assert symmetry.international == material.space_group
-        assert pearson[0] == {"cubic": "c", "hexagonal": "h", "tetragonal": "t"}[str(material.crystal_system)]
-        counts = [
-            int(digits or 1)
-            for digits in "".join(c if c.isdigit() else f" {c}" for c in stoichiometry)
-            .replace("A", "")
-            .replace("B", "")
-            .replace("C", "")
-            .split(" ")[1:]
-        ]
+        system = str(material.crystal_system)
+        assert pearson[0] == {"triclinic": "a", "trigonal": "h"}.get(system, system[0])
+        counts = [int(digits or 1) for digits in re.findall(r"[A-Z](\d*)", stoichiometry)]
         assert sorted(counts) == sorted(count for _, count in material.composition), identifier
 
 
