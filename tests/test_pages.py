@@ -17,6 +17,7 @@ from dosmith.models.tight_binding import card
 ROOT = Path(__file__).parents[1]
 OF_ONE_FILE = (
     "atlas",
+    "d_band",
     "equations_of_state",
     "external",
     "identity",
