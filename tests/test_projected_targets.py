@@ -145,6 +145,21 @@ def test_candidates_are_ranked_by_the_part_where_the_model_predicts_it(library: 
     assert all(each.probability is not None for each in answer.candidates if each.similarity_kind == "predicted")
 
 
+def test_merits_tell_the_band_of_the_element_that_was_asked_for(library: MemoryLibrary) -> None:
+    """Of known candidates from their projections; a condition on it keeps what fulfils it."""
+    from dosmith.choosing import Condition, chosen, merits
+    from dosmith.crystals.stability import Judge
+    from dosmith.crystals.survey import SurveyIndex
+
+    answer = Designer(library).design("Pt3Ni", top=3)
+    found = merits(answer, Judge(library, SurveyIndex.of()))
+    by_formula = {each.formula: each for each in found}
+    assert by_formula["Pt3Ni"].d_band_centre == pytest.approx((-2 * 3 * 0.7 + 0 * 0.4) / (3 * 0.7 + 0.4), abs=0.02)
+    assert by_formula["Pt3Ni"].spin_polarisation is None
+    kept, _ = chosen(answer, found, [Condition.parse("d_band_centre<-1.5")], "d_band_centre", 5)
+    assert [each.formula for each in kept.candidates] == ["Pt3Ni"]
+
+
 def test_a_model_that_predicts_no_parts_says_what_can_be_asked(library: MemoryLibrary) -> None:
     for options in ({"project": "Pt:d"}, {"spin": "up"}):
         with pytest.raises(OptionError, match="'dosmith similar' with the same options lists the known materials"):

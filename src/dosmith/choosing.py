@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from dosmith.crystals.stability import Judge
 from dosmith.designs import Design
 from dosmith.element_facts import Supply
-from dosmith.errors import ConstraintError, did_you_mean
+from dosmith.errors import ConstraintError, SpectrumError, did_you_mean
 from dosmith.records import Candidate
+from dosmith.spectra.descriptors import Descriptors, describe, of_curves
 
 FloatArray = NDArray[np.float64]
 
-BETTER_HIGH = frozenset({"similarity", "probability", "abundance", "gap"})
+BETTER_HIGH = frozenset({"similarity", "probability", "abundance", "gap", "spin_polarisation", "half_metallic_gap"})
 """Merits of which more is better when ranking; of all others less is."""
 COMPROMISE = ("similarity", "above_hull", "price")
 """Merits among which the best compromises are sought."""
@@ -52,6 +53,15 @@ class Merits:
         poisonous: elements, with blanks between.
         radioactive: elements, with blanks between.
         compromise: whether no other candidate is at least as good in similarity, stability and price, and better in one.
+        d_band_centre: of the projected d states, of the element that was asked for or of all; see `spectra.descriptors`, eV.
+        d_band_width: of the same, eV.
+        d_band_filling: share of them below the energy zero.
+        d_band_upper_edge: eV.
+        d_band_skewness: no unit.
+        d_band_kurtosis: no unit.
+        p_band_centre: of the p states of the most electronegative element, eV.
+        spin_polarisation: at the Fermi level, of a known DOS with spins apart.
+        half_metallic_gap: of its one spin that has a gap, eV; 0 where there is none.
     """
 
     formula: str
@@ -71,6 +81,15 @@ class Merits:
     poisonous: str
     radioactive: str
     compromise: bool = False
+    d_band_centre: float | None = None
+    d_band_width: float | None = None
+    d_band_filling: float | None = None
+    d_band_upper_edge: float | None = None
+    d_band_skewness: float | None = None
+    d_band_kurtosis: float | None = None
+    p_band_centre: float | None = None
+    spin_polarisation: float | None = None
+    half_metallic_gap: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -108,6 +127,7 @@ def merits(design: Design, judge: Judge) -> list[Merits]:
                 gap=gap,
                 band_centre=None if curve is None else band_centre(design.energies, curve),
                 dos_at_fermi=None if curve is None else dos_at_fermi(design.energies, curve),
+                **descriptors_of(design, candidate).as_dict(),
                 poisonous=" ".join(supply.poisonous),
                 radioactive=" ".join(supply.radioactive),
             )
@@ -122,6 +142,18 @@ def curve_of(design: Design, candidate: Candidate) -> FloatArray | None:
         return np.asarray(design.curves[candidate.structure_id])
     proposal = design.predicted.get(candidate.formula)
     return None if proposal is None or proposal.vector is None else np.asarray(proposal.vector)
+
+
+def descriptors_of(design: Design, candidate: Candidate) -> Descriptors:
+    """Of the known or else predicted projections of a candidate; of a known one that is spin-polarised its spins too."""
+    element = None if design.target.part is None else design.target.part.element
+    if candidate.structure_id is not None:
+        try:
+            return describe(design.library.material(candidate.structure_id), design.target.standard.recipe, element)
+        except SpectrumError:  # it covers too little of the window
+            return Descriptors()
+    proposal = design.predicted.get(candidate.formula)
+    return of_curves(design.energies, proposal.parts, element) if proposal is not None and proposal.parts else Descriptors()
 
 
 def band_centre(energies: FloatArray, curve: FloatArray) -> float | None:

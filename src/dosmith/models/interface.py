@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
@@ -74,6 +74,7 @@ class Proposal:
         vector: its predicted standard vector, 1/eV, shape (points,); None where none is predicted.
         half_width: of the band around it, 1/eV, shape (points,).
         known: id of the spectrum among the model's own that this is, or None.
+        parts: its predicted projections by element and orbital, in any unit they share, shape (points,) each; empty where none are.
         identity: the probability that the target's spectrum is of this composition; None unless that was asked (`Model.identify`).
     """
 
@@ -85,6 +86,7 @@ class Proposal:
     vector: FloatArray | None = None
     half_width: FloatArray | None = None
     known: str | None = None
+    parts: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict)
     identity: float | None = None
 
 

@@ -21,10 +21,10 @@ NOTES = (
     "USD/kg: of the elements, 2013. Rarest: least abundance of an element in the Earth's crust, mg/kg. HHI: concentration of production"
     " in few countries, 10,000 at most (Gaultois 2013).",
     "Centre: mean energy of the total DOS from -7.5 eV to the energy zero; it follows the d-band centre of late transition metals"
-    " but is not projected. At E_F: of a DOS of unit area, 1/eV.",
+    " but is not projected; d centre: of projected d states, where they are known or predicted. At E_F: of a DOS of unit area, 1/eV.",
     "*: no other candidate is as good in similarity, stability and price, and better in one.",
 )
-_HEADS = ("formula", "similarity", "above hull", "(DFT)", "USD/kg", "rarest", "HHI", "gap", "centre", "at E_F", "")
+_HEADS = ("formula", "similarity", "above hull", "(DFT)", "USD/kg", "rarest", "HHI", "gap", "centre", "d centre", "at E_F", "")
 _NARROW = {"above hull": "above\nhull", "(DFT)": "above\nhull\n(DFT)"}
 
 
@@ -87,6 +87,7 @@ def _cells(each: Merits) -> list[str]:
         _plain(each.production, ",.0f"),
         _plain(each.gap, ".2f"),
         _plain(each.band_centre, ".2f"),
+        _plain(each.d_band_centre, ".2f"),
         _plain(each.dos_at_fermi, ".3f"),
         " ".join([*(["*"] if each.compromise else []), *warnings]),
     ]

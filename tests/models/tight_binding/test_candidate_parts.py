@@ -87,11 +87,17 @@ def test_the_atlas_of_a_part_ranks_by_it() -> None:
     """The whole curve of the second is most like the target's d band of nickel; by platinum's d band the third is what was asked for."""
     candidates, parts = made()
     atlas = Atlas(candidates, RECIPE, CALIBRATION, 0.1)
-    of_platinum = atlas_of_part(atlas, parts, Part("Pt", "d"))
+    of_platinum, _ = atlas_of_part(atlas, parts, Part("Pt", "d"))
     assert of_platinum.similarities(peak(-1.0)).argmax() == 2
     assert of_platinum.similarities(peak(-2.0)).argmax() == 0
     assert of_platinum.calibration.slope == OF_PARTS.slope
-    of_copper = atlas_of_part(atlas, parts, Part("Cu", "d"))
+    of_copper, places = atlas_of_part(atlas, parts, Part("Cu", "d"))
+    assert places.tolist() == [2]
+    taken = parts.taken(places)
+    assert taken.labels == (("Pt", "s"), ("Pt", "d"), ("Cu", "d"))
+    found = taken.of_crystal(0, candidates.expected[places])
+    whole = sum(found.values())
+    np.testing.assert_allclose(whole, candidates.expected[2], atol=0.01 * whole.max())
     assert [each.elements for each in of_copper.crystals] == [("Pt", "Cu")]
     assert len(of_copper.entries) == 1
     with pytest.raises(SpectrumError, match="none of the model's candidates has O p states"):

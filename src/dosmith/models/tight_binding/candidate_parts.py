@@ -118,6 +118,18 @@ class CandidateParts:
         straight = np.stack([np.interp(wanted, stored, one) for one in np.eye(len(stored))])
         return np.asarray((self.shares[rows] / WHOLE) @ straight * expected[self.owners[rows]])
 
+    def of_crystal(self, place: int, expected: NDArray[np.floating[Any]]) -> dict[Label, FloatArray]:
+        """The densities of one crystal by element and orbital, in the unit of the expected spectra, shape (points,) each."""
+        rows = np.arange(np.searchsorted(self.owners, place), np.searchsorted(self.owners, place, side="right"))
+        return dict(zip([self.labels[row] for row in rows.tolist()], self.curves(rows, expected), strict=True))
+
+    def taken(self, places: IntArray) -> CandidateParts:
+        """The parts of some of the crystals alone, which are counted anew; places rise."""
+        where = np.searchsorted(places, self.owners)
+        kept = np.flatnonzero((where < len(places)) & (places[np.minimum(where, len(places) - 1)] == self.owners))
+        labels = tuple(self.labels[row] for row in kept.tolist())
+        return replace(self, owners=where[kept], labels=labels, certainties=self.certainties[kept], shares=self.shares[kept])
+
     def of(self, part: Part, expected: NDArray[np.floating[Any]]) -> tuple[IntArray, FloatArray]:
         """The crystals that have a part, and its expected spectra, of norm 1 or less as those of the whole.
 
@@ -141,8 +153,8 @@ class CandidateParts:
         return places[kept], sums[kept] * (certainty[kept] / norms[kept])[:, None]
 
 
-def atlas_of_part(atlas: Atlas, parts: CandidateParts, part: Part) -> Atlas:
-    """The crystals of an atlas that have a part, with the spectra expected of it.
+def atlas_of_part(atlas: Atlas, parts: CandidateParts, part: Part) -> tuple[Atlas, IntArray]:
+    """The crystals of an atlas that have a part, with the spectra expected of it, and their places in the atlas.
 
     Raises:
         SpectrumError: none of them has it.
@@ -158,7 +170,7 @@ def atlas_of_part(atlas: Atlas, parts: CandidateParts, part: Part) -> Atlas:
             kept[field.name] = values[places]
     kept["expected"] = spectra.astype(np.float32)
     own = {field.name: getattr(parts.calibration, field.name) for field in fields(Calibration) if field.name in _OF_PARTS}
-    return replace(atlas, candidates=replace(candidates, **kept), calibration=replace(atlas.calibration, **own))
+    return replace(atlas, candidates=replace(candidates, **kept), calibration=replace(atlas.calibration, **own)), places
 
 
 _OF_PARTS = frozenset(

@@ -240,7 +240,18 @@ class TightBindingModel(Model):
             probability=None if probabilities is None else float(probabilities[place]),
             vector=vector,
             half_width=half_width,
+            parts=self._parts_of(place),
         )
+
+    def _parts_of(self, place: int) -> Mapping[tuple[str, str], FloatArray]:
+        """The projections that it expects of a candidate."""
+        parts = self.candidate_parts
+        return {} if parts is None else parts.of_crystal(place, self.wholes)
+
+    @property
+    def wholes(self) -> NDArray[np.float32]:
+        """The expected spectra of all states of its candidates, of norm 1 or less, shape (C, points)."""
+        return self.atlas.candidates.expected
 
     def _why_none(self, constraints: Constraints) -> str:
         if constraints.n_elements not in (None, *self.sizes):
@@ -302,6 +313,24 @@ class TightBindingModel(Model):
         """See `Model.of_part`. Spins are not told apart."""
         if part.spin is not None or self.candidate_parts is None:
             return super().of_part(part)
-        other = replace(self)
-        other.__dict__["atlas"] = atlas_of_part(self.atlas, self.candidate_parts, part)  # in the place of the cached property
-        return other
+        atlas, places = atlas_of_part(self.atlas, self.candidate_parts, part)
+        found = _OfPart(self.folder, self.spec, self.wholes[places])
+        # In the place of the cached properties.
+        found.__dict__.update(atlas=atlas, candidate_parts=self.candidate_parts.taken(places))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _OfPart(TightBindingModel):
+    """The same for a part of each density of states, and the candidates that have it.
+
+    Attributes:
+        whole: expected spectra of all states of these candidates, shape (C, points).
+    """
+
+    whole: NDArray[np.float32]
+
+    @property
+    def wholes(self) -> NDArray[np.float32]:
+        """See `TightBindingModel.wholes`."""
+        return self.whole
