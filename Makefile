@@ -40,6 +40,9 @@ convergence: .venv/dev            ## what the DFT settings and volumes are worth
 model: .venv/dev            ## train the shipped models again
 	$(BIN)/dosmith train --model paper --out models/paper
 	$(BIN)/dosmith train --out models/dosmith
+	$(BIN)/python benchmarks/identity.py
+	$(BIN)/python benchmarks/doubt.py
+	$(BIN)/python benchmarks/readme.py
 
 benchmark: .venv/dev            ## the paper's tables and figures, then everything on held-out chemistry, into docs/benchmark
 	$(BIN)/dosmith benchmark --out docs/benchmark

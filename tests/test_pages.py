@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 OF_ONE_FILE = (
     "atlas",
     "d_band",
+    "doubt",
     "equations_of_state",
     "external",
     "identity",

@@ -177,6 +177,8 @@ def caveats(
             verdict = "finding it again is in-sample, no discovery" if named else "yet it is not among the candidates"
             found.append(f"The model was trained on {same} of {formula}; {verdict}.")
     found += model.remarks(proposals, part)
+    if target.standard.covered is None:
+        found += model.doubts(target.standard.values)
     best = next((n.similarity for n in similar if not n.is_target), 0.0)
     if best < ALIKE:
         found.append(f"No other known DOS is much like the target's (best similarity {best:.2f}).")

@@ -22,6 +22,7 @@ from dosmith.settings import FileSettings
 from dosmith.sources.fermi import level_of_electrons
 from dosmith.sources.projected import from_pymatgen as parts_of_object
 from dosmith.sources.projected import held
+from dosmith.spectra.blur import recognised_broadening
 from dosmith.spectra.descriptors import Descriptors, of_curves, of_spins, standard_parts
 from dosmith.spectra.parts import Part, standard_part
 from dosmith.spectra.standard import Recipe, StandardSpectrum, standardise
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 TargetLike: TypeAlias = "str | os.PathLike[str] | Spectrum | Material | Dos | tuple[ArrayLike, ArrayLike]"
 """Formula, id or file; Spectrum or Material; a pymatgen Dos or CompleteDos; (energies in eV from the Fermi level, densities)."""
+_NEAR = 10.0
+"""eV from the Fermi level within which a curve's broadening is read off."""
+_BROAD = (0.2, 0.6)
+"""eV: less changes little, and a curve that is smoother still is so by nature, or was drawn."""
 _FRACTIONS = re.compile(r"(?:[A-Z][a-z]?(?:\d+(?:\.\d+)?)?)+")
 
 
@@ -178,6 +183,8 @@ def _standard(
         )
     if broadening is not None:
         spectrum = replace(spectrum, broadening=broadening)
+    elif spectrum.broadening == 0:
+        spectrum = _as_broad_as_it_looks(spectrum)
     choice = None if zero is None else zero_choice(zero)
     name, projections = found.name, None
     parts: Mapping[tuple[str, str], FloatArray] = {}
@@ -235,6 +242,20 @@ def _standard_part(
     if part.projected and projections is not None and (known := held(projections, spectrum)) < 0.99:
         told.append(f"its projections hold {known:.0%} of the whole")
     return replace(standard, values=values, steps=(*(step for step in standard.steps if "up and down summed" not in step), *told))
+
+
+def _as_broad_as_it_looks(spectrum: Spectrum) -> Spectrum:
+    """A curve whose source states no broadening, with that which its shape tells, where it tells one that matters."""
+    near = np.abs(spectrum.energies - spectrum.fermi) <= _NEAR
+    if near.sum() < 2:
+        return spectrum
+    found = round(recognised_broadening(spectrum.energies[near], spectrum.total[near]), 2)
+    if not _BROAD[0] <= found <= _BROAD[1]:
+        return spectrum
+    told = (
+        f"the curve looks broadened by about {found:g} eV, which its source does not state: counted in (--broadening for another)"
+    )
+    return replace(spectrum, broadening=found, notes=(*spectrum.notes, told))
 
 
 def _look_up(

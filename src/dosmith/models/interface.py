@@ -359,6 +359,14 @@ class Model(ABC):
     def remarks(self, proposals: Sequence[Proposal], part: str) -> list[str]:
         """What to bear in mind about an answer of its, a sentence each."""
 
+    def doubts(self, target: FloatArray) -> list[str]:
+        """What makes a whole curve unlike those that the model was trained on, so that its answer is worth less, a sentence each.
+
+        Args:
+            target: on the model's axis, shape (points,).
+        """
+        return []
+
     def facts(self) -> dict[str, Any]:
         """What tells the model apart, as it stands in a design's JSON."""
         return {

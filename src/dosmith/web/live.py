@@ -173,7 +173,8 @@ class Live:
         atlas, comparison = self._atlas, self.compare(target, query)
         whole = comparison.whole
         similarities = atlas.similarities(target.standard.values, None if whole else comparison)
-        chances = atlas.probabilities(similarities, comparison.counted) if comparison.calibrated else None
+        known = target.standard.values
+        chances = atlas.probabilities(similarities, comparison.counted, known) if comparison.calibrated else None
         values = similarities if chances is None else chances
         if query.crystal_system is not None and query.crystal_system not in atlas.crystal_systems:
             systems = ", ".join(atlas.crystal_systems)

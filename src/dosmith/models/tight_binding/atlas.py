@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dosmith.crystals.survey import Surveyed
 from dosmith.models.calibration import Calibration
+from dosmith.models.doubt import Doubt
 from dosmith.models.identity import Identity
 from dosmith.models.tight_binding.candidates import Candidates
 from dosmith.ranking import Entries, penalised
@@ -34,6 +35,7 @@ class Atlas:
         calibration: what their errors on new chemistry are like.
         height_penalty: similarity that a crystal loses for each eV/atom of a positive formation energy.
         identity: how likely errors are, to tell whose a spectrum is; None when that was not learned.
+        doubt: what it costs a curve to be unlike the training spectra; None when that was not learned.
     """
 
     candidates: Candidates
@@ -41,6 +43,7 @@ class Atlas:
     calibration: Calibration
     height_penalty: float
     identity: Identity | None = None
+    doubt: Doubt | None = None
 
     def __len__(self) -> int:
         return len(self.crystals)
@@ -102,12 +105,15 @@ class Atlas:
         """What the crystals are ranked by: similarities less a penalty for what lies above its elements, shape (C,)."""
         return penalised(similarities, self.formation_energies, self.height_penalty)
 
-    def probabilities(self, similarities: FloatArray, window: Window | None = None) -> FloatArray | None:
+    def probabilities(
+        self, similarities: FloatArray, window: Window | None = None, target: FloatArray | None = None
+    ) -> FloatArray | None:
         """The probability that the DOS of each crystal matches, shape (C,).
 
         Args:
             similarities: expected cosines, in the window when there is one, shape (C,).
             window: energies that count; all when None.
+            target: standard vector, shape (points,): where it counts as a whole, what makes it unlike the training spectra counts too.
 
         Returns:
             None where the calibration knows no window like that.
@@ -115,7 +121,10 @@ class Atlas:
         like = None if window is None else self.calibration.window_like(window)
         if window is not None and like is None:
             return None
-        return self.calibration.probability(similarities, self.certainties.astype(np.float64), like)
+        found = self.calibration.probability(similarities, self.certainties.astype(np.float64), like)
+        if self.doubt is None or target is None or window is not None:
+            return found
+        return self.doubt.widened(found, self.doubt.excess(target, self.recipe))
 
     def curve(self, place: int) -> tuple[FloatArray, FloatArray]:
         """The spectrum that is expected of a crystal and the half-width of the band around it, 1/eV, shapes (points,)."""

@@ -17,6 +17,8 @@ from dosmith.constraints import Constraints
 from dosmith.errors import ConstraintError, ModelError, OptionError
 from dosmith.formulas import Composition
 from dosmith.models.calibration import Calibration
+from dosmith.models.doubt import FILE as DOUBT
+from dosmith.models.doubt import Doubt
 from dosmith.models.identity import FILE as IDENTITY
 from dosmith.models.identity import Identity
 from dosmith.models.interface import ANY, COMPOSITIONS, CURVES, Model, Predicted, Proposal, Summary
@@ -130,7 +132,7 @@ class TightBindingModel(Model):
                 f"the model in {self.folder} has no candidates to propose; train it with a survey (dosmith data survey)"
             )
         candidates = Candidates.read(read_checked(self.folder, FILE, self.spec))
-        return Atlas(candidates, self.recipe, self.calibration, self.settings.height_penalty, self.identity)
+        return Atlas(candidates, self.recipe, self.calibration, self.settings.height_penalty, self.identity, self.doubt)
 
     @cached_property
     def identity(self) -> Identity | None:
@@ -143,6 +145,20 @@ class TightBindingModel(Model):
         if facts is None:
             return None
         return Identity.read(read_checked(self.folder, IDENTITY, self.spec), facts, self.recipe.grid.points)
+
+    @cached_property
+    def doubt(self) -> Doubt | None:
+        """What it costs a curve to be unlike the training spectra; None when that was not learned.
+
+        Raises:
+            ModelError: it is damaged.
+        """
+        facts = self.spec.get("doubt")
+        return None if facts is None else Doubt.read(read_checked(self.folder, DOUBT, self.spec), facts, self.recipe.grid.points)
+
+    def doubts(self, target: FloatArray) -> list[str]:
+        """See `Model.doubts`."""
+        return [] if self.doubt is None else self.doubt.remarks(self.doubt.excess(target, self.recipe))
 
     @cached_property
     def ensemble(self) -> ForwardModel:
@@ -185,7 +201,7 @@ class TightBindingModel(Model):
             raise ConstraintError(self._why_none(constraints))
         probabilities = None
         if whole or (comparison is not None and comparison.calibrated):
-            probabilities = atlas.probabilities(similarities, None if comparison is None else comparison.counted)
+            probabilities = atlas.probabilities(similarities, None if comparison is None else comparison.counted, target)
         return [
             Proposal(composition, score) if place is None else self._predicted(place, similarities, probabilities)
             for composition, score, place in found
@@ -219,7 +235,7 @@ class TightBindingModel(Model):
             raise ConstraintError(self._why_none(constraints))
         chances = atlas.identity.probabilities(np.array([each for _, each, _ in found]))
         similarities = atlas.similarities(target)
-        probabilities = atlas.probabilities(similarities)
+        probabilities = atlas.probabilities(similarities, target=target)
         proposals = [
             Proposal(composition) if place is None else self._predicted(place, similarities, probabilities)
             for composition, _, place in found[:top]
