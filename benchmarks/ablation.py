@@ -31,7 +31,7 @@ from dosmith.designer import open_dos_set
 from dosmith.library import ParquetLibrary
 from dosmith.models.splits import SPLITS, Split
 from dosmith.models.tight_binding.ensemble import BOND_LAYERS, PLAIN_LAYERS, Atoms, train_member
-from dosmith.models.tight_binding.features import atom_features, embeddings
+from dosmith.models.tight_binding.features import atom_features, embeddings, moments
 from dosmith.models.tight_binding.lattice import Lattice
 from dosmith.models.tight_binding.network import TightBinding
 from dosmith.settings import ForwardSettings
@@ -99,12 +99,14 @@ def main() -> None:
     kept = json.loads(OUTPUT.read_text()) if OUTPUT.is_file() else {}
     found = kept["scores"] if kept.get("data") == data and kept.get("folds") == folds else {}
     potential = Potential()
-    structures = [library.material(identifier).structure for identifier in spectra.ids]
+    materials = [library.material(identifier) for identifier in spectra.ids]
+    structures = [material.structure for material in materials]
+    polarised = [material.spectrum.spin_polarized for material in materials]
     seen = [embeddings(structure, potential) for structure in structures]
     methods: dict[str, Callable[[Split], Predictor]] = {
         name: lambda split, name=name: BASELINES[name](spectra, split) for name in ("mean spectrum", "mixed centroids")
     }
-    methods |= {name: lambda split, v=v: fitted(v, spectra, structures, seen, split) for name, v in VARIANTS.items()}
+    methods |= {name: lambda split, v=v: fitted(v, spectra, structures, seen, polarised, split) for name, v in VARIANTS.items()}
     for name, method in methods.items():
         if name not in found:
             found[name] = scores([outcomes(spectra, split, method(split)) for split in splits], spectra, splits)
@@ -113,8 +115,10 @@ def main() -> None:
     write_text(PAGE, page({name: found[name] for name in methods}, splits))
 
 
-def fitted(variant: Variant, spectra: Spectra, structures: Sequence[Any], seen: Sequence[Any], split: Split) -> Predictor:
-    settings = ForwardSettings(**dict(variant.changes))
+def fitted(
+    variant: Variant, spectra: Spectra, structures: Sequence[Any], seen: Sequence[Any], polarised: Sequence[bool], split: Split
+) -> Predictor:
+    settings, potential = ForwardSettings(**dict(variant.changes)), Potential()
     bare: dict[int, Lattice] = {}
 
     def atoms(row: int) -> Atoms:
@@ -125,7 +129,8 @@ def fitted(variant: Variant, spectra: Spectra, structures: Sequence[Any], seen: 
         symbols = tuple(site.specie.symbol for site in structure)
         bond = atom_features(seen[row], symbols, volume, variant.bond_layers)
         plain = atom_features(seen[row], symbols, volume, variant.plain_layers)
-        return Atoms(lattice, volume ** (1 / 3), symbols, 0 * bond if variant.blind else bond, plain)
+        moment, magnetic = moments(seen[row], potential), polarised[row] and settings.spin
+        return Atoms(lattice, volume ** (1 / 3), symbols, 0 * bond if variant.blind else bond, plain, moment, magnetic)
 
     crystals = {int(row): atoms(int(row)) for row in [*split.train, *split.test]}
     symbols = tuple(sorted({s for each in crystals.values() for s in each.symbols}, key=formulas.atomic_number))

@@ -105,14 +105,18 @@ def group_of(symbol: str) -> int:
     return int(Element(symbol).group)
 
 
-def valence_electrons(symbol: str) -> int:
-    """Electrons in the outer s, p and d orbitals of an element; closed d shells of the p block do not count.
+F_ELECTRONS: Mapping[str, int] = {"La": 0, "Ce": 1}
+"""Electrons in 4f orbitals of those elements whose 4f orbitals are valence orbitals here; other lanthanides keep theirs in the core."""
 
-    >>> [valence_electrons(symbol) for symbol in ("Na", "Pt", "Zn", "Ga", "O")]
-    [1, 10, 12, 3, 6]
+
+def valence_electrons(symbol: str) -> int:
+    """Electrons in the outer s, p and d orbitals of an element; closed d shells of the p block and f shells do not count.
+
+    >>> [valence_electrons(symbol) for symbol in ("Na", "Pt", "Zn", "Ga", "O", "Dy", "He")]
+    [1, 10, 12, 3, 6, 3, 2]
     """
     group = group_of(symbol)
-    return group if group <= 12 else group - 10
+    return 2 if symbol == "He" else group if group <= 12 else group - 10
 
 
 @lru_cache(maxsize=1)

@@ -138,7 +138,30 @@ class ForwardSettings(DescentSettings):
     unfilled: float = Field(
         0.02,
         ge=0,
-        description="electrons an atom that are left out in filling; an insulator's Fermi level then is its valence-band top",
+        description="electrons an atom that are left out in filling where the zero is by it; an insulator's Fermi level then is its valence-band top",
+    )
+    zero: Literal["filling", "bands"] = Field(
+        "bands",
+        description="energy zero: the level up to which eigenvalues are filled, or the valence-band top where there is a gap",
+    )
+    smallest_gap: float = Field(0.3, ge=0, description="gap from which on the zero is the valence-band top, eV")
+    gap_softness: float = Field(0.05, gt=0, description="softness of that border, eV")
+    shift_change: float = Field(
+        0.5,
+        ge=0,
+        description="energy by which a mean output of 1 of the network shifts the energy zero, eV; 0 leaves it where it is",
+    )
+    spin: bool = Field(True, description="whether magnetic crystals have two spins")
+    exchange: float = Field(
+        0.9, description="exchange splitting of d orbitals before training, eV for each Bohr magneton of an atom"
+    )
+    smallest_moment: float = Field(
+        0.2,
+        ge=0,
+        description="moment of an atom from which on a crystal is taken for magnetic where nothing is known, Bohr magnetons",
+    )
+    f_levels: bool = Field(
+        True, description="whether atoms with f orbitals among their valence orbitals have seven levels of one energy"
     )
     epochs: int = Field(25, ge=1, description="epochs of the tight binding at most")
     steps: int = Field(3600, ge=1, description="and batches at most, so that a large set takes no longer")

@@ -17,7 +17,7 @@ from dosmith.models.identity import Identity
 from dosmith.models.splits import Split
 from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, train
-from dosmith.models.tight_binding.train import prepare_library
+from dosmith.models.tight_binding.train import prepare_library, spin_differences
 from dosmith.settings import ForwardSettings
 
 
@@ -37,6 +37,7 @@ def forward(spectra: Spectra, split: Split, library: Library, survey: Path, sett
         spectra.vectors[training],
         spectra.recipe,
         settings,
+        differences=spin_differences(library, np.array([rows[row] for row in training], dtype=np.intp), spectra.recipe),
     )
     alike = settings.model_copy(update={"seed": 0})  # crystals are prepared alike for every seed
     candidates = predict(model, _prepared(str(survey), alike, model.symbols))

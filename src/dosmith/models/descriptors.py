@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ FloatArray = NDArray[np.float64]
 
 _P_ABOVE_S = 4.5  # eV, where no p orbital is filled
 _D_ABOVE_S, _D_ABOVE_P = 4.0, 9.0  # eV, of empty d orbitals in groups 1 and 2, and in the p block
+_D_ABOVE_S_OF_LANTHANIDES = 1.0  # eV; Y 1.1, Lu 1.4
 GROUPS, PERIODS = 18, 7
 
 
@@ -31,7 +34,9 @@ def first_orbitals(symbols: Sequence[str]) -> FloatArray:
         known, shell, group = element.atomic_orbitals or {}, element.row, group_of(symbol)
         s = HARTREE * float(known.get(f"{shell}s") or -0.2)
         p = HARTREE * float(known[f"{shell}p"]) if known.get(f"{shell}p") else s + _P_ABOVE_S
-        if 3 <= group <= 12 and known.get(f"{shell - 1}d"):
+        if element.is_lanthanoid:  # with its 4f electrons in the core it is like Y and Lu, which have a d electron
+            d = s + _D_ABOVE_S_OF_LANTHANIDES
+        elif 3 <= group <= 12 and known.get(f"{shell - 1}d"):
             d = HARTREE * float(known[f"{shell - 1}d"])
         else:
             d = s + _D_ABOVE_S if group <= 2 else p + _D_ABOVE_P
@@ -40,11 +45,17 @@ def first_orbitals(symbols: Sequence[str]) -> FloatArray:
 
 
 def first_radii(symbols: Sequence[str]) -> FloatArray:
-    """Radii of free atoms, Angstrom, shape (E,)."""
+    """Radii of free atoms, Angstrom, shape (E,). Those of lanthanides are all alike but for their contraction: 2.2 ... 2.0."""
     from pymatgen.core.periodic_table import Element
 
     elements = [Element(symbol) for symbol in symbols]
-    return np.array([float(e.atomic_radius_calculated or e.atomic_radius or 1.5) for e in elements])
+    return np.array([2.2 - 0.015 * (e.Z - 57) if e.is_lanthanoid else _radius(e) for e in elements])
+
+
+def _radius(element: Any) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is not tabulated
+        return float(element.atomic_radius_calculated or element.atomic_radius or 1.5)
 
 
 def descriptors(symbols: Sequence[str]) -> FloatArray:
@@ -55,7 +66,9 @@ def descriptors(symbols: Sequence[str]) -> FloatArray:
     for row, symbol in zip(table, symbols, strict=True):
         element, group = Element(symbol), group_of(symbol)
         row[group - 1] = row[GROUPS + element.row - 1] = 1.0
-        pauling = float(element.X)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # noble gases have no electronegativity
+            pauling = float(element.X)
         row[-4:] = (
             pauling / 2 if np.isfinite(pauling) else 0.0,
             group / GROUPS,

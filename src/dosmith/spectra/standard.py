@@ -148,6 +148,19 @@ def standardise(spectrum: Spectrum, recipe: Recipe | None = None, zero: ZeroChoi
     )
 
 
+def spin_difference(spectrum: Spectrum, recipe: Recipe) -> FloatArray:
+    """How much more of the model's vector is of spin up than of spin down, 1/eV, shape (points,); nothing where spins are summed.
+
+    Raises:
+        SpectrumError: as of `standardise`.
+    """
+    if not spectrum.spin_polarized:
+        return np.zeros(recipe.grid.points)
+    zeros, sigma = np.array([standardise(spectrum, recipe).zero]), spectrum.broadening
+    up, down = binned(spectrum.energies, spectrum.densities, zeros.repeat(2), sigma, recipe)
+    return np.asarray((up - down) / ((up + down).sum() * recipe.grid.step))
+
+
 def standardise_batch(
     energies: FloatArray, densities: FloatArray, zeros: FloatArray, broadening: FloatArray | float, recipe: Recipe | None = None
 ) -> FloatArray:

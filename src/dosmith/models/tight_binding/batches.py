@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from dosmith.models.tight_binding.network import TightBinding
 
 _ROW, _COLUMN = TERM_ROW[: ORBITALS**2], TERM_COLUMN[: ORBITALS**2]
-_AT_ONCE = 16  # crystals predicted
+AT_ONCE = 16
+"""Crystals predicted."""
+F_ORBITALS = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,8 @@ class CrystalInput:
         elements: place of each atom's element in the tables, n of them.
         features: of each atom, shape (n, F).
         electrons: valence electrons of the cell.
+        moments: of each atom, Bohr magnetons, shape (n,); None where spins are alike.
+        f_atoms: those with f orbitals among their valence orbitals.
     """
 
     lattice: Lattice
@@ -38,6 +42,8 @@ class CrystalInput:
     elements: Sequence[int]
     features: Tensor
     electrons: float
+    moments: Tensor | None = None
+    f_atoms: Sequence[int] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +54,17 @@ class Part:
         start: first of its numbers.
         width: rows of its Hamiltonian, 9 n.
         phases: see `Lattice`, shape (2 K, R).
+        atoms: its atoms among those of the batch.
+        moments: see `CrystalInput`.
+        f_atoms: see `CrystalInput`.
     """
 
     start: int
     width: int
     phases: Tensor
+    atoms: slice
+    moments: Tensor | None
+    f_atoms: list[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +84,8 @@ class CrystalBatch:
         place: where the elements of the matrices of all bonds, and then of all atoms, belong, shape (81 (P + N),).
         size: of what they belong to: for each crystal R matrices of 9 n rows.
         parts: one for each crystal.
-        weights: of the eigenvalues of each crystal, 0 where another has more of them; each band's sum is 1, shape (C, M).
+        weights: of the eigenvalues of each crystal, 0 where another has more of them; the sum of a band of both spins is 1, shape (C, M).
+        spins: 1 of spin up, -1 of spin down, 0 of both, shape (C, M).
         atoms: how many there are in each crystal, shape (C,).
         electrons: valence electrons of a cell, shape (C,).
     """
@@ -90,6 +103,7 @@ class CrystalBatch:
     size: int
     parts: tuple[Part, ...]
     weights: Tensor
+    spins: Tensor
     atoms: Tensor
     electrons: Tensor
 
@@ -109,10 +123,7 @@ class CrystalBatch:
         rows = np.repeat(np.tile(widths, 2), [len(each) for each in corners])
         place = np.concatenate(corners)[:, None] + rows[:, None] * _ROW + _COLUMN
 
-        most = max(len(each.weights) * width for each, width in zip(lattices, widths, strict=True))
-        weights = np.zeros((len(crystals), most), dtype=np.float32)
-        for row, each, width in zip(weights, lattices, widths, strict=True):
-            row[: len(each.weights) * width] = np.repeat(each.weights, width)
+        weights, spins = map(_rows, zip(*map(_weights, crystals), strict=True))
         distance = np.concatenate([each.distance for each in lattices])
         scale = np.repeat([each.scale for each in crystals], [len(each.first) for each in lattices])
         return cls(
@@ -128,10 +139,18 @@ class CrystalBatch:
             torch.from_numpy(place.ravel()),
             int(sum(numbers)),
             tuple(
-                Part(int(first), int(width), torch.from_numpy(each.phases))
-                for first, width, each in zip(start, widths, lattices, strict=True)
+                Part(
+                    int(first),
+                    ORBITALS * each.lattice.sites,
+                    torch.from_numpy(each.lattice.phases),
+                    slice(int(earlier), int(earlier) + each.lattice.sites),
+                    each.moments,
+                    list(each.f_atoms),
+                )
+                for first, earlier, each in zip(start, atom, crystals, strict=True)
             ),
             torch.from_numpy(weights),
+            torch.from_numpy(spins),
             torch.from_numpy(atoms),
             torch.tensor([each.electrons for each in crystals], dtype=torch.float32),
         )
@@ -140,6 +159,22 @@ class CrystalBatch:
 def _before(counts: Any) -> NDArray[np.intp]:
     """How many there are in all crystals before each."""
     return np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.intp)
+
+
+def _weights(crystal: CrystalInput) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weight and spin of each eigenvalue of a crystal, in the order in which the network has them; f levels come last."""
+    one = np.repeat(crystal.lattice.weights, ORBITALS * crystal.lattice.sites)
+    weights, spins = (one, 0 * one) if crystal.moments is None else (np.tile(one / 2, 2), np.repeat([1.0, -1.0], len(one)))
+    levels = np.full(len(crystal.f_atoms), float(F_ORBITALS))
+    return np.append(weights, levels).astype(np.float32), np.append(spins, 0 * levels).astype(np.float32)
+
+
+def _rows(rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Rows below one another, the shorter ones filled up with zeros."""
+    table = np.zeros((len(rows), max(map(len, rows))), dtype=np.float32)
+    for place, row in zip(table, rows, strict=True):
+        place[: len(row)] = row
+    return table
 
 
 def _shifted(places: Sequence[NDArray[np.intp]], by: NDArray[np.intp]) -> Tensor:
@@ -153,4 +188,4 @@ def spectra(network: TightBinding, crystals: Sequence[CrystalInput], grid: Tenso
 
 
 def _parted(crystals: Sequence[CrystalInput]) -> Iterator[Sequence[CrystalInput]]:
-    yield from (crystals[start : start + _AT_ONCE] for start in range(0, len(crystals), _AT_ONCE))
+    yield from (crystals[start : start + AT_ONCE] for start in range(0, len(crystals), AT_ONCE))

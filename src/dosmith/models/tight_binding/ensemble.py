@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.element_facts import valence_electrons
+from dosmith.element_facts import F_ELECTRONS, valence_electrons
 from dosmith.errors import ModelError
 from dosmith.formulas import Composition
 from dosmith.models.calibration import Calibration, calibrate
 from dosmith.models.identity import Identity, learn_identity
-from dosmith.models.tight_binding.features import atom_features, embeddings
+from dosmith.models.tight_binding.features import atom_features, embeddings, moments
 from dosmith.models.tight_binding.lattice import Lattice
 from dosmith.settings import ForwardSettings
 from dosmith.spectra.similarity import unit
@@ -40,6 +40,9 @@ PLAIN_LAYERS = (0, 1, 2, 3, 4)
 BOND_LAYERS = (3,)
 """Which of CHGNet's embeddings the plain network and the tight binding receive."""
 
+_EMPTY = 1e-6
+"""Density, of a curve of norm 1, below which no polarisation is told."""
+
 Progress = Callable[[str, int, int, float], None]
 
 
@@ -53,6 +56,8 @@ class Atoms:
         symbols: of its atoms.
         bond_features: for the tight binding, shape (n, F).
         plain_features: for the plain network, shape (n, G).
+        moments: of its atoms, without sign, Bohr magnetons, shape (n,).
+        magnetic: whether its spins are told apart.
     """
 
     lattice: Lattice
@@ -60,10 +65,18 @@ class Atoms:
     symbols: tuple[str, ...]
     bond_features: FloatArray
     plain_features: FloatArray
+    moments: FloatArray
+    magnetic: bool
 
     @classmethod
-    def of(cls, structure: Structure, potential: Potential, settings: ForwardSettings) -> Atoms:
+    def of(cls, structure: Structure, potential: Potential, settings: ForwardSettings, magnetic: bool | None = None) -> Atoms:
         """A crystal prepared: its lattice by the settings' mesh and reach, its features by CHGNet.
+
+        Args:
+            structure: the crystal.
+            potential: CHGNet.
+            settings: of the model.
+            magnetic: whether spins are told apart; None when nobody knows: by CHGNet's moments.
 
         Raises:
             NotFoundError: its atoms are too far apart for CHGNet.
@@ -72,12 +85,17 @@ class Atoms:
         volume = structure.volume / len(structure)
         symbols = tuple(site.specie.symbol for site in structure)
         embedded = embeddings(structure, potential)
+        found = moments(embedded, potential)
+        if magnetic is None:
+            magnetic = bool(found.max() >= settings.smallest_moment)
         return cls(
             Lattice.of(structure, settings.density, settings.reach),
             volume ** (1 / 3),
             symbols,
             atom_features(embedded, symbols, volume, BOND_LAYERS),
             atom_features(embedded, symbols, volume, PLAIN_LAYERS),
+            found,
+            magnetic and settings.spin,
         )
 
 
@@ -115,6 +133,24 @@ class Member:
     bond_scale: Scale
     plain_scale: Scale
 
+    def inputs(self, crystals: Sequence[Atoms], symbols: Sequence[str]) -> list[CrystalInput]:
+        """The crystals as the tight binding takes them."""
+        return [crystal_input(each, symbols, self.bond_scale, self.tight_binding.settings) for each in crystals]
+
+    def magnetism(self, atoms: Atoms, symbols: Sequence[str], recipe: Recipe) -> tuple[FloatArray, float, bool]:
+        """Polarisation at each energy, the cell's moment in Bohr magnetons, whether it is a half-metal; of a magnetic crystal."""
+        import torch
+
+        from dosmith.models.tight_binding.batches import CrystalBatch
+
+        grid, network = torch.tensor(recipe.grid.energies, dtype=torch.float32), self.tight_binding
+        with torch.inference_mode():
+            batch = CrystalBatch.of(self.inputs([atoms], symbols))
+            total, more = network.curves(batch, grid, network.settings.broadening)[0]
+            moments, half = network.magnetism(batch)
+        polarisation = (more / total.clamp_min(_EMPTY)).clamp(-1, 1)
+        return polarisation.numpy().astype(np.float64), float(moments[0]), bool(half[0])
+
     def predict(self, crystals: Sequence[Atoms], symbols: Sequence[str], recipe: Recipe, settings: ForwardSettings) -> FloatArray:
         """Expected spectra, each the mixture of two of norm 1 and so itself of norm 1 or less, shape (M, points)."""
         import torch
@@ -124,10 +160,25 @@ class Member:
 
         grid = torch.tensor(recipe.grid.energies, dtype=torch.float32)
         with torch.inference_mode():
-            seen = [crystal_input(each, symbols, self.bond_scale) for each in crystals]
+            seen = self.inputs(crystals, symbols)
             bonded = spectra(self.tight_binding, seen, grid, settings.broadening)
             plain = plain_spectra(self.plain, [self.plain_scale(each.plain_features) for each in crystals])
         return (settings.share * bonded + (1 - settings.share) * plain).numpy().astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Magnetism:
+    """What the model expects of the spins of a crystal.
+
+    Attributes:
+        polarisation: share of the DOS that is of spin up less the share that is of spin down, shape (points,).
+        moment: of the cell, Bohr magnetons.
+        half_metal: share of the members in which one spin alone has a gap at the Fermi level.
+    """
+
+    polarisation: FloatArray
+    moment: float
+    half_metal: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +240,15 @@ class ForwardModel:
         """The DOS of crystals; errors as of `prepare`."""
         return self.predict_atoms([self.prepare(structure) for structure in structures])
 
+    def magnetism(self, atoms: Atoms) -> Magnetism | None:
+        """What is expected of the spins of a prepared crystal; None where they are alike."""
+        if not atoms.magnetic:
+            return None
+        polarisations, moments, half = zip(
+            *(each.magnetism(atoms, self.symbols, self.recipe) for each in self.members), strict=True
+        )
+        return Magnetism(np.mean(polarisations, axis=0), float(np.mean(moments)), float(np.mean(half)))
+
     def predict_atoms(self, crystals: Sequence[Atoms]) -> Prediction:
         """The DOS of prepared crystals."""
         found = [member.predict(crystals, self.symbols, self.recipe, self.settings) for member in self.members]
@@ -217,6 +277,7 @@ def train(
     progress: Progress | None = None,
     store: MemberStore | None = None,
     kinds: Sequence[str] = (),
+    differences: FloatArray | None = None,
 ) -> ForwardModel:
     """Train the ensemble.
 
@@ -229,6 +290,7 @@ def train(
         progress: called after each epoch.
         store: keeps each member that is trained; None keeps none.
         kinds: kind of each crystal, so that the accuracy of each kind is known.
+        differences: how much more of each vector is of spin up than of spin down, 1/eV, shape (M, points); None when unknown.
 
     Raises:
         ModelError: there are too few chemical systems.
@@ -240,12 +302,15 @@ def train(
         raise ModelError(f"training the forward model needs {settings.members} chemical systems or more")
     symbols = tuple(sorted({symbol for each in crystals for symbol in each.symbols}, key=formulas.atomic_number))
     spectra = unit(vectors)
+    more = np.zeros_like(spectra) if differences is None else differences / np.linalg.norm(vectors, axis=1, keepdims=True)
     members, unseen = [], np.zeros_like(spectra)
     for number, split in enumerate(splits, 1):
         known, report = [crystals[row] for row in split.train], _numbered(progress, number, settings.members)
         member = store.load(number - 1) if store else None
         if member is None:
-            member = train_member(known, spectra[split.train], symbols, recipe, settings, settings.seed + number, report)
+            member = train_member(
+                known, spectra[split.train], symbols, recipe, settings, settings.seed + number, report, more[split.train]
+            )
             if store:
                 store.store(number - 1, member)
         unseen[split.test] = member.predict([crystals[row] for row in split.test], symbols, recipe, settings)
@@ -270,6 +335,7 @@ def train_member(
     settings: ForwardSettings,
     seed: int,
     progress: Progress | None = None,
+    more: FloatArray | None = None,
 ) -> Member:
     """Train one member.
 
@@ -281,14 +347,18 @@ def train_member(
         settings: how.
         seed: of weights and batches.
         progress: called after each epoch.
+        more: how much more of the spectra is of spin up than of spin down, shape (M, points); None when unknown.
     """
     from dosmith.models.tight_binding.fitting import fit_plain, fit_tight_binding
 
     bond_scale = Scale.of([each.bond_features for each in crystals])
     plain_scale = Scale.of([each.plain_features for each in crystals])
+    targets = broadened(unit, recipe, settings.broadening)
+    if settings.spin and more is not None and more.any():
+        targets = np.hstack([targets, _spread(more, recipe, settings.broadening) / _norms(unit, recipe, settings.broadening)])
     tight_binding = fit_tight_binding(
-        [crystal_input(each, symbols, bond_scale) for each in crystals],
-        broadened(unit, recipe, settings.broadening),
+        [crystal_input(each, symbols, bond_scale, settings) for each in crystals],
+        targets,
         recipe.grid.energies,
         symbols,
         settings,
@@ -301,18 +371,31 @@ def train_member(
 
 def broadened(unit: FloatArray, recipe: Recipe, sigma: float) -> FloatArray:
     """Spectra of norm 1 brought from the recipe's broadening to a larger one, norm 1 again."""
+    return np.asarray(_spread(unit, recipe, sigma) / _norms(unit, recipe, sigma))
+
+
+def _norms(unit: FloatArray, recipe: Recipe, sigma: float) -> FloatArray:
+    return np.asarray(np.linalg.norm(_spread(unit, recipe, sigma), axis=1, keepdims=True))
+
+
+def _spread(curves: FloatArray, recipe: Recipe, sigma: float) -> FloatArray:
+    """Curves brought from the recipe's broadening to a larger one, in a unit of its own."""
     further = max(sigma**2 - recipe.broadening**2, 0.0)
     if further == 0.0:
-        return unit
+        return curves
     energies = recipe.grid.energies
-    spread = np.exp(-0.5 * (energies[:, None] - energies) ** 2 / further) @ unit.T
-    return np.asarray((spread / np.linalg.norm(spread, axis=0)).T)
+    return np.asarray(curves @ np.exp(-0.5 * (energies[:, None] - energies) ** 2 / further))
 
 
-def crystal_input(atoms: Atoms, symbols: Sequence[str], scale: Scale) -> CrystalInput:
+def crystal_input(atoms: Atoms, symbols: Sequence[str], scale: Scale, settings: ForwardSettings) -> CrystalInput:
     """A prepared crystal as the tight binding of a member sees it."""
+    import torch
+
     from dosmith.models.tight_binding.batches import CrystalInput
 
     places = [symbols.index(symbol) for symbol in atoms.symbols]
     electrons = float(sum(valence_electrons(symbol) for symbol in atoms.symbols))
-    return CrystalInput(atoms.lattice, atoms.scale, places, scale(atoms.bond_features), electrons)
+    f_atoms = [place for place, symbol in enumerate(atoms.symbols) if symbol in F_ELECTRONS] if settings.f_levels else []
+    electrons += sum(F_ELECTRONS[atoms.symbols[place]] for place in f_atoms)
+    magnetic = torch.tensor(atoms.moments, dtype=torch.float32) if atoms.magnetic else None
+    return CrystalInput(atoms.lattice, atoms.scale, places, scale(atoms.bond_features), electrons, magnetic, f_atoms)

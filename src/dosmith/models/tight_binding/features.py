@@ -19,6 +19,8 @@ FloatArray = NDArray[np.float64]
 
 LAYERS = 5
 """Layers of CHGNet's atom embeddings: as they begin, and after each of four convolutions."""
+MOMENT_LAYER = 3
+"""The layer that CHGNet reads moments from."""
 WIDTH = 64
 """Numbers in one embedding."""
 USUAL_VOLUME = 15.0  # Angstrom^3 an atom
@@ -45,6 +47,15 @@ def embeddings(structure: Structure, potential: Potential) -> NDArray[np.float32
         for hook in hooks:
             hook.remove()
     return torch.stack(seen, dim=1).numpy().astype(np.float32)
+
+
+def moments(embedded: NDArray[np.float32], potential: Potential) -> FloatArray:
+    """CHGNet's magnetic moments of atoms whose `embeddings` are known, without sign, Bohr magnetons, shape (n,)."""
+    import torch
+
+    with torch.inference_mode():
+        found = potential.model.site_wise(torch.from_numpy(embedded[:, MOMENT_LAYER])).abs()
+    return np.asarray(found[:, 0], dtype=np.float64)
 
 
 def atom_features(embedded: NDArray[np.float32], symbols: Sequence[str], volume: float, layers: Sequence[int]) -> FloatArray:

@@ -35,7 +35,8 @@ def fit_tight_binding(
 
     Args:
         crystals: M of them.
-        targets: their spectra as they should come out, of norm 1 and broadened as in the settings, shape (M, points).
+        targets: their spectra as they should come out, of norm 1 and broadened as in the settings, shape (M, points); beside them
+            may stand how much more of them is of spin up than of spin down, which makes shape (M, 2 points).
         energies: of the grid points, eV.
         symbols: elements of the tables.
         settings: how.
@@ -60,8 +61,8 @@ def fit_tight_binding(
     epochs = epochs_of(len(crystals), settings)
 
     def predict(rows: Sequence[int]) -> Tensor:
-        found: Tensor = network(CrystalBatch.of([crystals[row] for row in rows]), grid, settings.broadening)
-        return found
+        batch = CrystalBatch.of([crystals[row] for row in rows])
+        return network.curves(batch, grid, settings.broadening).flatten(1)[:, : targets.shape[1]]
 
     descend(
         network,

@@ -61,6 +61,14 @@ _BEFORE = {
     "largest_gradient": 1.0,
     "warm_up": 0.15,
     "height_penalty": 0.1,
+    "zero": "filling",
+    "smallest_gap": 0.3,
+    "gap_softness": 0.05,
+    "shift_change": 0.0,
+    "spin": False,
+    "exchange": 0.9,
+    "smallest_moment": 0.2,
+    "f_levels": False,
 }
 """Settings of models that were trained before these were settings, whatever the defaults are by now."""
 _GONE = frozenset({"group"})

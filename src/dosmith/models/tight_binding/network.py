@@ -8,15 +8,13 @@ The gradient of an eigenvalue is that of a Hamiltonian's expectation value, so a
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
+from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dosmith.models.tight_binding.batches import CrystalBatch
+from dosmith.models.tight_binding.filling import NOWHERE, band_edges, broadened, energy_zero, fermi_level
 from dosmith.models.tight_binding.slater_koster import (
     BONDS,
     INTEGRALS,
@@ -30,8 +28,6 @@ from dosmith.models.tight_binding.slater_koster import (
     TERM_ROW,
 )
 from dosmith.settings import ForwardSettings
-
-FloatArray = NDArray[np.float64]
 
 
 class TightBinding(nn.Module):
@@ -48,7 +44,7 @@ class TightBinding(nn.Module):
     of_pulls: Tensor
     of_atoms: Tensor
 
-    TABLES = ("orbital", "strength", "radius", "range", "bond", "decay", "split", "split_decay")
+    TABLES = ("orbital", "strength", "radius", "range", "bond", "decay", "split", "split_decay", "exchange", "level")
     """Parameters that are no network's."""
 
     def __init__(self, orbitals: Tensor, radii: Tensor, features: int, settings: ForwardSettings) -> None:
@@ -63,8 +59,12 @@ class TightBinding(nn.Module):
         self.decay = nn.Parameter(torch.tensor([2.0, 2.0, 2.5, 4.0, 4.0, 4.0, 2.0, 3.0, 3.0, 3.0]).log())
         self.split = nn.Parameter(torch.zeros(len(SPLITTINGS)))
         self.split_decay = nn.Parameter(torch.tensor(1.2))
+        if settings.spin:
+            self.exchange = nn.Parameter(torch.tensor([0.0, 0.0, settings.exchange]).repeat(count, 1))
+        if settings.f_levels:
+            self.level = nn.Parameter(orbitals[:, 2] / settings.orbital_unit)
         code, dropout = settings.pair_code, settings.dropout
-        self.widths = (3, 3, 1, 3, len(SPLITTINGS), code)
+        self.widths = (3, 3, 1, 3, len(SPLITTINGS), int(settings.shift_change > 0), code)
         self.surroundings = _perceptron(features, settings.hidden, sum(self.widths), dropout, silent=sum(self.widths) - code)
         self.pair = _perceptron(2 * code + 1, settings.pair_hidden, len(BONDS), dropout, silent=len(BONDS))
         first_l, second_l, kind = torch.tensor([bond[:2] + bond[3:] for bond in INTEGRALS]).T
@@ -73,11 +73,16 @@ class TightBinding(nn.Module):
         for name, table in (("of_integrals", _of_integrals()), ("of_pulls", _of_pulls()), ("of_atoms", _of_atoms())):
             self.register_buffer(name, table, persistent=False)
 
-    def hamiltonians(self, crystals: CrystalBatch) -> list[Tensor]:
-        """Of each crystal, at each point, eV, shapes (K, 9 n, 9 n)."""
+    def hamiltonians(self, crystals: CrystalBatch, changes: Sequence[Tensor] | None = None) -> list[Tensor]:
+        """Of each crystal without spin, at each point, eV, shapes (K, 9 n, 9 n).
+
+        Args:
+            crystals: the crystals.
+            changes: from `changes`; found anew when None.
+        """
         # Each bond and each atom has a matrix of 9 rows. They are put where they belong in one matrix for each cell that bonds
         # lead to, and these are added with their phases. Bonds are there from one of their ends, and atoms by half.
-        bonds, own = self._matrices(crystals)
+        bonds, own = self._matrices(crystals, self.changes(crystals) if changes is None else changes)
         numbers = torch.cat([bonds, own / 2]).flatten()
         placed = torch.zeros(crystals.size, dtype=numbers.dtype).scatter(0, crystals.place, numbers)
         found = []
@@ -89,9 +94,13 @@ class TightBinding(nn.Module):
             found.append(half + half.mH)
         return found
 
-    def _matrices(self, crystals: CrystalBatch) -> tuple[Tensor, Tensor]:
+    def changes(self, crystals: CrystalBatch) -> Sequence[Tensor]:
+        """What surroundings make of each atom: of orbital energies, strengths, radius, ranges, splittings and energy zero, and a code."""
+        return torch.split(self.surroundings(crystals.features), list(self.widths), dim=-1)
+
+    def _matrices(self, crystals: CrystalBatch, changes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Hopping of each bond, shape (P, 81), and what each atom has of its own, shape (N, 81), eV; as the first layer of terms."""
-        settings, changes = self.settings, self.surroundings(crystals.features).split(self.widths, dim=-1)
+        settings = self.settings
         element, first, second = crystals.elements, crystals.first, crystals.second
         orbital = settings.orbital_unit * self.orbital[element] + settings.orbital_change * changes[0]
         strength = self.strength[element] + settings.strength_change * changes[1]
@@ -102,9 +111,9 @@ class TightBinding(nn.Module):
         fading = 0.5 * (1 + torch.cos(torch.pi * crystals.distance / settings.reach))
         decay = (self.decay[self.kind] + range_[first][:, self.first_l] + range_[second][:, self.second_l]).exp()
         bond = strength[first][:, self.first_l] + strength[second][:, self.second_l] - decay * beyond[:, None]
-        bond = bond + self._of_the_pair(changes[5][first], changes[5][second], beyond)
+        bond = bond + self._of_the_pair(changes[6][first], changes[6][second], beyond)
         values = self.bond[self.kind] * bond.exp() * fading[:, None]
-        sigma, pi, delta = ((values @ self.of_integrals)[crystals.shell] * crystals.angular).split(LAYERS, dim=1)
+        sigma, pi, delta = torch.split((values @ self.of_integrals)[crystals.shell] * crystals.angular, list(LAYERS), dim=1)
         bonds = sigma + nn.functional.pad(pi, (0, LAYERS[0] - LAYERS[1])) + nn.functional.pad(delta, (0, LAYERS[0] - LAYERS[2]))
 
         pull = (torch.exp(-self.split_decay.exp() * beyond) * fading)[:, None] * self.split
@@ -122,16 +131,79 @@ class TightBinding(nn.Module):
         # Between orbitals of one kind an integral is the same from either end, or the Hamiltonian is not Hermitian.
         return torch.cat([torch.where(self.same_l, (there + back) / 2, there), back[..., ~self.same_l]], dim=-1)
 
+    def bands(self, crystals: CrystalBatch, changes: Sequence[Tensor] | None = None) -> list[Tensor]:
+        """Eigenvalues of each crystal, eV, shapes (spins, K, 9 n): one for both spins, or those of spin up and of spin down."""
+        return [torch.linalg.eigvalsh(matrices) for matrices in self.spin_hamiltonians(crystals, changes)]
+
+    def spin_hamiltonians(self, crystals: CrystalBatch, changes: Sequence[Tensor] | None = None) -> list[Tensor]:
+        """Of each crystal, eV, shapes (spins, K, 9 n, 9 n): one for both spins, or those of spin up and of spin down."""
+        changes = self.changes(crystals) if changes is None else changes
+        found = []
+        for part, matrices in zip(crystals.parts, self.hamiltonians(crystals, changes), strict=True):
+            if part.moments is None:
+                found.append(matrices[None])
+                continue
+            # Half of Stoner's splitting: exchange by element and orbital, times the moment in Bohr magnetons.
+            half = self.exchange[crystals.elements[part.atoms]] * part.moments[:, None] / 2
+            lower = torch.diag_embed(torch.repeat_interleave(half, _DEGENERACIES, dim=1).flatten())
+            found.append(torch.stack([matrices - lower, matrices + lower]))
+        return found
+
     def eigenvalues(self, crystals: CrystalBatch) -> Tensor:
-        """Eigenvalues from the Fermi level, eV, shape (C, M); those that a crystal does not have weigh nothing."""
-        found = [torch.linalg.eigvalsh(each).flatten() for each in self.hamiltonians(crystals)]
-        energies = nn.utils.rnn.pad_sequence(found, batch_first=True)
-        electrons = crystals.electrons - self.settings.unfilled * crystals.atoms
-        return energies - fermi_level(energies, crystals.weights, electrons, self.settings.filling_width)[:, None]
+        """Eigenvalues from the energy zero, eV, shape (C, M); those that a crystal does not have weigh nothing."""
+        settings, changes = self.settings, self.changes(crystals)
+        bands = self.bands(crystals, changes)
+        energies = self._rows(crystals, bands, changes)
+        if settings.zero == "filling":
+            zero = self._fermi_level(crystals, energies, settings.unfilled)
+        else:
+            fermi = self._fermi_level(crystals, energies)
+            zero = energy_zero(*band_edges(bands, fermi.detach()), fermi, settings.smallest_gap, settings.gap_softness)
+        if settings.shift_change:
+            zero = zero + settings.shift_change * torch.stack([changes[5][part.atoms].mean() for part in crystals.parts])
+        return energies - zero[:, None]
+
+    def _rows(self, crystals: CrystalBatch, bands: Sequence[Tensor], changes: Sequence[Tensor]) -> Tensor:
+        """Eigenvalues of each crystal below one another, its f levels after its bands, shape (C, M)."""
+        rows = [each.flatten() for each in bands]
+        if self.settings.f_levels:
+            level = self.settings.orbital_unit * self.level[crystals.elements] + self.settings.orbital_change * changes[0][:, 2]
+            rows = [torch.cat([row, level[part.atoms][part.f_atoms]]) for row, part in zip(rows, crystals.parts, strict=True)]
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=NOWHERE)
+
+    def _fermi_level(self, crystals: CrystalBatch, energies: Tensor, unfilled: float = 0.0) -> Tensor:
+        electrons = crystals.electrons - unfilled * crystals.atoms
+        return fermi_level(energies, crystals.weights, electrons, self.settings.filling_width)
+
+    def magnetism(self, crystals: CrystalBatch) -> tuple[Tensor, Tensor]:
+        """Moment of each cell, Bohr magnetons, and whether one spin alone has a gap at the Fermi level, shapes (C,)."""
+        changes = self.changes(crystals)
+        bands = self.bands(crystals, changes)
+        energies = self._rows(crystals, bands, changes)
+        fermi = self._fermi_level(crystals, energies)
+        filling = torch.sigmoid((fermi[:, None] - energies) / self.settings.filling_width)
+        moments = 2 * (crystals.weights * crystals.spins * filling).sum(dim=1)
+        gaps = [
+            band_edges([channel[None] for channel in each], level.expand(len(each)))[1]
+            for each, level in zip(bands, fermi, strict=True)
+        ]
+        half = [len(each) == 2 and int((each >= self.settings.smallest_gap).sum()) == 1 for each in gaps]
+        return moments, torch.tensor(half)
 
     def forward(self, crystals: CrystalBatch, grid: Tensor, broadening: float) -> Tensor:
         """DOS on a grid of G energies, scaled to norm 1, shape (C, G)."""
-        return nn.functional.normalize(broadened(self.eigenvalues(crystals), crystals.weights, grid, broadening), dim=1)
+        return self.curves(crystals, grid, broadening)[:, 0]
+
+    def curves(self, crystals: CrystalBatch, grid: Tensor, broadening: float) -> Tensor:
+        """DOS, scaled to norm 1, and how much more of it is of spin up than of spin down, shape (C, 2, G)."""
+        energies = self.eigenvalues(crystals)
+        total = broadened(energies, crystals.weights, grid, broadening)
+        if all(part.moments is None for part in crystals.parts):
+            more = torch.zeros_like(total)
+        else:
+            more = broadened(energies, crystals.weights * crystals.spins, grid, broadening)
+        norms: Tensor = torch.linalg.vector_norm(total, dim=1).clamp_min(_NOTHING)
+        return torch.stack([total, more], dim=1) / norms[:, None, None]
 
 
 class PlainNetwork(nn.Module):
@@ -170,45 +242,8 @@ class PlainNetwork(nn.Module):
         return nn.functional.normalize(sums, dim=1)
 
 
-def broadened(energies: Tensor, weights: Tensor, grid: Tensor, broadening: float) -> Tensor:
-    """Gaussians of height 1 about all eigenvalues, summed, shape (C, G).
-
-    An eigenvalue is dealt to four bins as a cubic spline, and the bins are widened by the Gaussian that is missing: as smooth as
-    a Gaussian for each of them, to 3 parts in 10,000, for a fraction of the work.
-
-    Args:
-        energies: the eigenvalues, eV, shape (C, M).
-        weights: of them, shape (C, M).
-        grid: even energies, eV, shape (G,).
-        broadening: Gaussian sigma, eV.
-    """
-    first, last = float(grid[0]), float(grid[-1])
-    bins, kernel = _widening(first, last, len(grid), broadening)
-    size = bins[1] - bins[0]
-    # What lies farther out is kept in the last bins, which do not reach the grid.
-    place = ((energies - bins[0]) / size).clamp(1, len(bins) - 3)
-    left = place.detach().floor()
-    t = place - left
-    spline = torch.stack([(1 - t) ** 3, (3 * t - 6) * t**2 + 4, ((3 - 3 * t) * t + 3) * t + 1, t**3], dim=-1) / 6
-    index = left.long()[..., None] + torch.arange(-1, 3)
-    held = torch.zeros(len(energies), len(bins), dtype=energies.dtype)
-    held = held.scatter_add(1, index.flatten(1), (weights[..., None] * spline).flatten(1))
-    return held @ torch.as_tensor(kernel, dtype=energies.dtype)
-
-
-@lru_cache(maxsize=8)
-def _widening(first: float, last: float, count: int, broadening: float) -> tuple[FloatArray, FloatArray]:
-    """Centres of bins that reach beyond a grid, shape (F,), and what one eigenvalue in each gives on the grid, shape (F, count)."""
-    step = (last - first) / (count - 1)
-    parts = math.ceil(2 * step / broadening)  # bins no larger than half of sigma
-    size, margin = step / parts, math.ceil(5.5 * broadening * parts / step)
-    bins = first + size * np.arange(-margin, (count - 1) * parts + margin + 1, dtype=np.float64)
-    variance = broadening**2 - size**2 / 3  # a cubic spline has that of a third of a bin's square
-    distances = bins[:, None] - np.linspace(first, last, count)
-    return bins, np.exp(-0.5 * distances**2 / variance) * broadening / math.sqrt(variance)
-
-
-_HALVINGS = 28
+_NOTHING = 1e-12
+_DEGENERACIES = torch.tensor([1, 3, 5])
 
 
 def _perceptron(inputs: int, hidden: int, outputs: int, dropout: float, silent: int) -> nn.Sequential:
@@ -218,29 +253,6 @@ def _perceptron(inputs: int, hidden: int, outputs: int, dropout: float, silent: 
         last.weight[:silent] = 0.0
         last.bias[:silent] = 0.0
     return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Dropout(dropout), last)
-
-
-def fermi_level(energies: Tensor, weights: Tensor, electrons: Tensor, width: float) -> Tensor:
-    """The energy up to which the eigenvalues, with two electrons each, hold so many, shape (C,); its gradient is that of the exact one.
-
-    Args:
-        energies: the eigenvalues, eV, shape (C, M).
-        weights: of them, shape (C, M).
-        electrons: of the cells, shape (C,).
-        width: of the Fermi distribution, eV.
-    """
-    with torch.no_grad():
-        low, high = energies.amin(dim=1) - 1, energies.amax(dim=1) + 1
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            held = 2 * (weights * torch.sigmoid((middle[:, None] - energies) / width)).sum(dim=1)
-            low, high = torch.where(held < electrons, middle, low), torch.where(held < electrons, high, middle)
-        middle = (low + high) / 2
-        filling = torch.sigmoid((middle[:, None] - energies) / width)
-        slope = weights * filling * (1 - filling)
-        share = slope / slope.sum(dim=1, keepdim=True).clamp_min(1e-9)
-    followed = (share * energies).sum(dim=1)
-    return middle + followed - followed.detach()
 
 
 def _of_integrals() -> Tensor:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dosmith import formulas, symmetry
 from dosmith.crystals.find import find_structure
-from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel
+from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Magnetism
 from dosmith.spectra.descriptors import of_curves
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class PredictedDos:
         half_width: of the band that holds 68 % of the points of new chemistry, 1/eV, shape (points,).
         certainty: norm of the mean of the expected spectra, each of norm 1: 1 where all members agree on every detail.
         projected: predicts its projections; None where nothing can.
+        magnetism: of its spins; None where they are alike, or the model does not tell them apart.
     """
 
     name: str
@@ -45,6 +46,7 @@ class PredictedDos:
     values: FloatArray
     half_width: FloatArray
     certainty: float
+    magnetism: Magnetism | None = None
     projected: Callable[[], Mapping[tuple[str, str], FloatArray]] | None = field(default=None, repr=False)
 
     @cached_property
@@ -69,7 +71,24 @@ class PredictedDos:
     def headline(self) -> str:
         """What is predicted, in one line."""
         volume = f"{self.structure.volume / len(self.structure):.2f} \N{ANGSTROM SIGN}\N{SUPERSCRIPT THREE}/atom"
-        return f"({self.formula}, {self.space_group}, {volume}): predicted, not computed; certainty {self.certainty:.2f}"
+        spins = "" if self.magnetism is None else f"; {self.magnetic}"
+        return f"({self.formula}, {self.space_group}, {volume}): predicted, not computed; certainty {self.certainty:.2f}{spins}"
+
+    @property
+    def magnetic(self) -> str:
+        """What is expected of its spins, in a few words."""
+        if self.magnetism is None:
+            return "spins alike"
+        likely = self.magnetism.half_metal
+        half = "" if likely == 0 else f", half-metal by {likely:.0%} of the members"
+        return f"{self.magnetism.moment:.1f} \N{GREEK SMALL LETTER MU}B/cell if ferromagnetic{half}"
+
+    @property
+    def spins(self) -> tuple[FloatArray, FloatArray] | None:
+        """The curve's parts of spin up and of spin down, 1/eV, shapes (points,)."""
+        if self.magnetism is None:
+            return None
+        return self.values * (1 + self.magnetism.polarisation) / 2, self.values * (1 - self.magnetism.polarisation) / 2
 
     @property
     def axis(self) -> FloatArray:
@@ -110,6 +129,10 @@ class PredictedDos:
             "upper": upper.tolist(),
             "projections_per_ev": {f"{symbol}:{orbital}": curve.tolist() for (symbol, orbital), curve in self.parts.items()},
             "descriptors": of_curves(self.energies, self.parts).as_dict(),
+            "up": None if self.spins is None else self.spins[0].tolist(),
+            "down": None if self.spins is None else self.spins[1].tolist(),
+            "moment": None if self.magnetism is None else self.magnetism.moment,
+            "half_metal": None if self.magnetism is None else self.magnetism.half_metal,
         }
 
     def to_csv(self) -> str:
@@ -117,8 +140,9 @@ class PredictedDos:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         names = [f"{symbol}_{orbital}_per_ev" for symbol, orbital in self.parts]
-        writer.writerow(["energy_ev", "dos_per_ev", "lower", "upper", *names])
-        for row in zip(self.energies, self.values, *self.band, *self.parts.values(), strict=True):
+        spins = self.spins or ()
+        writer.writerow(["energy_ev", "dos_per_ev", "lower", "upper", *(("up", "down") if spins else ()), *names])
+        for row in zip(self.energies, self.values, *self.band, *spins, *self.parts.values(), strict=True):
             writer.writerow([f"{row[0]:.6g}", *(f"{value:.6g}" for value in row[1:])])
         return text.getvalue()
 
@@ -152,6 +176,7 @@ def predict(
             values,
             half_width,
             float(np.linalg.norm(expected)),
+            model.magnetism(prepared),
             partial(_parts, model, prepared),
         )
         for name, structure, prepared, values, half_width, expected in zip(

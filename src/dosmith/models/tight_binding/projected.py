@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dosmith.models.tight_binding.batches import CrystalBatch, CrystalInput
-from dosmith.models.tight_binding.network import TightBinding, broadened
+from dosmith.models.tight_binding.filling import broadened
+from dosmith.models.tight_binding.network import TightBinding
 from dosmith.models.tight_binding.slater_koster import MOMENTA
 
 if TYPE_CHECKING:
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 Label = tuple[str, str]
 
-LETTERS = "spd"
+LETTERS = "spdf"
 _MOMENTA = torch.tensor(MOMENTA)
 
 
 def projected(network: TightBinding, crystal: CrystalInput, grid: Tensor, broadening: float) -> Tensor:
-    """The DOS of one crystal by atom and angular momentum; the sum over both has norm 1, shape (n, 3, G).
+    """The DOS of one crystal by atom and angular momentum; the sum over both has norm 1, shape (n, 3, G); (n, 4, G) with f.
 
     The points stand for others by symmetry, so only sums over equal atoms mean something.
 
@@ -40,18 +41,26 @@ def projected(network: TightBinding, crystal: CrystalInput, grid: Tensor, broade
         broadening: Gaussian sigma, eV.
     """
     batch = CrystalBatch.of([crystal])
-    (matrices,) = network.hamiltonians(batch)
-    _, states = torch.linalg.eigh(matrices)  # (K, 9 n, 9 n), columns by rising eigenvalue
+    (matrices,) = network.spin_hamiltonians(batch)
+    _, states = torch.linalg.eigh(matrices.flatten(0, 1))  # (spins K, 9 n, 9 n), columns by rising eigenvalue
     weights = states.abs() ** 2
-    atoms = len(crystal.elements)
-    onto = torch.zeros(weights.shape[1], 3 * atoms, dtype=weights.dtype)
+    atoms, letters = len(crystal.elements), _letters(crystal)
+    onto = torch.zeros(weights.shape[1], letters * atoms, dtype=weights.dtype)
     rows = torch.arange(weights.shape[1])
-    onto[rows, 3 * (rows // len(_MOMENTA)) + _MOMENTA[rows % len(_MOMENTA)]] = 1
+    onto[rows, letters * (rows // len(_MOMENTA)) + _MOMENTA[rows % len(_MOMENTA)]] = 1
     shares = torch.einsum("kob,op->pkb", weights, onto).flatten(1)
+    f_levels = torch.zeros(letters * atoms, len(crystal.f_atoms), dtype=weights.dtype)  # they come last
+    for column, atom in enumerate(crystal.f_atoms):
+        f_levels[letters * atom + LETTERS.index("f"), column] = 1
+    shares = torch.cat([shares, f_levels], dim=1)
     levels = network.eigenvalues(batch)  # from the energy zero, in the same order
     parts = broadened(levels.expand(len(shares), -1), batch.weights * shares, grid, broadening)
     scaled: Tensor = parts / torch.linalg.vector_norm(parts.sum(dim=0))
-    return scaled.view(atoms, 3, -1)
+    return scaled.view(atoms, letters, -1)
+
+
+def _letters(crystal: CrystalInput) -> int:
+    return 4 if crystal.f_atoms else 3
 
 
 def member_parts(member: Member, crystals: Sequence[Atoms], model: ForwardModel) -> list[dict[Label, FloatArray]]:
@@ -59,19 +68,17 @@ def member_parts(member: Member, crystals: Sequence[Atoms], model: ForwardModel)
 
     Tight binding tells the share of each part at each energy; the whole, of norm 1 or less, is that of both networks together.
     """
-    from dosmith.models.tight_binding.ensemble import crystal_input
-
     grid = torch.tensor(model.recipe.grid.energies, dtype=torch.float32)
     wholes = member.predict(crystals, model.symbols, model.recipe, model.settings)
     found = []
     with torch.inference_mode():
         for atoms, whole in zip(crystals, wholes, strict=True):
-            one = crystal_input(atoms, model.symbols, member.bond_scale)
+            (one,) = member.inputs([atoms], model.symbols)
             parts = projected(member.tight_binding, one, grid, model.settings.broadening).numpy().astype(np.float64)
             shares = parts / np.maximum(parts.sum(axis=(0, 1)), 1e-4 * parts.sum(axis=(0, 1)).max())
             by_label: dict[Label, FloatArray] = {}
-            for symbol, orbitals in zip(atoms.symbols, shares, strict=True):
-                for letter, share in zip(LETTERS, orbitals, strict=True):
+            for atom, (symbol, orbitals) in enumerate(zip(atoms.symbols, shares, strict=True)):
+                for letter, share in zip(LETTERS, orbitals[: 4 if atom in one.f_atoms else 3], strict=False):
                     by_label[symbol, letter] = by_label.get((symbol, letter), 0.0) + share * whole
             found.append(by_label)
     return found

@@ -17,7 +17,8 @@ from dosmith.models.tight_binding.candidates import Candidates, lowest, predict,
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Progress, train
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.settings import ForwardSettings, Settings
-from dosmith.spectra.standard import Recipe, standardise_library
+from dosmith.sources.open_set import FIRST_BASIS
+from dosmith.spectra.standard import Recipe, spin_difference, standardise_library
 
 
 def train_forward(
@@ -83,6 +84,7 @@ def train_forward(
             progress,
             unfinished,
             [library.prototypes[rows[place]] or "other" for place in chosen],
+            spin_differences(library, rows[chosen], recipe),
         )
         candidates = None if survey is None else _expected(model, crystals_of_survey, progress)
     finally:
@@ -100,18 +102,26 @@ def _expected(model: ForwardModel, survey: Sequence[Surveyed], progress: Progres
     return predict(model, prepared, report("their spectra"))
 
 
+def spin_differences(library: Library, rows: NDArray[np.intp], recipe: Recipe) -> NDArray[np.float64]:
+    """How much more of the vectors at some rows of a library is of spin up than of spin down, 1/eV, shape (rows, points)."""
+    return np.array([spin_difference(material.spectrum, recipe) for material in library.materials(rows.tolist())])
+
+
 def prepare_library(
     library: Library, rows: NDArray[np.intp], settings: ForwardSettings, progress: Progress | None = None
 ) -> dict[int, Atoms]:
-    """The crystals at some rows of a library, by row; those without a structure, too large or with lone atoms are left out."""
+    """The crystals at some rows of a library, by row.
+
+    Left out are those without a structure, too large or with lone atoms, and those whose spectrum is known to be wrong.
+    """
     from dosmith.crystals.potential import Potential
 
     potential, found = Potential(), {}
     for count, (row, material) in enumerate(zip(rows, library.materials(rows.tolist()), strict=True), 1):
-        structure = material.structure
-        if structure is not None and len(structure) <= settings.largest_cell:
+        structure, wrong = material.structure, material.provenance.get("settings") == FIRST_BASIS
+        if structure is not None and len(structure) <= settings.largest_cell and not wrong:
             with suppress(NotFoundError):
-                found[int(row)] = Atoms.of(structure, potential, settings)
+                found[int(row)] = Atoms.of(structure, potential, settings, material.spectrum.spin_polarized)
         if progress is not None:
             progress("crystals", count, len(rows), 0.0)
     return found

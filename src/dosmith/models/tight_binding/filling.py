@@ -1,0 +1,119 @@
+"""What eigenvalues make: a curve, a Fermi level, the edges of a gap, an energy zero. Needs PyTorch.
+
+C crystals stand below one another, each with its M eigenvalues; those that a crystal does not have weigh nothing and lie at `NOWHERE`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+FloatArray = NDArray[np.float64]
+
+NOWHERE = 1e4
+"""Energy of eigenvalues that are none, eV."""
+_HALVINGS = 28
+
+
+def broadened(energies: Tensor, weights: Tensor, grid: Tensor, broadening: float) -> Tensor:
+    """Gaussians of height 1 about all eigenvalues, summed, shape (C, G).
+
+    An eigenvalue is dealt to four bins as a cubic spline, and the bins are widened by the Gaussian that is missing: as smooth as
+    a Gaussian for each of them, to 3 parts in 10,000, for a fraction of the work.
+
+    Args:
+        energies: the eigenvalues, eV, shape (C, M).
+        weights: of them, shape (C, M).
+        grid: even energies, eV, shape (G,).
+        broadening: Gaussian sigma, eV.
+    """
+    first, last = float(grid[0]), float(grid[-1])
+    bins, kernel = _widening(first, last, len(grid), broadening)
+    size = bins[1] - bins[0]
+    # What lies farther out is kept in the last bins, which do not reach the grid.
+    place = ((energies - bins[0]) / size).clamp(1, len(bins) - 3)
+    left = place.detach().floor()
+    t = place - left
+    spline = torch.stack([(1 - t) ** 3, (3 * t - 6) * t**2 + 4, ((3 - 3 * t) * t + 3) * t + 1, t**3], dim=-1) / 6
+    index = left.long()[..., None] + torch.arange(-1, 3)
+    held = torch.zeros(len(energies), len(bins), dtype=energies.dtype)
+    held = held.scatter_add(1, index.flatten(1), (weights[..., None] * spline).flatten(1))
+    return held @ torch.as_tensor(kernel, dtype=energies.dtype)
+
+
+@lru_cache(maxsize=8)
+def _widening(first: float, last: float, count: int, broadening: float) -> tuple[FloatArray, FloatArray]:
+    """Centres of bins that reach beyond a grid, shape (F,), and what one eigenvalue in each gives on the grid, shape (F, count)."""
+    step = (last - first) / (count - 1)
+    parts = math.ceil(2 * step / broadening)  # bins no larger than half of sigma
+    size, margin = step / parts, math.ceil(5.5 * broadening * parts / step)
+    bins = first + size * np.arange(-margin, (count - 1) * parts + margin + 1, dtype=np.float64)
+    variance = broadening**2 - size**2 / 3  # a cubic spline has that of a third of a bin's square
+    distances = bins[:, None] - np.linspace(first, last, count)
+    return bins, np.exp(-0.5 * distances**2 / variance) * broadening / math.sqrt(variance)
+
+
+def fermi_level(energies: Tensor, weights: Tensor, electrons: Tensor, width: float) -> Tensor:
+    """The energy up to which the eigenvalues, with two electrons each, hold so many, shape (C,); its gradient is that of the exact one.
+
+    Args:
+        energies: the eigenvalues, eV, shape (C, M).
+        weights: of them, shape (C, M).
+        electrons: of the cells, shape (C,).
+        width: of the Fermi distribution, eV.
+    """
+    with torch.no_grad():
+        there = weights > 0
+        low = torch.where(there, energies, torch.inf).amin(dim=1) - 1
+        high = torch.where(there, energies, -torch.inf).amax(dim=1) + 1
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            held = 2 * (weights * torch.sigmoid((middle[:, None] - energies) / width)).sum(dim=1)
+            low, high = torch.where(held < electrons, middle, low), torch.where(held < electrons, high, middle)
+        middle = (low + high) / 2
+        filling = torch.sigmoid((middle[:, None] - energies) / width)
+        slope = weights * filling * (1 - filling)
+        share = slope / slope.sum(dim=1, keepdim=True).clamp_min(1e-9)
+    followed = (share * energies).sum(dim=1)
+    return middle + followed - followed.detach()
+
+
+def band_edges(bands: Sequence[Tensor], fermi: Tensor) -> tuple[Tensor, Tensor]:
+    """Valence-band tops and gaps, eV, shapes (C,); where a band crosses the Fermi level, that level and 0.
+
+    Args:
+        bands: eigenvalues of each crystal, eV, shapes (spins, K, bands).
+        fermi: Fermi levels, eV, shape (C,).
+    """
+    tops, gaps = [], []
+    for each, level in zip(bands, fermi, strict=True):
+        below = each < level
+        filled = below.sum(dim=2)
+        if bool((filled == filled[:, :1]).all()) and 0 < int(below.sum()) < below.numel():
+            top, bottom = each[below].max(), each[~below].min()
+            tops.append(top)
+            gaps.append(bottom - top)
+        else:
+            tops.append(level)
+            gaps.append(torch.zeros_like(level))
+    return torch.stack(tops), torch.stack(gaps)
+
+
+def energy_zero(tops: Tensor, gaps: Tensor, fermi: Tensor, smallest: float, softness: float) -> Tensor:
+    """The valence-band top of gapped crystals and the Fermi level of metals, as `spectra.zero` has it, shape (C,), eV.
+
+    Args:
+        tops: valence-band tops, eV, shape (C,).
+        gaps: eV, 0 for metals, shape (C,).
+        fermi: Fermi levels, eV, shape (C,).
+        smallest: gap from which on a crystal is gapped, eV.
+        softness: of that border, eV, so that the zero moves without a jump.
+    """
+    gapped = torch.where(gaps > 0, torch.sigmoid((gaps.detach() - smallest) / softness), 0.0)
+    return gapped * tops + (1 - gapped) * fermi
