@@ -290,11 +290,15 @@ def test_a_material_without_states_in_the_window_does_not_spoil_its_library(
 
 def test_the_open_set_is_standardised_whole(open_set: ParquetLibrary) -> None:
     rows, values = standardise_library(open_set)
-    assert rows.tolist() == list(range(len(open_set)))
+    assert len(rows) > 0.99 * len(open_set)
+    for row in set(range(len(open_set))) - set(rows.tolist()):  # rare gases whose gap fills the window
+        assert standardise(open_set.material(open_set.ids[row]).spectrum).coverage < Recipe().min_coverage
     np.testing.assert_allclose(values.sum(axis=1) * 0.1, 1, rtol=1e-12)
     assert values.min() >= 0
-    row = open_set.row_of("Pt3Ni-L1_2")
-    np.testing.assert_allclose(values[row], standardise(open_set.material("Pt3Ni-L1_2").spectrum).values, atol=1e-9)
-    platinum = values[open_set.row_of("Pt-A1")]
+    place = {open_set.ids[row]: place for place, row in enumerate(rows)}
+    np.testing.assert_allclose(
+        values[place["Pt3Ni-L1_2"]], standardise(open_set.material("Pt3Ni-L1_2").spectrum).values, atol=1e-9
+    )
+    platinum = values[place["Pt-A1"]]
     below = EnergyGrid().energies <= 0
     assert platinum[below].sum() * 0.1 > 0.7  # the d band of platinum is almost full
