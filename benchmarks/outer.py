@@ -88,7 +88,7 @@ def measure(path: Path, opened: TightBindingModel) -> dict[str, Any]:
         curves.append(smoothed(energies, curve, SIGMA))
         structures.append(structure)
     possible = [place for place, row in enumerate(rows) if row["known_elements"]]
-    expected = _expected(opened, path, [structures[place] for place in possible])
+    expected = expected_of(opened, path, [structures[place] for place in possible])
     for place, ours in zip(possible, expected, strict=True):
         rows[place] |= compared(energies, curves[place], axis, ours)
     return {
@@ -98,7 +98,7 @@ def measure(path: Path, opened: TightBindingModel) -> dict[str, Any]:
     }
 
 
-def _expected(opened: TightBindingModel, path: Path, structures: Sequence[Structure]) -> FloatArray:
+def expected_of(opened: TightBindingModel, path: Path, structures: Sequence[Structure]) -> FloatArray:
     """What the model expects of the crystals, shape (M, points); kept in build/outer, since large cells take minutes."""
     mark = hashlib.sha256(path.read_bytes() + opened.spec["sha256"][WEIGHTS].encode()).hexdigest()[:16]
     file = KEPT / f"{mark}.npy"

@@ -163,7 +163,7 @@ def test_too_large_a_file_is_refused(tmp_path):
     ("arguments", "words"),
     [
         (("design", "Xx3"), "Xx"),
-        (("design", "Pt7Ni"), "has no DOS of Pt7Ni"),
+        (("design", "Pt19Ni7"), "has no DOS of Pt19Ni7"),
         (("design", "missing.csv"), "does not exist"),
         (("design", "Pt3Ni", "--elements", "Pt"), "allow more"),
         (("design", "Pt3Ni", "--n-elements", "4"), "proposes compositions of 2"),

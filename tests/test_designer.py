@@ -42,6 +42,8 @@ CANDIDATE_KEYS = [
     "p_match",
     "p_exists",
     "identity",
+    "crystal_id",
+    "crystal_from",
 ]
 
 

@@ -25,6 +25,7 @@ OF_ONE_FILE = (
     "install",
     "known_solids",
     "outer",
+    "outer_ranks",
     "projections",
     "throughput",
     "verified",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -13,13 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.atlas import Atlas
+from dosmith.atlas.proposing import propose, together
 from dosmith.constraints import Constraints
 from dosmith.designs import Design, Neighbour, caveats
-from dosmith.errors import ConstraintError, ModelError, NotFoundError, OptionError, did_you_mean
+from dosmith.errors import ConstraintError, FormulaError, ModelError, NotFoundError, OptionError, did_you_mean
+from dosmith.formulas import Composition
 from dosmith.known import KnownSpectra
 from dosmith.library import Library, ParquetLibrary
 from dosmith.models.interface import Model, Predicted, Proposal
 from dosmith.models.registry import open_model
+from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.predicted import known_id, predicted_target
 from dosmith.ranking import Comparison, count_of, in_order
 from dosmith.records import Candidate
 from dosmith.settings import Settings, load_settings
@@ -46,19 +51,29 @@ class Designer:
         library: where known DOS come from; the open DOS set when None.
         model: an opened model of densities of states, its folder, or the name of a shipped one; `settings.design.model` when None.
         settings: from file and environment when None.
+        atlases: crystals that are proposed from beside the model's own, and targets by their ids.
+        shipped: whether the model's own crystals are proposed.
 
     Raises:
-        ModelError: the model is of other spectra.
+        ModelError: the model is of other spectra, or predicts no crystals and so proposes none of an atlas.
     """
 
     def __init__(
-        self, library: Library | None = None, model: Model | str | Path | None = None, settings: Settings | None = None
+        self,
+        library: Library | None = None,
+        model: Model | str | Path | None = None,
+        settings: Settings | None = None,
+        atlases: Sequence[Atlas] = (),
+        shipped: bool = True,
     ) -> None:
         self.settings = settings or load_settings()
         self.library = open_dos_set() if library is None else library
         self.model = open_model(model or self.settings.design.model) if isinstance(model, str | Path | None) else model
         self.known = KnownSpectra(self.library, self.model.recipe)
         self._parts: dict[Part, Designer] = {}
+        self.atlases, self.shipped = tuple(atlases), shipped
+        if self.atlases and not isinstance(self.model, TightBindingModel):
+            raise ModelError(f"the model '{self.model.name}' predicts no crystals, so it proposes none of an atlas")
 
     def target(
         self,
@@ -76,19 +91,36 @@ class Designer:
         """The target that someone means; see `resolve_target`, and `Part.parse` for `project` and `spin`."""
         if isinstance(target, Target):
             return target
-        return resolve_target(
-            target,
-            self.library,
-            self.model.recipe,
-            crystal_system=_known_system(crystal_system),
-            fermi=fermi,
-            electrons=electrons,
-            broadening=broadening,
-            zero=zero,
-            files=self.settings.files,
-            part=Part.parse(project, spin),
-            with_parts=with_parts,
-        )
+        system, part = _known_system(crystal_system), Part.parse(project, spin)
+
+        def resolved(target: TargetLike) -> Target:
+            return resolve_target(
+                target,
+                self.library,
+                self.model.recipe,
+                crystal_system=system,
+                fermi=fermi,
+                electrons=electrons,
+                broadening=broadening,
+                zero=zero,
+                files=self.settings.files,
+                part=part,
+                with_parts=with_parts,
+            )
+
+        try:
+            return resolved(target)
+        except (NotFoundError, FormulaError):
+            if not isinstance(target, str):
+                raise
+            if (known := known_id(target, self.library, system)) is not None:
+                return resolved(known)
+            if any(each is not None for each in (fermi, electrons, zero, part)):  # what no prediction honours
+                raise
+            found = predicted_target(target, self.model, self.atlases, system)
+            if found is None:
+                raise
+            return found
 
     def design(
         self,
@@ -155,6 +187,8 @@ class Designer:
         count = count_of(self.settings.design.top if top is None else top)
         if found.part is None:
             return self._designed(found, count, constraints, crystal_system, metric, window, weights, rank_by)
+        if self.atlases:
+            raise OptionError("an atlas holds whole spectra alone: leave --project and --spin, or --atlas out")
         if rank_by == IDENTITY:
             raise OptionError(
                 "whose a DOS is can be told of a whole curve alone: leave --project and --spin, or --rank-by identity out"
@@ -183,17 +217,15 @@ class Designer:
         rank_by: str | None,
     ) -> Design:
         asked = self._asked(found, crystal_system, metric, window, weights)
+        if rank_by == IDENTITY and self.atlases:
+            raise OptionError(
+                "whose a DOS is can be told among the model's own crystals alone: leave --atlas or --rank-by identity out"
+            )
         if rank_by == IDENTITY:
             proposals = self._identified(found, top, constraints, asked)
         elif rank_by is None:
-            proposals = self.model.propose(
-                found.standard.values,
-                top,
-                constraints,
-                known=self.known.of_compositions(asked.scores, asked.fits),
-                crystal_system=crystal_system,
-                comparison=asked.comparison,
-            )
+            known = self.known.of_compositions(asked.scores, asked.fits)
+            proposals = self._proposals(found.standard.values, top, constraints, known, crystal_system, asked.comparison)
         else:
             raise ConstraintError(f"'{rank_by}' is nothing that a design ranks by; take {IDENTITY}, or none")
         part = self.model.part_for(crystal_system)
@@ -303,6 +335,31 @@ class Designer:
         known = [self.known.entries.compositions[place] for place in places.tolist()], self.known.vectors[places]
         return self.model.identify(target.standard.values, top, constraints, known=known, crystal_system=asked.crystal_system)
 
+    def _proposals(
+        self,
+        values: FloatArray,
+        top: int,
+        constraints: Constraints,
+        known: Mapping[Composition, float],
+        crystal_system: str | None,
+        comparison: Comparison,
+    ) -> list[Proposal]:
+        """What the model and the atlases propose, in one order."""
+        options: dict[str, Any] = {"known": known, "crystal_system": crystal_system, "comparison": comparison}
+        if not self.atlases:
+            return self.model.propose(values, top, constraints, **options)
+        assert isinstance(self.model, TightBindingModel)
+        groups: list[Sequence[Proposal]] = [
+            propose(atlas, self.model, values, top, constraints, crystal_system, comparison) for atlas in self.atlases
+        ]
+        try:
+            own = self.model.propose(values, top, constraints, **options)
+            groups.append(own if self.shipped else [each for each in own if each.crystal is None])
+        except (ConstraintError, ModelError):  # none of its own; an atlas may have some
+            if not any(groups):
+                raise
+        return together(groups, known, self.model.settings.height_penalty, top)
+
     def _candidate(self, rank: int, proposal: Proposal, asked: _Asked, part: str) -> Candidate:
         composition, scores, places = proposal.composition, asked.scores, self.known.places
         rows = [row for row in self.library.rows_of(composition, asked.crystal_system) if row in places]
@@ -324,6 +381,8 @@ class Designer:
                 formation_energy=proposal.crystal.formation_energy,
                 p_match=proposal.probability,
                 identity=proposal.identity,
+                crystal_id=getattr(proposal.crystal, "id", None),
+                crystal_from=getattr(proposal.crystal, "where", None),
             )
         return Candidate(
             rank=rank,

@@ -123,7 +123,7 @@ class Design:
                 _rounded(c.similarity, 3),
                 _rounded(c.probability, 2) if predicting else _rounded(c.distance, 3),
                 "known" if c.known_dos else c.similarity_kind or "unknown",
-                c.structure_id or c.prototype or "",
+                c.structure_id or c.crystal_id or c.prototype or "",
             )
             for c in self.candidates
         ]

@@ -243,6 +243,8 @@ class Candidate:
         p_match: the probability that the DOS matches the target's, gap and all (see `spectra.match`); None where it is not calibrated.
         p_exists: the probability that the crystal lies so low above the true hull that it can be made; None when the height is unknown.
         identity: the probability that the target's DOS is of this composition; None unless candidates are ranked by it.
+        crystal_id: of the predicted crystal in an atlas, such as `mp-149`; None where it is none of an atlas.
+        crystal_from: where that crystal came from, in words.
     """
 
     rank: int
@@ -267,6 +269,8 @@ class Candidate:
     p_match: float | None = None
     p_exists: float | None = None
     identity: float | None = None
+    crystal_id: str | None = None
+    crystal_from: str | None = None
 
     @property
     def formula(self) -> str:
@@ -300,4 +304,6 @@ class Candidate:
             "p_match": self.p_match,
             "p_exists": self.p_exists,
             "identity": self.identity,
+            "crystal_id": self.crystal_id,
+            "crystal_from": self.crystal_from,
         }

@@ -77,6 +77,7 @@ class Target:
         parts: vectors of each element and orbital, 1/eV, in the unit of a whole vector of unit area; empty where they were not asked
             for, or nothing tells them.
         descriptors: of bands and spins, where something tells.
+        predicted: whether the DOS is none that was computed, but the one that a model expects.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Target:
     part: Part | None = None
     parts: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict)
     descriptors: Descriptors = field(default_factory=Descriptors)
+    predicted: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The target as it stands in the JSON answer."""

@@ -13,6 +13,7 @@ import typer
 
 from dosmith.cli.choosing import AvoidOption, KeepOption, RankOption, StabilityOption, choose, write_merits
 from dosmith.cli.options import (
+    AtlasesOption,
     BroadeningOption,
     ElectronsOption,
     FermiOption,
@@ -73,6 +74,7 @@ def design(
     output: FormatOption = Format.table,
     model: ModelOption = None,
     library: LibraryOption = None,
+    atlas: AtlasesOption = None,
 ) -> None:
     """Rank compositions whose DOS should be like the target's."""
     settings = settings_of(context)
@@ -93,6 +95,7 @@ def design(
             keep=keep or None,
             rank_by=rank_by,
             library=library,
+            atlas=atlas,
         )
     )
     if avoid is not None:
@@ -109,7 +112,7 @@ def design(
     from dosmith.designer import IDENTITY
     from dosmith.report.progress import working
 
-    designer = designer_with(settings, opened, library)
+    designer = designer_with(settings, opened, library, atlas)
     wanted = designer.target(
         target,
         crystal_system=crystal_system,

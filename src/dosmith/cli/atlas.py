@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dosmith.cli.options import Format, FormatOption, ModelOption, new_console, settings_of
+from dosmith.cli.options import Format, FormatOption, ModelOption, atlas_folder, atlas_named, new_console, settings_of
 
 if TYPE_CHECKING:
-    from dosmith.atlas import Atlas
     from dosmith.atlas.adding import Addition
     from dosmith.atlas.reading import Item
 
@@ -59,7 +58,7 @@ def add(
         raise OptionError("--filter is a filter of OPTIMADE; give its address with --optimade")
     if not (paths or mp or jarvis or optimade):
         raise OptionError("name files or folders with crystals, - for standard input, or one of --mp, --jarvis, --optimade URL")
-    folder = folder_of(atlas)
+    folder = atlas_folder(atlas)
     opened = Atlas.at(folder, folder.name, lambda: basis_for(forward_model(name)))
     found, total = _items(
         paths or [], mp, jarvis, optimade, filter_, elements, max_elements, key, folder, settings.files.max_mebibytes
@@ -194,26 +193,6 @@ def export(
     opened = atlas_named(atlas)
     count = export(opened, path)
     new_console().print(f"{count:,} crystals, written to {path}", highlight=False, markup=False)
-
-
-def folder_of(name: str) -> Path:
-    """The folder of an atlas: where the name is a folder or path, that; else in the user's data folder."""
-    from platformdirs import user_data_path
-
-    if Path(name).is_dir() or "/" in name or name.startswith("."):
-        return Path(name)
-    return user_data_path("dosmith") / "atlas" / name
-
-
-def atlas_named(name: str) -> Atlas:
-    """The atlas of a name or in a folder, for reading."""
-    from dosmith.atlas import Atlas
-    from dosmith.errors import NotFoundError
-
-    folder = folder_of(name)
-    if not folder.exists():
-        raise NotFoundError(f"there is no atlas '{name}' yet; 'dosmith atlas add FILE --atlas {name}' makes one")
-    return Atlas(folder)
 
 
 def _rows(rows: list[dict[str, object]], output: Format) -> None:

@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from dosmith.atlas import Atlas
     from dosmith.designer import Designer
     from dosmith.library import Library, ParquetLibrary
     from dosmith.models.interface import Model
@@ -78,6 +79,14 @@ LibraryOption = Annotated[
         "--library",
         metavar="DIR|mine|open",
         help="Known materials: a folder, your own library (mine) or the open DOS set; repeat it to join several.  [default: open]",
+    ),
+]
+AtlasesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--atlas",
+        metavar="DIR|NAME|shipped",
+        help="Crystals to propose from: an atlas of yours (mine), a folder, or those of the model (shipped); repeat it.  [default: shipped]",
     ),
 ]
 ReadOption = Annotated[
@@ -161,8 +170,31 @@ def designer_for(context: typer.Context, model: str | None, library: Sequence[st
     return designer_with(settings, model_named(model, settings), library)
 
 
-def designer_with(settings: Settings, model: Model, library: Sequence[str] | None) -> Designer:
-    """A designer of an opened model, and of the libraries that a person named."""
+def designer_with(
+    settings: Settings, model: Model, library: Sequence[str] | None, atlases: Sequence[str] | None = None
+) -> Designer:
+    """A designer of an opened model, and of the libraries and atlases that a person named."""
     from dosmith.designer import Designer
 
-    return Designer(library_at(library), model, settings)
+    opened = [atlas_named(name) for name in atlases or () if name != "shipped"]
+    return Designer(library_at(library), model, settings, opened, not atlases or "shipped" in atlases)
+
+
+def atlas_folder(name: str) -> Path:
+    """The folder of an atlas: where the name is a folder or path, that; else in the user's data folder."""
+    from platformdirs import user_data_path
+
+    if Path(name).is_dir() or "/" in name or name.startswith("."):
+        return Path(name)
+    return user_data_path("dosmith") / "atlas" / name
+
+
+def atlas_named(name: str) -> Atlas:
+    """The atlas of a name or in a folder, for reading."""
+    from dosmith.atlas import Atlas
+    from dosmith.errors import NotFoundError
+
+    folder = atlas_folder(name)
+    if not folder.exists():
+        raise NotFoundError(f"there is no atlas '{name}' yet; 'dosmith atlas add FILE --atlas {name}' makes one")
+    return Atlas(folder)

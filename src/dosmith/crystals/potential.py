@@ -119,6 +119,25 @@ class Potential:
                 raise NotFoundError(f"the atoms of {structure.reduced_formula} are too far apart for CHGNet") from None
             return float(model([graph], task="e")["e"].item())  # what predict_structure does, faster
 
+    def energies(self, structures: Sequence[Structure]) -> list[float | None]:
+        """eV/atom of crystals as they are, in one pass; None where the atoms are too far apart for the potential."""
+        model = self.model
+        import torch
+
+        graphs: list[Any] = []
+        found: list[float | None] = [None] * len(structures)
+        places = []
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for place, structure in enumerate(structures):
+                with contextlib.suppress(ValueError):  # isolated atoms
+                    graphs.append(model.graph_converter(structure))
+                    places.append(place)
+            if graphs:
+                for place, energy in zip(places, model(graphs, task="e")["e"].flatten().tolist(), strict=True):
+                    found[place] = float(energy)
+        return found
+
     def relaxed(self, prototype: Prototype, elements: Sequence[str]) -> Relaxed:
         """A prototype with these elements at the volume (and c/a, where it is free) of lowest energy.
 

@@ -185,8 +185,14 @@ def charges(structure: Structure) -> dict[str, Species] | None:
     return {symbol: Species(symbol, int(charge)) for symbol, charge in guesses[0].items()}
 
 
-def candidates(seeds: list[Seed]) -> list[Candidate]:
-    """All substitutions of all seeds with balanced charge, each crystal once, likeliest first."""
+def candidates(seeds: list[Seed], likely: float = LIKELY, others_tried: int = OTHERS) -> list[Candidate]:
+    """All substitutions of all seeds with balanced charge, each crystal once, likeliest first.
+
+    Args:
+        seeds: known crystals.
+        likely: least probability of an ion in another's place.
+        others_tried: ions tried in the place of each.
+    """
     from pymatgen.core.structure_prediction.substitution_probability import SubstitutionProbability
 
     probability = SubstitutionProbability()  # type: ignore[no-untyped-call]
@@ -197,8 +203,8 @@ def candidates(seeds: list[Seed]) -> list[Candidate]:
         for ion in seed.ions.values():
             if ion not in others:
                 found = [(other, _probability(probability, ion, other)) for other in species]
-                likely = sorted((pair for pair in found if pair[1] >= LIKELY), key=lambda pair: -pair[1])[:OTHERS]
-                others[ion] = likely if any(other == ion for other, _ in likely) else [(ion, 1.0), *likely]
+                chosen = sorted((pair for pair in found if pair[1] >= likely), key=lambda pair: -pair[1])[:others_tried]
+                others[ion] = chosen if any(other == ion for other, _ in chosen) else [(ion, 1.0), *chosen]
         counts = {symbol: int(count) for symbol, count in seed.structure.composition.get_el_amt_dict().items()}
         symbols = list(seed.ions)
         for choice in itertools.product(*(others[seed.ions[symbol]] for symbol in symbols)):

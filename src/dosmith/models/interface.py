@@ -26,7 +26,6 @@ from dosmith.ranking import Comparison
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
-    from dosmith.crystals.survey import Surveyed
     from dosmith.library import Library
     from dosmith.models.tight_binding.atlas import Atlas
     from dosmith.spectra.parts import Part
@@ -41,6 +40,7 @@ COMPOSITIONS = frozenset({"top", "elements", "require", "exclude", "avoid", "n_e
 """Options of a question that every model honours."""
 CURVES = frozenset(
     {
+        "atlas",
         "broadening",
         "crystal_system",
         "electrons",
@@ -59,6 +59,30 @@ CURVES = frozenset(
     }
 )
 """Further options, of a question about a density of states."""
+
+
+class ProposedCrystal(Protocol):
+    """A crystal whose spectrum is predicted."""
+
+    @property
+    def composition(self) -> Composition:
+        """Reduced."""
+
+    @property
+    def prototype(self) -> str | None:
+        """Strukturbericht symbol or AFLOW label; None when it has no name."""
+
+    @property
+    def crystal_system(self) -> str:
+        """Of its space group."""
+
+    @property
+    def formation_energy(self) -> float | None:
+        """eV/atom in the CHGNet potential; None when unknown."""
+
+    @property
+    def structure(self) -> Structure:
+        """The crystal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +105,7 @@ class Proposal:
     composition: Composition
     similarity: float | None = None
     distance: float | None = None
-    crystal: Surveyed | None = None
+    crystal: ProposedCrystal | None = None
     probability: float | None = None
     vector: FloatArray | None = None
     half_width: FloatArray | None = None

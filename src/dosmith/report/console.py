@@ -60,7 +60,7 @@ def print_design(console: Console, design: Design, found: Sequence[Merits] = ())
             *("-" if value is None else f"{value:.{2 if predicting else 3}f}" for value in values),
             "known" if c.known_dos else c.similarity_kind or "unknown",
             *seen,
-            c.structure_id or c.prototype or "-",
+            c.structure_id or c.crystal_id or c.prototype or "-",
         )
     curves = [design.target.standard.values, *map(design.curve, design.candidates)]
     drawn = add_curves(console, rows, design.energies, curves)

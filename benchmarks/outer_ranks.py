@@ -1,0 +1,176 @@
+"""From spectra that nobody here computed back to their crystals: benchmarks/outer_ranks.json, docs/outer-ranks.md.
+
+    python benchmarks/outer_ranks.py mp-50.json.gz [--model NAME|DIR] [--atlas DIR]
+
+Each VASP density of states of the file (see `outer.py`) is a target. Where does its crystal stand among all crystals that are ranked: with the atlas
+alone, which may hold its composition or not, and with the crystals of the file added to it? Nothing is trained or tuned on them, and
+nothing of them is kept but ranks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from outer import expected_of
+
+from dosmith import formulas, symmetry
+from dosmith.atlas import Atlas
+from dosmith.atlas.expecting import forward_model
+from dosmith.atomic import write_text
+from dosmith.errors import DosmithError, NotFoundError
+from dosmith.formulas import Composition
+from dosmith.library import MemoryLibrary
+from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.ranking import Comparison, penalised
+from dosmith.targets import resolve_target
+
+OUTPUT = Path(__file__).with_suffix(".json")
+PAGE = Path(__file__).parents[1] / "docs" / "outer-ranks.md"
+AMONG = (1, 10, 100)
+"""Ranks up to which a share is told."""
+FloatArray = NDArray[np.float64]
+
+
+def measure(path: Path, opened: TightBindingModel, folder: Path | None) -> dict[str, Any]:
+    """All results as plain values."""
+    from pymatgen.core.structure import Structure
+
+    from dosmith.crystals.potential import Potential
+    from dosmith.crystals.survey import shipped_survey
+
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        content = json.load(file)
+    energies, grid = np.array(content["energies_ev"]), opened.recipe.grid
+    structures = [symmetry.primitive(Structure.from_str(each["cif"], fmt="cif")) for each in content["materials"]]
+    compositions = [formulas.reduce((site.specie.symbol, 1) for site in structure) for structure in structures]
+    known = [{symbol for symbol, _ in composition} <= set(opened.elements) for composition in compositions]
+    added = [place for place, fine in enumerate(known) if fine]
+    expected, names, heights, listed = _listed(opened, folder)
+    more = expected_of(opened, path, [structures[place] for place in added])
+    potential, survey = Potential(), shipped_survey()
+    found_heights = []
+    for place in added:
+        try:
+            height = survey.formation_energy(compositions[place], potential.energy(structures[place]))
+        except NotFoundError:
+            height = None
+        found_heights.append(0.0 if height is None else height)
+    groups: dict[Composition, int] = {}
+    numbers = np.array([groups.setdefault(each, len(groups)) for each in [*names, *(compositions[place] for place in added)]])
+    shapes = np.concatenate([expected, more]).astype(np.float64)
+    norms = np.linalg.norm(shapes, axis=1)
+    shapes /= norms[:, None]
+    penalty = penalised(np.zeros(len(shapes)), np.array([*heights, *found_heights]), opened.settings.height_penalty)
+    empty, rows = MemoryLibrary([], "nothing"), []
+    for place, (each, composition) in enumerate(zip(content["materials"], compositions, strict=True)):
+        row: dict[str, Any] = {"id": each["id"], "formula": formulas.write(composition), "known_elements": known[place]}
+        rows.append(row)
+        try:
+            target = resolve_target((energies, np.maximum(each["dos"], 0.0)), empty, opened.recipe)
+        except DosmithError as error:
+            row["refused"] = str(error)[:120]
+            continue
+        comparison = Comparison(target.standard.values, grid, covered=target.standard.covered)
+        scores = comparison(shapes) * norms + penalty
+        row["listed"] = composition in listed
+        row["alone"] = _rank_of(scores[: len(expected)], numbers[: len(expected)], groups[composition]) if row["listed"] else None
+        if known[place]:
+            own = len(expected) + added.index(place)
+            row["crystal"] = int((scores > scores[own]).sum()) + 1
+            row["composition"] = _rank_of(scores, numbers, groups[composition])
+    return {
+        "model": {"name": opened.name, "spectra": opened.spec["library"]["count"]},
+        "atlas": {"crystals": len(expected), "compositions": len(listed)},
+        "targets": rows,
+    }
+
+
+def _listed(
+    opened: TightBindingModel, folder: Path | None
+) -> tuple[Any, Sequence[Composition], Sequence[float], set[Composition]]:
+    """Expected spectra, compositions and formation energies of the crystals that are ranked; the different compositions."""
+    if folder is None:
+        atlas = opened.atlas
+        names = atlas.entries.compositions
+        return atlas.candidates.expected, names, atlas.formation_energies.tolist(), set(names)
+    kept = Atlas(folder)
+    names = [formulas.parse(text) for text in kept.index.words("formula", range(len(kept)))]
+    heights = np.nan_to_num(kept.index.numbers("formation_energy").astype(np.float64)).tolist()
+    return kept.expected(np.arange(len(kept))), names, heights, set(names)
+
+
+def _rank_of(scores: FloatArray, numbers: NDArray[np.intp], wanted: int) -> int:
+    """The rank of a composition when each counts as its best crystal."""
+    best = np.full(int(numbers.max()) + 1, -np.inf)
+    np.maximum.at(best, numbers, scores)
+    return int((best > best[wanted]).sum()) + 1
+
+
+def _shares(ranks: Sequence[int], of: int) -> str:
+    return " | ".join(f"{sum(rank <= most for rank in ranks) / of:.0%}" if of else "" for most in AMONG)
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """The results in Markdown."""
+    rows, atlas, model = results["targets"], results["atlas"], results["model"]
+    answerable = [row for row in rows if row["known_elements"] and "refused" not in row]
+    listed = [row for row in rows if row.get("listed")]
+    crystal, composition = ([row[name] for row in answerable] for name in ("crystal", "composition"))
+    alone = [row["alone"] for row in listed]
+    told = [
+        f"| the crystal, the {len(answerable)} added to the atlas, of all {len(rows)} | {_shares(crystal, len(rows))} | {np.median(crystal):.0f} |",
+        f"| the same, of the {len(answerable)} whose elements the model knows | {_shares(crystal, len(answerable))} | {np.median(crystal):.0f} |",
+        f"| the composition, the crystals added, of these {len(answerable)} | {_shares(composition, len(answerable))} | {np.median(composition):.0f} |",
+        f"| the composition, the atlas alone, of the {len(listed)} that it holds | {_shares(alone, len(listed))} | {np.median(alone):.0f} |",
+    ]
+    each = [
+        f"| {row['formula']} | {_said(row, 'crystal')} | {_said(row, 'composition')} | {_said(row, 'alone')} |"
+        for row in sorted(rows, key=lambda row: (row.get("crystal") is None, row.get("crystal") or 0, row["formula"]))
+    ]
+    heads = " | ".join("first" if most == 1 else f"within {most}" for most in AMONG)
+    return f"""# From spectra that nobody here computed back to the crystal
+
+Written by `python benchmarks/outer_ranks.py FILE` from `benchmarks/outer_ranks.json`. The targets are the {len(rows)} VASP spectra of [the forward test](outer.md), known from -4 to 4 eV; they validate and do nothing
+else. Ranked by the model *{model["name"]}* ({model["spectra"]:,} spectra of another program): {atlas["crystals"]:,} crystals of {atlas["compositions"]:,} compositions, in the order in which a design has them. The atlas alone
+holds the composition of {len(listed)} of the {len(rows)}. *Crystal*: rank among all crystals; *composition*: rank among compositions, each as its best crystal.
+
+| what is looked for | {heads} | median rank |
+|---|{"---|" * len(AMONG)}---|
+{chr(10).join(told)}
+
+## Each target
+
+| crystal | rank of the crystal, added | rank of the composition, added | rank of the composition, atlas alone |
+|---|---|---|---|
+{chr(10).join(each)}
+"""
+
+
+def _said(row: Mapping[str, Any], name: str) -> str:
+    if "refused" in row:
+        return "refused"
+    if name == "alone":
+        return f"{row['alone']:,}" if row["listed"] else "not in it"
+    return f"{row[name]:,}" if name in row else "an element is unknown"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--model", default="dosmith")
+    parser.add_argument("--atlas", type=Path, help="folder of an atlas in place of the model's own crystals")
+    given = parser.parse_args()
+    results = measure(given.file, forward_model(given.model), given.atlas)
+    write_text(OUTPUT, json.dumps(results, indent=1) + "\n")
+    write_text(PAGE, page(results))
+
+
+if __name__ == "__main__":
+    main()
