@@ -9,7 +9,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 import layouts
 import numpy as np
 from requests_to_board import ask, requests
-from written import FERMI, FIXTURES, Named, beside_curve, materials, one_point, run_files, whole_runs, written
+from written import FERMI, FIXTURES, Named, beside_curve, materials, one_point, run_files, runs, whole_runs, written
 
 from dosmith.library import ParquetLibrary
 from dosmith.library.ledger import Ledger, Outcome
@@ -251,6 +251,46 @@ _CURVES = {
     "si_k.inp": "cp2k-si_k-1.dos",
     "Al.gpw": "gpaw-Al-gpaw.csv",
 }
+
+
+def _projected() -> list[Named]:
+    """Files that hold projections: of their own curve, or of dosmith's beside them."""
+    run = _two_atoms()
+    energies, total, fermi = run.energies, run.densities[0], run.fermi
+    grid = f"{energies[-1]:16.8f}{energies[0]:16.8f}{len(energies):5d}{fermi:16.8f}{1.0:16.8f}"
+    rows = "".join(f"{e:11.3f}{d:12.4E}{n:12.4E}\n" for e, d, n in zip(energies, total, run.counts[0], strict=True))
+    atom = "".join(f"{e:11.3f}" + f"{d / 6:12.4E}" * 3 + "\n" for e, d in zip(energies, total, strict=True))
+    head = f"   2   2   1   0\n  0.13E+02  0.28E-09  0.28E-09\n  1.0E-004\n  CAR \n made\n{grid}\n{rows}"
+    lobster = head.replace(f"made\n{grid}", f"made\n{grid};") + "".join(
+        f"{grid}; Z= {z}; 4s 3d_xy 3d_yz\n{atom}" for z in (28, 78)
+    )
+    parts = "".join(f"{e - fermi:.4f},{d / 4:.6g},{3 * d / 4:.6g}\n" for e, d in zip(energies, total, strict=True))
+    return [
+        ("DOSCAR", (head + f"{grid}\n{atom}" * 2).encode()),
+        ("DOSCAR.lobster", lobster.encode()),
+        ("PROCAR", layouts.vasp_procar(run)),
+        ("x.PDOS.xml", layouts.siesta_pdos(run)),
+        ("projections.csv", f"energy_ev,Ni_d,Pt_d\n{parts}".encode()),
+    ]
+
+
+@functools.cache
+def _two_atoms() -> layouts.Run:
+    run = runs()[0]
+    places = np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
+    return replace(run, densities=run.densities[:1], channels=run.channels[:1], species=("Ni", "Pt"), places=places)
+
+
+def _projections(path: Path) -> object:
+    """Of a file beside the crystal of its run, or beside the curve that it belongs to."""
+    from dosmith.sources.files import read_dos
+    from dosmith.sources.projected import projections_of
+
+    (path.parent / "POSCAR").write_text("made\n1.0\n4 0 0\n0 4 0\n0 0 4\nNi Pt\n1 1\nDirect\n0 0 0\n.5 .5 .5\n")
+    if path.name == "projections.csv":
+        path = path.with_name("dos.csv")
+        path.write_bytes(layouts.own(_two_atoms()))
+    return projections_of(path, read_dos(path))
 
 
 def _add(path: Path) -> object:
@@ -503,6 +543,7 @@ READERS = (
     Reader("pymatgen JSON", _pymatgen, _dos),
     Reader("tables, spreadsheets", _tables, _dos),
     Reader("crystals", _crystals, _through_file(_crystal)),
+    Reader("projections", _projected, _through_file(_projections)),
     Reader("files beside a curve", _beside, _through_file(_add)),
     Reader("open DOS batches", _batches, _through_file(_batch)),
     Reader("Materials Project", _project, _answer),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -107,9 +109,13 @@ def test_a_half_metal() -> None:
     assert spin_gaps(half_metal())[0] == 0
 
 
+def test_a_gap_by_eigenvalues_goes_before_what_the_curves_seem() -> None:
+    assert of_spins(replace(half_metal(), gap=0.02, valence_top=FERMI - 0.01))["half_metallic_gap"] == 0
+
+
 def test_an_insulator_and_a_metal_are_none() -> None:
     down = half_metal().densities[1]
-    assert of_spins(Spectrum(E, np.stack([down, down]), FERMI))["half_metallic_gap"] == 0
+    assert of_spins(Spectrum(E, np.stack([down, down]), FERMI)) == {"half_metallic_gap": 0.0}
     up = np.full(len(E), 2.0)
     assert of_spins(Spectrum(E, np.stack([up, 3 * up]), FERMI)) == {"half_metallic_gap": 0.0, "spin_polarisation": -0.5}
     assert of_spins(Spectrum(E, up, FERMI)) == {}

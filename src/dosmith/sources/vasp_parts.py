@@ -230,14 +230,18 @@ def read_procar(text: str) -> WeightedBands:
     spins = len(counts)
     orbitals = [orbital_of(name) for name in header[1].split()]
     width = len(orbitals) + 2
-    energies = np.array(re.findall(r"^\s*band\s+\d+\s*#\s*energy\s+(\S+)", text, re.MULTILINE), dtype=np.float64)
-    filled = np.array(re.findall(r"#\s*occ\.\s+(\S+)", text), dtype=np.float64)
-    weights = np.array(re.findall(r"^\s*k-point.*weight\s*=\s*(\S+)", text, re.MULTILINE), dtype=np.float64)
-    rows = [line.split() for line in re.findall(r"^\s*\d+(?:\s+-?\d+\.\d+)+\s*$", text, re.MULTILINE)]
+    try:
+        energies, filled, weights = (
+            np.array(re.findall(pattern, text, re.MULTILINE), dtype=np.float64)
+            for pattern in (r"^\s*band\s+\d+\s*#\s*energy\s+(\S+)", r"#\s*occ\.\s+(\S+)", r"^\s*k-point.*weight\s*=\s*(\S+)")
+        )
+    except ValueError:
+        raise FileFormatError("is damaged: energies, occupations and weights of a PROCAR are numbers; copy it again") from None
+    rows = [line.split() for line in re.findall(r"^[ \t]*\d+(?:[ \t]+-?\d+\.\d+)+[ \t]*$", text, re.MULTILINE)]
     table = [row for row in rows if len(row) == width]
     shape = (spins, points, bands)
     size = spins * points * bands
-    if len(energies) != size or len(filled) != size or len(weights) != spins * points:
+    if not size * ions or len(energies) != size or len(filled) != size or len(weights) != spins * points:
         raise FileFormatError("is truncated: bands are missing in the PROCAR; copy it again")
     per_band, extra = divmod(len(table), size * ions)
     if extra or per_band != 1:  # phases (LORBIT 12) stand in other columns

@@ -24,6 +24,8 @@ FloatArray = NDArray[np.float64]
 ANIONS = ("F", "O", "Cl", "N", "Br", "I", "S", "Se", "Te", "P", "As", "Sb")
 """Elements whose p band counts as an anion's, by electronegativity (Pauling), falling."""
 _AT_FERMI = 0.15  # eV to each side
+_CONDUCTS = 0.05
+"""Of the mean density within 7.5 eV: a spin with less at the Fermi level carries no current."""
 _LEAST = 1e-3  # of the whole area: with less there is no band
 
 
@@ -99,7 +101,7 @@ class Descriptors:
         d_band_skewness: no unit.
         d_band_kurtosis: no unit.
         p_band_centre: of the p states of the most electronegative element, eV from the energy zero.
-        spin_polarisation: of the density at the Fermi level, (up - down) / (up + down), within 0.15 eV; no unit.
+        spin_polarisation: of the density at the Fermi level, (up - down) / (up + down), within 0.15 eV; no unit; None in a gap.
         half_metallic_gap: of the one spin that has a gap at the Fermi level while the other has none, eV; 0 where both conduct, or none.
     """
 
@@ -184,11 +186,15 @@ def of_spins(spectrum: Spectrum) -> dict[str, float]:
     """Spin polarisation and half-metallic gap of a spin-polarised spectrum; nothing of another."""
     if not spectrum.spin_polarized:
         return {}
-    near = np.abs(spectrum.energies - spectrum.fermi) <= _AT_FERMI + 1e-9
-    up, down = (float(row[near].mean()) if near.any() else 0.0 for row in spectrum.densities)
-    gaps = spin_gaps(spectrum)
-    found = {"half_metallic_gap": max(gaps) if min(gaps) == 0 else 0.0}
-    return found | ({"spin_polarisation": (up - down) / (up + down)} if up + down > 0 else {})
+    away = np.abs(spectrum.energies - spectrum.fermi)
+    near = away <= max(_AT_FERMI + 1e-9, float(away.min()))
+    at_fermi, mean = spectrum.densities[:, near].mean(axis=1), float(spectrum.densities[:, away <= 7.5].mean())
+    conducts, gaps = at_fermi > _CONDUCTS * mean, spin_gaps(spectrum)
+    one = next((gap for gap, other in zip(gaps, reversed(conducts.tolist()), strict=True) if gap > 0 and other), 0.0)
+    found = {"half_metallic_gap": 0.0 if spectrum.gap else one}  # with a gap by eigenvalues neither spin conducts
+    if conducts.any():
+        found["spin_polarisation"] = float((at_fermi[0] - at_fermi[1]) / at_fermi.sum())
+    return found
 
 
 def spin_gaps(spectrum: Spectrum) -> Sequence[float]:
