@@ -1,0 +1,76 @@
+"""A trained model gets the projections of its candidates, calibrated by computed ones, and answers by them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dosmith.designer import Designer
+from dosmith.errors import ModelError
+from dosmith.library import MemoryLibrary, ParquetLibrary
+from dosmith.models.tight_binding.candidate_parts import FILE
+from dosmith.records import Material, Projections
+from dosmith.spectra.parts import Part
+
+pytestmark = pytest.mark.training
+pytest.importorskip("chgnet", reason="CHGNet is not installed: pip install 'dosmith[relax]'")
+
+TINY = Path(__file__).parents[2] / "fixtures" / "models-2" / "tight_binding"
+
+
+def projected(material: Material) -> Material:
+    """As if a fixed share of each curve were on each element's s, p and d orbitals."""
+    elements = [symbol for symbol, _ in material.composition]
+    labels = tuple((symbol, orbital) for symbol in elements for orbital in "spd")
+    shares = np.tile([0.1, 0.2, 0.7], len(elements)) / len(elements)
+    return replace(material, projections=Projections(labels, shares[None, :, None] * material.spectrum.densities[:, None]))
+
+
+@pytest.fixture(scope="module")
+def alloys_with_projections(open_set: ParquetLibrary) -> MemoryLibrary:
+    known = {"Mg", "Al", "Ni", "Cu", "Pd", "Ag", "Pt"}
+    rows = [row for row in range(len(open_set)) if {symbol for symbol, _ in open_set.compositions[row]} <= known]
+    found = [each for each in open_set.materials(rows) if len(each.composition) == 2 and len(each.species) <= 4][:7]
+    return MemoryLibrary([projected(each) for each in found])
+
+
+def test_candidates_get_projections_and_are_ranked_by_them(alloys_with_projections: MemoryLibrary, tmp_path: Path) -> None:
+    from dosmith.models.tight_binding.projecting import project
+
+    folder = tmp_path / "model"
+    shutil.copytree(TINY, folder)
+    seen: list[str] = []
+    model = project(folder, alloys_with_projections, lambda what, done, count, loss: seen.append(what))
+    assert set(seen) == {"computed projections", "projections of candidates"}
+    assert (folder / FILE).is_file()
+    assert not (tmp_path / ".model-projecting").exists()
+    parts = model.candidate_parts
+    assert parts is not None
+    assert parts.calibration.count >= 30
+    for place in (0, len(model.atlas) - 1):  # together they are the whole
+        whole = model.atlas.candidates.expected[place]
+        found = sum(parts.of_crystal(place, model.atlas.candidates.expected).values())
+        np.testing.assert_allclose(found, whole, atol=0.03 * whole.max())
+    of_platinum = model.of_part(Part("Pt", "d"))
+    assert of_platinum.atlas is not None
+    assert all("Pt" in each.elements for each in of_platinum.atlas.crystals)
+    target = next(name for name in alloys_with_projections.ids if "Pt" in name)
+    answer = Designer(alloys_with_projections, model).design(target, project="Pt:d", top=10)
+    predicted = [each for each in answer.candidates if each.similarity_kind == "predicted"]
+    assert predicted
+    assert all(each.probability is not None and 0 <= each.probability <= 1 for each in predicted)
+    assert all(answer.predicted[each.formula].parts for each in predicted)
+
+
+def test_too_few_computed_projections_are_told(alloys_with_projections: MemoryLibrary, tmp_path: Path) -> None:
+    from dosmith.models.tight_binding.projecting import project
+
+    shutil.copytree(TINY, tmp_path / "model")
+    one = MemoryLibrary([alloys_with_projections.material(alloys_with_projections.ids[0])])
+    with pytest.raises(ModelError, match="30 or more are needed to say how far its own may be trusted: join more libraries"):
+        project(tmp_path / "model", one)
+    assert not (tmp_path / "model" / FILE).exists()
