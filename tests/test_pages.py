@@ -16,6 +16,7 @@ from dosmith.models.tight_binding import card
 
 ROOT = Path(__file__).parents[1]
 OF_ONE_FILE = (
+    "bases",
     "atlas",
     "d_band",
     "doubt",
