@@ -83,7 +83,11 @@ VARIANTS = {
     "broadening 0.2 eV": changed(broadening=0.2),
     "broadening 0.45 eV": changed(broadening=0.45),
     "mesh of 5": changed(density=5.0),
-    "mesh of 11": changed(density=11.0),
+    "mesh of 8": changed(density=8.0),
+    "zero by filling": changed(zero="filling"),
+    "zero not shifted by surroundings": changed(shift_change=0.0),
+    "one spin": changed(spin=False),
+    "half tight binding, half plain network": changed(share=0.5),
 }
 
 
@@ -97,7 +101,8 @@ def main() -> None:
     splits = SPLITS["system"](spectra.compositions, spectra.wanted, 5, 0)[:folds]
     data = data_of(library)
     kept = json.loads(OUTPUT.read_text()) if OUTPUT.is_file() else {}
-    found = kept["scores"] if kept.get("data") == data and kept.get("folds") == folds else {}
+    settings = ForwardSettings().model_dump()
+    found = kept["scores"] if [kept.get(key) for key in ("data", "folds", "settings")] == [data, folds, settings] else {}
     potential = Potential()
     materials = [library.material(identifier) for identifier in spectra.ids]
     structures = [material.structure for material in materials]
@@ -111,7 +116,7 @@ def main() -> None:
         if name not in found:
             found[name] = scores([outcomes(spectra, split, method(split)) for split in splits], spectra, splits)
             print(name, *(f"{title} {mean:.3f}" for title, (mean, _, _) in zip(TITLES, found[name], strict=True)), flush=True)
-            write_text(OUTPUT, json.dumps({"data": data, "folds": folds, "scores": found}, indent=1) + "\n")
+            write_text(OUTPUT, json.dumps({"data": data, "folds": folds, "settings": settings, "scores": found}, indent=1) + "\n")
     write_text(PAGE, page({name: found[name] for name in methods}, splits))
 
 

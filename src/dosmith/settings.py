@@ -101,7 +101,7 @@ class ForwardSettings(DescentSettings):
 
     seed: int = Field(0, ge=0, description="seed of the folds, of weights and of batches")
     members: int = Field(5, ge=2, le=20, description="networks of each kind; each leaves one fold of the chemical systems out")
-    density: float = Field(8, gt=0, description="cube root of the points of the Brillouin zone times atoms")
+    density: float = Field(11, gt=0, description="cube root of the points of the Brillouin zone times atoms")
     broadening: float = Field(0.3, gt=0, description="Gaussian sigma of the eigenvalues, eV")
     largest_cell: int = Field(
         24,

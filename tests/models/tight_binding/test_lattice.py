@@ -11,7 +11,7 @@ from dosmith.settings import ForwardSettings
 
 
 def lattice_of(structure) -> Lattice:
-    return Lattice.of(structure, ForwardSettings().density, ForwardSettings().reach)
+    return Lattice.of(structure, 8.0, ForwardSettings().reach)
 
 
 def crystal(name: str, elements: list[str], volume: float = 15.0):

@@ -63,8 +63,8 @@ class Atoms:
     lattice: Lattice
     scale: float
     symbols: tuple[str, ...]
-    bond_features: FloatArray
-    plain_features: FloatArray
+    bond_features: NDArray[np.float32]
+    plain_features: NDArray[np.float32]
     moments: FloatArray
     magnetic: bool
 
@@ -112,12 +112,12 @@ class Scale:
     spread: FloatArray
 
     @classmethod
-    def of(cls, features: Sequence[FloatArray]) -> Scale:
+    def of(cls, features: Sequence[NDArray[np.float32]]) -> Scale:
         """The scale of the atoms of some crystals."""
-        atoms = np.concatenate(features)
+        atoms = np.concatenate(features).astype(np.float64)
         return cls(atoms.mean(axis=0), atoms.std(axis=0) + 1e-3)
 
-    def __call__(self, features: FloatArray) -> torch.Tensor:
+    def __call__(self, features: NDArray[np.float32]) -> torch.Tensor:
         """Scaled, as a tensor."""
         import torch
 

@@ -58,7 +58,9 @@ def moments(embedded: NDArray[np.float32], potential: Potential) -> FloatArray:
     return np.asarray(found[:, 0], dtype=np.float64)
 
 
-def atom_features(embedded: NDArray[np.float32], symbols: Sequence[str], volume: float, layers: Sequence[int]) -> FloatArray:
+def atom_features(
+    embedded: NDArray[np.float32], symbols: Sequence[str], volume: float, layers: Sequence[int]
+) -> NDArray[np.float32]:
     """Features of a crystal's atoms, shape (n, F).
 
     Args:
@@ -69,4 +71,4 @@ def atom_features(embedded: NDArray[np.float32], symbols: Sequence[str], volume:
     """
     chosen = embedded[:, list(layers)].reshape(len(embedded), -1)
     space = np.full((len(embedded), 1), np.log(volume / USUAL_VOLUME))
-    return np.hstack([chosen, descriptors(symbols), space])
+    return np.hstack([chosen, descriptors(symbols), space]).astype(np.float32)
