@@ -248,6 +248,7 @@ class BenchmarkSettings(_Section):
     in_sample_steps: int = Field(20_000, ge=1, description="training steps of networks that are asked for what they have seen")
     in_sample_batch: int = Field(8, ge=1, description="spectra a step of those; few, since they are to remember")
     held_out_steps: int = Field(2_000, ge=1, description="training steps of networks that are asked for what they have not seen")
+    end_steps: int = Field(65_000, ge=1, description="training steps of the paper's network for a crystal system, to the end")
     resamples: int = Field(2000, ge=100, description="resamples of the bootstrap")
     processes: int = Field(2, ge=1, description="processes side by side, one thread each")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dosmith import formulas
+from dosmith.benchmark import networks
 from dosmith.benchmark.data import Space, Spectra
 from dosmith.benchmark.networks import DOS_BASED, ONE_HOT, distances, inverse_network
 from dosmith.benchmark.outcomes import outcomes
@@ -64,3 +65,26 @@ def test_an_element_never_seen_is_never_proposed(spectra: Spectra) -> None:
     paper = PaperSettings(epochs=2, autoencoder_epochs=5)
     found = outcomes(spectra, split, inverse_network(spectra, split, paper))
     assert len(split.test) and np.all(found["rank"] == len(spectra.space) + 1)
+
+
+@pytest.mark.training
+def test_each_crystal_system_is_answered_by_a_network_that_saw_its_crystals_alone(spectra: Spectra, monkeypatch) -> None:
+    monkeypatch.setattr(networks, "FEWEST", 10)
+    split = SPLITS["in-sample"](spectra.compositions, spectra.wanted, 1, 0)[0]
+    systems = np.array([system or "" for system in spectra.crystal_systems])
+    counts = {system: int((systems[split.test] == system).sum()) for system in set(systems[split.test])}
+    seen: list[set[str]] = []
+
+    def made(spectra, part, paper, elements=DOS_BASED, steps=None):
+        trained = part.train[spectra.wanted[part.train]]
+        seen.append(set(systems[trained]))
+        own = len(seen)
+        return lambda rows, shown: np.full((len(rows), len(spectra.space)), own, dtype=np.float32)
+
+    monkeypatch.setattr(networks, "inverse_network", made)
+    found = networks.by_crystal_system(spectra, split, PaperSettings(), 5)(split.test, spectra.vectors[split.test])
+    large = sorted(system for system, count in counts.items() if count >= 10)
+    assert seen[: len(large)] == [{system} for system in large] and len(large) >= 2
+    for number, system in enumerate(large, 1):
+        assert (found[systems[split.test] == system] == number).all()
+    assert np.isfinite(found).all()

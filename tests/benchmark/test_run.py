@@ -26,7 +26,9 @@ CHOSEN = {"Pt", "Pd", "Ni", "Al", "Zr", "Ti", "Sn", "Bi", "Cu", "Rh", "Hf", "Sb"
 SETTINGS = Settings(
     paper=PaperSettings(autoencoder_epochs=10),
     forward=ForwardSettings(members=2, epochs=1, plain_epochs=2, density=4),
-    benchmark=BenchmarkSettings(folds=2, seeds=2, in_sample_steps=20, held_out_steps=10, resamples=100, processes=1),
+    benchmark=BenchmarkSettings(
+        folds=2, seeds=2, in_sample_steps=20, held_out_steps=10, end_steps=10, resamples=100, processes=1
+    ),
 )
 
 

@@ -13,7 +13,7 @@ from dosmith.benchmark.cases import CASES, PAPER, Case
 from dosmith.benchmark.chemistry import GAP_CLASSES
 from dosmith.benchmark.figures import draw, models, score, strongest
 from dosmith.benchmark.groups import GROUPS
-from dosmith.benchmark.jobs import DISTURBED, FORWARD, NETWORKS, PLAIN, SHIPPED, SIMPLE, TOLD, VARIED
+from dosmith.benchmark.jobs import DISTURBED, FORWARD, NETWORKS, PLAIN, SHIPPED, SIMPLE, TO_THE_END, TOLD, VARIED
 from dosmith.benchmark.metrics import BINS, BY_GROUP, METRICS, TITLES
 from dosmith.benchmark.networks import DOS_BASED
 from dosmith.benchmark.regression import REGRESSIONS
@@ -448,9 +448,14 @@ Splits: polymorphs of one formula are always on one side; element vectors, centr
 
 Methods: *random*; *mean spectrum*: the materials nearest to the mean training spectrum, whatever the target; *retrieval*: the nearest training spectra, the target itself excluded; *substitution*: those, and
 what comes of them by replacing elements within their group; *mixed centroids*: a composition's DOS as the mean of its elements' centroid DOS; {_regressions(results)}{kinds}: the paper's network with DOS-based, published or one-hot element vectors
-({results["settings"]["held_out_steps"]:,} steps, {results["settings"]["in_sample_steps"]:,} in-sample, no variation of the spectra, as in the paper; *{VARIED}*: three times as long, spectra varied as for the shipped model; *{SHIPPED}*: that model itself); {own}*oracle*: the best five there are.
+({results["settings"]["held_out_steps"]:,} steps, {results["settings"]["in_sample_steps"]:,} in-sample, no variation of the spectra, as in the paper; *{VARIED}*: three times as long, spectra varied as for the shipped model; *{TO_THE_END}*: for each crystal system apart{_end_steps(results)}, see [its learning curve](../paper-curve.md); *{SHIPPED}*: that model itself); {own}*oracle*: the best five there are.
 A candidate's DOS is that of its polymorph of lowest energy, in the target's crystal system if there is one.
 """
+
+
+def _end_steps(results: Mapping[str, Any]) -> str:
+    steps = results["settings"].get("end_steps")
+    return "" if steps is None else f", {steps:,} steps of {results['settings']['in_sample_batch']} spectra"
 
 
 def _regressions(results: Mapping[str, Any]) -> str:
