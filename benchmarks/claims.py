@@ -123,8 +123,8 @@ def hydrogen() -> dict[str, Any]:
     found = {}
     for repeats in (1, 2):
         _, sites = by_potential(host, potential, repeats)
-        wanted = [each for each in sites if each.environment == "Mo4Co2"]
-        found[str(repeats)] = round(float(wanted[0].formation_energy), 4) if wanted else None
+        wanted = [each for each in sites if each.site.environment == "Mo4Co2" and each.energy is not None]
+        found[str(repeats)] = round(min(float(each.energy or 0.0) for each in wanted), 4) if wanted else None
     return {"Mo4Co2": found}
 
 
@@ -222,8 +222,9 @@ def _of_gaps(found: dict[str, Any]) -> str:
 
 
 def _of_hydrogen(found: dict[str, Any]) -> str:
-    first, second = found["Mo4Co2"]["1"], found["Mo4Co2"]["2"]
-    return f"in the potential {first:+.2f} eV with four metal atoms, {second:+.2f} eV with 32"
+    words = {"1": "with four metal atoms", "2": "with 32"}
+    energies = {repeats: "at no rest" if energy is None else f"{energy:+.2f} eV" for repeats, energy in found["Mo4Co2"].items()}
+    return "in the potential " + ", ".join(f"{energies[repeats]} {words[repeats]}" for repeats in words)
 
 
 def _of_perovskites(found: dict[str, Any]) -> str:

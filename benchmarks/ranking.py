@@ -268,7 +268,8 @@ learn to name the composition from {STEPS:,} batches of {BATCH} spectra: those e
 number to each element with each count, the other puts spectra and compositions in one space. Several ways are brought together by the sum of 1 / (60 + rank).
 
 Likelihood and the joint space name the very composition more often; what they put beside it has the target's DOS less often (*design*, *picks*). dosmith is asked for
-materials that have a DOS, so it ranks by similarity. Whoever has a DOS and wants to know whose it is would rank by all three.
+materials that have a DOS, so it ranks by similarity. Whoever has a DOS and wants to know whose it is ranks
+by likelihood: `dosmith design --rank-by identity`, see [whose DOS is it](identity.md).
 """
 
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 OF_ONE_FILE = (
     "bases",
     "atlas",
+    "claims",
     "d_band",
     "doubt",
     "equations_of_state",
@@ -26,6 +27,7 @@ OF_ONE_FILE = (
     "install",
     "known_solids",
     "outer",
+    "paper_curve",
     "outer_ranks",
     "projections",
     "throughput",
