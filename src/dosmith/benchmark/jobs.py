@@ -133,7 +133,7 @@ def _all_jobs(settings: Settings, library: ParquetLibrary, quick: bool) -> list[
     folds = range(settings.benchmark.folds)
     if quick:
         asked = [Job("outcomes", method, "system", fold) for method in (PAPER, *BASELINES) for fold in folds[:2]]
-        asked += [Job("outcomes", method, "system", 0) for method in list(REGRESSIONS)[:1]]  # of two folds, one: they take longest
+        asked.append(Job("outcomes", next(iter(REGRESSIONS)), "system", 0))  # one of them on one fold: they take longest
         return [*asked, Job("map", DOS_BASED), *(Job("case", each.key) for each in CASES if each.n_elements == 2)]
     asked = [Job("outcomes", method, split, fold) for split, methods in TESTED.items() for method in methods for fold in folds]
     asked += [
