@@ -111,6 +111,7 @@ def opened(chromium: Any, address: str, width: int, height: int, scheme: str = "
     page = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme).new_page()
     page.goto(address)
     page.locator("#known tbody tr").first.wait_for(timeout=30_000)
+    page.locator("#welcome-close").click()
     page.wait_for_timeout(1500)
     return page
 

@@ -163,8 +163,8 @@ def test_hostile_words_are_escaped_everywhere(data: ReportData) -> None:
 
 def test_file_names_are_titles_too(data: ReportData) -> None:
     page = render(dataclasses.replace(data, title=HOSTILE))
-    assert f'<h1><span class="long">{escape(HOSTILE)}</span></h1>' in page
-    assert f"<title>{escape(HOSTILE)} &ndash; dosmith</title>" in page
+    assert f"the DOS of {escape(HOSTILE)}</small></h1>" in page
+    assert f"<title>Like the DOS of {escape(HOSTILE)} &ndash; dosmith</title>" in page
 
 
 def test_nothing_is_loaded_from_anywhere(data: ReportData) -> None:
@@ -218,7 +218,8 @@ def test_the_table_holds_the_answer_without_javascript(data: ReportData) -> None
     assert "Pt<sub>3</sub>Co</th>" in rows[0]
     for words in ("0.970", "0.250", "known", "in training", "L1<sub>2</sub>", "cubic", "open-Pt3Co +1 more"):
         assert words in rows[0]
-    assert 'width:97.0%"' in rows[0]
+    start, width = re.findall(r'title="bars begin at (.+?)"><i style="width:(.+?)%"', rows[0])[0]
+    assert float(width) == pytest.approx(100 * (0.97 - float(start)) / (1 - float(start)), abs=0.1)
     heads = re.findall(r'<th role="columnheader" scope="col">([^<]*)</th>', table(page, "Candidates"))
     assert heads == ["Rank", "Formula", "Similarity", "CV distance", "DOS", "Training", "Prototype", "Crystal system", "Id"]
     assert all('scope="row"' in row for row in rows)

@@ -259,3 +259,21 @@ def test_the_paper_s_model_has_no_crystals_to_show(tmp_path: Path, pt3ni: list[f
 def test_openapi_is_what_is_committed(app: FastAPI) -> None:
     committed = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))
     assert app.openapi() == committed, "write it anew: make openapi"
+
+
+def test_crystals_are_suggested_computed_ones_first(client: TestClient) -> None:
+    def ask(text: str) -> list[dict]:
+        return client.get("/api/targets", params={"text": text}).json()
+
+    found = ask("Ni Pt3")
+    assert (found[0]["kind"], found[0]["id"]) == ("known", "Pt3Ni-L1_2") and {"known", "new"} == {each["kind"] for each in found}
+    assert {each["formula"] for each in found} == {"Pt3Ni"} and found[0]["prototype"] == "L1_2"
+    assert ask("al")[0]["id"] == "Al-A1" and ask("pt2rhni")[0]["kind"] == "new"
+    assert ask("") == ask("Xx") == ask("../etc") == []
+    assert len(ask("P")) == 20
+
+
+def test_a_card_says_how_long_such_a_calculation_takes(client: TestClient) -> None:
+    card = client.get("/api/material", params={"kind": "known", "id": "Pt3Ni-L1_2"}).json()
+    assert 1 < card["seconds"] < 3600
+    assert ["Prototype", "L1_2 (Cu3Au)"] in card["facts"]

@@ -6,6 +6,7 @@ import io
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -99,6 +100,8 @@ def main() -> None:
     """Run the command line; what a person can put right is one line on stderr and exit code 2."""
     _open_streams()
     tidy_on_termination()
+    if not sys.warnoptions:  # -W and PYTHONWARNINGS
+        warnings.simplefilter("ignore")  # what other packages tell programmers
     try:
         code: Any = app(standalone_mode=False, prog_name="dosmith")
     except DosmithError as error:

@@ -195,6 +195,15 @@ PROTOTYPES: dict[str, Prototype] = {
 }
 """All prototypes by name. In binaries A is the majority; in E2_1 C is the anion of ABC3; in L2_1 and P4/mmm A is the double one of A2BC."""
 
+COMMON_NAMES = {
+    **{"A1": "face-centred cubic", "A2": "body-centred cubic", "A3": "hexagonal close-packed", "A4": "diamond"},
+    **{"A_h": "simple cubic", "A15": "Cr3Si", "B1": "rock salt", "B2": "caesium chloride", "B3": "zincblende", "B4": "wurtzite"},
+    **{"B_h": "tungsten carbide", "B8_1": "nickel arsenide", "C1": "fluorite", "C1_b": "half Heusler", "C14": "MgZn2, Laves"},
+    **{"C15": "MgCu2, Laves", "C32": "aluminium diboride", "D0_3": "BiF3", "D0_9": "rhenium trioxide", "D0_19": "Ni3Sn"},
+    **{"E2_1": "perovskite", "L1_2": "Cu3Au", "L2_1": "full Heusler"},
+}
+"""What people call the prototypes, by their names here."""
+
 
 def prototype(name: str) -> Prototype:
     """The prototype of a name; L12 is understood as L1_2.

@@ -16,6 +16,7 @@ from html import escape
 from importlib import resources
 from string import Template
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,8 @@ class Curve:
         values: area-normalised DOS, 1/eV, shape (points,).
         note: one short sentence about the curve, or "".
         half_width: of the band around a predicted curve, 1/eV, shape (points,); None where there is none.
+        cif: its crystal, or "".
+        picture: of the crystal, as SVG that is trusted, or "".
     """
 
     name: str
@@ -49,6 +52,8 @@ class Curve:
     values: FloatArray
     note: str = ""
     half_width: FloatArray | None = None
+    cif: str = ""
+    picture: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +108,8 @@ def render(data: ReportData) -> str:
     told = {value for _, value in data.target_facts} | {""}
     note = [] if data.target.note in told else [("Note", data.target.note)]
     return Template(_asset("report.html")).substitute(
-        page_title=f"{escape(data.title)} &ndash; dosmith",
-        title=f'<span class="{"short" if _FORMULA.fullmatch(data.title) else "long"}">{formula_html(data.title)}</span>',
+        page_title=f"Like the DOS of {escape(data.title)} &ndash; dosmith",
+        title=_headline(data),
         summary=_summary(data),
         chips=_chips(data.target.name, [(str(facts["formula"]), place) for facts, _, place in candidates if place is not None]),
         main_label=escape(f"Density of states of {data.title}, with {len(known)} candidates to lay over it"),
@@ -163,6 +168,17 @@ def _plain(curve: Curve) -> dict[str, Any]:
 
 def _numbers(values: FloatArray) -> list[float | None]:
     return [round(float(v), 6) if math.isfinite(v) else None for v in values]
+
+
+def _headline(data: ReportData) -> str:
+    """The answer: the first candidates that are not the target itself."""
+    itself = next((facts["id"] for facts, _ in data.similar if facts.get("is_target")), None)
+    others = [_name(facts) for facts, _ in data.candidates if itself is None or facts.get("structure_id") != itself][:3]
+    of = f"the DOS of {formula_html(data.title)}"
+    if not others:
+        return f'No candidate <small class="of">for {of}</small>'
+    names = others[0] if len(others) == 1 else f"{', '.join(others[:-1])} and {others[-1]}"
+    return f'{names} <small class="of">come{"s" if len(others) == 1 else ""} nearest to {of}</small>'
 
 
 def _summary(data: ReportData) -> str:
@@ -246,26 +262,38 @@ def _table(label: str, rows: Sequence[tuple[Mapping[str, Any], int | None]], can
     own = ["DOS", "Training"]
     if candidates:  # a model measures either how near a composition is, or how likely a match
         measured = any(facts.get("distance") is not None for facts, _ in rows)
-        own = [*(["CV distance"] if measured else ["Probability", "Formation energy"]), *own]
+        own = [*(["CV distance"] if measured else ["Probability", *_energies(rows)]), *own]
     heads = ["Rank", "Formula", "Similarity", *(own if candidates else [])]
     heads += ["Prototype", "Crystal system", "Id"]
     # The roles repeat what the elements mean because the narrow layout takes the table display away.
     head = "".join(f'<th role="columnheader" scope="col">{name}</th>' for name in heads)
-    body = "".join(_row(facts, place, candidates) for facts, place in rows)
+    alike = [float(facts["similarity"]) for facts, _ in rows if facts.get("similarity") is not None]
+    start = max(math.floor(20 * min(alike, default=0.0) - 1e-6) / 20, 0.0)  # bars begin where differences show
+    energies = _energies(rows) if candidates else {}
+    body = "".join(_row(facts, place, candidates, start, energies) for facts, place in rows)
     return (
         f'<table role="table" aria-label="{label}"><thead role="rowgroup"><tr role="row">{head}</tr></thead>'
         f'<tbody role="rowgroup">{body}</tbody></table>'
     )
 
 
-def _row(facts: Mapping[str, Any], place: int | None, candidate: bool) -> str:
+def _energies(rows: Sequence[tuple[Mapping[str, Any], int | None]]) -> dict[str, str]:
+    """Columns of energies, those of which something is known: heads and keys."""
+    columns = {"Gap (eV)": "gap_ev", "Above hull (eV/atom)": "above_hull_ev", "Formation energy": "formation_energy"}
+    known = {name: key for name, key in columns.items() if any(facts.get(key) is not None for facts, _ in rows)}
+    if "Above hull (eV/atom)" in known:  # says more
+        known.pop("Formation energy", None)
+    return known
+
+
+def _row(facts: Mapping[str, Any], place: int | None, candidate: bool, start: float, energies: Mapping[str, str]) -> str:
     button = '<span class="toggle"></span>' if candidate else ""
     if place is not None:
         label = f'aria-label="Show {escape(str(facts["formula"]))} in the chart"'
         button = f'<button type="button" class="toggle" {_toggle(place)} {label}>{_line(place)}</button>'
     cells = [
         f'<td role="cell" class="rank">{int(facts["rank"])}</td><th role="rowheader" scope="row">{button}{_name(facts)}</th>',
-        _similarity_cell(facts),
+        _similarity_cell(facts, start),
     ]
     if candidate:
         word = "known" if facts["known_dos"] else str(facts.get("similarity_kind") or "unknown")
@@ -274,9 +302,8 @@ def _row(facts: Mapping[str, Any], place: int | None, candidate: bool) -> str:
         if facts.get("distance") is not None:
             cells.append(_cell("CV distance", _number(facts["distance"])))
         else:
-            probability, energy = facts.get("probability"), facts.get("formation_energy")
-            cells.append(_cell("Probability", _NONE if probability is None else _number(probability)))
-            cells.append(_cell("Formation energy", _NONE if energy is None else _number(energy)))
+            named = {"Probability": "probability", **energies}
+            cells += [_cell(name, _NONE if facts.get(key) is None else _number(facts[key])) for name, key in named.items()]
         cells += [_cell("DOS", known), _cell("Training", seen)]
     others = len(facts.get("structure_ids") or ()) - 1
     identity = escape(str(facts.get("structure_id" if candidate else "id") or "")) or _NONE
@@ -288,11 +315,12 @@ def _row(facts: Mapping[str, Any], place: int | None, candidate: bool) -> str:
     return f'<tr role="row"{"" if place is None else f" data-row={place}"}>{"".join(cells)}</tr>'
 
 
-def _similarity_cell(facts: Mapping[str, Any]) -> str:
+def _similarity_cell(facts: Mapping[str, Any], start: float) -> str:
     value, kind = facts.get("similarity"), facts.get("similarity_kind")
     if value is None:
         return f'<td role="cell" class="sim none">{_NONE}</td>'
-    bar = f'<span class="bar" aria-hidden="true"><i style="width:{100 * min(max(float(value), 0.0), 1.0):.1f}%"></i></span>'
+    share, hue = min(max((float(value) - start) / (1 - start), 0.0), 1.0), "new" if kind == "predicted" else "known"
+    bar = f'<span class="bar {hue}" aria-hidden="true" title="bars begin at {start:.2f}"><i style="width:{100 * share:.1f}%"></i></span>'
     note = "" if kind in (None, "computed", "predicted") else f" ({escape(str(kind))})"
     return f'<td role="cell" class="sim">{bar}{_number(value)}{note}</td>'
 
@@ -311,7 +339,14 @@ def _panel(facts: Mapping[str, Any], curve: Curve | None, place: int | None) -> 
         caption += f"<small>{' &middot; '.join(word for word in words if word) or '&nbsp;'}</small>"
         label = escape(f"Density of states of {facts['formula']} over the target")
         plot = f'<div class="plot" data-curve="{place}" role="img" aria-label="{label}"></div>'
-    return f'<figure class="panel"><figcaption>{caption}</figcaption>{plot}</figure>'
+    crystal = "" if curve is None or not curve.picture else f'<div class="cell">{curve.picture}{_cif(facts, curve)}</div>'
+    return f'<figure class="panel"><figcaption>{caption}</figcaption>{plot}{crystal}</figure>'
+
+
+def _cif(facts: Mapping[str, Any], curve: Curve) -> str:
+    """A link that saves the crystal, which stands in the page itself."""
+    name = re.sub(r"[^\w.+-]", "_", str(facts.get("structure_id") or facts.get("id") or f"{facts['formula']}-predicted"))
+    return f'<a download="{escape(name)}.cif" href="data:chemical/x-cif,{quote(curve.cif)}">CIF</a>'
 
 
 def _facts(pairs: Sequence[tuple[str, str]]) -> str:

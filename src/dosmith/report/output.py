@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dosmith import symmetry
+from dosmith.crystals.drawing import Drawing
 from dosmith.designs import Design
 from dosmith.outputs import write_texts
 from dosmith.records import Candidate
 from dosmith.report.html import Curve, ReportData, render
 from dosmith.spectra.similarity import MATCH
 from dosmith.version import __version__
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
 
 
 def write_design(design: Design, folder: str | Path, command: str = "") -> list[Path]:
@@ -70,7 +74,13 @@ def report_data(design: Design, command: str = "") -> ReportData:
     target, standard = design.target, design.target.standard
     window = design.settings["window"]
     candidates = [(c.as_dict(), _curve(design, c)) for c in design.candidates]
-    similar = [(n.as_dict(), Curve(n.formula, "similar", design.curves[n.id], n.id)) for n in design.similar]
+    similar = [
+        (
+            n.as_dict(),
+            Curve(n.formula, "similar", design.curves[n.id], n.id, None, *_crystal(design.library.material(n.id).structure)),
+        )
+        for n in design.similar
+    ]
     facts = [("Source", target.source), *((f"Step {i}", step) for i, step in enumerate(standard.steps, 1))]
     return ReportData(
         title=target.name,
@@ -79,7 +89,7 @@ def report_data(design: Design, command: str = "") -> ReportData:
         candidates=candidates,
         similar=similar,
         target_facts=facts,
-        settings=[(name.replace("_", " "), _plain(value)) for name, value in design.settings.items()],
+        settings=[(name.replace("_", " "), _plain(value)) for name, value in design.settings.items() if value not in (None, [])],
         model=_model_rows(design.model),
         caveats=design.caveats,
         window=None if window is None else (window[0], window[1]),
@@ -91,11 +101,22 @@ def report_data(design: Design, command: str = "") -> ReportData:
 def _curve(design: Design, candidate: Candidate) -> Curve | None:
     """The known DOS of a candidate, or the predicted one, or none."""
     if candidate.structure_id is not None:
-        return Curve(candidate.formula, "candidate", design.curves[candidate.structure_id], candidate.structure_id)
+        crystal = _crystal(design.library.material(candidate.structure_id).structure)
+        return Curve(
+            candidate.formula, "candidate", design.curves[candidate.structure_id], candidate.structure_id, None, *crystal
+        )
     proposal = design.predicted.get(candidate.formula)
     if proposal is None or proposal.vector is None:
         return None
-    return Curve(candidate.formula, "candidate", proposal.vector, "predicted, not computed", proposal.half_width)
+    crystal = _crystal(None if proposal.crystal is None else proposal.crystal.structure)
+    return Curve(candidate.formula, "candidate", proposal.vector, "predicted, not computed", proposal.half_width, *crystal)
+
+
+def _crystal(structure: Structure | None) -> tuple[str, str]:
+    """A crystal as CIF and as a picture; disordered and unknown ones are not drawn."""
+    if structure is None or not structure.is_ordered:
+        return "", ""
+    return symmetry.cif(structure), Drawing.of(symmetry.conventional(structure)).svg()
 
 
 def _model_rows(model: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -130,6 +151,4 @@ def _python_call(design: Design) -> str:
 
 
 def _plain(value: Any) -> str:
-    if value is None or value == []:
-        return "any"
     return " ".join(str(part) for part in value) if isinstance(value, (list, tuple)) else str(value)

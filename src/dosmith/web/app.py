@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from dosmith.crystals.prototypes import COMMON_NAMES
 from dosmith.designer import Designer
 from dosmith.designs import Design
 from dosmith.element_facts import element_prices
@@ -34,6 +35,7 @@ from dosmith.web.materials import Materials
 from dosmith.web.reading import Reader
 
 UPLOAD = "/api/target/file"
+_SUGGESTED = 20
 _AROUND = 48
 """Known spectra in the picture of a target's neighbourhood."""
 
@@ -140,6 +142,7 @@ class _Board:
         flat = [1.0] * self.designer.model.recipe.grid.points
         for count in (None, 3):  # the hull of three elements is laid out apart
             self.live.answer(messages.Query(values=flat, n_elements=count))
+        self.materials.suggestions("Pt", 1)
 
     def facts(self) -> messages.BoardFacts:
         """What the board is made of."""
@@ -152,6 +155,7 @@ class _Board:
             elements=list(model.elements),
             crystal_systems=sorted(systems | {system for system in library.crystal_systems if system}),
             ratios=[":".join(map(str, counts)) for counts in model.ratios],
+            prototypes=COMMON_NAMES,
             library=library.name,
             spectra=len(self.designer.known),
             model=model.name,
@@ -204,6 +208,13 @@ def _routes(board: _Board) -> APIRouter:
             )
         )
 
+    @router.get("/targets")
+    async def targets(
+        text: Annotated[str, Query(max_length=200, description="a formula, or the beginning of one or of an id")],
+    ) -> list[messages.Suggestion]:
+        """Crystals that may be meant: those of the formula first, computed before predicted."""
+        return await board.look_up(board.materials.suggestions, text.strip(), _SUGGESTED)
+
     @router.post("/target/file", openapi_extra={"requestBody": named | {"required": True}})
     async def target_from_file(
         request: Request,
@@ -220,7 +231,7 @@ def _routes(board: _Board) -> APIRouter:
     async def target_from_columns(request: messages.Columns) -> messages.TargetCurve:
         """The curve in pasted columns of energy and density."""
         found = await board.reader.target(
-            request.text.encode(), "pasted columns", request.fermi, request.broadening, request.electrons, request.zero
+            request.text.encode(), "the pasted table", request.fermi, request.broadening, request.electrons, request.zero
         )
         return _as_drawn(found)
 
@@ -322,9 +333,20 @@ def _download(content: str | bytes, name: str, kind: str) -> Response:
     return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{plain}"'})
 
 
+_FIELDS = (
+    ("with --fermi", "in the field for it"),
+    ("with --electrons", "there"),
+    ("--fermi", "the Fermi level"),
+    ("--electrons", "the number of electrons"),
+)
+"""What the command line calls an option has a field on the page."""
+
+
 def _told(request: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, NotFoundError) else 429 if isinstance(error, BusyError) else 422
-    message = " ".join(str(error).split()).replace("with --fermi", "in the field for it")
+    message = " ".join(str(error).split())
+    for option, field in _FIELDS:
+        message = message.replace(option, field)
     return JSONResponse({"message": message}, status, {"Retry-After": "1"} if status == 429 else None)
 
 

@@ -7,30 +7,28 @@ import io
 import itertools
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dosmith import formulas, symmetry
-from dosmith.crystals.prototypes import PROTOTYPES, crystal_id
+from dosmith.crystals.drawing import Drawing
+from dosmith.crystals.prototypes import COMMON_NAMES, PROTOTYPES, crystal_id
 from dosmith.designer import Designer
+from dosmith.dft.engine import is_magnetic
 from dosmith.element_facts import prices_of
-from dosmith.errors import NotFoundError
+from dosmith.errors import DosmithError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.models.tight_binding.atlas import Atlas
-from dosmith.web.messages import Atom, Card, Curve, DrawnCrystal, Kind
+from dosmith.web.messages import Atom, Card, Curve, DrawnCrystal, Kind, Suggestion
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
 Facts = list[tuple[str, str]]
 """Names and values, in order."""
-
-_BOND = 1.12
-"""Atoms are joined up to this multiple of the shortest distance."""
-_EDGE = 1e-3
-"""Fractional coordinates within this of a face lie on it."""
 
 
 class Materials:
@@ -82,6 +80,51 @@ class Materials:
         if kind == "new":
             return self._atlas.entries.compositions[self._place(identifier)]
         return self.designer.library.compositions[self.designer.library.row_of(identifier)]
+
+    @cached_property
+    def _names(self) -> list[tuple[str, Kind, str, str]]:
+        """All there are, for people who type: id in small letters, kind, id, formula; computed ones first."""
+        library = self.designer.library
+        found: list[tuple[str, Kind, str, str]] = [
+            (library.ids[row].lower(), "known", library.ids[row], library.formulas[row]) for row in self.designer.known.rows
+        ]
+        found += [(each.lower(), "new", each, each.split("-")[0]) for each in self._places]
+        return found
+
+    def suggestions(self, text: str, top: int) -> list[Suggestion]:
+        """Crystals that may be meant by a text: those of the formula, then those whose id or formula begins with it."""
+        typed = text.lower().replace(" ", "")
+        if not typed:
+            return []
+        found: dict[tuple[Kind, str], None] = {}
+        with suppress(DosmithError):
+            found |= {(kind, each): None for kind, each, _ in self._crystals_of(formulas.parse(text))}
+        begin = sorted(
+            (kind, len(formula), place) for place, (name, kind, _, formula) in enumerate(self._names) if name.startswith(typed)
+        )
+        found |= {self._names[place][1:3]: None for *_, place in begin[:top]}
+        return [self._suggestion(*each) for each in list(found)[:top]]
+
+    def _suggestion(self, kind: Kind, identifier: str) -> Suggestion:
+        formula = formulas.write(self.composition(kind, identifier))
+        if kind == "new":
+            crystal = self._atlas.crystals[self._place(identifier)]
+            return Suggestion(
+                kind=kind, id=identifier, formula=formula, prototype=crystal.prototype, crystal_system=crystal.crystal_system
+            )
+        library = self.designer.library
+        row = library.row_of(identifier)
+        prototype, system = library.prototypes[row], library.crystal_systems[row]
+        return Suggestion(kind=kind, id=identifier, formula=formula, prototype=prototype, crystal_system=system)
+
+    @cached_property
+    def _times(self) -> dict[tuple[str | None, bool], float]:
+        """Seconds that half of the library's calculations took at most, by prototype and whether with spin."""
+        library, found = self.designer.library, dict[tuple[str | None, bool], list[float]]()
+        for row, facts in enumerate(library.provenances):
+            if isinstance(seconds := facts.get("seconds"), int | float):
+                found.setdefault((library.prototypes[row], facts.get("spin_treatment") == "collinear"), []).append(seconds)
+        return {key: float(np.median(times)) for key, times in found.items()}
 
     def curve(self, kind: Kind, identifier: str) -> Curve:
         """Its DOS on the board's energies: computed, or predicted with a band.
@@ -149,6 +192,9 @@ class Materials:
             crystal=None if cell is None else drawn(cell),
             facts=facts,
             provenance=provenance,
+            seconds=self._times.get(
+                (self._suggestion(kind, identifier).prototype, is_magnetic(symbol for symbol, _ in composition))
+            ),
             others=[other for other in self._crystals_of(composition) if other[:2] != (kind, identifier)],
         )
 
@@ -211,25 +257,12 @@ def text_of(structure: Structure, form: str) -> str:
 
 
 def drawn(cell: Structure) -> DrawnCrystal:
-    """A conventional cell as it is drawn: atoms on its faces, edges and corners repeated, nearest atoms joined."""
-    lattice = np.array(cell.lattice.matrix)
-    symbols: list[str] = []
-    places: list[Any] = []
-    for site in cell:
-        inside = np.mod(site.frac_coords + _EDGE, 1.0) - _EDGE
-        ends = [(0.0, 1.0) if abs(coordinate) <= _EDGE else (0.0,) for coordinate in inside]
-        for shift in itertools.product(*ends):
-            symbols.append(site.specie.symbol)
-            places.append((inside + shift) @ lattice)
-    positions = np.array(places)
-    distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
-    distances[np.tril_indices(len(positions))] = np.inf
-    near = np.argwhere(distances <= _BOND * distances.min(initial=np.inf)) if len(positions) > 1 else np.empty((0, 2), int)
-    unlike = [(one, other) for one, other in near if symbols[one] != symbols[other]]
+    """A conventional cell as the page draws it."""
+    found = Drawing.of(cell)
     return DrawnCrystal(
-        lattice=[_triple(vector) for vector in lattice],
-        atoms=[Atom(symbol=s, position=_triple(p)) for s, p in zip(symbols, positions, strict=True)],
-        bonds=[(int(one), int(other)) for one, other in unlike or near],
+        lattice=[_triple(vector) for vector in found.lattice],
+        atoms=[Atom(symbol=s, position=_triple(p)) for s, p in zip(found.symbols, found.positions, strict=True)],
+        bonds=list(found.bonds),
     )
 
 
@@ -239,7 +272,7 @@ def _crystal_facts(structure: Structure, cell: Structure, prototype: str | None)
     lengths = [f"{name} = {length:.3f}" for name, length in zip("abc", lattice.abc, strict=True)]
     known = PROTOTYPES.get(prototype or "")
     return [
-        ("Prototype", prototype or "unknown"),
+        ("Prototype", f"{prototype or 'unknown'}{f' ({COMMON_NAMES[prototype]})' if prototype in COMMON_NAMES else ''}"),
         *([("AFLOW label", known.aflow)] if known else []),
         ("Space group", f"{symbol} ({number})"),
         ("Lattice", ", ".join(lengths[:1] if len(set(lattice.abc)) == 1 else lengths) + " Å"),

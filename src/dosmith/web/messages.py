@@ -72,6 +72,16 @@ class TargetCurve(BaseModel):
     values: list[float] = Field(description="of unit area on the board's energies, 1/eV")
 
 
+class Suggestion(BaseModel):
+    """A crystal whose curve can be a target."""
+
+    kind: Kind
+    id: str
+    formula: str
+    prototype: str | None
+    crystal_system: str | None
+
+
 class Query(_Request):
     """A drawn curve and what its materials must be."""
 
@@ -145,6 +155,7 @@ class BoardFacts(BaseModel):
     elements: list[str] = Field(description="that the model knows")
     crystal_systems: list[str]
     ratios: list[str]
+    prototypes: dict[str, str] = Field(description="what people call a prototype, by its symbol")
     library: str
     spectra: int = Field(description="known ones")
     model: str
@@ -187,6 +198,9 @@ class Card(BaseModel):
     crystal: DrawnCrystal | None
     facts: list[tuple[str, str]] = Field(description="name and value, with unit")
     provenance: list[tuple[str, str]]
+    seconds: float | None = Field(
+        description="that a calculation of a crystal like this took, half of them; null where none is known"
+    )
     others: list[tuple[Kind, str, str]] = Field(description="other crystals of the composition: kind, id, prototype")
 
 

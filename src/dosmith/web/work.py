@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
 _STEPS = 300
+_NOTHING = 0.0005  # eV/atom, below which a relaxation has changed nothing
 
 
 def main(folder: Path) -> None:
@@ -104,7 +105,7 @@ def relax(structure: Structure, folder: Path, recipe: Recipe, report: Any) -> di
     formation = potential.formation_energy(Relaxed(relaxed, energy))
     before, after = (symmetry.space_group(each, 0.05) for each in (structure, relaxed))
     facts = [
-        ("Relaxed", f"in {found.steps} steps" if found.settled else f"not within {_STEPS} steps"),
+        ("Relaxed", _ended(found.settled, found.steps, found.gained)),
         ("Energy gained", f"{1000 * found.gained:.1f} meV/atom"),
         ("Formation energy", f"{formation:+.3f} eV/atom (CHGNet)"),
         ("Volume", f"{relaxed.volume / len(relaxed):.2f} Å³/atom ({relaxed.volume / structure.volume - 1:+.1%})"),
@@ -114,6 +115,12 @@ def relax(structure: Structure, folder: Path, recipe: Recipe, report: Any) -> di
     write_text(folder / "POSCAR", str(relaxed.get_sorted_structure().to(fmt="poscar")))
     report("predicting the DOS")
     return {"facts": facts, "values": _expected(relaxed, recipe)}
+
+
+def _ended(settled: bool, steps: int, gained: float) -> str:
+    if not settled:
+        return f"not within {_STEPS} steps"
+    return "there was nothing to do: it was at rest already" if gained < _NOTHING else f"in {steps} steps"
 
 
 def _expected(structure: Structure, recipe: Recipe) -> list[float] | None:

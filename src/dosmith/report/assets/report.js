@@ -85,10 +85,11 @@
   }
 
   function draw(box, curves, { large = false, shown = () => true, onCursor = () => {} } = {}) {
+    const reach = Math.max(0, ...curves.flatMap(({ values, half }) => (half ? values.map((v, i) => v + half[i]) : []))); // of the bands
     const u = new uPlot({
       width: box.clientWidth, height: box.clientHeight, legend: { show: false },
       padding: [6, 10, 0, large ? 0 : 10],
-      scales: { x: { time: false }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high || 1) * (large ? 1.14 : 1.06)] } },
+      scales: { x: { time: false }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(high || 0, large ? 0 : reach) * (large ? 1.14 : 1.06) || 1] } },
       cursor: large ? { y: false, points: { size: 7 }, drag: { x: true, y: false } } : { show: false },
       focus: { alpha: 0.2 },
       axes: large

@@ -25,8 +25,9 @@ const material = (kind, id) => new URLSearchParams({ kind, id });
 export const board = () => json("GET", "board");
 const zeroed = (zero) => (zero ? { zero } : {});  // without one the model's
 export const byName = (text, zero = "") => json("POST", "target/name", { text, ...zeroed(zero) });
-export const byFile = (file, fermi = null, zero = "") =>
-  json("POST", `target/file?${new URLSearchParams({ name: file.name.slice(0, 200), ...(fermi == null ? {} : { fermi }), ...zeroed(zero) })}`, file, "application/octet-stream");
+export const targets = (text) => json("GET", `targets?${new URLSearchParams({ text })}`);
+export const byFile = (file, more = {}, zero = "") =>
+  json("POST", `target/file?${new URLSearchParams({ name: file.name.slice(0, 200), ...more, ...zeroed(zero) })}`, file, "application/octet-stream");
 export const byColumns = (text, fermi, broadening, zero = "") => json("POST", "target/columns", { text, fermi, broadening, ...zeroed(zero) });
 export const answer = (query) => json("POST", "answer", query);
 export const neighbourhood = (query) => json("POST", "neighbourhood", query);

@@ -3,8 +3,9 @@
 import * as api from "./api.js";
 import { $, colour, formula, make, number, tell } from "./dom.js";
 import * as jobs from "./jobs.js";
-import { pin, rowOf } from "./lists.js";
-import { announce, state } from "./state.js";
+import { keep, kept } from "./editor.js";
+import { asCurve, pin, rowOf } from "./lists.js";
+import { announce, on, state } from "./state.js";
 
 let shown = null, viewer = null, library = null;
 // The third axis up, a little from the right and from above: a turn by -90 degrees about x, then -26 about y, then 13 about x.
@@ -15,6 +16,7 @@ export function setUp() {
   $("card").addEventListener("close", () => { shown = null; pin(null); viewer = null; $("card").replaceChildren(); });
   addEventListener("keydown", (event) => { if (event.key === "Escape" && shown && !document.querySelector("dialog:modal")) $("card").close(); });
   jobs.onChange(refresh);
+  on("kept", refresh);
 }
 
 export async function open(kind, id) {
@@ -26,7 +28,7 @@ export async function open(kind, id) {
     pin({ kind, id });
     const box = $("card");
     if (!box.open) box.show();
-    box.querySelector("h2").focus();
+    box.querySelector("h2").focus({ preventScroll: true });
     announce("say", `${found.formula} opened`);
     await crystal(found.crystal);
   } catch (error) { tell(error.message); }
@@ -35,21 +37,22 @@ export async function open(kind, id) {
 function build(card) {
   const facts = (pairs) => make("dl", {}, ...pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   const file = (form, word) => make("a", { class: "button", href: api.fileOf(card.kind, card.id, form), download: true }, word);
-  const task = (name) => make("button", { type: "button", "data-task": name, disabled: state.facts.jobs[name] != null, title: state.facts.jobs[name],
-    onclick: () => jobs.start(name, card.kind, card.id) }, TASKS[name]);
+  const task = (name) => make("button", { type: "button", "data-task": name, disabled: state.facts.jobs[name] != null, title: state.facts.jobs[name] ?? "",
+    onclick: () => jobs.start(name, card.kind, card.id) }, TASKS[name], name === "verify" && card.seconds ? make("span", { class: "soft" }, `about ${lasting(card.seconds)}`) : null);
   shown = { ...shown, card };
   $("card").replaceChildren(
     make("div", { class: "head" },
       make("h2", { id: "card-title", tabindex: -1 }, ...formula(card.formula)),
       make("span", { class: `badge ${card.kind}` }, card.kind === "known" ? "computed" : "predicted"),
+      make("span", { class: "match", id: "card-match" }),
       make("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => $("card").close() }, "\u00d7")),
-    make("p", { class: "match", id: "card-match" }),
-    make("div", { class: "crystal", id: "crystal", role: "img", "aria-label": `Crystal of ${card.formula}` }),
-    make("p", { class: "atoms", id: "crystal-legend" }),
-    make("div", { class: "row" }, file("cif", "CIF"), file("poscar", "POSCAR"), file("csv", "DOS as CSV")),
-    make("div", { class: "row tasks" }, task("relax"), task("verify")),
-    make("ul", { class: "jobs", id: "card-jobs" }),
-    facts(card.facts),
+    make("div", { class: "columns" }, make("div", {},
+      make("div", { class: "crystal", id: "crystal", role: "img", "aria-label": `Crystal of ${card.formula}` }),
+      make("p", { class: "atoms", id: "crystal-legend" })), make("div", {},
+      make("div", { class: "row tasks" }, make("button", { type: "button", id: "keep", onclick: async () => keep(asCurve(await api.curve(card.kind, card.id))) }, "Keep curve"), task("relax"), task("verify")),
+      make("div", { class: "row" }, file("cif", "CIF"), file("poscar", "POSCAR"), file("csv", "DOS as CSV")),
+      make("ul", { class: "jobs", id: "card-jobs" }),
+      facts(card.facts))),
     ...(card.others.length ? [make("h3", {}, "Other crystals"), make("p", { class: "row" }, ...card.others.map(([kind, id, name]) =>
       make("button", { type: "button", class: `badge ${kind}`, onclick: () => open(kind, id) }, name)))] : []),
     make("h3", {}, card.kind === "known" ? "Where it comes from" : "How sure this is"), facts(card.provenance));
@@ -60,7 +63,8 @@ function build(card) {
 export function refresh() {
   if (!shown?.card) return;
   const row = rowOf(shown.kind, shown.id);
-  $("card-match").textContent = !row ? "Not among the first of its list for this curve."
+  $("keep").setAttribute("aria-pressed", String(kept(`${shown.kind} ${shown.id}`)));
+  $("card-match").textContent = !row ? "not among the first of its list"
     : [row.probability == null ? null : `${Math.round(100 * row.probability)} % probable match`, row.similarity == null ? null : `similarity ${number(row.similarity, 3)}`,
       row.above_hull == null ? null : `${number(row.above_hull, 3)} eV/atom above the hull`].filter(Boolean).join(" \u00b7 ");
   $("card-jobs").replaceChildren(...jobs.of(shown.kind, shown.id).map((job) => jobs.item(job, false)));
@@ -87,10 +91,12 @@ async function crystal(found) {
 
 function paint(found) {
   const at = ([x, y, z]) => ({ x, y, z });
-  const colours = Object.fromEntries([...new Set(found.atoms.map(({ symbol }) => symbol))].map((symbol) => [symbol, hue(symbol)]));
+  const colours = apart([...new Set(found.atoms.map(({ symbol }) => symbol))]);
   const lengths = found.bonds.map(([i, j]) => Math.hypot(...found.atoms[i].position.map((x, k) => x - found.atoms[j].position[k])));
+  const names = found.atoms.length <= 24;
   const radius = 0.2 * (lengths.length ? Math.min(...lengths) : 2.5);
   for (const { symbol, position } of found.atoms) viewer.addSphere({ center: at(position), radius, color: colours[symbol], quality: 3 });
+  if (names) for (const { symbol, position } of found.atoms) viewer.addLabel(symbol, { position: at(position), alignment: "center", fontSize: 12, fontColor: inkOn(colours[symbol]), backgroundOpacity: 0, inFront: true });
   for (const [i, j] of found.bonds) {
     const [one, other] = [found.atoms[i].position, found.atoms[j].position];
     const middle = one.map((x, k) => (x + other[k]) / 2);
@@ -111,6 +117,17 @@ function paint(found) {
     return make("span", {}, dot, symbol);
   }), make("span", { class: "soft" }, "conventional cell; drag to turn"));
 }
+
+// Colours that can be told apart: where an element's own is too near to another's, a spare one.
+function apart(symbols) {
+  const taken = {}, spare = ["#e69f00", "#cc79a7", "#56b4e9", "#f0e442"];
+  const rgb = (text) => [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16));
+  const near = (one, other) => Math.hypot(...rgb(one).map((v, i) => v - rgb(other)[i])) < 90;
+  for (const symbol of symbols) taken[symbol] = [hue(symbol), ...spare].find((each) => !Object.values(taken).some((other) => near(each, other))) ?? hue(symbol);
+  return taken;
+}
+const inkOn = (text) => (parseInt(text.slice(1, 3), 16) * 0.3 + parseInt(text.slice(3, 5), 16) * 0.59 + parseInt(text.slice(5, 7), 16) * 0.11 > 130 ? "#14181b" : "#ffffff");
+const lasting = (seconds) => (seconds < 90 ? `${Math.max(Math.round(seconds / 10), 1) * 10} s` : `${Math.round(seconds / 60)} min`);
 
 const hue = (symbol) => `#${($3Dmol.elementColors.Jmol[symbol] ?? 0x999999).toString(16).padStart(6, "0")}`;
 

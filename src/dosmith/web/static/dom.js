@@ -32,6 +32,9 @@ export function prototype(text) {
   return name ? [name, make("sub", {}, index)] : [(text ?? "").split(" ")[0]]; // "P4/mmm AB2C" stands beside its formula
 }
 
+// A symbol with what people call it, "B1 rock salt".
+export const calling = (text, names) => [...prototype(text), names?.[text] ? ` ${names[text]}` : ""];
+
 export const number = (value, digits) => value.toFixed(digits).replace(/^-(?=0(\.0*)?$)/, "").replace("-", "\u2212");
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -53,11 +56,12 @@ export function save(content, name, type) {
 
 const problem = $("problem");
 let timer;
-// What went wrong, in a line that goes away by itself; an empty one takes it away.
-export function tell(message, kind = "bad") {
+// What went wrong, in a line that goes away by itself, with what may be done about it; an empty one takes it away. What is "busy" stays.
+export function tell(message, kind = "bad", ...also) {
   clearTimeout(timer);
   problem.hidden = !message;
-  problem.textContent = message ? message[0].toUpperCase() + message.slice(1) : "";
+  const said = /^[a-z]+[ ,;']/.test(message) ? message[0].toUpperCase() + message.slice(1) : message; // a file keeps its name
+  problem.replaceChildren(said, ...also);
   problem.dataset.kind = kind;
-  if (message) timer = setTimeout(() => tell(""), kind === "bad" ? 12000 : 4000);
+  if (message && kind !== "busy") timer = setTimeout(() => tell(""), also.length ? 60000 : kind === "bad" ? 12000 : 4000);
 }

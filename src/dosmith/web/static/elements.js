@@ -48,6 +48,7 @@ export function show(found) {
   $("heat-name").textContent = !Object.keys(heat.values).length ? "" : heat.kind === "probability"
     ? "glow: probability of its best new crystal" : "glow: similarity of its best new crystal";
   const highest = Math.max(...Object.values(heat.values), 0.01);
+  $("heat-scale").textContent = heat.kind === "probability" ? `0 to ${Math.round(100 * highest)}\u2009%` : `0 to ${number(highest, 2)}`;
   for (const [symbol, { cell }] of cells) {
     const value = heat.values[symbol] ?? 0;
     const what = state.elements[symbol];
@@ -55,7 +56,7 @@ export function show(found) {
     if (cell.title === title && cell.glow === glow) continue;
     cell.glow = glow;
     cell.style.setProperty("--heat", `${glow}%`);
-    cell.classList.toggle("bright", glow > 55);
+    cell.classList.toggle("bright", glow > 58); // where dark letters are the clearer ones in both schemes
     cell.dataset.what = what ?? "allow";
     cell.title = title;
     cell.setAttribute("aria-label", title);

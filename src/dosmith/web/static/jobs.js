@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { cosine } from "./curves.js";
 import { $, formula, make, number, tell } from "./dom.js";
-import { overlay } from "./editor.js";
+import { keep, kept, overlay } from "./editor.js";
 import { state } from "./state.js";
 
 const EVERY = 1500; // milliseconds between looks while something runs
@@ -60,9 +60,11 @@ export function item(job, named) {
       make("span", { class: "grow" }), make("span", { class: "soft time" }, clock(job.seconds)),
       ...job.files.map((name) => make("a", { class: "button small", href: api.jobFile(job.id, name), download: true }, name)),
       make("button", { type: "button", class: "small", onclick: () => stop(job.id) }, active(job) ? "Stop" : "Forget")),
-    facts || job.values ? make("p", { class: "soft" }, facts, facts && job.values ? " \u00b7 " : "", compared) : null);
+    facts || job.values ? make("p", { class: "soft" }, compared, facts && job.values ? " \u00b7 " : "", facts) : null);
   if (job.values) {
-    const over = { values: job.values, half_width: null, hue: "--done-line", name: `${job.formula} ${DONE[job.task]}` };
+    const over = { key: `job ${job.id}`, values: job.values, half_width: null, hue: "--done-line", name: job.formula, what: DONE[job.task] };
+    const show = make("button", { type: "button", class: "small", "aria-pressed": String(kept(over.key)), onclick: () => { keep(over); show.setAttribute("aria-pressed", String(kept(over.key))); } }, "Keep curve");
+    entry.querySelector(".time").after(show);
     entry.addEventListener("pointerenter", () => overlay(over));
     entry.addEventListener("pointerleave", () => overlay(null));
   }

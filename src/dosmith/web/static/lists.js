@@ -1,18 +1,58 @@
 // The two ranked lists. Rows keep their identity, so that one sees them rise and fall.
 
 import * as api from "./api.js";
-import { $, formula, make, number, price, prototype, tell } from "./dom.js";
+import { $, calling, formula, make, number, price, save, tell } from "./dom.js";
 import { overlay } from "./editor.js";
+import { change, state } from "./state.js";
 
 export const HUES = { known: "--known-line", new: "--new-line" };
 const rows = { known: new Map(), new: new Map() };
+const sorted = { known: null, new: null }; // [field, 1 or -1]; as ranked where null
+const MOST = 96; // rows of a list
 let open = () => {};
 let hovered = null, pinned = null;
+
+export function setUp() {
+  for (const kind of ["known", "new"]) {
+    for (const head of $(kind).querySelectorAll("th[data-sort]")) {
+      head.replaceChildren(make("button", { type: "button", onclick: () => sort(kind, head) }, ...head.childNodes));
+    }
+    $(`${kind}-csv`).addEventListener("click", () => save(table(kind), `${kind === "new" ? "predicted" : "known"}.csv`, "text/csv"));
+    $(`more-${kind}`).addEventListener("click", () => change({ top: state.top < MOST ? Math.min(2 * state.top, MOST) : 12 }));
+  }
+}
+
+// Once the best first, then the other way round, then as ranked.
+function sort(kind, head) {
+  const field = head.dataset.sort, first = ["above_hull", "price"].includes(field) ? 1 : -1;
+  const [was, way] = sorted[kind] ?? [];
+  sorted[kind] = was !== field ? [field, first] : way === first ? [field, -first] : null;
+  for (const each of $(kind).querySelectorAll("th[data-sort]")) {
+    each.removeAttribute("aria-sort");
+    if (each === head && sorted[kind]) each.setAttribute("aria-sort", sorted[kind][1] > 0 ? "ascending" : "descending");
+  }
+  change({});
+}
+
+function inOrder(kind, found) {
+  if (!sorted[kind]) return found;
+  const [field, way] = sorted[kind], value = (row) => row[field] ?? way * Infinity;
+  return [...found].sort((one, other) => way * (value(one) - value(other)) || one.rank - other.rank);
+}
+
+function table(kind) {
+  const columns = ["rank", "formula", "id", "prototype", "crystal_system", "similarity", "probability", "above_hull", "price"];
+  const found = [...$(kind).tBodies[0].rows].map((row) => columns.map((name) => row.material[name] ?? ""));
+  return `${[[...columns.slice(0, -2), "above_hull_ev_per_atom", "price_usd_per_kg"], ...found].map((row) => row.join(",")).join("\n")}\n`;
+}
 
 export const onOpen = (listener) => { open = listener; };
 
 // Rows glide to their new places where the machine keeps up.
 export function show(kind, found, none, gliding) {
+  found = inOrder(kind, found.map((row, i) => ({ ...row, rank: i + 1 })));
+  const alike = found.map(({ similarity }) => similarity).filter((value) => value != null);
+  const from = alike.length ? Math.max(Math.floor(20 * Math.min(...alike) - 1e-6) / 20, 0) : 0; // where differences show
   const body = $(kind).tBodies[0], kept = rows[kind];
   const fresh = new Set();
   const ids = found.map(({ id }) => id);
@@ -26,7 +66,7 @@ export function show(kind, found, none, gliding) {
       kept.set(material.id, row);
       fresh.add(material.id);
     }
-    fill(row, material, i + 1);
+    fill(row, material, from);
     if (body.children[i] !== row) body.insertBefore(row, body.children[i] ?? null);
   });
   if (before) glide(kept, before, fresh);
@@ -34,6 +74,10 @@ export function show(kind, found, none, gliding) {
   empty.hidden = found.length > 0;
   empty.textContent = none;
   $(kind).hidden = !found.length;
+  const bars = $(kind).querySelector("th[data-sort=similarity]");
+  bars.title = `${kind === "new" ? "to be expected" : "of the shape of the curves, which tells nothing of chemistry"}; bars begin at ${number(from, 2)}`;
+  $(`more-${kind}`).textContent = state.top < MOST ? "show more" : "show fewer";
+  $(`more-${kind}`).hidden = found.length < state.top && state.top < MOST;
 }
 
 function glide(kept, before, fresh) {
@@ -53,8 +97,8 @@ function build(material) {
   const row = make("tr", { "data-kind": material.kind, "data-id": material.id },
     cell("rank"),
     make("th", { scope: "row" }, make("button", { type: "button", class: "material" }, make("b", {}, ...formula(material.formula)),
-      make("small", {}, ...prototype(material.prototype), material.crystal_system ? ` ${material.crystal_system}` : ""))),
-    material.kind === "new" ? cell("probability") : null, cell("similarity"), cell("hull right"), cell("price right"));
+      make("small", {}, ...calling(material.prototype, state.facts.prototypes)))),
+    material.kind === "new" ? cell("probability right") : null, cell("similarity"), cell("hull right"), cell("price right"));
   row.querySelector("button").addEventListener("focus", () => hover(material));
   row.querySelector("button").addEventListener("blur", () => hover(null));
   row.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") hover(material); });
@@ -64,8 +108,9 @@ function build(material) {
 }
 
 // Only what has changed is written: this runs many times a second.
-function fill(row, material, rank) {
+function fill(row, material, from) {
   row.material = material;
+  row.title = [material.prototype, state.facts.prototypes[material.prototype], material.crystal_system].filter(Boolean).join(", ");
   row.said ??= {};
   const set = (name, words, content = () => [words]) => {
     if (row.said[name] === words) return;
@@ -74,15 +119,21 @@ function fill(row, material, rank) {
   };
   const percent = material.probability == null ? "\u2013" : `${Math.round(100 * material.probability)}\u2009%`;
   const alike = material.similarity == null ? "\u2013" : number(material.similarity, 3);
-  set("rank", String(rank));
-  if (material.kind === "new") set("probability", percent, () => (material.probability == null ? [percent] : [bar(material.probability), percent]));
-  set("similarity", alike, () => (material.kind === "new" || material.similarity == null ? [alike] : [bar(material.similarity), alike]));
-  set("hull", material.above_hull == null ? "\u2013" : number(material.above_hull, 2), () => (material.above_hull == null ? ["\u2013"] : [stability(material.above_hull)]));
+  set("rank", String(material.rank));
+  if (material.kind === "new") set("probability", percent);
+  set("similarity", `${alike} ${from}`, () => (material.similarity == null ? [alike] : [bar((material.similarity - from) / (1 - from)), alike]));
+  set("hull", material.above_hull == null ? "\u2013" : number(material.above_hull, 2), () => [stability(material)]);
   set("price", price(material.price));
 }
 
-const stability = (height) => make("span", { class: `stability ${height < 0.025 ? "good" : height < 0.1 ? "fair" : "poor"}`,
-  title: height < 0.025 ? "on the hull, or as good as" : height < 0.1 ? "a little above the hull" : "far above the hull" }, number(height, 2));
+// Coloured only where the error of the energy allows: the potential of the predicted ones is wrong by about 0.1 eV/atom.
+function stability({ kind, above_hull: height }) {
+  if (height == null) return make("span", { title: "unknown: no rival is known" }, "\u2013");
+  const [what, words] = kind === "new"
+    ? height > 0.2 ? ["poor", "above the hull by more than the potential's error"] : ["", "on the hull or a little above it: the potential's error is about 0.1 eV/atom"]
+    : height < 0.025 ? ["good", "on the hull, or as good as"] : height < 0.1 ? ["fair", "a little above the hull"] : ["poor", "far above the hull"];
+  return make("span", { class: `stability ${what}`, title: words }, number(height, 2));
+}
 
 export function bar(share) {
   const inner = make("i");
@@ -106,11 +157,14 @@ export async function hover(material) {
   for (const each of document.querySelectorAll(`[data-kind="${material.kind}"][data-id="${CSS.escape(material.id)}"]`)) each.classList.add("hovered");
   try {
     const curve = await api.curve(material.kind, material.id);
-    if (hovered === `${material.kind} ${material.id}`) overlay({ ...curve, hue: HUES[material.kind], name: curve.formula });
+    if (hovered === `${material.kind} ${material.id}`) overlay(asCurve(curve));
   } catch (error) {
     if (material.similarity != null) tell(error.message);
   }
   return undefined;
 }
+
+// What the plot draws of a material's curve.
+export const asCurve = (curve) => ({ ...curve, key: `${curve.kind} ${curve.id}`, hue: HUES[curve.kind], name: curve.formula, what: curve.kind === "new" ? "predicted" : "computed" });
 
 export const rowOf = (kind, id) => rows[kind].get(id)?.material;

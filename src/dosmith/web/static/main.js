@@ -9,12 +9,15 @@ import * as elements from "./elements.js";
 import * as jobs from "./jobs.js";
 import * as lists from "./lists.js";
 import * as maps from "./maps.js";
-import { asText, change, commit, fromLink, fromText, link, namedQuery, on, query, state } from "./state.js";
+import { asText, commit, fromLink, fromText, link, namedQuery, on, query, recall, state } from "./state.js";
+import * as targets from "./targets.js";
 
 const START = "Pt3Ni";
 const FAST = 80; // milliseconds from hand to table above which nothing is animated
 const SAID_AFTER = 700; // milliseconds of rest after which the ranking is read out
 let dirty = false, asking = false, last = null, resting, took = Infinity;
+
+history.scrollRestoration = "manual"; // what one looks for after a reload is above
 
 async function start() {
   state.facts = await api.board();
@@ -26,6 +29,8 @@ async function start() {
   jobs.setUp(card.open);
   card.setUp();
   lists.onOpen(card.open);
+  lists.setUp();
+  targets.setUp(take);
   on("change", () => { dirty = true; busy(true, "new", "known"); caption(); if (!asking) ask(); });
   on("commit", controls);
   on("say", (text) => { $("spoken").textContent = text; });
@@ -34,10 +39,11 @@ async function start() {
     + `${state.facts.candidates ? ` \u00b7 ${state.facts.candidates.toLocaleString("en")} predicted crystals` : ""} \u00b7 model ${state.facts.model}`
     + " \u00b7 curves by uPlot (MIT), crystals by 3Dmol.js (BSD-3-Clause) \u00b7 prices of 2013, for orders of magnitude";
   let broken = "";
+  if (recall()) return undefined;
   try {
     if (location.hash.length > 1) return commit(fromLink(location.hash));
   } catch (error) { broken = error.message; }
-  await take(() => api.byName(START)).catch(() => commit({ values: flat(), name: "drawn", source: "drawn by hand" }));
+  await take(() => api.byName(START), START).catch(() => commit({ values: flat(), name: "drawn", source: "drawn by hand" }));
   if (broken) tell(broken);
   return undefined;
 }
@@ -78,8 +84,8 @@ function show(answer) {
   document.documentElement.dataset.answered = String(Number(document.documentElement.dataset.answered ?? 0) + 1);
 }
 
-const summary = ({ known, new: fresh }) => [
-  fresh[0] ? `Best new crystal ${fresh[0].formula}${fresh[0].probability == null ? "" : `, ${Math.round(100 * fresh[0].probability)} percent`}` : "No new crystal",
+const summary = ({ known, new: fresh }) => [state.name.endsWith("*") ? "Edited" : state.name,
+  fresh[0] ? `best predicted crystal ${fresh[0].formula}${fresh[0].probability == null ? "" : `, ${Math.round(100 * fresh[0].probability)} percent`}` : "no predicted crystal",
   known[0] ? `most similar known material ${known[0].formula}, ${number(known[0].similarity, 2)}` : "no known material"].join("; ");
 
 function clocked(answer) {
@@ -112,20 +118,27 @@ function caption() {
     gap, `broadening ${state.facts.broadening} eV`, counted].filter(Boolean).join(" \u00b7 ");
 }
 
-// A target from the server; what is wrong with it stands beside the field.
-async function take(ask_) {
-  const found = await ask_();
-  tell("");
+// A target from the server; what was asked for is told while it is read.
+async function take(ask_, what) {
+  tell(`reading ${what} \u2026`, "busy");
+  let found;
+  try { found = await ask_(); } finally { tell(""); }
   commit({ values: found.values, name: found.name, source: found.source, ...(found.covered_ev ? { window: found.covered_ev } : {}) });
+  targets.others(found);
 }
+
+// What was refused changes nothing, and the board says so.
+const still = (message) => `${message.replace(/\.$/, "")}. The board still shows ${state.name.replace(/ \*$/, ", edited") || "its curve"}.`;
 
 const flat = () => state.facts.energies.map((e) => (e < 0 && e > -6 ? 1 : 0.35));
 
 function inputs() {
-  $("name-form").addEventListener("submit", (event) => {
+  $("name-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const text = $("name").value.trim();
-    if (text) take(() => api.byName(text, $("zero").value)).then(() => $("name").setCustomValidity(""), (error) => tell(error.message));
+    tell("");
+    if (!text) return;
+    try { await targets.named(text); } catch (error) { tell(still(error.message), "bad", ...(await targets.instead(text))); }
   });
   $("open").addEventListener("click", () => $("file").click());
   $("file").addEventListener("change", () => { if ($("file").files[0]) file($("file").files[0]); $("file").value = ""; });
@@ -150,21 +163,24 @@ function inputs() {
 }
 
 // A file with a DOS goes to the server, a saved board is read here.
-async function file(found, fermi = null) {
+async function file(found, more = {}) {
   try {
     if (found.size < 100_000 && /^\s*\{\s*"dosmith_board"/.test(await found.slice(0, 40).text())) commit(fromText(await found.text()));
-    else await take(() => api.byFile(found, fermi, $("zero").value));
+    else await take(() => api.byFile(found, more, $("zero").value), found.name);
     $("fermi-box").close();
   } catch (error) {
     if (/Fermi level/.test(error.message)) askFermi(found, error.message);
-    else tell(error.message);
+    else tell(still(error.message));
   }
 }
 
 // Some files do not say where the Fermi level is; the person who computed them knows.
 function askFermi(found, message) {
   $("fermi-why").textContent = message;
-  $("fermi-go").onclick = () => { if ($("fermi-of-file").value !== "") file(found, Number($("fermi-of-file").value)); };
+  $("fermi-go").onclick = () => {
+    const [fermi, electrons] = ["fermi-of-file", "electrons-of-file"].map((id) => $(id).value);
+    if (fermi !== "" || electrons !== "") file(found, fermi !== "" ? { fermi } : { electrons });
+  };
   if (!$("fermi-box").open) $("fermi-box").showModal();
 }
 
@@ -175,7 +191,7 @@ function pasting() {
   $("paste-cancel").addEventListener("click", () => box.close());
   $("paste-go").addEventListener("click", async () => {
     try {
-      await take(() => api.byColumns($("columns").value, value("fermi"), value("sigma") ?? 0, $("zero").value));
+      await take(() => api.byColumns($("columns").value, value("fermi"), value("sigma") ?? 0, $("zero").value), "the columns");
       box.close();
     } catch (error) {
       problem.textContent = error.message;

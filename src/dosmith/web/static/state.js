@@ -11,10 +11,11 @@ export const announce = emit;
 // elements: symbol -> "require" or "forbid"; all others are allowed.
 export const state = {
   facts: null, values: [], window: null, weights: null, metric: "cosine", system: "", ratio: "", count: "",
-  elements: {}, name: "", source: "", changedAt: 0,
+  elements: {}, name: "", source: "", top: 12, changedAt: 0,
 };
 
 const history = [];
+const KEPT = 40, PLACE = "dosmith-history"; // steps that survive a reload, of this tab
 let at = -1;
 
 const snapshot = () => structuredClone(Object.fromEntries(FIELDS.map((field) => [field, state[field]])));
@@ -54,7 +55,7 @@ export function query() {
   return {
     values: state.values, window: state.window, weights: state.weights, metric: state.metric,
     crystal_system: state.system || null, ratio: state.ratio || null, n_elements: state.count ? Number(state.count) : null,
-    require: of("require"), exclude: of("forbid"),
+    require: of("require"), exclude: of("forbid"), top: state.top,
   };
 }
 export const namedQuery = () => ({ ...query(), name: state.name.slice(0, 80) || "drawn", source: state.source.slice(0, 300) || "drawn by hand" });
@@ -113,5 +114,21 @@ let waiting;
 // The address always holds the board, so that a reload loses nothing.
 function remember() {
   clearTimeout(waiting);
-  waiting = setTimeout(() => window.history.replaceState(null, "", link()), 150);
+  waiting = setTimeout(() => {
+    window.history.replaceState(null, "", link());
+    const from = Math.max(at - KEPT + 1, 0);
+    const steps = history.slice(from, from + KEPT).map((step) => ({ ...step, values: packed(step.values), weights: packed(step.weights) }));
+    try { sessionStorage.setItem(PLACE, JSON.stringify({ link: link(), at: at - from, steps })); } catch { /* no room, or not allowed */ }
+  }, 150);
+}
+
+// The steps before a reload, when the address is still what it was then.
+export function recall() {
+  try {
+    const found = JSON.parse(sessionStorage.getItem(PLACE));
+    if (found?.link !== location.hash || !found.steps[found.at]) return false;
+    history.push(...found.steps.map((step) => ({ ...step, values: unpacked(step.values), weights: unpacked(step.weights) })));
+    travel(found.at);
+    return true;
+  } catch { return false; }
 }
