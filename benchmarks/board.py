@@ -112,6 +112,7 @@ def opened(chromium: Any, address: str, width: int, height: int, scheme: str = "
     page.goto(address)
     page.locator("#known tbody tr").first.wait_for(timeout=30_000)
     page.locator("#welcome-close").click()
+    page.evaluate("document.activeElement.blur()")
     page.wait_for_timeout(1500)
     return page
 
