@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shlex
 import sys
@@ -304,10 +306,12 @@ def predict(
     if output is Format.json:
         typer.echo(json.dumps([each.as_dict() for each in found], ensure_ascii=False))
     elif output is Format.csv:
-        tables = [each.to_csv().splitlines() for each in found]
-        typer.echo(f"name,{tables[0][0]}")
-        for each, table in zip(found, tables, strict=True):
-            typer.echo("".join(f"{each.name},{line}\n" for line in table[1:]), nl=False)
+        tables = [[{"name": each.name, **row} for row in csv.DictReader(io.StringIO(each.to_csv()))] for each in found]
+        columns = dict.fromkeys(column for table in tables for column in table[0])  # elements and spins differ
+        writer = csv.DictWriter(text := io.StringIO(), columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row for table in tables for row in table)
+        typer.echo(text.getvalue(), nl=False)
     else:
         from dosmith.report.console import print_predictions
 

@@ -93,6 +93,8 @@ def test_command_line(trained, tmp_path) -> None:
     curve = answer("predict", "Cu", "--model", str(folder))
     assert "predicted, not computed" in curve and "energy from the energy zero" in curve
     rows = answer("predict", "Cu", "Ni", "--model", str(folder), "--format", "csv").splitlines()
-    assert rows[0] == "name,energy_ev,dos_per_ev,lower,upper" and len(rows) == 303
+    columns = rows[0].split(",")
+    assert columns[:5] == ["name", "energy_ev", "dos_per_ev", "lower", "upper"] and len(rows) == 303
+    assert {"Cu_d_per_ev", "Ni_d_per_ev"} <= set(columns) and all(row.count(",") == len(columns) - 1 for row in rows)
     information = answer("model", "info", str(folder))
     assert "Held-out chemical systems" in information
