@@ -63,9 +63,11 @@ for spin in range(spins):
     print(" Number of electrons:          ", (ELECTRONS + spins - 1 - spin) // spins)
 print("     1 NoMix/Diag. 0.30E+00    0.3     0.87023696        -2.2000339493 -2.20E+00")
 settled = not restarted or CALLS.read_text().split().count("restart") >= SETTLES
-print(f"     2 Pulay/Diag. 0.30E+00    0.3     {'0.00000060' if settled else '0.40000000'}        -2.0741598875 -2.44E-07")
+hasty = CALLS.read_text().split().count("start") <= HASTY and not restarted
+if not hasty:
+    print(f"     2 Pulay/Diag. 0.30E+00    0.3     {'0.00000060' if settled else '0.40000000'}        -2.0741598875 -2.44E-07")
 if CALLS.read_text().split().count("start") >= CONVERGES and not restarted:
-    print("  *** SCF run converged in     2 steps ***")
+    print(f"  *** SCF run converged in     {1 if hasty else 2} steps ***")
 print(f"  Total energy:          {free / 27.211386245988:.14f}")
 if "RESTART ON" in text:
     Path("run-RESTART.kp").touch()
@@ -87,14 +89,15 @@ if "KS_CSR_WRITE" in text:
 """
 
 
-def tight_binding(folder: Path, electrons: int, converges: int = 1, settles: int = 1) -> str:
+def tight_binding(folder: Path, electrons: int, converges: int = 1, settles: int = 1, hasty: int = 0) -> str:
     """A program in the place of CP2K, on disk.
 
-    It converges from its `converges`-th start on, and settles from the `settles`-th restart; `calls` in the folder tells of each.
+    It converges from its `converges`-th start on, and settles from the `settles`-th restart; `calls` in the folder tells of each. In
+    its first `hasty` starts it takes the first step for the last.
     """
     constants = (
         f"from pathlib import Path\nCALLS, ELECTRONS = Path({str(folder / 'calls')!r}), {electrons}\n"
-        f"CONVERGES, SETTLES = {converges}, {settles}\n"
+        f"CONVERGES, SETTLES, HASTY = {converges}, {settles}, {hasty}\n"
     )
     return script(folder, f"#!{sys.executable}\n{constants}{PROGRAM}")
 

@@ -165,6 +165,12 @@ def test_a_polarised_run_that_does_not_settle_is_begun_anew(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("spin", [False, True])
+def test_a_run_that_takes_its_first_step_for_the_last_has_not_converged(tmp_path: Path, spin: bool) -> None:
+    result = Cp2k(COARSE, tight_binding(tmp_path, 4, hasty=1)).compute(FCC, spin=spin)
+    assert result.provenance["mixing"] == str((SPIN_MIXING if spin else MIXING)[1])
+
+
+@pytest.mark.parametrize("spin", [False, True])
 @pytest.mark.parametrize("status", [0, 1])  # up to 2023.2 CP2K warns, since 2024.1 it stops
 def test_a_crystal_that_never_converges_is_one_line(tmp_path: Path, status: int, spin: bool) -> None:
     ways = SPIN_MIXING if spin else MIXING

@@ -182,10 +182,10 @@ class Cp2k:
             text = input_text(structure, settings, kinds, spin, mixing, mesh, "whole" if finish is None else "first")
             try:
                 output = self._run(folder, text, report)
-                if "SCF run converged" not in output:
+                steps = len(_STEP.findall(output))
+                if "SCF run converged" not in output or steps < 2:  # the density of free atoms is never that of a crystal
                     report(f"no convergence by {mixing}")
                     continue
-                steps = len(_STEP.findall(output))
                 if finish is not None:
                     text = input_text(structure, settings, kinds, spin, finish, mesh, "last")
                     if _version(output) >= "CP2K 2024":  # it would take the few steps for a failure
