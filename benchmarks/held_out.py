@@ -41,6 +41,7 @@ class HeldOut:
         vectors: computed standard vectors, 1/eV, shape (M, points).
         expected: as in `ensemble.Prediction.expected`, of one member, shape (M, points).
         fold: of each, the number of that member, shape (M,).
+        signed: gaps by that member's eigenvalues, eV, below zero where bands overlap, shape (M,).
     """
 
     library: ParquetLibrary
@@ -48,6 +49,7 @@ class HeldOut:
     vectors: FloatArray
     expected: FloatArray
     fold: IntArray
+    signed: FloatArray
 
     @cached_property
     def compositions(self) -> list[Composition]:
@@ -60,9 +62,14 @@ class HeldOut:
         return [formulas.chemical_system(each) for each in self.compositions]
 
     @cached_property
+    def gaps(self) -> FloatArray:
+        """Computed gaps, eV, 0 for metals, shape (M,)."""
+        return np.array([self.library.gaps[row] or 0.0 for row in self.rows])
+
+    @cached_property
     def gapped(self) -> NDArray[np.bool_]:
         """Which have a gap as their source states it, shape (M,)."""
-        return np.array([(self.library.gaps[row] or 0.0) > 0 for row in self.rows])
+        return np.asarray(self.gaps > 0)
 
 
 def opened_forward(name: str | Path) -> TightBindingModel:
@@ -78,19 +85,23 @@ def held_out(opened: TightBindingModel) -> HeldOut:
     library, recipe = open_dos_set(), opened.recipe
     rows, vectors = standardise_library(library, recipe)
     shards = sorted(shard["sha256"] for shard in library.manifest["shards"].values())
-    mark = hashlib.sha256(json.dumps([shards, opened.spec["sha256"][WEIGHTS], recipe.as_dict()]).encode()).hexdigest()[:16]
+    mark = hashlib.sha256(
+        json.dumps([shards, opened.spec["sha256"][WEIGHTS], recipe.as_dict(), "with gaps"]).encode()
+    ).hexdigest()[:16]
     file = KEPT / f"{mark}.npz"
     if not file.is_file():
         KEPT.mkdir(parents=True, exist_ok=True)
-        chosen, expected, fold = _predicted(opened, library, rows)
+        chosen, expected, fold, signed = _predicted(opened, library, rows)
         with replacing(file) as opened_file:
-            np.savez(opened_file, chosen=chosen, expected=expected, fold=fold)
+            np.savez(opened_file, chosen=chosen, expected=expected, fold=fold, signed=signed)
     with np.load(file) as kept:
         chosen = kept["chosen"]
-        return HeldOut(library, rows[chosen], vectors[chosen], kept["expected"], kept["fold"])
+        return HeldOut(library, rows[chosen], vectors[chosen], kept["expected"], kept["fold"], kept["signed"])
 
 
-def _predicted(opened: TightBindingModel, library: ParquetLibrary, rows: IntArray) -> tuple[IntArray, FloatArray, IntArray]:
+def _predicted(
+    opened: TightBindingModel, library: ParquetLibrary, rows: IntArray
+) -> tuple[IntArray, FloatArray, IntArray, FloatArray]:
     import torch
 
     torch.set_num_threads(1)  # matrices this small gain nothing from more
@@ -101,14 +112,15 @@ def _predicted(opened: TightBindingModel, library: ParquetLibrary, rows: IntArra
         fold[split.test] = number
     crystals = prepare_library(library, rows, settings, lambda what, done, count, _: print(f"\r{what} {done}/{count}", end=""))
     chosen = np.array([place for place, row in enumerate(rows) if int(row) in crystals])
-    expected = np.zeros((len(chosen), opened.recipe.grid.points))
+    expected, signed = np.zeros((len(chosen), opened.recipe.grid.points)), np.zeros(len(chosen))
     for number, member in enumerate(ensemble.members):
         places = np.flatnonzero(fold[chosen] == number)
         seen = [crystals[int(rows[chosen[place]])] for place in places]
         expected[places] = member.predict(seen, ensemble.symbols, opened.recipe, settings)
+        signed[places] = member.gaps(seen, ensemble.symbols)
         print(f"\rmember {number + 1} of {settings.members}    ", end="", flush=True)
     print()
-    return chosen, expected, fold[chosen]
+    return chosen, expected, fold[chosen], signed
 
 
 def amend(opened: TightBindingModel, changes: dict[str, object], files: dict[str, bytes] | None = None) -> None:

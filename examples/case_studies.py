@@ -21,7 +21,6 @@ import numpy as np
 
 from dosmith import formulas
 from dosmith.benchmark.cases import CASES
-from dosmith.choosing import band_centre
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.stability import Judge
 from dosmith.crystals.structures import Polymorph, structures
@@ -35,6 +34,7 @@ from dosmith.models.tight_binding.checkpoint import open_ensemble
 from dosmith.records import Material
 from dosmith.report.output import write_design
 from dosmith.settings import DftSettings
+from dosmith.spectra.shape import band_centres
 from dosmith.spectra.similarity import MATCH, similarity
 from dosmith.spectra.standard import standardise
 from dosmith.verification import hydrogen as metal_hydride
@@ -105,7 +105,7 @@ def row(
         judged.height.above_hull if judged.height else None,
         computed.formation_energy if computed else None,
         computed.above_hull if computed else None,
-        None if curve is None else band_centre(aim.recipe.grid.energies, curve),
+        None if curve is None else float(band_centres(aim.recipe.grid.energies, curve[None])[0]),
         Supply.of(formulas.parse(formula)).price,
     ), curve
 

@@ -147,7 +147,7 @@ def test_candidates_are_ranked_by_the_part_where_the_model_predicts_it(library: 
 
 def test_merits_tell_the_band_of_the_element_that_was_asked_for(library: MemoryLibrary) -> None:
     """Of known candidates from their projections; a condition on it keeps what fulfils it."""
-    from dosmith.choosing import Condition, chosen, merits
+    from dosmith.choosing import NUMBERS, Condition, chosen, merits
     from dosmith.crystals.stability import Judge
     from dosmith.crystals.survey import SurveyIndex
 
@@ -156,7 +156,7 @@ def test_merits_tell_the_band_of_the_element_that_was_asked_for(library: MemoryL
     by_formula = {each.formula: each for each in found}
     assert by_formula["Pt3Ni"].d_band_centre == pytest.approx((-2 * 3 * 0.7 + 0 * 0.4) / (3 * 0.7 + 0.4), abs=0.02)
     assert by_formula["Pt3Ni"].spin_polarisation is None
-    kept, _ = chosen(answer, found, [Condition.parse("d_band_centre<-1.5")], "d_band_centre", 5)
+    kept, _ = chosen(answer, found, [Condition.parse("d_band_centre<-1.5", NUMBERS)], "d_band_centre", 5)
     assert [each.formula for each in kept.candidates] == ["Pt3Ni"]
 
 

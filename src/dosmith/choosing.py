@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.constraints import Condition
 from dosmith.crystals.stability import Judge
 from dosmith.designs import Design
 from dosmith.element_facts import Supply
 from dosmith.errors import ConstraintError, SpectrumError, did_you_mean
 from dosmith.records import Candidate
 from dosmith.spectra.descriptors import Descriptors, describe, of_curves
+from dosmith.spectra.shape import band_centres, densities_at_zero
 
 FloatArray = NDArray[np.float64]
 
-BETTER_HIGH = frozenset({"similarity", "probability", "abundance", "gap", "spin_polarisation", "half_metallic_gap"})
+BETTER_HIGH = frozenset(
+    {"similarity", "probability", "p_match", "p_exists", "abundance", "gap", "spin_polarisation", "half_metallic_gap"}
+)
 """Merits of which more is better when ranking; of all others less is."""
 COMPROMISE = ("similarity", "above_hull", "price")
 """Merits among which the best compromises are sought."""
 MARGIN = 8
 """Candidates examined for each that is wanted, when some are filtered out."""
-_VALENCE = -7.5  # eV; from here to the energy zero grid points count in the band centre
-_AT_FERMI = 0.15  # eV to each side
-_EMPTY = 0.01  # of the mean density: less is a gap
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,19 @@ class Merits:
     Attributes:
         formula: reduced.
         similarity: to the target.
-        probability: that the predicted DOS has a cosine above 0.9 to the target's.
+        probability: that it matches the target, in its DOS and its gap, and exists.
+        p_match: that it matches.
+        p_exists: that it lies within 0.1 eV/atom of the hull.
         formation_energy: CHGNet potential, eV/atom.
-        above_hull: in the potential, among survey and library, eV/atom.
+        above_hull: from the best source there is, as of the candidate, eV/atom.
         dft_formation_energy: density-functional theory, eV/atom, of a crystal in the library.
         dft_above_hull: among the crystals of the library, eV/atom.
         price: of the elements, USD/kg, 2013.
         abundance: of the rarest element in the Earth's crust, mg/kg.
         production: Herfindahl-Hirschman index of production, 0 to 10,000.
         reserves: the same of reserves.
-        gap: as computed, eV; of a predicted DOS the width of the empty range at the energy zero.
+        supply_risk: how easily the supply of the elements may fail, from 0 to 100; see `element_facts`.
+        gap: as computed, or as expected of a predicted crystal, eV.
         band_centre: mean energy of the total DOS from -7.5 eV to the energy zero, eV: of late transition metals it follows
             the d-band centre, but s and p states count in it, and it is not projected.
         dos_at_fermi: mean DOS within 0.15 eV of the energy zero, of a curve of unit area, 1/eV.
@@ -67,6 +70,8 @@ class Merits:
     formula: str
     similarity: float | None
     probability: float | None
+    p_match: float | None
+    p_exists: float | None
     formation_energy: float | None
     above_hull: float | None
     dft_formation_energy: float | None
@@ -75,6 +80,7 @@ class Merits:
     abundance: float | None
     production: float | None
     reserves: float | None
+    supply_risk: float | None
     gap: float | None
     band_centre: float | None
     dos_at_fermi: float | None
@@ -97,7 +103,7 @@ class Merits:
 
 
 NUMBERS = tuple(field.name for field in fields(Merits) if "float" in str(field.type))
-"""Merits that are numbers: what can be filtered and ranked by."""
+"""Merits that are numbers: what can be bounded and ranked by."""
 
 
 def merits(design: Design, judge: Judge) -> list[Merits]:
@@ -107,26 +113,27 @@ def merits(design: Design, judge: Judge) -> list[Merits]:
         judged = judge.composition(candidate.composition, candidate.crystal_system, candidate.prototype)
         crystal, supply = judged.crystal, Supply.of(candidate.composition)
         curve = curve_of(design, candidate)
+        centre, at_zero = (None, None) if curve is None else _shape(design.energies, curve)
         computed = crystal.computed if crystal else None
-        gap = None if curve is None else gap_of(design.energies, curve)
-        if candidate.structure_id is not None:
-            gap = design.library.gaps[design.library.row_of(candidate.structure_id)]
         found.append(
             Merits(
                 formula=candidate.formula,
                 similarity=candidate.similarity,
                 probability=candidate.probability,
+                p_match=candidate.p_match,
+                p_exists=candidate.p_exists,
                 formation_energy=crystal.formation_energy if crystal else None,
-                above_hull=judged.height.above_hull if judged.height else None,
+                above_hull=candidate.above_hull,
                 dft_formation_energy=computed.formation_energy if computed else None,
                 dft_above_hull=computed.above_hull if computed else None,
                 price=supply.price,
                 abundance=supply.abundance,
                 production=supply.production,
                 reserves=supply.reserves,
-                gap=gap,
-                band_centre=None if curve is None else band_centre(design.energies, curve),
-                dos_at_fermi=None if curve is None else dos_at_fermi(design.energies, curve),
+                supply_risk=supply.supply_risk,
+                gap=candidate.gap,
+                band_centre=centre,
+                dos_at_fermi=at_zero,
                 **descriptors_of(design, candidate).as_dict(),
                 poisonous=" ".join(supply.poisonous),
                 radioactive=" ".join(supply.radioactive),
@@ -156,28 +163,15 @@ def descriptors_of(design: Design, candidate: Candidate) -> Descriptors:
     return of_curves(design.energies, proposal.parts, element) if proposal is not None and proposal.parts else Descriptors()
 
 
-def band_centre(energies: FloatArray, curve: FloatArray) -> float | None:
-    """Mean energy of the points from -7.5 eV to the energy zero, eV; None when there are none."""
-    inside = (energies >= _VALENCE) & (energies <= 0)
-    weight = float(curve[inside].sum())
-    return float((energies * curve)[inside].sum() / weight) if weight > 0 else None
+def _holds(condition: Condition, each: Merits) -> bool:
+    value = getattr(each, condition.name)
+    return value is not None and bool(condition.holds(float(value)))
 
 
-def dos_at_fermi(energies: FloatArray, curve: FloatArray) -> float:
-    """Mean density within 0.15 eV of the energy zero, in the unit of the curve."""
-    return float(curve[np.abs(energies) <= _AT_FERMI + 1e-9].mean())
-
-
-def gap_of(energies: FloatArray, curve: FloatArray) -> float:
-    """Width of the empty range at or just above the energy zero, eV; 0 where there is none. Broadening makes it too small."""
-    empty = curve < _EMPTY * curve.mean()
-    start = int(np.searchsorted(energies, -1e-9))
-    while start < len(empty) and not empty[start] and energies[start] < 0.5:  # the broadened edge of the valence band
-        start += 1
-    stop = start
-    while stop < len(empty) and empty[stop]:
-        stop += 1
-    return float(energies[stop - 1] - energies[start]) if stop > start else 0.0
+def _shape(energies: FloatArray, curve: FloatArray) -> tuple[float | None, float]:
+    """Band centre (eV; None where no states are) and density at the energy zero, 1/eV."""
+    centre = float(band_centres(energies, curve[None])[0])
+    return None if np.isnan(centre) else centre, float(densities_at_zero(energies, curve[None])[0])
 
 
 def compromises(found: Sequence[Merits], by: Sequence[str] = COMPROMISE) -> set[int]:
@@ -195,41 +189,6 @@ def compromises(found: Sequence[Merits], by: Sequence[str] = COMPROMISE) -> set[
     }
 
 
-_CONDITION = re.compile(r"\s*([a-z_]+)\s*(<=|>=|<|>)\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*")
-_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
-    "<": lambda a, b: a < b,
-    ">": lambda a, b: a > b,
-    "<=": lambda a, b: a <= b,
-    ">=": lambda a, b: a >= b,
-}
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A bound on a merit; what is unknown does not fulfil it."""
-
-    name: str
-    sign: str
-    bound: float
-
-    @classmethod
-    def parse(cls, text: str) -> Condition:
-        """The condition that a text such as ``price<5000`` states.
-
-        Raises:
-            ConstraintError: it is none.
-        """
-        match = _CONDITION.fullmatch(text)
-        if match is None or match[1] not in NUMBERS:
-            raise ConstraintError(f"'{text}' is no condition; write one as price<5000 with one of {', '.join(NUMBERS)}")
-        return cls(match[1], match[2], float(match[3]))
-
-    def holds(self, each: Merits) -> bool:
-        """Whether a candidate fulfils it."""
-        value = getattr(each, self.name)
-        return value is not None and _COMPARE[self.sign](float(value), self.bound)
-
-
 def chosen(
     design: Design, found: Sequence[Merits], conditions: Sequence[Condition], rank_by: str | None, top: int
 ) -> tuple[Design, list[Merits]]:
@@ -238,18 +197,17 @@ def chosen(
     Args:
         design: with more candidates than wanted.
         found: their merits.
-        conditions: all must hold.
+        conditions: on what only is known of those that were found, such as descriptors of bands; all must hold.
         rank_by: a merit, best first; with a minus before it, worst first. None keeps the order of the design.
         top: how many are wanted.
 
     Raises:
         ConstraintError: there is no such merit, or no candidate fulfils the conditions.
     """
-    places = [place for place, each in enumerate(found) if all(condition.holds(each) for condition in conditions)]
+    places = [place for place, each in enumerate(found) if all(_holds(condition, each) for condition in conditions)]
     if not places:
         raise ConstraintError(
-            f"none of {len(found)} candidates fulfils {' and '.join(f'{c.name}{c.sign}{c.bound:g}' for c in conditions)};"
-            " loosen a condition, or ask for more with --top"
+            f"none of {len(found)} candidates fulfils {' and '.join(map(str, conditions))}; loosen a condition, or ask for more with --top"
         )
     if rank_by is not None:
         name = rank_by.removeprefix("-")

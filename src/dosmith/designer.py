@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -25,12 +25,14 @@ from dosmith.models.interface import Model, Predicted, Proposal
 from dosmith.models.registry import open_model
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.predicted import known_id, predicted_target
-from dosmith.ranking import Comparison, count_of, in_order
+from dosmith.ranking import Comparison, Judged, count_of, in_order
 from dosmith.records import Candidate
 from dosmith.settings import Settings, load_settings
 from dosmith.shipped import shipped_folder
 from dosmith.spectra.grid import Window
+from dosmith.spectra.match import GAPPED, Gaps
 from dosmith.spectra.parts import Part
+from dosmith.spectra.standard import StandardSpectrum
 from dosmith.targets import Target, TargetLike, resolve_target
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ IDENTITY = "identity"
 """Candidates may be ranked by the probability that the target is their DOS."""
 
 CRYSTAL_SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
+RANKINGS = ("probability", "similarity")
+"""What `design` may rank by, beside `IDENTITY`."""
 
 
 class Designer:
@@ -69,11 +73,14 @@ class Designer:
         self.settings = settings or load_settings()
         self.library = open_dos_set() if library is None else library
         self.model = open_model(model or self.settings.design.model) if isinstance(model, str | Path | None) else model
-        self.known = KnownSpectra(self.library, self.model.recipe)
+        self.known = KnownSpectra(self.library, self.model.recipe, hull=self._hull)
         self._parts: dict[Part, Designer] = {}
         self.atlases, self.shipped = tuple(atlases), shipped
         if self.atlases and not isinstance(self.model, TightBindingModel):
             raise ModelError(f"the model '{self.model.name}' predicts no crystals, so it proposes none of an atlas")
+
+    def _hull(self, composition: Composition) -> float | None:
+        return None if self.model.atlas is None else self.model.atlas.hull_energies.get(composition)
 
     def target(
         self,
@@ -122,9 +129,28 @@ class Designer:
                 raise
             return found
 
+    def gap_target(self, gap: Gaps | str) -> Target:
+        """A target of which only the gap counts; its curve, the mean of the known ones with such a gap, merely shows what these are like.
+
+        Raises:
+            ConstraintError: it is no range of gaps, or no known material has such a gap.
+        """
+        wanted = Gaps.parse(gap) if isinstance(gap, str) else gap
+        with_it = np.flatnonzero(wanted.hold(np.nan_to_num(self.known.gaps, nan=-1.0)))
+        if not len(with_it):
+            raise ConstraintError(f"no known material has a gap of {wanted} eV, so there is nothing to go by; give a wider range")
+        values, step = (
+            self.known.vectors[with_it].mean(axis=0),
+            f"no curve was given: drawn is the mean of {len(with_it):,} known ones with such a gap",
+        )
+        inside = float(np.median(self.known.gaps[with_it]))
+        recipe = self.model.recipe
+        standard = StandardSpectrum(values / (values.sum() * recipe.grid.step), recipe, 0.0, inside, 1.0, (step,))
+        return Target("metals" if wanted.metallic else f"gap {wanted} eV", "a gap alone, no curve", standard, curve=False)
+
     def design(
         self,
-        target: TargetLike | Target,
+        target: TargetLike | Target | None = None,
         *,
         top: int | None = None,
         crystal_system: str | None = None,
@@ -133,6 +159,15 @@ class Designer:
         exclude: str | Iterable[str] | None = None,
         n_elements: int | None = None,
         ratio: str | tuple[int, ...] | None = None,
+        formula: str | None = None,
+        space_group: str | int | None = None,
+        prototype: str | None = None,
+        gap: Gaps | str | None = None,
+        above_hull: float | None = None,
+        price: float | None = None,
+        keep: str | Iterable[str] | None = None,
+        rank_by: str | None = None,
+        variety: float | None = None,
         window: Window | str | tuple[float, float] | None = None,
         weights: FloatArray | None = None,
         metric: str | None = None,
@@ -142,12 +177,11 @@ class Designer:
         zero: str | float | None = None,
         project: str | None = None,
         spin: str | None = None,
-        rank_by: str | None = None,
     ) -> Design:
         """Ranked compositions whose DOS should be like the target's.
 
         Args:
-            target: formula, id, file, Spectrum, Material, pymatgen Dos, or (energies, densities).
+            target: formula, id, file, Spectrum, Material, pymatgen Dos, or (energies, densities); may be left out with `gap`.
             top: how many candidates.
             crystal_system: of the candidates: selects the network trained on it and the known DOS that count.
             elements: only these may take part.
@@ -155,6 +189,16 @@ class Designer:
             exclude: none of these may.
             n_elements: how many elements a candidate has.
             ratio: its counts in any order, as in "3:1".
+            formula: "A2BC" with letters for any elements, or the very composition.
+            space_group: of its crystal, number or Hermann-Mauguin symbol.
+            prototype: of its crystal, such as "L1_2".
+            gap: "LOWER:UPPER" in eV, or "metal": in place of the target's own gap.
+            above_hull: at most so many eV/atom above the hull.
+            price: of its elements, at most so many USD/kg.
+            keep: conditions on merits, such as "abundance>1".
+            rank_by: "probability", of matching and existing, "similarity", or "identity": the probability that this is the composition whose DOS
+                the target is; `settings.design.rank_by` when None.
+            variety: from 0 to 1, how early the best of other kinds come; `settings.design.variety` when None.
             window: energies that count in the similarity, "LOWER:UPPER" in eV. The model sees the whole curve.
             weights: of each grid point in the similarity, shape (points,).
             metric: cosine, tanimoto or wasserstein.
@@ -164,7 +208,6 @@ class Designer:
             zero: another energy zero than the model's: auto, fermi, vbm (valence-band top), midgap, or eV on the curve's own axis.
             project: only these states of the target and of every candidate count: "Pt:d", "Pt" or "d".
             spin: "up", "down" or "both".
-            rank_by: "identity" ranks by the probability that this is the composition whose DOS the target is, instead of what is like it.
 
         Returns:
             the answer.
@@ -173,7 +216,39 @@ class Designer:
             DosmithError: something given cannot be used; the message is one line and says what to do.
         """
         crystal_system = _known_system(crystal_system)
-        constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
+        wanted = Gaps.parse(gap) if isinstance(gap, str) else gap
+        self.model.refuse(
+            name
+            for name, value in (
+                ("formula", formula),
+                ("space_group", space_group),
+                ("prototype", prototype),
+                ("gap", wanted),
+                ("above_hull", above_hull),
+                ("price", price),
+                ("variety", variety),
+            )
+            if value is not None
+        )
+        bounds = [] if keep is None else [keep] if isinstance(keep, str) else list(keep)
+        bounds += [f"above_hull<={above_hull}"] if above_hull is not None else []
+        bounds += [f"price<={price}"] if price is not None else []
+        bounds += [] if wanted is None else _bounds(wanted)
+        constraints = Constraints.of(
+            elements=elements,
+            require=require,
+            exclude=exclude,
+            n_elements=n_elements,
+            ratio=ratio,
+            formula=formula,
+            space_group=space_group,
+            prototype=prototype,
+            keep=bounds,
+        )
+        if target is None:
+            if wanted is None:
+                raise OptionError("there is no target; give a formula, an id, a file or arrays, or a gap alone, as in gap='2:4'")
+            target = self.gap_target(wanted)
         found = self.target(
             target,
             crystal_system=crystal_system,
@@ -186,7 +261,7 @@ class Designer:
         )
         count = count_of(self.settings.design.top if top is None else top)
         if found.part is None:
-            return self._designed(found, count, constraints, crystal_system, metric, window, weights, rank_by)
+            return self._designed(found, count, constraints, crystal_system, metric, window, weights, wanted, rank_by, variety)
         if self.atlases:
             raise OptionError("an atlas holds whole spectra alone: leave --project and --spin, or --atlas out")
         if rank_by == IDENTITY:
@@ -196,7 +271,7 @@ class Designer:
         asker = self._of_part(found.part)
         if asker.model is self.model:
             asker.model = self.model.of_part(found.part)
-        return asker._designed(found, count, constraints, crystal_system, metric, window, weights, rank_by)
+        return asker._designed(found, count, constraints, crystal_system, metric, window, weights, wanted, rank_by, variety)
 
     def _of_part(self, part: Part) -> Designer:
         """The same designer for a part of each density of states; what it knows of it is made once."""
@@ -214,22 +289,24 @@ class Designer:
         metric: str | None,
         window: Window | str | tuple[float, float] | None,
         weights: FloatArray | None,
+        wanted: Gaps | None,
         rank_by: str | None,
+        variety: float | None,
     ) -> Design:
-        asked = self._asked(found, crystal_system, metric, window, weights)
+        by = None if rank_by == IDENTITY else rank_by
+        asked = self._asked(found, crystal_system, metric, window, weights, wanted, by, variety)
+        judged = self.known.judged(asked.comparison, asked.scores)
+        scores = judged.scores(asked.comparison.by)
         if rank_by == IDENTITY and self.atlases:
             raise OptionError(
                 "whose a DOS is can be told among the model's own crystals alone: leave --atlas or --rank-by identity out"
             )
         if rank_by == IDENTITY:
             proposals = self._identified(found, top, constraints, asked)
-        elif rank_by is None:
-            known = self.known.of_compositions(asked.scores, asked.fits)
-            proposals = self._proposals(found.standard.values, top, constraints, known, crystal_system, asked.comparison)
         else:
-            raise ConstraintError(f"'{rank_by}' is nothing that a design ranks by; take {IDENTITY}, or none")
+            proposals = self._proposals(found.standard.values, top, constraints, judged, crystal_system, asked.comparison)
         part = self.model.part_for(crystal_system)
-        candidates = tuple(self._candidate(rank, each, asked, part) for rank, each in enumerate(proposals, 1))
+        candidates = tuple(self._candidate(rank, each, asked, judged, scores, part) for rank, each in enumerate(proposals, 1))
         similar = self._neighbours(found, asked, 5)
         ids = {c.structure_id for c in candidates if c.structure_id} | {n.id for n in similar}
         recipe, comparison = self.model.recipe, asked.comparison
@@ -243,7 +320,9 @@ class Designer:
                 "crystal_system": crystal_system,
                 "window": None if comparison.window is None else [comparison.window.lower, comparison.window.upper],
                 "metric": comparison.metric,
-                "rank_by": rank_by,
+                "gap": None if wanted is None else str(wanted),
+                "rank_by": IDENTITY if rank_by == IDENTITY else comparison.by,
+                "variety": comparison.variety,
                 "grid": recipe.grid.key,
                 "broadening_ev": recipe.broadening,
                 "zero": recipe.zero,
@@ -297,16 +376,32 @@ class Designer:
         metric: str | None = None,
         window: Window | str | tuple[float, float] | None = None,
         weights: FloatArray | None = None,
+        gap: Gaps | None = None,
+        rank_by: str | None = None,
+        variety: float | None = None,
     ) -> Comparison:
         """How spectra are compared with a target; arguments as in `design`."""
-        return Comparison(
+        options = self.settings.design
+        by, much = rank_by or options.rank_by, options.variety if variety is None else variety
+        if by not in RANKINGS:
+            raise ConstraintError(
+                f"'{by}' is nothing to rank by; take one of {', '.join((*RANKINGS, IDENTITY))}{did_you_mean(by, (*RANKINGS, IDENTITY))}"
+            )
+        if not 0 <= much <= 1:
+            raise ConstraintError(f"a variety of {much:g} is impossible; give a number from 0 to 1")
+        made = Comparison(
             target.standard.values,
             self.model.recipe.grid,
             metric or self.settings.design.metric,
             _window(window),
             weights,
             target.standard.covered,
+            gap,
+            target.curve,
+            "similarity" if by == "similarity" else "probability",
+            much,
         )
+        return made if gap is not None else replace(made, gaps=_gaps_of(target, made))
 
     def _asked(
         self,
@@ -315,8 +410,11 @@ class Designer:
         metric: str | None,
         window: Window | str | tuple[float, float] | None,
         weights: FloatArray | None,
+        gap: Gaps | None = None,
+        rank_by: str | None = None,
+        variety: float | None = None,
     ) -> _Asked:
-        comparison = self.compare(target, metric, window, weights)
+        comparison = self.compare(target, metric, window, weights, gap, rank_by, variety)
         fits = self.known.entries.fits(Constraints(), crystal_system)
         return _Asked(crystal_system, comparison, self.known.similarities(comparison), fits)
 
@@ -340,11 +438,15 @@ class Designer:
         values: FloatArray,
         top: int,
         constraints: Constraints,
-        known: Mapping[Composition, float],
+        judged: Judged,
         crystal_system: str | None,
         comparison: Comparison,
     ) -> list[Proposal]:
-        """What the model and the atlases propose, in one order."""
+        """What the model and the atlases propose, in one order: with atlases, whose crystals have no hull, that of similarity."""
+        fits = self.known.entries.fits(constraints, crystal_system, judged.merits)
+        if self.atlases:
+            comparison = replace(comparison, by="similarity", variety=0.0)
+        known = self.known.of_compositions(judged.scores(comparison.by), fits)
         options: dict[str, Any] = {"known": known, "crystal_system": crystal_system, "comparison": comparison}
         if not self.atlases:
             return self.model.propose(values, top, constraints, **options)
@@ -360,12 +462,15 @@ class Designer:
                 raise
         return together(groups, known, self.model.settings.height_penalty, top)
 
-    def _candidate(self, rank: int, proposal: Proposal, asked: _Asked, part: str) -> Candidate:
-        composition, scores, places = proposal.composition, asked.scores, self.known.places
+    def _candidate(
+        self, rank: int, proposal: Proposal, asked: _Asked, judged: Judged, scores: FloatArray, part: str
+    ) -> Candidate:
+        composition, places = proposal.composition, self.known.places
         rows = [row for row in self.library.rows_of(composition, asked.crystal_system) if row in places]
         rows.sort(key=lambda row: -scores[places[row]])
         in_training = composition in self.model.trained_on(part)
         if not rows and proposal.crystal is not None:
+            height = proposal.above_hull
             return Candidate(
                 rank=rank,
                 composition=composition,
@@ -377,26 +482,50 @@ class Designer:
                 metric=asked.comparison.metric,
                 prototype=proposal.crystal.prototype,
                 crystal_system=proposal.crystal.crystal_system,
-                probability=proposal.probability,
+                probability=None
+                if proposal.p_match is None or proposal.p_exists is None
+                else proposal.p_match * proposal.p_exists,
                 formation_energy=proposal.crystal.formation_energy,
-                p_match=proposal.probability,
+                gap=proposal.gap,
+                gap_spread=proposal.gap_spread,
+                above_hull=height,
+                hull_from="unknown" if height is None else "potential",
+                hull_rivals=proposal.rivals,
+                p_match=proposal.p_match,
+                p_exists=proposal.p_exists,
                 identity=proposal.identity,
                 crystal_id=getattr(proposal.crystal, "id", None),
                 crystal_from=getattr(proposal.crystal, "where", None),
             )
-        return Candidate(
+        candidate = Candidate(
             rank=rank,
             composition=composition,
             distance=proposal.distance,
             in_training=in_training,
             known_dos=bool(rows),
-            similarity=float(scores[places[rows[0]]]) if rows else None,
-            similarity_kind="computed" if rows else None,
+            similarity=None,
+            similarity_kind=None,
             metric=asked.comparison.metric,
-            structure_id=self.library.ids[rows[0]] if rows else None,
+        )
+        if not rows:
+            return candidate
+        place, heights = places[rows[0]], self.known.heights
+        height = _told(heights.above[place])
+        return replace(
+            candidate,
+            similarity=float(asked.scores[place]),
+            similarity_kind="computed",
+            structure_id=self.library.ids[rows[0]],
             structure_ids=tuple(self.library.ids[row] for row in rows),
-            prototype=self.library.prototypes[rows[0]] if rows else None,
-            crystal_system=self.library.crystal_systems[rows[0]] if rows else None,
+            prototype=self.library.prototypes[rows[0]],
+            crystal_system=self.library.crystal_systems[rows[0]],
+            probability=None if judged.probability is None else _told(judged.probability[place]),
+            gap=self.library.gaps[rows[0]],
+            above_hull=height,
+            hull_from="unknown" if height is None else "dft" if heights.dft[place] else "potential",
+            hull_rivals=None if height is None else int(heights.rivals[place]),
+            p_match=None if judged.p_match is None else float(judged.p_match[place]),
+            p_exists=_told(heights.chances[place]),
             identity=proposal.identity,
         )
 
@@ -439,7 +568,7 @@ def default_designer() -> Designer:
 
 
 def design(
-    target: TargetLike, *, model: Model | str | Path | None = None, library: Library | None = None, **options: Any
+    target: TargetLike | None = None, *, model: Model | str | Path | None = None, library: Library | None = None, **options: Any
 ) -> Design:
     """Ranked compositions whose DOS should be like the target's; options as in `Designer.design`.
 
@@ -515,3 +644,22 @@ def _window(window: Window | str | tuple[float, float] | None) -> Window | None:
     if window is None or isinstance(window, Window):
         return window
     return Window.parse(window if isinstance(window, str) else ":".join(str(energy) for energy in window))
+
+
+def _gaps_of(target: Target, comparison: Comparison) -> Gaps | None:
+    """The gaps that agree with a target's; None where only some states count, or what counts of the curve does not reach across its gap."""
+    gap, counted = target.standard.gap, comparison.counted
+    if target.part is not None or (counted is not None and (counted.lower > 0 or counted.upper < max(gap, GAPPED))):
+        return None
+    return Gaps.like(gap)
+
+
+def _bounds(wanted: Gaps) -> list[str]:
+    """Gaps as conditions."""
+    lower = [f"gap>={wanted.lower}"] if wanted.lower > 0 else []
+    return lower + ([f"gap<{wanted.upper}"] if np.isfinite(wanted.upper) else [])
+
+
+def _told(value: float) -> float | None:
+    """A number; None for NaN, which is unknown."""
+    return None if np.isnan(value) else float(value)

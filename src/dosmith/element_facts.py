@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -21,8 +22,10 @@ from dosmith.errors import ConstraintError, did_you_mean
 from dosmith.formulas import HEAVIEST, Composition, symbol_of
 
 POISONOUS = frozenset({"As", "Be", "Cd", "Hg", "Pb", "Tl"})
-SCARCE = 0.01
-"""Crustal abundance below which an element is called scarce, mg/kg."""
+SCARCE = 0.1
+"""Crustal abundance below which an element is called scarce, mg/kg: silver and what is rarer. All nine "rarest metals" of the U.S. Geological
+Survey are below it (G. B. Haxel et al., Fact Sheet 087-02 (2002): Ru, Rh, Pd, Te, Re, Os, Ir, Pt, Au)."""
+_RAREST, _PLENTY = 1e-3, 1e3  # mg/kg; between these the rarity of an element falls from 1 to 0
 CONCENTRATED = 2500.0
 """Index above which a market is called highly concentrated (U.S. Department of Justice, 2010)."""
 
@@ -47,6 +50,8 @@ class Supply:
         abundance: of the rarest element in the Earth's crust, mg/kg; None when unknown.
         production: Herfindahl-Hirschman index, by mass: 10,000 when one country makes everything; None when unknown.
         reserves: the same of what is in the ground.
+        supply_risk: of the element whose supply may fail most easily, 0 to 100: the root of its rarity (the logarithm of its abundance, from
+            0 at 1000 to 1 at 0.001 mg/kg) times the concentration of its production; None when unknown.
         poisonous: elements.
         radioactive: elements.
     """
@@ -55,6 +60,7 @@ class Supply:
     abundance: float | None
     production: float | None
     reserves: float | None
+    supply_risk: float | None
     poisonous: tuple[str, ...]
     radioactive: tuple[str, ...]
 
@@ -68,9 +74,20 @@ class Supply:
             rarest or None,
             _by_mass(composition, {symbol: production for symbol, (production, _) in _concentrations().items()}),
             _by_mass(composition, {symbol: reserves for symbol, (_, reserves) in _concentrations().items()}),
+            _risk(symbols),
             tuple(symbol for symbol in symbols if symbol in POISONOUS),
             tuple(symbol for symbol in symbols if symbol in radioactive()),
         )
+
+
+def _risk(symbols: Iterable[str]) -> float | None:
+    found = []
+    for symbol in symbols:
+        if symbol not in ABUNDANCES or symbol not in _concentrations():
+            return None
+        rarity = math.log(_PLENTY / ABUNDANCES[symbol]) / math.log(_PLENTY / _RAREST)
+        found.append(100 * math.sqrt(min(max(rarity, 0.0), 1.0) * _concentrations()[symbol][0] / 10_000))
+    return max(found, default=None)
 
 
 def avoided(words: str | Iterable[str]) -> frozenset[str]:

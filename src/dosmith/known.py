@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,16 +10,22 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.crystals.existence import Heights, shipped_existence
 from dosmith.errors import SpectrumError
 from dosmith.formulas import Composition
 from dosmith.library import Library
-from dosmith.ranking import BoolArray, Comparison, Entries
+from dosmith.logistic import chance
+from dosmith.ranking import BoolArray, Comparison, Entries, Judged
 from dosmith.spectra.grid import Window
 from dosmith.spectra.parts import Part, library_parts
-from dosmith.spectra.similarity import Curves
+from dosmith.spectra.shape import band_centres, densities_at_zero
+from dosmith.spectra.similarity import MATCH, Curves
 from dosmith.spectra.standard import Recipe, standardise_library
 
 FloatArray = NDArray[np.float64]
+
+_BORDER = 0.012
+"""Scale of cosines within which it is open whether a known DOS matches; other codes change them by so much (docs/independent.md)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +36,13 @@ class KnownSpectra:
         library: where they are.
         recipe: how they are standardised.
         part: elements, orbitals or spin that count, of those materials that tell them; all states of all materials when None.
+        hull: energy of the potential's hull at a composition, eV/atom; None when unknown.
     """
 
     library: Library
     recipe: Recipe
     part: Part | None = None
+    hull: Callable[[Composition], float | None] = lambda composition: None
 
     @cached_property
     def _standard(self) -> tuple[NDArray[np.intp], FloatArray, dict[int, Window]]:
@@ -59,9 +68,56 @@ class KnownSpectra:
 
     @cached_property
     def entries(self) -> Entries:
-        """Their compositions and crystal systems."""
-        library, rows = self.library, self.rows.tolist()
-        return Entries([library.compositions[row] for row in rows], [library.crystal_systems[row] for row in rows])
+        """Their compositions and crystals, and the merits that no target changes."""
+        library, rows, energies = self.library, self.rows.tolist(), self.recipe.grid.energies
+        return Entries(
+            [library.compositions[row] for row in rows],
+            [library.crystal_systems[row] for row in rows],
+            [library.prototypes[row] for row in rows],
+            lambda: [_space_group(library.provenances[row].get("aflow_label")) for row in rows],
+            {
+                "formation_energy": lambda: self._stated("potential_formation_energy"),
+                "dft_formation_energy": lambda: self._stated("formation_energy"),
+                "dft_above_hull": lambda: self._stated("energy_above_hull"),
+                "above_hull": lambda: self.heights.above,
+                "gap": lambda: self.gaps,
+                "band_centre": lambda: band_centres(energies, self.vectors),
+                "dos_at_fermi": lambda: densities_at_zero(energies, self.vectors),
+            },
+        )
+
+    def _stated(self, name: str) -> FloatArray:
+        values = [self.library.provenances[row].get(name) for row in self.rows.tolist()]
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+    @cached_property
+    def gaps(self) -> FloatArray:
+        """Computed gaps, eV, 0 for metals, NaN where the source does not tell, shape (M,)."""
+        values = [self.library.gaps[row] for row in self.rows.tolist()]
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+    @cached_property
+    def heights(self) -> Heights:
+        """How high they lie above a hull."""
+        return Heights.of_library(self.library, self.hull, shipped_existence()).at(self.rows)
+
+    def judged(self, comparison: Comparison, similarities: FloatArray) -> Judged:
+        """What is thought of each spectrum as an answer to a target.
+
+        A known DOS matches or does not; only within about 0.01 of the border do other settings of the calculation decide.
+
+        Args:
+            comparison: with the target.
+            similarities: to it, as of `similarities`, shape (M,).
+        """
+        match = None
+        if comparison.calibrated or not comparison.curve:
+            alike = chance((similarities - MATCH) / _BORDER) if comparison.curve else np.ones(len(self))
+            agree = (
+                True if comparison.gaps is None else comparison.gaps.hold(self.gaps) | (np.isnan(self.gaps) & comparison.curve)
+            )
+            match = np.where(agree, alike, 0.0)
+        return Judged(similarities, similarities if comparison.curve else np.ones(len(self)), match, self.heights.chances)
 
     @cached_property
     def places(self) -> dict[int, int]:
@@ -85,12 +141,10 @@ class KnownSpectra:
 
     def of_compositions(self, scores: FloatArray, fits: BoolArray) -> dict[Composition, float]:
         """The best score of each composition among the spectra that fit; shapes (M,)."""
-        found: dict[Composition, float] = {}
-        for place in np.flatnonzero(fits).tolist():
-            composition, score = self.entries.compositions[place], float(scores[place])
-            if score > found.get(composition, -np.inf):
-                found[composition] = score
-        return found
+        places = self.entries.best_of_each(scores, fits, len(self))
+        return {
+            self.entries.compositions[place]: score for place, score in zip(places.tolist(), scores[places].tolist(), strict=True)
+        }
 
     def vector(self, identifier: str) -> FloatArray | None:
         """The standard vector of a material of the library, 1/eV, shape (points,); None when it has none.
@@ -100,3 +154,9 @@ class KnownSpectra:
         """
         place = self.places.get(self.library.row_of(identifier))
         return None if place is None else np.asarray(self.vectors[place])
+
+
+def _space_group(label: str | None) -> int:
+    """The number in an AFLOW label such as A_cF4_225_a; 0 when there is none."""
+    parts = (label or "").split("_")
+    return int(parts[2]) if len(parts) > 2 and parts[2].isdigit() else 0

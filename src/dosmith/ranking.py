@@ -5,23 +5,28 @@ The designer, the drawing board, `similar`, every model and the benchmark call i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.constraints import Constraints
+from dosmith.element_facts import Supply
 from dosmith.errors import ConstraintError
 from dosmith.formulas import Composition
 from dosmith.spectra.grid import EnergyGrid, Window
+from dosmith.spectra.match import Gaps
 from dosmith.spectra.similarity import Curves, similarity
 
 FloatArray = NDArray[np.float64]
+SUPPLY = ("price", "abundance", "production", "reserves", "supply_risk")
+"""Merits of a composition alone; those of `Supply`."""
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
@@ -37,6 +42,10 @@ class Comparison:
         window: energies that count; all when None.
         weights: of each grid point, shape (points,); all alike when None.
         covered: energies in which the target is known; all when None.
+        gaps: those that agree with the target's; None where its gap is unknown or does not count.
+        curve: whether the curve counts; without it the gap alone does.
+        by: what is ranked by: the probability that a candidate matches and exists, or the similarity.
+        variety: how much the best of each kind come first; see `varied`.
     """
 
     target: FloatArray
@@ -45,6 +54,10 @@ class Comparison:
     window: Window | None = None
     weights: FloatArray | None = None
     covered: Window | None = None
+    gaps: Gaps | None = None
+    curve: bool = True
+    by: Literal["probability", "similarity"] = "probability"
+    variety: float = 0.0
 
     @property
     def counted(self) -> Window | None:
@@ -73,16 +86,73 @@ class Comparison:
 
 
 @dataclass(frozen=True, eq=False)
+class Judged:
+    """What is thought of N entries as answers to one target.
+
+    Attributes:
+        similarity: to the target, known or to be expected, shape (N,).
+        likeness: what they are ranked by where probabilities do not count: similarities, less a penalty for what is predicted far
+            above its elements, shape (N,).
+        p_match: the probabilities that they match, shape (N,); None where these are not calibrated.
+        p_exists: the probabilities that they exist, NaN where unknown, shape (N,).
+    """
+
+    similarity: FloatArray
+    likeness: FloatArray
+    p_match: FloatArray | None
+    p_exists: FloatArray
+
+    @cached_property
+    def probability(self) -> FloatArray | None:
+        """That they match and exist, NaN where unknown, shape (N,); None where nothing is calibrated."""
+        return None if self.p_match is None else self.p_match * self.p_exists
+
+    @property
+    def chances(self) -> FloatArray | None:
+        """The same, where nobody knows whether an entry exists as if that were even, shape (N,)."""
+        return None if self.p_match is None else self.p_match * np.where(np.isnan(self.p_exists), _EVEN, self.p_exists)
+
+    @property
+    def merits(self) -> dict[str, FloatArray]:
+        """Those that depend on the target, by name."""
+        found = {"similarity": self.similarity, "p_exists": self.p_exists}
+        if self.p_match is not None and self.probability is not None:
+            found |= {"p_match": self.p_match, "probability": self.probability}
+        return found
+
+    def scores(self, by: str) -> FloatArray:
+        """What entries are ranked by, shape (N,).
+
+        Args:
+            by: "probability": that they match and exist, times the fourth power of the likeness, so that of two which hold the more
+                similar comes first; an entry of which nobody knows whether it exists counts as if that were even. "similarity": the
+                likeness alone, as always where nothing is calibrated.
+        """
+        if by == "similarity" or self.chances is None:
+            return self.likeness
+        return np.asarray(self.chances * np.clip(self.likeness, 0.0, 1.0) ** 4 + 1e-6 * self.likeness)
+
+
+_EVEN = 0.5
+
+
+@dataclass(frozen=True, eq=False)
 class Entries:
     """What is ranked, N compositions with their crystal systems, as arrays on which constraints become a mask.
 
     Attributes:
         compositions: reduced; the same one may come several times.
         crystal_systems: None where unknown.
+        prototypes: None where unknown; none at all where nobody asks for them.
+        space_groups: number of each by place, 0 where unknown, made when asked for.
+        columns: merits that are known before any target is, each made when asked for, shape (N,), NaN where unknown.
     """
 
     compositions: Sequence[Composition]
     crystal_systems: Sequence[str | None]
+    prototypes: Sequence[str | None] = ()
+    space_groups: Callable[[], Sequence[int]] | None = None
+    columns: Mapping[str, Callable[[], FloatArray]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.compositions)
@@ -126,12 +196,40 @@ class Entries:
     def _empty(self) -> IntArray:
         return np.zeros((len(self), max(self.sizes, default=1)), dtype=np.intp)
 
-    def fits(self, constraints: Constraints, crystal_system: str | None = None) -> BoolArray:
+    def column(self, name: str) -> FloatArray | None:
+        """A merit of each that does not depend on the target, shape (N,), NaN where unknown; None when there is none of that name."""
+        if name in SUPPLY:
+            return self._supply[name]
+        return self.columns[name]() if name in self.columns else None
+
+    @cached_property
+    def _supply(self) -> dict[str, FloatArray]:
+        """What the elements mean for those who want to make a composition, once for each."""
+        known: dict[Composition, list[float]] = {}
+        for composition in self.compositions:
+            if composition not in known:
+                supply = Supply.of(composition)
+                known[composition] = [np.nan if (value := getattr(supply, name)) is None else value for name in SUPPLY]
+        table = np.array([known[composition] for composition in self.compositions], dtype=np.float64).reshape(-1, len(SUPPLY))
+        return {name: table[:, place] for place, name in enumerate(SUPPLY)}
+
+    @cached_property
+    def _numbers(self) -> IntArray:
+        return np.zeros(len(self), dtype=np.intp) if self.space_groups is None else np.array(self.space_groups(), dtype=np.intp)
+
+    @cached_property
+    def _names(self) -> NDArray[np.str_]:
+        return np.array([_plain(name or "") for name in self.prototypes or [None] * len(self)], dtype=np.str_)
+
+    def fits(
+        self, constraints: Constraints, crystal_system: str | None = None, merits: Mapping[str, FloatArray] | None = None
+    ) -> BoolArray:
         """Which satisfy the constraints, shape (N,).
 
         Args:
-            constraints: on elements and counts.
+            constraints: on elements, counts, crystals and merits.
             crystal_system: that it must have; any when None.
+            merits: those that depend on the target, by name, shapes (N,), NaN where unknown.
         """
         permitted = np.zeros(formulas.HEAVIEST + 1, dtype=np.bool_)
         permitted[0] = True  # no element
@@ -146,7 +244,32 @@ class Entries:
             ratio = np.zeros(max(width, len(constraints.ratio)), dtype=np.intp)
             ratio[: len(constraints.ratio)] = sorted(constraints.ratio, reverse=True)
             found &= (self.counts == ratio[:width]).all(axis=1) & (not ratio[width:].any())
+        if constraints.composition is not None:
+            found &= np.array([composition == constraints.composition for composition in self.compositions], dtype=np.bool_)
+        if constraints.space_group is not None:
+            found &= self._numbers == constraints.space_group
+        if constraints.prototype is not None:
+            found &= self._names == _plain(constraints.prototype)
+        for condition in constraints.conditions:
+            values = (merits or {}).get(condition.name)
+            values = self.column(condition.name) if values is None else values
+            found &= False if values is None else np.asarray(condition.holds(values))
         return found if crystal_system is None else found & (self._systems == crystal_system)
+
+    def why_none(
+        self, constraints: Constraints, crystal_system: str | None = None, merits: Mapping[str, FloatArray] | None = None
+    ) -> str:
+        """Which constraint leaves nothing, in words; arguments as of `fits`."""
+        left, told = self.fits(Constraints(), crystal_system), []
+        for option, alone in constraints.alone():
+            fits = self.fits(alone, crystal_system, merits)
+            if not fits.any():
+                return f"{option} alone leaves none of {len(self):,} candidates"
+            told.append(f"{option} leaves {int(fits.sum()):,}")
+            left &= fits
+            if not left.any():
+                return f"{' and '.join(told)} of {len(self):,} candidates, but no candidate satisfies {'both' if len(told) == 2 else 'all of these'}"
+        return "the constraints leave nothing"
 
     def best_of_each(self, scores: FloatArray, fits: BoolArray, top: int) -> IntArray:
         """Places of the best entry of each composition among those that fit, best first.
@@ -163,6 +286,10 @@ class Entries:
         places = places[np.argsort(-scores[places], kind="stable")]
         _, first = np.unique(self.groups[places], return_index=True)
         return np.asarray(places[np.sort(first)[:top]])
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").replace(" ", "").lower()
 
 
 def count_of(top: object) -> int:
@@ -194,6 +321,59 @@ def best(scores: NDArray[np.floating[Any]], count: int) -> IntArray:
     order = np.lexsort((top, -values), axis=-1)
     chosen = np.take_along_axis(top, order, axis=-1)
     return np.where(np.isfinite(np.take_along_axis(values, order, axis=-1)), chosen, -1)
+
+
+FAMILIES = (
+    "H",
+    "Li Na K Rb Cs",
+    "Be Mg Ca Sr Ba",
+    "Sc Y La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu",
+    "Ti Zr Hf V Nb Ta",
+    "Cr Mo W Mn Tc Re",
+    "Fe Co Ni Ru Rh Pd Os Ir Pt",
+    "Cu Ag Au",
+    "Zn Cd Hg",
+    "B Al Ga In Tl",
+    "C Si Ge Sn Pb",
+    "N P As Sb Bi",
+    "O S Se Te",
+    "F Cl Br I",
+)
+"""Elements that stand for each other in a kind of chemistry."""
+_FAMILY = {symbol: number for number, symbols in enumerate(FAMILIES) for symbol in symbols.split()}
+
+
+def kind_of(composition: Composition) -> Hashable:
+    """The kind of a material: how many elements of which families it has, and how many atoms of each family. Pt2RhNi and Pd2IrCo are of one kind.
+
+    >>> kind_of((("Ni", 1), ("Pt", 3))) == kind_of((("Co", 1), ("Pd", 3)))
+    True
+    >>> kind_of((("O", 1), ("Mg", 1))) == kind_of((("S", 1), ("Ca", 1))) != kind_of((("Cl", 1), ("Na", 1)))
+    True
+    """
+    return frozenset(Counter(_FAMILY.get(symbol, symbol) for symbol, count in composition for _ in range(count)).items()), len(
+        composition
+    )
+
+
+def varied(scores: Sequence[float], kinds: Iterable[Hashable], variety: float) -> list[int]:
+    """Places in an order that shows the best of each kind early, shape (N,).
+
+    The second of a kind counts 1 - variety times its score, the third that squared: what is chosen next is always the best that is left
+    with each kind's scores lowered by how many of it stand there already. 0 keeps the order of the scores; 1 shows the best of all
+    kinds first.
+
+    Args:
+        scores: none below zero, falling, shape (N,).
+        kinds: of each.
+        variety: from 0 to 1.
+    """
+    seen: dict[Hashable, int] = {}
+    lowered = []
+    for score, kind in zip(scores, kinds, strict=True):
+        seen[kind] = seen.get(kind, 0) + 1
+        lowered.append((max(score, 0.0) * (1 - variety) ** (seen[kind] - 1), -seen[kind]))
+    return sorted(range(len(lowered)), key=lambda place: lowered[place], reverse=True)
 
 
 def in_order(scores: FloatArray, fits: BoolArray, top: int) -> IntArray:

@@ -218,6 +218,15 @@ class DesignSettings(_Section):
         "cosine", description="similarity of known spectra to the target"
     )
     model: str = Field("dosmith", description="name or folder of the model")
+    rank_by: Literal["probability", "similarity"] = Field(
+        "probability", description="candidates are ranked by the probability that they match and exist, or by similarity"
+    )
+    variety: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="share by which each further candidate of one kind counts less; 1 shows the best of each kind first",
+    )
 
 
 class WebSettings(_Section):

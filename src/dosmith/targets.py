@@ -78,6 +78,7 @@ class Target:
             for, or nothing tells them.
         descriptors: of bands and spins, where something tells.
         predicted: whether the DOS is none that was computed, but the one that a model expects.
+        curve: whether its curve counts; where only a gap was asked for, it merely shows what such materials are like.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Target:
     parts: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict)
     descriptors: Descriptors = field(default_factory=Descriptors)
     predicted: bool = False
+    curve: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """The target as it stands in the JSON answer."""

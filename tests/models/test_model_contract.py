@@ -17,7 +17,7 @@ from dosmith.constraints import Constraints
 from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, ModelError, OptionError
 from dosmith.models import registry
-from dosmith.models.interface import COMPOSITIONS, CURVES, Model
+from dosmith.models.interface import COMPOSITIONS, CRYSTALS, CURVES, Model
 from dosmith.models.registry import KINDS, open_model
 from dosmith.models.store import FORMAT_VERSION, SPEC
 
@@ -95,9 +95,9 @@ def test_it_proposes_the_best_first_under_constraints(model: Model) -> None:
 
 
 def test_it_honours_known_options_and_refuses_the_others_in_one_line(model: Model) -> None:
-    assert COMPOSITIONS <= model.honours <= COMPOSITIONS | CURVES
+    assert COMPOSITIONS <= model.honours <= COMPOSITIONS | CRYSTALS | CURVES
     model.refuse(model.honours)
-    for name in (COMPOSITIONS | CURVES) - model.honours:
+    for name in (COMPOSITIONS | CRYSTALS | CURVES) - model.honours:
         with pytest.raises(OptionError, match=f"--{name.replace('_', '-')}") as caught:
             model.refuse([name])
         assert "\n" not in str(caught.value)

@@ -95,7 +95,7 @@ def _proposals(
                 crystal.composition,
                 float(similarity),
                 crystal=crystal,
-                probability=float(chance) if calibrated else None,
+                p_match=float(chance) if calibrated else None,
                 vector=vector,
                 half_width=model.calibration.half_widths(vector),
             )

@@ -13,7 +13,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dosmith.cli.choosing import AvoidOption, KeepOption, RankOption, StabilityOption, choose, write_merits
+from dosmith.cli.choosing import (
+    AboveHullOption,
+    AvoidOption,
+    FormulaOption,
+    GapOption,
+    KeepOption,
+    PriceOption,
+    PrototypeOption,
+    RankOption,
+    SpaceGroupOption,
+    StabilityOption,
+    VarietyOption,
+    beforehand,
+    choose,
+    write_merits,
+)
 from dosmith.cli.options import (
     AtlasesOption,
     BroadeningOption,
@@ -24,6 +39,7 @@ from dosmith.cli.options import (
     LibraryOption,
     MetricOption,
     ModelOption,
+    OptionalTarget,
     ProjectOption,
     SpinOption,
     SystemOption,
@@ -39,18 +55,20 @@ from dosmith.cli.options import (
     settings_of,
 )
 from dosmith.cli.spectra import design_spectrum
-from dosmith.errors import DosmithError
+from dosmith.errors import DosmithError, OptionError
 
 if TYPE_CHECKING:
     from dosmith.choosing import Merits
     from dosmith.designs import Design
 
+RANKINGS = ("probability", "similarity")
+"""Orders of the search itself; other merits order what it found."""
 ELEMENTS_HELP = "symbols with commas or blanks: Pt,Ni,Co"
 
 
 def design(
     context: typer.Context,
-    target: TargetArgument,
+    target: OptionalTarget = None,
     top: Annotated[int | None, typer.Option("--top", metavar="N", help="How many candidates.  [default: 5]")] = None,
     crystal_system: SystemOption = None,
     elements: Annotated[str | None, typer.Option("--elements", help=f"Only these may take part: {ELEMENTS_HELP}.")] = None,
@@ -58,6 +76,12 @@ def design(
     exclude: Annotated[str | None, typer.Option("--exclude", help="None of these may take part.")] = None,
     n_elements: Annotated[int | None, typer.Option("--n-elements", metavar="N", help="Elements in a candidate.")] = None,
     ratio: Annotated[str | None, typer.Option("--ratio", metavar="M:N", help="Its counts in any order, as in 3:1.")] = None,
+    formula: FormulaOption = None,
+    space_group: SpaceGroupOption = None,
+    prototype: PrototypeOption = None,
+    gap: GapOption = None,
+    above_hull: AboveHullOption = None,
+    price: PriceOption = None,
     window: WindowOption = None,
     metric: MetricOption = None,
     fermi: FermiOption = None,
@@ -73,6 +97,7 @@ def design(
     avoid: AvoidOption = None,
     keep: KeepOption = None,
     rank_by: RankOption = None,
+    variety: VarietyOption = None,
     output: FormatOption = Format.table,
     model: ModelOption = None,
     library: LibraryOption = None,
@@ -96,15 +121,24 @@ def design(
             stability=stability or None,
             keep=keep or None,
             rank_by=rank_by,
+            variety=variety,
+            formula=formula,
+            space_group=space_group,
+            prototype=prototype,
+            gap=gap,
+            above_hull=above_hull,
+            price=price,
             library=library,
             atlas=atlas,
         )
     )
+    if target is None and gap is None:
+        raise OptionError("there is no target; name a formula, an id or a file, or a gap alone with --gap 2:4")
     if avoid is not None:
         from dosmith.element_facts import avoided
 
         exclude = ",".join(sorted(avoided(avoid))) + (f",{exclude}" if exclude else "")
-    if not opened.of_dos:
+    if not opened.of_dos and target is not None:
         from dosmith.constraints import Constraints
         from dosmith.ranking import count_of
 
@@ -115,21 +149,35 @@ def design(
     from dosmith.report.progress import working
 
     designer = designer_with(settings, opened, library, atlas)
-    wanted = designer.target(
-        target,
-        crystal_system=crystal_system,
-        fermi=fermi,
-        electrons=electrons,
-        broadening=broadening,
-        zero=zero,
-        project=project,
-        spin=spin,
-    )
+    if target is None:
+        wanted = designer.gap_target(gap or "")
+    else:
+        wanted = designer.target(
+            target,
+            crystal_system=crystal_system,
+            fermi=fermi,
+            electrons=electrons,
+            broadening=broadening,
+            zero=zero,
+            project=project,
+            spin=spin,
+        )
+    own = rank_by if rank_by in (*RANKINGS, IDENTITY) else None
+    first, later = beforehand(keep) if keep else ([], [])
 
     def designed(count: int | None) -> Design:
         return designer.design(
             wanted,
             top=count,
+            formula=formula,
+            space_group=space_group,
+            prototype=prototype,
+            gap=gap,
+            above_hull=above_hull,
+            price=price,
+            keep=first,
+            rank_by=own,
+            variety=variety,
             crystal_system=crystal_system,
             elements=elements,
             require=require,
@@ -138,14 +186,12 @@ def design(
             ratio=ratio,
             window=window,
             metric=metric,
-            rank_by=IDENTITY if rank_by == IDENTITY else None,
         )
 
-    merit = None if rank_by == IDENTITY else rank_by
     found: list[Merits] = []
     with working("ranking candidates"):
-        if stability or keep or merit:
-            answer, found = choose(designed, keep or [], merit, count)
+        if stability or keep or rank_by not in (None, IDENTITY):
+            answer, found = choose(designed, later, None if own else rank_by, count)
         else:
             answer = designed(count)
     files: list[Path] = []

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from dosmith.choosing import Merits
+    from dosmith.constraints import Condition
     from dosmith.designs import Design
 
 StabilityOption = Annotated[
@@ -20,33 +21,70 @@ AvoidOption = Annotated[
 ]
 KeepOption = Annotated[
     list[str] | None,
-    typer.Option("--keep", metavar="CONDITION", help="Only candidates with, say, price<5000 or above_hull<0.1; repeatable."),
+    typer.Option("--keep", metavar="CONDITION", help="Only candidates with, say, abundance>1 or band_centre<-2; repeatable."),
 ]
 RankOption = Annotated[
     str | None,
     typer.Option(
         "--rank-by",
         metavar="MERIT",
-        help="similarity, above_hull, price, abundance, ...; -MERIT turns it round; identity: whose DOS it is.",
+        help="probability (that it matches and exists), similarity, above_hull, price, ...; -MERIT turns it round; identity: whose DOS it is.",
     ),
 ]
+VarietyOption = Annotated[
+    float | None,
+    typer.Option("--variety", metavar="0...1", help="How early the best of other kinds come; 0 is the bare ranking."),
+]
+FormulaOption = Annotated[
+    str | None, typer.Option("--formula", metavar="A2BC", help="Counts with letters for any elements, or the very composition.")
+]
+SpaceGroupOption = Annotated[
+    str | None, typer.Option("--space-group", metavar="SG", help="Number or symbol of the crystal's: 225, Fm-3m.")
+]
+PrototypeOption = Annotated[str | None, typer.Option("--prototype", metavar="P", help="Of the crystal: L1_2, B1, E2_1, ...")]
+GapOption = Annotated[
+    str | None,
+    typer.Option(
+        "--gap", metavar="LOWER:UPPER", help="Band gap in eV, or 'metal', in place of the target's; works without a target."
+    ),
+]
+AboveHullOption = Annotated[
+    float | None, typer.Option("--above-hull", metavar="EV", help="At most so high above the hull, eV/atom.")
+]
+PriceOption = Annotated[float | None, typer.Option("--price", metavar="USD", help="At most so dear, USD/kg of the elements.")]
 
 
-def choose(designed: Callable[[int], Design], keep: Sequence[str], rank_by: str | None, top: int) -> tuple[Design, list[Merits]]:
-    """A design whose candidates fulfil the conditions, in the wanted order, with their merits.
+def beforehand(keep: Sequence[str]) -> tuple[list[str], list[Condition]]:
+    """Conditions as text that become a mask over all candidates, and those on what only is known of what a search has found.
+
+    Raises:
+        ConstraintError: one of them is none.
+    """
+    from dosmith.choosing import NUMBERS
+    from dosmith.constraints import MERITS, Condition
+
+    parsed = [Condition.parse(text, NUMBERS) for text in keep]
+    return [text for text, each in zip(keep, parsed, strict=True) if each.name in MERITS], [
+        each for each in parsed if each.name not in MERITS
+    ]
+
+
+def choose(
+    designed: Callable[[int], Design], conditions: Sequence[Condition], rank_by: str | None, top: int
+) -> tuple[Design, list[Merits]]:
+    """A design with the merits of its candidates, in the wanted order.
 
     Args:
         designed: makes the design with this many candidates.
-        keep: conditions as text.
-        rank_by: a merit, or None.
+        conditions: on what only is known of what was found.
+        rank_by: a merit by which the likeliest candidates are ordered, or None.
         top: candidates wanted.
     """
-    from dosmith.choosing import MARGIN, Condition, chosen, merits
+    from dosmith.choosing import MARGIN, chosen, merits
     from dosmith.crystals.stability import Judge
     from dosmith.crystals.survey import shipped_survey
 
-    conditions = [Condition.parse(text) for text in keep]
-    answer = designed(top * MARGIN if conditions or rank_by else top)
+    answer = designed(top * MARGIN if rank_by or conditions else top)
     return chosen(answer, merits(answer, Judge(answer.library, shipped_survey())), conditions, rank_by, top)
 
 

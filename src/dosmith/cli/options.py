@@ -34,6 +34,14 @@ TargetArgument = Annotated[
         help="A formula (Pt3Ni) or id (Pt-A1) in the library, or a file: vasprun.xml, DOSCAR, pymatgen JSON, CSV; plain or .gz.",
     ),
 ]
+OptionalTarget = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TARGET",
+        help="A formula (Pt3Ni) or id (Pt-A1) in the library, or a file: vasprun.xml, DOSCAR, pymatgen JSON, CSV; plain or .gz."
+        " May be left out with --gap.",
+    ),
+]
 FermiOption = Annotated[float | None, typer.Option("--fermi", metavar="EV", help="Fermi level on the file's energy axis.")]
 ElectronsOption = Annotated[
     float | None,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
 
 from dosmith import formulas
 from dosmith.element_facts import valence_electrons
+from dosmith.formulas import Composition
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -24,6 +26,7 @@ ELEMENTS = words(
 """The elements that have the basis set DZVP-MOLOPT-SR-GTH, without the noble gases."""
 
 _ANIONS = {"O": 2, "F": 1, "Cl": 1, "Br": 1, "I": 1, "S": 2, "Se": 2, "N": 3, "H": 1}
+_BALANCED = frozenset(_ANIONS) - {"H"}  # hydrides of metals need not balance
 _LARGE_CATIONS = words("Na K Rb Cs Ag Tl Mg Ca Sr Ba Cd Sn Pb Hg Sc Y In Bi")
 _RADII = {("H", -1): 1.40, ("Sn", 2): 1.18}  # Angstrom; not in pymatgen's table
 _TOLERANCE = (0.8, 1.1)  # Goldschmidt
@@ -39,6 +42,32 @@ _FULL_FIRST = words("Li Mg Sc Y Ti Zr Hf V Nb Ta Cr Mn Fe Zn")
 _FULL_SECOND = words("Al Ga In Si Ge Sn Pb As Sb Bi")
 
 _METALS = words("Mg Al Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Y Zr Nb Mo Ru Rh Pd Ag Cd In Sn Hf Ta W Re Os Ir Pt Au")
+
+
+def balance(composition: Composition) -> int:
+    """Whether charges balance: 1 where they do, -1 where they do not, 0 of what holds none of N, O, F, S, Cl, Se, Br and I.
+
+    Anions have their usual charges, everything else any that is common or that a crystal of the ICSD has (pymatgen's tables).
+
+    >>> balance((("O", 2), ("Ti", 1))), balance((("O", 3), ("P", 1))), balance((("Ni", 1), ("Pt", 3)))
+    (1, -1, 0)
+    """
+    charge = sum(count * _ANIONS[symbol] for symbol, count in composition if symbol in _BALANCED)
+    if not charge:
+        return 0
+    sums = {0}
+    for symbol, count in composition:
+        if symbol not in _BALANCED:
+            sums = {total + count * state for total in sums for state in _states(symbol)}
+    return 1 if charge in sums else -1
+
+
+@lru_cache(maxsize=128)
+def _states(symbol: str) -> tuple[int, ...]:
+    from pymatgen.core.periodic_table import Element
+
+    element = Element(symbol)
+    return tuple(sorted({*element.common_oxidation_states, *element.icsd_oxidation_states}))
 
 
 def perovskites() -> Iterator[str]:

@@ -55,6 +55,11 @@ class Prototype:
     sites: tuple[tuple[str, tuple[float, float, float]], ...]
 
     @property
+    def space_group(self) -> int:
+        """The number of its space group."""
+        return int(self.aflow.split("_")[2])
+
+    @property
     def counts(self) -> tuple[int, ...]:
         """Atoms of A, B, C in the primitive cell."""
         names = [name for name, _ in self.sites]

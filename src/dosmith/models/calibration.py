@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.logistic import chance, learned
+from dosmith.models.gaps import GapScale
 from dosmith.spectra.grid import Window
+from dosmith.spectra.match import GAPPED, Gaps, pairs_match
 from dosmith.spectra.similarity import MATCH, unit
 from dosmith.spectra.standard import Recipe
 
@@ -25,6 +28,7 @@ WINDOWS = tuple(
     if upper - lower >= 2.0 and upper - lower < 15.0
 )
 """Parts of a curve for which matches are calibrated, eV from the energy zero."""
+_ROUNDS, _FIRST = 3, 5.0  # rounds of learning a match, and the slope that begins
 _NEAR = 1.6  # eV, both ends together: half the distance of neighbouring windows, a little more
 _FLOOR = 0.25  # of the mean density, added to what a band's width is proportional to
 
@@ -46,6 +50,9 @@ class Calibration:
         kinds: of each kind of crystal the number, the mean cosine and the share above `MATCH`.
         windows: of windows LOWER:UPPER (eV) that a target may be known in, intercept, slope and certainty of the logit of a match
             in that window; similarities are then the cosine in the window times the norm of the expected spectrum.
+        gaps: what the model's gaps are worth; None where it was not asked for them.
+        matches: of targets that are a metal's ("metal") or have a gap ("gapped"), intercept, slope and certainty of the logit of a match
+            where the gaps agree.
     """
 
     count: int
@@ -59,6 +66,14 @@ class Calibration:
     floor: float
     kinds: Mapping[str, Sequence[float]] = field(default_factory=dict)
     windows: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    gaps: GapScale | None = None
+    matches: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
+        """The calibration of `as_dict`."""
+        gaps = values.get("gaps")
+        return cls(**{**values, "gaps": None if gaps is None else GapScale(**gaps)})
 
     def window_like(self, window: Window) -> Window | None:
         """The calibrated window nearest to one that a target is known in; None when none is near."""
@@ -84,7 +99,19 @@ class Calibration:
             (self.intercept, self.slope, self.certainty) if window is None else self.windows[str(window)]
         )
         logit = intercept + slope * similarity + certainty * norm
-        return np.asarray(1 / (1 + np.exp(-logit)))
+        return chance(np.asarray(logit))
+
+    def match(self, similarity: FloatArray, norm: FloatArray, agreement: FloatArray, wanted: Gaps) -> FloatArray:
+        """The probability that a material matches in its whole DOS and its gap, shape as the arguments'.
+
+        Args:
+            similarity, norm: as of `probability`.
+            agreement: the probability that its gap is one of those wanted.
+            wanted: gaps that agree with the target's.
+        """
+        kind = "metal" if wanted.metallic else "gapped"
+        intercept, slope, certainty = self.matches.get(kind, (self.intercept, self.slope, self.certainty))
+        return np.asarray(agreement * chance(np.asarray(intercept + slope * similarity + certainty * norm)))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -92,7 +119,13 @@ class Calibration:
 
 
 def calibrate(
-    expected: FloatArray, vectors: FloatArray, systems: Sequence[str], recipe: Recipe, kinds: Sequence[str] = ()
+    expected: FloatArray,
+    vectors: FloatArray,
+    systems: Sequence[str],
+    recipe: Recipe,
+    kinds: Sequence[str] = (),
+    gaps: FloatArray | None = None,
+    signed: FloatArray | None = None,
 ) -> Calibration:
     """The calibration of predictions for chemistry that was held out.
 
@@ -102,6 +135,8 @@ def calibrate(
         systems: chemical system of each; a target is never matched with its own.
         recipe: of the vectors.
         kinds: of crystal, of each; none when they do not matter.
+        gaps: computed ones, eV, shape (M,); None when nothing is to be learned of gaps.
+        signed: those by the eigenvalues of the member that had not seen it, eV, shape (M,).
     """
     true = unit(vectors)
     norms = np.linalg.norm(expected, axis=1)
@@ -128,7 +163,34 @@ def calibrate(
         floor,
         {kind: _accuracy(cosines[np.array(kinds) == kind]) for kind in sorted(set(kinds))},
         calibrate_windows(expected, vectors, systems, recipe),
+        *(() if gaps is None or signed is None else calibrate_gaps(expected, vectors, systems, gaps, signed)),
     )
+
+
+def calibrate_gaps(
+    expected: FloatArray, vectors: FloatArray, systems: Sequence[str], gaps: FloatArray, signed: FloatArray
+) -> tuple[GapScale, dict[str, list[float]]]:
+    """What gaps are worth, and the logits of a match of DOS and gap, of metals and of gapped targets; arguments as of `calibrate`."""
+    scale, true = GapScale.learn(signed, gaps), unit(vectors)
+    names = np.unique(np.array(systems, dtype=str), return_inverse=True)[1]
+    norms, gapped, found = np.linalg.norm(expected, axis=1), gaps >= GAPPED, {}
+    for kind, rows in (("metal", np.flatnonzero(~gapped)), ("gapped", np.flatnonzero(gapped))):
+        similarity = true[rows] @ expected.T
+        match = pairs_match(true[rows] @ true.T, gaps[rows], gaps)
+        agree = np.stack([scale.hold(signed, Gaps.like(gap)) for gap in gaps[rows].tolist()]) if len(rows) else similarity
+        factors = np.stack([np.ones_like(similarity), similarity, np.broadcast_to(norms, similarity.shape)], axis=-1)
+        same = names[rows][:, None] == names[None, :]
+        weights: tuple[float, ...] = (0.0, _FIRST, 0.0)
+        for _ in range(_ROUNDS):  # learned from those that would be listed by what was learned before
+            order = np.where(same, -1.0, agree * chance(factors @ np.array(weights)))
+            listed = np.argsort(-order, axis=1)[:, :_LISTED]
+            kept = ~np.take_along_axis(same, listed, axis=1)
+            if kept.any():
+                chosen = np.take_along_axis(factors, listed[..., None], axis=1)[kept]
+                happened = np.take_along_axis(match, listed, axis=1)[kept].astype(np.float64)
+                weights = learned(chosen, happened, np.take_along_axis(agree, listed, axis=1)[kept])
+        found[kind] = list(weights)
+    return scale, found
 
 
 def calibrate_windows(
@@ -176,22 +238,8 @@ def _matches(similarity: FloatArray, match: NDArray[np.bool_], norms: FloatArray
     chosen = np.take_along_axis(similarity, listed, axis=1)
     kept = np.isfinite(chosen)
     factors = np.stack([np.ones(kept.sum()), chosen[kept], np.broadcast_to(norms[listed], listed.shape)[kept]], axis=1)
-    return _logistic(factors, np.take_along_axis(match, listed, axis=1)[kept].astype(np.float64))
+    return learned(factors, np.take_along_axis(match, listed, axis=1)[kept].astype(np.float64))
 
 
 def _accuracy(cosines: FloatArray) -> list[float]:
     return [len(cosines), float(cosines.mean()), float((cosines > MATCH).mean())]
-
-
-def _logistic(factors: FloatArray, happened: FloatArray) -> tuple[float, ...]:
-    """Coefficients of a logistic regression, lightly pulled to zero so that they exist whatever happened."""
-    from scipy.optimize import minimize
-
-    def loss(coefficients: FloatArray) -> tuple[float, FloatArray]:
-        logit = factors @ coefficients
-        value = np.logaddexp(0, logit).sum() - happened @ logit + 0.5e-3 * (coefficients @ coefficients)
-        gradient = factors.T @ (1 / (1 + np.exp(-logit)) - happened) + 1e-3 * coefficients
-        return float(value), gradient
-
-    found = minimize(loss, np.zeros(factors.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 1000})
-    return tuple(float(value) for value in found.x)

@@ -38,6 +38,8 @@ ANY = "any"
 
 COMPOSITIONS = frozenset({"top", "elements", "require", "exclude", "avoid", "n_elements", "ratio"})
 """Options of a question that every model honours."""
+CRYSTALS = frozenset({"above_hull", "formula", "gap", "price", "prototype", "space_group", "variety"})
+"""Further options, of a model that proposes crystals."""
 CURVES = frozenset(
     {
         "atlas",
@@ -94,7 +96,12 @@ class Proposal:
         similarity: to the target: as computed where its spectrum is known, else to be expected; None when the model predicts none.
         distance: Euclidean, of the predicted composition vector to this composition's, no unit; None from a model without one.
         crystal: whose spectrum is predicted; None where it is known, or where the model knows no crystals.
-        probability: that the DOS of this crystal matches; None where it is known, or where only a part of the curve counts.
+        p_match: the probability that its DOS matches; None where it is known, or where that is not calibrated.
+        p_exists: the probability that it exists; None where it is known, or its height above the hull is not.
+        gap: to be expected, eV, 0 for a metal; None where it is known, or none is predicted.
+        gap_spread: its standard deviation, eV.
+        above_hull: height above the hull of the potential, eV/atom; None where unknown.
+        rivals: other compositions in that hull that hold no element besides.
         vector: its predicted standard vector, 1/eV, shape (points,); None where none is predicted.
         half_width: of the band around it, 1/eV, shape (points,).
         known: id of the spectrum among the model's own that this is, or None.
@@ -106,7 +113,12 @@ class Proposal:
     similarity: float | None = None
     distance: float | None = None
     crystal: ProposedCrystal | None = None
-    probability: float | None = None
+    p_match: float | None = None
+    p_exists: float | None = None
+    gap: float | None = None
+    gap_spread: float | None = None
+    above_hull: float | None = None
+    rivals: int | None = None
     vector: FloatArray | None = None
     half_width: FloatArray | None = None
     known: str | None = None
@@ -320,10 +332,10 @@ class Model(ABC):
             target: on the model's axis, shape (points,).
             top: how many.
             constraints: what the compositions must be.
-            known: similarity of the compositions whose spectrum the asker knows. A model that predicts similarities ranks them
-                among its own; another leaves them to the asker.
+            known: score of the compositions whose spectrum the asker knows, as of `ranking.Judged.scores`. A model that predicts
+                similarities ranks them among its own; another leaves them to the asker.
             crystal_system: of the crystals.
-            comparison: another similarity than the cosine of the whole curves.
+            comparison: with the target: which gaps are wanted, another similarity than the cosine of the whole curves, what is ranked by.
 
         Raises:
             ConstraintError: no composition satisfies the constraints.

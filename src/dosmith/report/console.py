@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.crystals.existence import WITHIN
 from dosmith.report.choosing import merit_notes, print_merits
 from dosmith.report.sparkline import BLOCKS, has_blocks
 from dosmith.report.tables import add_curves, escape, flowing, print_notes, print_table, table
 from dosmith.spectra.descriptors import UNITLESS, Descriptors, of_curves
+from dosmith.spectra.match import NEAR, SHARE
 from dosmith.spectra.similarity import MATCH
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from dosmith.dft.engine import Calculation
     from dosmith.library import Library
     from dosmith.models.interface import Model, Predicted
+    from dosmith.records import Candidate
     from dosmith.targets import Target
 
 FloatArray = NDArray[np.float64]
@@ -41,23 +44,22 @@ _CURVES = 3
 def print_design(console: Console, design: Design, found: Sequence[Merits] = ()) -> None:
     """Candidates, what speaks for and against them, the known materials with the most similar DOS, and what to bear in mind."""
     print_origin(console, design.target)
-    predicting, metric = bool(design.predicted), design.settings["metric"]
-    named = any(c.identity is not None for c in design.candidates)
-    numbers = (f"P(> {MATCH:g})", "E_f") if predicting else ("CV distance",)
+    metric, predicting = design.settings["metric"], all(each.distance is None for each in design.candidates)
+    named = any(each.identity is not None for each in design.candidates)
+    numbers = ("P", "match", "exists", "gap", "above\nhull") if predicting else ("CV distance",)
     numbers = ("P(it)", *numbers) if named else numbers
     heads = {"": "right", "formula": "left", metric: "right"} | dict.fromkeys(numbers, "right")
     heads |= {"its DOS is": "left"} | ({} if predicting else {"composition": "left"}) | {"crystal": "left"}
-    rows = table(heads)
+    rows = table(heads, tight=predicting)
     rows.add_row("", f"[dim]{escape(design.target.name)}[/dim]", *[""] * (len(heads) - 4), "[dim]the target[/dim]", "")
     for c in design.candidates:
         seen = () if predicting else ("in training" if c.in_training else "new to the model",)
-        values = (c.probability, c.formation_energy) if predicting else (c.distance,)
-        values = (c.identity, *values) if named else values
         rows.add_row(
             str(c.rank),
             f"[bold]{c.formula}[/bold]",
             "-" if c.similarity is None else f"{c.similarity:.3f}",
-            *("-" if value is None else f"{value:.{2 if predicting else 3}f}" for value in values),
+            *(("-" if c.identity is None else f"{c.identity:.2f}",) if named else ()),
+            *(_judged(c) if predicting else ("-" if c.distance is None else f"{c.distance:.3f}",)),
             "known" if c.known_dos else c.similarity_kind or "unknown",
             *seen,
             c.structure_id or c.crystal_id or c.prototype or "-",
@@ -68,14 +70,32 @@ def print_design(console: Console, design: Design, found: Sequence[Merits] = ())
     if found:
         print_merits(console, found)
     print_similar(console, design.target, design.similar[:3], design.curves)
-    notes = [f"P(> {MATCH:g}) is the probability that the DOS, once computed, has a cosine above {MATCH:g} to the target's."]
+    notes = (list(JUDGED) if predicting else []) + ([CURVES] if drawn else []) + (merit_notes(found) if found else [])
     if named:
         notes.insert(
             0, "P(it) is the probability that the curve is this composition's, if it is that of one that is known or expected."
         )
-    notes += ["E_f is the formation energy in the CHGNet potential, eV/atom."]
-    notes = (notes if predicting else []) + ([CURVES] if drawn else []) + (merit_notes(found) if found else [])
     print_notes(console, [*notes, *design.caveats, *_steps(design.target)])
+
+
+JUDGED = (
+    "P is the probability that a candidate matches and exists. Match: the DOS, once computed, has a cosine above"
+    f" {MATCH:g} to the target's, and both are metals or their gaps agree within {NEAR:g} eV or {SHARE:.0%}. Exists: it lies within"
+    f" {WITHIN:g} eV/atom of the hull.",
+    "Gaps in eV, ~ where predicted. Heights above the hull in eV/atom: of the set's own calculations where these have rivals, else of"
+    " the CHGNet potential (~).",
+)
+"""What the columns of a design mean."""
+
+
+def _judged(candidate: Candidate) -> tuple[str, ...]:
+    """Probabilities, gap and height of a candidate."""
+    gap, height = candidate.gap, candidate.above_hull
+    return (
+        *("-" if each is None else f"{each:.2f}" for each in (candidate.probability, candidate.p_match, candidate.p_exists)),
+        "unknown" if gap is None else f"{'' if candidate.known_dos else '~'}{gap:.1f}" if gap else "metal",
+        "unknown" if height is None else f"{'~' if candidate.hull_from == 'potential' else ''}{height:.2f}",
+    )
 
 
 def print_neighbours(

@@ -21,6 +21,8 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.crystals.existence import WITHIN
+from dosmith.spectra.match import NEAR, SHARE
 from dosmith.spectra.similarity import MATCH
 
 FloatArray = NDArray[np.float64]
@@ -28,7 +30,7 @@ FloatArray = NDArray[np.float64]
 _SHOWN_FIRST = 4  # more curves than this at once hide one another; the rest are one click away
 _HUES, _DASHES = 6, ("", "7 4", "2 3", "9 3 2 3")  # as in report.css and report.js
 _NONE = "&mdash;"
-_NO_DOS = '<div class="nothing">No known DOS: nobody has computed it in this library.</div>'
+_NO_DOS = '<div class="nothing">No known DOS: this library does not hold one.</div>'
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?\d*)+")
 _PROTOTYPE = re.compile(r"([A-Za-z]+\d*)_\{?([0-9a-z]{1,3})\}?")
 
@@ -203,7 +205,7 @@ def _summary(data: ReportData) -> str:
         parts.append(f"is the most similar, <b>{_number(best['similarity'])}</b>.")
     predicted = sum(facts.get("similarity_kind") == "predicted" for facts in candidates)
     if predicted:
-        parts.append(f"For {predicted} of the {len(candidates)} the DOS is predicted: nobody has computed it here.")
+        parts.append(f"For {predicted} of the {len(candidates)} the DOS is predicted: it is not in this set.")
     unknown = sum(not facts["known_dos"] for facts in candidates) - predicted
     if unknown:
         parts.append(
@@ -228,8 +230,10 @@ def _candidates_note(data: ReportData, metric: str) -> str:
     similarity = f"Similarity{f' ({escape(metric)})' if metric else ''}: that of its most similar known DOS to the target"
     if any(facts.get("similarity_kind") == "predicted" for facts, _ in data.candidates):
         return (
-            f"{similarity}, or the one to be expected where nobody has computed it. Probability: that this predicted DOS has a cosine above {MATCH:g}."
-            " The band around its curve holds 68 % of the points of the curves of crystals from new chemistry. Formation energy: of the predicted crystal, eV/atom, in the CHGNet potential, no proof of stability."
+            f"{similarity}, or the one to be expected of what is not in this set. Probability: that the DOS matches (a cosine above {MATCH:g}, and both metals or gaps that agree within"
+            f" {NEAR:g} eV or {SHARE:.0%}) and the crystal exists (within {WITHIN:g} eV/atom of the hull)."
+            " The band around a predicted curve holds 68 % of the points of the curves of crystals from new chemistry. Gap: computed, or expected (~). Above hull: eV/atom, of the set's own calculations where these have rivals,"
+            " else of the CHGNet potential (~)."
         )
     return (
         "CV distance: how far the vector of a composition lies from the one that the model predicts; smaller is closer."

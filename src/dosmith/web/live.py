@@ -16,10 +16,9 @@ from dosmith.designer import Designer
 from dosmith.designs import ALIKE
 from dosmith.element_facts import prices_of
 from dosmith.errors import ConstraintError, ModelError, SpectrumError
-from dosmith.library.stability import above_pair_hulls
 from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.model import SURE
-from dosmith.ranking import Comparison, in_order
+from dosmith.ranking import Comparison, Judged, in_order
 from dosmith.spectra.standard import StandardSpectrum
 from dosmith.spectra.zero import energy_zeros
 from dosmith.targets import Target
@@ -102,39 +101,28 @@ class Live:
 
     def _known(self, target: Target, query: Query, constraints: Constraints) -> list[Row]:
         known = self.designer.known
-        scores = known.similarities(self.compare(target, query))
-        places = in_order(scores, known.entries.fits(constraints, query.crystal_system), query.top)
-        return [self._known_row(int(known.rows[place]), float(scores[place])) for place in places]
+        comparison = self.compare(target, query)
+        scores = known.similarities(comparison)
+        judged = known.judged(comparison, scores)
+        places = in_order(scores, known.entries.fits(constraints, query.crystal_system, judged.merits), query.top)
+        return [self._known_row(place, judged) for place in places.tolist()]
 
-    def _known_row(self, row: int, score: float) -> Row:
-        library = self.designer.library
+    def _known_row(self, place: int, judged: Judged) -> Row:
+        library, known = self.designer.library, self.designer.known
+        row = int(known.rows[place])
         return Row(
             kind="known",
             id=library.ids[row],
             formula=library.formulas[row],
-            similarity=score,
-            probability=None,
+            similarity=float(judged.similarity[place]),
+            probability=None if judged.probability is None else _told(judged.probability[place]),
             prototype=library.prototypes[row],
             crystal_system=library.crystal_systems[row],
-            above_hull=library.provenances[row].get("energy_above_hull"),
+            above_hull=_told(known.heights.above[place]),
             price=prices_of([library.compositions[row]])[0],
         )
 
     # What nobody has computed.
-
-    @cached_property
-    def _heights(self) -> FloatArray:
-        """Heights of all candidates above the hull of their pair, eV/atom, shape (C,); nan for those of more elements."""
-        entries, energies = self._atlas.entries, self._atlas.formation_energies
-        pairs = np.array(
-            [place for place, composition in enumerate(entries.compositions) if len(composition) == 2], dtype=np.intp
-        )
-        counts = np.array([[count for _, count in entries.compositions[place]] for place in pairs], dtype=np.float64).reshape(
-            -1, 2
-        )
-        found = np.full(len(energies), np.nan)
-        found[pairs] = above_pair_hulls(entries.elements[pairs, :2], counts[:, 1] / counts.sum(axis=1), energies[pairs])
-        return found
 
     @cached_property
     def _hull(self) -> Hull:
@@ -143,7 +131,7 @@ class Live:
 
     def _above_hull(self, place: int) -> float:
         """Height of a candidate above the hull of its elements, eV/atom."""
-        if not np.isnan(height := self._heights[place]):
+        if not np.isnan(height := self._atlas.heights.above[place]):
             return float(height)
         return self._hull.above(self._atlas.entries.compositions[place], float(self._atlas.formation_energies[place]))
 
@@ -171,11 +159,9 @@ class Live:
         if self.designer.model.atlas is None:
             return self._named(target, query)
         atlas, comparison = self._atlas, self.compare(target, query)
-        whole = comparison.whole
-        similarities = atlas.similarities(target.standard.values, None if whole else comparison)
-        known = target.standard.values
-        chances = atlas.probabilities(similarities, comparison.counted, known) if comparison.calibrated else None
-        values = similarities if chances is None else chances
+        judged = atlas.judged(comparison)
+        chances = judged.chances
+        values = judged.similarity if chances is None else chances
         if query.crystal_system is not None and query.crystal_system not in atlas.crystal_systems:
             systems = ", ".join(atlas.crystal_systems)
             told = f"The model '{self.designer.model.name}' has no {query.crystal_system} candidates; it has {systems} ones."
@@ -184,15 +170,14 @@ class Live:
         around = Constraints(required=constraints.required, ratio=constraints.ratio, n_elements=constraints.n_elements)
         heat = self._heat(values, self._open(around, query.crystal_system), chances is not None)
         fits = self._open(constraints, query.crystal_system)
-        places = atlas.entries.best_of_each(atlas.scores(similarities), fits, query.top)
-        rows = [self._new_row(place, similarities, chances) for place in places.tolist()]
+        places = atlas.entries.best_of_each(judged.scores(comparison.by), fits, query.top)
+        rows = [self._new_row(place, judged.similarity, chances) for place in places.tolist()]
         notes = []
         if not rows:
             sizes = " or ".join(map(str, self.designer.model.sizes))
             notes.append(f"No crystal that dosmith can predict satisfies the constraints; its candidates have {sizes} elements.")
-        elif chances is not None and max(row.probability or 0 for row in rows) < SURE:
-            surest = max(row.probability or 0 for row in rows)
-            notes.append(f"No confident match among what nobody has computed: the likeliest has a probability of {surest:.2f}.")
+        elif judged.p_match is not None and (surest := max(float(judged.p_match[place]) for place in places.tolist())) < SURE:
+            notes.append(f"No confident match among what is predicted: the likeliest has a probability of {surest:.2f}.")
         return rows, heat, notes
 
     @cached_property
@@ -249,3 +234,8 @@ class Live:
             if not candidate.known_dos
         ]
         return rows[: query.top], heat, []
+
+
+def _told(value: float) -> float | None:
+    """A number; None for NaN, which is unknown."""
+    return None if np.isnan(value) else float(value)

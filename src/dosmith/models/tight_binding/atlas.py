@@ -9,13 +9,19 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.crystals.existence import Heights, shipped_existence
+from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.survey import Surveyed
+from dosmith.formulas import Composition
+from dosmith.library.stability import above_pair_hulls
 from dosmith.models.calibration import Calibration
 from dosmith.models.doubt import Doubt
 from dosmith.models.identity import Identity
-from dosmith.models.tight_binding.candidates import Candidates
-from dosmith.ranking import Entries, penalised
+from dosmith.models.tight_binding.candidates import METAL, Candidates
+from dosmith.ranking import Comparison, Entries, Judged, penalised
 from dosmith.spectra.grid import Window
+from dosmith.spectra.match import Gaps
+from dosmith.spectra.shape import band_centres, densities_at_zero
 from dosmith.spectra.similarity import Curves
 from dosmith.spectra.standard import Recipe
 
@@ -60,8 +66,70 @@ class Atlas:
 
     @cached_property
     def entries(self) -> Entries:
-        """Their compositions and crystal systems."""
-        return Entries([each.composition for each in self.crystals], [each.crystal_system for each in self.crystals])
+        """Their compositions and crystals, and the merits that no target changes."""
+        return Entries(
+            [each.composition for each in self.crystals],
+            [each.crystal_system for each in self.crystals],
+            [each.prototype for each in self.crystals],
+            lambda: [PROTOTYPES[each.prototype].space_group for each in self.crystals],
+            {
+                "formation_energy": lambda: self.formation_energies,
+                "above_hull": lambda: self.heights.above,
+                "gap": lambda: self.gaps,
+                "band_centre": lambda: band_centres(self.recipe.grid.energies, self._shapes.vectors),
+                "dos_at_fermi": lambda: densities_at_zero(self.recipe.grid.energies, self._shapes.vectors),
+            },
+        )
+
+    @cached_property
+    def heights(self) -> Heights:
+        """How high they lie above the hull of the potential."""
+        sizes = (self.entries.elements > 0).sum(axis=1)
+        above, rivals, balances = self.candidates.heights, self.candidates.rivals, self.candidates.balances
+        if above is None or rivals is None or balances is None:
+            nothing = np.zeros(len(self), dtype=np.intp)
+            return Heights.in_potential(self._pair_heights, nothing, sizes, nothing, shipped_existence())
+        return Heights.in_potential(
+            above.astype(np.float64), rivals.astype(np.intp), sizes, balances.astype(np.intp), shipped_existence()
+        )
+
+    @property
+    def _pair_heights(self) -> FloatArray:
+        """Of binaries, where a file does not tell heights; NaN for others, shape (C,)."""
+        found, pairs = np.full(len(self), np.nan), np.flatnonzero((self.entries.elements > 0).sum(axis=1) == 2)
+        counts = np.array(
+            [[count for _, count in self.entries.compositions[place]] for place in pairs.tolist()], dtype=np.float64
+        )
+        shares = counts.reshape(-1, 2)[:, 1] / counts.reshape(-1, 2).sum(axis=1)
+        found[pairs] = above_pair_hulls(self.entries.elements[pairs, :2], shares, self.formation_energies[pairs])
+        return found
+
+    @cached_property
+    def hull_energies(self) -> dict[Composition, float]:
+        """The energy of the potential's hull at each composition, eV/atom."""
+        energies = (self.formation_energies - self.heights.above).tolist()
+        return {
+            composition: energy
+            for composition, energy in zip(self.entries.compositions, energies, strict=True)
+            if energy == energy
+        }
+
+    @cached_property
+    def _gaps(self) -> tuple[FloatArray, FloatArray] | None:
+        """Expected gaps and their standard deviations, eV, shapes (C,); None where the model was not asked for them."""
+        if self.candidates.gaps is None or self.candidates.spreads is None or self.calibration.gaps is None:
+            return None
+        return self.calibration.gaps.expected(self.candidates.gaps.astype(np.float64), self.candidates.spreads.astype(np.float64))
+
+    @property
+    def gaps(self) -> FloatArray:
+        """Expected gaps, eV, 0 for metals, NaN where unknown, shape (C,)."""
+        return np.full(len(self), np.nan) if self._gaps is None else self._gaps[0]
+
+    @property
+    def gap_spreads(self) -> FloatArray:
+        """Their standard deviations, eV, shape (C,)."""
+        return np.full(len(self), np.nan) if self._gaps is None else self._gaps[1]
 
     @cached_property
     def crystal_systems(self) -> tuple[str, ...]:
@@ -121,10 +189,57 @@ class Atlas:
         like = None if window is None else self.calibration.window_like(window)
         if window is not None and like is None:
             return None
-        found = self.calibration.probability(similarities, self.certainties.astype(np.float64), like)
+        found = self.calibration.probability(similarities, self._norms, like)
         if self.doubt is None or target is None or window is not None:
             return found
         return self.doubt.widened(found, self.doubt.excess(target, self.recipe))
+
+    def judged(self, comparison: Comparison) -> Judged:
+        """What is thought of each crystal as an answer to a target."""
+        similarities = self.similarities(comparison.target, None if comparison.whole else comparison)
+        likeness = self.scores(similarities) if comparison.curve else np.ones(len(self))
+        return Judged(similarities, likeness, self.match_chances(similarities, comparison), self.heights.chances)
+
+    def match_chances(self, similarities: FloatArray, comparison: Comparison) -> FloatArray | None:
+        """The probability that each crystal matches, DOS and gap, shape (C,); None where that is not calibrated.
+
+        Args:
+            similarities: as of `similarities`, shape (C,).
+            comparison: with the target.
+        """
+        agree = None if comparison.gaps is None else self._agreement(comparison.gaps)
+        if not comparison.curve:
+            return agree
+        if not comparison.calibrated:
+            return None
+        window = comparison.counted
+        if window is None and agree is not None and comparison.gaps is not None:
+            found = self.calibration.match(similarities, self._norms, agree, comparison.gaps)
+            return found if self.doubt is None else self.doubt.widened(found, self.doubt.excess(comparison.target, self.recipe))
+        alike = self.probabilities(similarities, window, comparison.target)
+        return alike if alike is None or agree is None else alike * agree
+
+    def _agreement(self, wanted: Gaps) -> FloatArray | None:
+        """The probability that each gap lies in an interval, shape (C,); None where the model was not asked for gaps."""
+        if self._gaps is None or self.calibration.gaps is None or self.candidates.gaps is None:
+            return None
+        found = np.full(len(self), self._impossible(wanted))
+        found[self._able] = self.calibration.gaps.hold(self.candidates.gaps[self._able].astype(np.float64), wanted)
+        return found
+
+    def _impossible(self, wanted: Gaps) -> float:
+        """The same for a crystal that can have no gap."""
+        return float(wanted.lower <= 0)
+
+    @cached_property
+    def _able(self) -> NDArray[np.intp]:
+        """Crystals that may have a gap."""
+        assert self.candidates.gaps is not None
+        return np.flatnonzero(self.candidates.gaps > METAL)
+
+    @cached_property
+    def _norms(self) -> FloatArray:
+        return self.certainties.astype(np.float64)
 
     def curve(self, place: int) -> tuple[FloatArray, FloatArray]:
         """The spectrum that is expected of a crystal and the half-width of the band around it, 1/eV, shapes (points,)."""

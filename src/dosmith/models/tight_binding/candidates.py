@@ -11,14 +11,20 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from dosmith.crystals.existence import rivals_of
+from dosmith.crystals.hull import Hull
+from dosmith.crystals.plausible import balance
 from dosmith.crystals.potential import Potential
+from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.survey import Surveyed, as_table, from_table
+from dosmith.element_facts import valence_electrons
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel
@@ -27,6 +33,18 @@ from dosmith.settings import ForwardSettings
 FILE = "candidates.parquet"
 """Name of the file in the folder of a model."""
 _AT_ONCE = 512  # crystals predicted
+_COLUMNS: dict[str, type] = {
+    "gaps": np.float32,
+    "spreads": np.float32,
+    "heights": np.float32,
+    "rivals": np.int32,
+    "balances": np.int32,
+}
+"""Columns of a file that older ones lack."""
+METAL = -9.0
+"""eV; stands for the gap of a crystal that can have none."""
+_EMPTIER = 0.5
+"""Of the mean density: a curve that falls nowhere below it just above the energy zero is no insulator's."""
 _SHAPES = 0.02
 """Ratios c/a are rounded to steps of this, so that crystals of one type share few lattices."""
 
@@ -41,10 +59,21 @@ class Candidates:
     Attributes:
         crystals: in the order of the survey.
         expected: spectra of norm 1 or less; see `ensemble.Prediction`, shape (C, points).
+        gaps: mean of the members' gaps by eigenvalues, eV, below zero where bands overlap, `METAL` where none is possible, shape (C,);
+            None in older files.
+        spreads: their standard deviation, eV, shape (C,); None in older files.
+        heights: above the hull of the potential, eV/atom, shape (C,); None in older files.
+        rivals: other compositions in that hull that hold no element besides, shape (C,); None in older files.
+        balances: of their charges, see `plausible.balance`, shape (C,); None in older files.
     """
 
     crystals: tuple[Surveyed, ...]
     expected: NDArray[np.float32]
+    gaps: NDArray[np.float32] | None = None
+    spreads: NDArray[np.float32] | None = None
+    heights: NDArray[np.float32] | None = None
+    rivals: NDArray[np.int32] | None = None
+    balances: NDArray[np.int32] | None = None
 
     def as_bytes(self) -> bytes:
         """The contents of a file that holds them."""
@@ -53,6 +82,9 @@ class Candidates:
         table = as_table(self.crystals)
         table = table.append_column("highest", pa.array(highest[:, 0], pa.float32()))
         table = table.append_column("levels", pa.array([code.tobytes() for code in codes], pa.binary(self.expected.shape[1])))
+        for name in _COLUMNS:
+            if (values := getattr(self, name)) is not None:
+                table = table.append_column(name, pa.array(values))
         content = io.BytesIO()
         pq.write_table(table, content, compression="zstd", compression_level=15)
         return content.getvalue()
@@ -73,9 +105,14 @@ class Candidates:
             )  # spares importing pandas
             buffer = b"".join(table.column("levels").to_pylist())
             codes = np.frombuffer(buffer, dtype=np.uint8).reshape(len(crystals), -1)
+            columns: dict[str, Any] = {
+                name: np.array(table.column(name).to_pylist(), dtype=kind)
+                for name, kind in _COLUMNS.items()
+                if name in table.column_names
+            }
         except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
             raise FileFormatError(f"the candidates of the model are damaged ({error})") from None
-        return cls(crystals, (highest[:, None] * (codes.astype(np.float32) / 255) ** 2).astype(np.float32))
+        return cls(crystals, (highest[:, None] * (codes.astype(np.float32) / 255) ** 2).astype(np.float32), **columns)
 
     @cached_property
     def norms(self) -> NDArray[np.float32]:
@@ -110,12 +147,60 @@ def prepare(
 
 
 def predict(model: ForwardModel, prepared: Sequence[tuple[Surveyed, Atoms]], progress: Progress | None = None) -> Candidates:
-    """Prepared crystals with the spectra that a model predicts of them."""
-    parts = []
+    """Prepared crystals with the spectra and gaps that a model predicts of them."""
+    parts, gaps = [], []
     for start in range(0, len(prepared), _AT_ONCE):
         part = prepared[start : start + _AT_ONCE]
-        parts.append(model.predict_atoms([atoms for _, atoms in part]).expected.astype(np.float32))
+        expected = model.predict_atoms([atoms for _, atoms in part]).expected.astype(np.float32)
+        able = np.flatnonzero(may_be_gapped([crystal for crystal, _ in part], expected, model.recipe.grid.energies))
+        found = np.full((len(part), len(model.members)), METAL)
+        if len(able):
+            found[able] = model.gaps([part[place][1] for place in able.tolist()])
+        parts.append(expected)
+        gaps.append(found)
         if progress is not None:
             progress(start + len(part), len(prepared))
-    expected = np.concatenate(parts) if parts else np.zeros((0, model.recipe.grid.points), dtype=np.float32)
-    return Candidates(tuple(crystal for crystal, _ in prepared), expected)
+    points = model.recipe.grid.points
+    signed = np.concatenate(gaps) if gaps else np.zeros((0, len(model.members)))
+    return Candidates(
+        tuple(crystal for crystal, _ in prepared),
+        np.concatenate(parts) if parts else np.zeros((0, points), dtype=np.float32),
+        signed.mean(axis=1).astype(np.float32),
+        signed.std(axis=1).astype(np.float32),
+    )
+
+
+def may_be_gapped(
+    crystals: Sequence[Surveyed], expected: NDArray[np.float32], energies: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Whether crystals can have a gap at all: an even number of electrons, and a density that falls above the energy zero, shape (M,).
+
+    Args:
+        crystals: M of them.
+        expected: their spectra, shape (M, points).
+        energies: eV from the energy zero, shape (points,).
+    """
+    electrons = np.array(
+        [
+            sum(
+                count * valence_electrons(symbol)
+                for symbol, count in zip(each.elements, PROTOTYPES[each.prototype].counts, strict=True)
+            )
+            for each in crystals
+        ]
+    )
+    above = (energies > -0.25) & (energies < 1.25)
+    return np.asarray((electrons % 2 == 0) & (expected[:, above].min(axis=1) < _EMPTIER * expected.mean(axis=1)))
+
+
+def with_heights(candidates: Candidates, hull: Hull) -> Candidates:
+    """The candidates with their heights above the hull of a potential, how many rivals each has there, and whether its charges balance."""
+    compositions = [each.composition for each in candidates.crystals]
+    above = [hull.above(each.composition, each.formation_energy) for each in candidates.crystals]
+    rivals = rivals_of(compositions, range(len(compositions)))
+    return replace(
+        candidates,
+        heights=np.maximum(np.array(above, dtype=np.float32), 0.0),
+        rivals=np.array(rivals, dtype=np.int32),
+        balances=np.array([balance(composition) for composition in compositions], dtype=np.int32),
+    )

@@ -165,6 +165,15 @@ class Member:
             plain = plain_spectra(self.plain, [self.plain_scale(each.plain_features) for each in crystals])
         return (settings.share * bonded + (1 - settings.share) * plain).numpy().astype(np.float64)
 
+    def gaps(self, crystals: Sequence[Atoms], symbols: Sequence[str]) -> FloatArray:
+        """Gaps by the tight binding's eigenvalues, eV, below zero where bands overlap, shape (M,); see `gaps.signed_gaps`."""
+        import torch
+
+        from dosmith.models.tight_binding.gaps import signed_gaps
+
+        with torch.inference_mode():
+            return signed_gaps(self.tight_binding, self.inputs(crystals, symbols))
+
 
 @dataclass(frozen=True, eq=False)
 class Magnetism:
@@ -248,6 +257,10 @@ class ForwardModel:
             *(each.magnetism(atoms, self.symbols, self.recipe) for each in self.members), strict=True
         )
         return Magnetism(np.mean(polarisations, axis=0), float(np.mean(moments)), float(np.mean(half)))
+
+    def gaps(self, crystals: Sequence[Atoms]) -> FloatArray:
+        """Gaps of prepared crystals by each member, eV, below zero where bands overlap, shape (M, members)."""
+        return np.stack([member.gaps(crystals, self.symbols) for member in self.members], axis=1)
 
     def predict_atoms(self, crystals: Sequence[Atoms]) -> Prediction:
         """The DOS of prepared crystals."""

@@ -21,13 +21,13 @@ from dosmith.models.doubt import FILE as DOUBT
 from dosmith.models.doubt import Doubt
 from dosmith.models.identity import FILE as IDENTITY
 from dosmith.models.identity import Identity
-from dosmith.models.interface import ANY, COMPOSITIONS, CURVES, Model, Predicted, Proposal, Summary
+from dosmith.models.interface import ANY, COMPOSITIONS, CRYSTALS, CURVES, Model, Predicted, Proposal, Summary
 from dosmith.models.store import read_checked
 from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.candidate_parts import FILE as PARTS
 from dosmith.models.tight_binding.candidate_parts import CandidateParts, atlas_of_part
 from dosmith.models.tight_binding.candidates import FILE, Candidates
-from dosmith.ranking import Comparison, merged
+from dosmith.ranking import Comparison, Judged, kind_of, merged, varied
 from dosmith.settings import ForwardSettings
 from dosmith.spectra.similarity import MATCH, unit
 from dosmith.spectra.standard import Recipe
@@ -75,6 +75,8 @@ _GONE = frozenset({"group"})
 """What models may state that is no setting any more and changes no answer."""
 _LISTED = 2000
 """Compositions among which likelihoods are shared out; all others are far too unlikely."""
+_EXAMINED = 400
+"""Candidates among which variety is looked for, at least."""
 SURE = 0.5
 """Probability below which the likeliest predicted match is called unsure."""
 
@@ -90,7 +92,7 @@ class TightBindingModel(Model):
         {"name", "dosmith_version", "library", "recipe", "settings", "elements", "formulas", "calibration", "sha256"}
     )
     essentials: ClassVar[tuple[str, ...]] = ("recipe", "settings", "calibration", "elements")
-    honours: ClassVar[frozenset[str]] = COMPOSITIONS | CURVES
+    honours: ClassVar[frozenset[str]] = COMPOSITIONS | CRYSTALS | CURVES
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -126,7 +128,7 @@ class TightBindingModel(Model):
     @cached_property
     def calibration(self) -> Calibration:
         """What its errors on new chemistry are like."""
-        return Calibration(**self.spec["calibration"])
+        return Calibration.from_dict(self.spec["calibration"])
 
     @cached_property
     def atlas(self) -> Atlas:
@@ -193,27 +195,21 @@ class TightBindingModel(Model):
         """See `Model.propose`. A known composition counts as that, another as its best crystal."""
         constraints, atlas = constraints or Constraints(), self.atlas
         self._check_system(crystal_system)
-        fits = atlas.entries.fits(constraints, crystal_system)
-        whole = comparison is None or comparison.whole
-        similarities = atlas.similarities(self.on_axis(target), None if whole else comparison)
-        scores = atlas.scores(similarities)
-        usable = {
-            composition: similarity
-            for composition, similarity in (known or {}).items()
-            if len(composition) in self.sizes and constraints.admit(composition)
-        }
-        places = atlas.entries.best_of_each(scores, fits, len(usable) + top)  # more cannot come among the first
+        asked = comparison or Comparison(self.on_axis(target), self.recipe.grid)
+        self.on_axis(asked.target)
+        judged = atlas.judged(asked)
+        scores, fits = judged.scores(asked.by), atlas.entries.fits(constraints, crystal_system, judged.merits)
+        usable = {composition: score for composition, score in (known or {}).items() if len(composition) in self.sizes}
+        count = max(_EXAMINED, 4 * top) if asked.variety else top
+        places = atlas.entries.best_of_each(scores, fits, len(usable) + count)  # more cannot come among the first
         predicted = [(atlas.entries.compositions[place], float(scores[place]), int(place)) for place in places]
-        found = merged(usable, predicted, top)
+        found = merged(usable, predicted, count)
         if not found:
-            raise ConstraintError(self._why_none(constraints))
-        probabilities = None
-        if whole or (comparison is not None and comparison.calibrated):
-            probabilities = atlas.probabilities(similarities, None if comparison is None else comparison.counted, target)
-        return [
-            Proposal(composition, score) if place is None else self._predicted(place, similarities, probabilities)
-            for composition, score, place in found
-        ]
+            raise ConstraintError(self._why_none(constraints, crystal_system, judged.merits))
+        if asked.variety:
+            order = varied([score for _, score, _ in found], (kind_of(each) for each, _, _ in found), asked.variety)
+            found = [found[place] for place in order[:top]]
+        return [Proposal(composition) if place is None else self._predicted(place, judged) for composition, _, place in found]
 
     def identify(
         self,
@@ -240,13 +236,11 @@ class TightBindingModel(Model):
                     usable[composition] = max(each, usable.get(composition, -np.inf))
         found = merged(usable, predicted, len(usable) + len(predicted))
         if not found:
-            raise ConstraintError(self._why_none(constraints))
+            raise ConstraintError(self._why_none(constraints, crystal_system, {}))
         chances = atlas.identity.probabilities(np.array([each for _, each, _ in found]))
-        similarities = atlas.similarities(target)
-        probabilities = atlas.probabilities(similarities, target=target)
+        judged = atlas.judged(Comparison(target, self.recipe.grid))
         proposals = [
-            Proposal(composition) if place is None else self._predicted(place, similarities, probabilities)
-            for composition, _, place in found[:top]
+            Proposal(composition) if place is None else self._predicted(place, judged) for composition, _, place in found[:top]
         ]
         return [replace(each, identity=float(chance)) for each, chance in zip(proposals, chances, strict=False)]
 
@@ -255,13 +249,20 @@ class TightBindingModel(Model):
             systems = ", ".join(self.atlas.crystal_systems)
             raise ModelError(f"the model '{self.name}' has no {crystal_system} candidates; it has {systems} ones")
 
-    def _predicted(self, place: int, similarities: FloatArray, probabilities: FloatArray | None) -> Proposal:
-        vector, half_width = self.atlas.curve(place)
+    def _predicted(self, place: int, judged: Judged) -> Proposal:
+        atlas = self.atlas
+        vector, half_width = atlas.curve(place)
+        gap = atlas.gaps[place]
         return Proposal(
-            self.atlas.entries.compositions[place],
-            float(similarities[place]),
-            crystal=self.atlas.crystals[place],
-            probability=None if probabilities is None else float(probabilities[place]),
+            atlas.entries.compositions[place],
+            float(judged.similarity[place]),
+            crystal=atlas.crystals[place],
+            p_match=None if judged.p_match is None else float(judged.p_match[place]),
+            p_exists=_told(judged.p_exists[place]),
+            gap=_told(gap),
+            gap_spread=_told(atlas.gap_spreads[place]),
+            above_hull=_told(atlas.heights.above[place]),
+            rivals=None if np.isnan(atlas.heights.above[place]) else int(atlas.heights.rivals[place]),
             vector=vector,
             half_width=half_width,
             parts=self._parts_of(place),
@@ -277,7 +278,7 @@ class TightBindingModel(Model):
         """The expected spectra of all states of its candidates, of norm 1 or less, shape (C, points)."""
         return self.atlas.candidates.expected
 
-    def _why_none(self, constraints: Constraints) -> str:
+    def _why_none(self, constraints: Constraints, crystal_system: str | None, merits: Mapping[str, FloatArray]) -> str:
         if constraints.n_elements not in (None, *self.sizes):
             return (
                 f"this model proposes compositions of {' or '.join(map(str, self.sizes))} elements, not {constraints.n_elements}"
@@ -285,16 +286,15 @@ class TightBindingModel(Model):
         unknown = sorted(constraints.required - set(self.elements))
         if unknown:
             return f"the model does not know the required {' '.join(unknown)}; it knows {' '.join(self.elements)}"
-        return "the constraints leave no composition among the model's candidates; allow more"
+        why = self.atlas.entries.why_none(constraints, crystal_system, merits)
+        return f"the constraints leave no composition among the model's candidates: {why}; allow more"
 
     def remarks(self, proposals: Sequence[Proposal], part: str) -> list[str]:
         """See `Model.remarks`."""
-        surest = max((each.probability for each in proposals if each.probability is not None), default=None)
+        surest = max((each.p_match for each in proposals if each.p_match is not None), default=None)
         if surest is None or surest >= SURE:
             return []
-        return [
-            f"No confident match among what nobody has computed: the likeliest has a probability of {surest:.2f} to have this DOS."
-        ]
+        return [f"No confident match among what is predicted: the likeliest has a probability of {surest:.2f} to have this DOS."]
 
     def parts(self) -> dict[str, Any]:
         """See `Model.parts`."""
@@ -358,3 +358,8 @@ class _OfPart(TightBindingModel):
     def wholes(self) -> NDArray[np.float32]:
         """See `TightBindingModel.wholes`."""
         return self.whole
+
+
+def _told(value: float) -> float | None:
+    """A number; None for NaN, which is unknown."""
+    return None if np.isnan(value) else float(value)

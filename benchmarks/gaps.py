@@ -1,0 +1,201 @@
+"""What the gaps of a shipped forward model are worth, and those of its candidates, from its members as they are.
+
+    python benchmarks/gaps.py [MODEL]        writes checkpoint.json and candidates.parquet of the model, and tables into docs/forward.md
+
+Every crystal of the open DOS set is asked for its gap by the one member of the ensemble that did not see its chemical system
+(`held_out.py`); `models/calibration.py` learns from these what gaps are worth, and the probability that DOS and gap match. The candidates that may have a
+gap are asked for it, each by all members, and all get their height above the hull of the survey. A model that is trained anew has all this already.
+
+What is done is kept in build/gaps and taken up again when the command is started anew.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from held_out import HeldOut, amend, held_out, opened_forward
+
+from dosmith.atomic import replacing, write_text
+from dosmith.crystals.existence import WITHIN, rivals_of, shipped_existence
+from dosmith.crystals.hull import potential_hull
+from dosmith.crystals.plausible import balance
+from dosmith.crystals.potential import Potential
+from dosmith.crystals.survey import shipped_survey
+from dosmith.formulas import Composition
+from dosmith.logistic import calibration_error
+from dosmith.models.calibration import FloatArray, calibrate_gaps
+from dosmith.models.gaps import GapScale
+from dosmith.models.store import WEIGHTS
+from dosmith.models.tight_binding.candidates import FILE, METAL, Candidates, may_be_gapped, prepare, with_heights
+from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.spectra.match import GAPPED, Gaps, matches
+from dosmith.spectra.similarity import unit
+
+PAGE = Path(__file__).parents[1] / "docs" / "forward.md"
+BUILD = Path(__file__).parents[1] / "build" / "gaps"
+BEGIN, END = "<!-- written by benchmarks/gaps.py -->", "<!-- end -->"
+AT_ONCE = 128
+TOP = 10
+RIVALS = 2
+"""A height in the set's own hull counts with so many rivals, as when it was learned what heights are worth."""
+
+
+class Kept:
+    """Arrays that were made before, in files of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def made(self, name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """The arrays of that name, made when they are not there."""
+        file = self.folder / f"{name}.npz"
+        if not file.is_file():
+            with replacing(file) as opened:
+                np.savez_compressed(opened, **make())  # type: ignore[arg-type]
+        with np.load(file) as found:
+            return dict(found)
+
+
+def with_gaps(candidates: Candidates, opened: TightBindingModel, kept: Kept) -> Candidates:
+    """The candidates with their gaps by all members; those of one prototype after the other."""
+    model = opened.ensemble
+    able = np.flatnonzero(may_be_gapped(candidates.crystals, candidates.expected, opened.recipe.grid.energies))
+    able = able[
+        np.lexsort((able, [candidates.crystals[place].prototype for place in able]))
+    ]  # alike lattices are worked on together
+    signed, potential = np.full((len(candidates.crystals), len(model.members)), METAL), Potential()
+    for start in range(0, len(able), AT_ONCE):
+        places = able[start : start + AT_ONCE]
+
+        def one(places: np.ndarray = places) -> dict[str, np.ndarray]:
+            prepared = prepare([candidates.crystals[place] for place in places], opened.settings, potential)
+            found = {id(crystal): atoms for crystal, atoms in prepared}
+            there = [place for place in places if id(candidates.crystals[place]) in found]
+            return {"places": np.array(there), "signed": model.gaps([found[id(candidates.crystals[place])] for place in there])}
+
+        part = kept.made(f"gaps-{start:06d}", one)
+        signed[part["places"]] = part["signed"]
+        print(f"\rgaps of candidates {start + len(places):,}/{len(able):,}", end="", flush=True)
+    print()
+    return replace(candidates, gaps=signed.mean(axis=1).astype(np.float32), spreads=signed.std(axis=1).astype(np.float32))
+
+
+def _halves(names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    half = np.random.default_rng(0).integers(0, 2, names.max() + 1)[names].astype(bool)
+    return half, ~half
+
+
+WAYS = {"similarity": "similarity", "match": "P(match)", "both": "P(match) P(exists), as a design"}
+
+
+def _matches(found: HeldOut, opened: TightBindingModel, hull: dict[Composition, float]) -> Iterator[str]:
+    """What became of ten materials picked blindly for each target, by similarity, by the probability that they match, and as a design ranks.
+
+    Probabilities are learned from one half of the chemical systems and tested on the other, and the other way round. Whether a pick exists is told
+    by the set's own calculations, which `P(exists)` has not seen: it goes by the potential.
+    """
+    names = np.unique(np.array(found.systems, dtype=str), return_inverse=True)[1]
+    expected, vectors, signed, gaps = found.expected, found.vectors, found.signed, found.gaps
+    heights, exist = _existing(found, hull)
+    told: dict[tuple[str, str], list[FloatArray]] = {}
+    for half in _halves(names):
+        rest = np.flatnonzero(~half)
+        systems = [found.systems[place] for place in np.flatnonzero(half).tolist()]
+        scale, learned = calibrate_gaps(expected[half], vectors[half], systems, gaps[half], signed[half])
+        calibration = replace(opened.calibration, gaps=scale, matches=learned)
+        true, norms, gapped = unit(vectors[rest]), np.linalg.norm(expected[rest], axis=1), gaps[rest] >= GAPPED
+        for row in range(len(rest)):
+            wanted = Gaps.like(float(gaps[rest[row]]))
+            others = names[rest] != names[rest[row]]
+            similarity, cosine = expected[rest] @ true[row], true @ true[row]
+            chance = calibration.match(similarity, norms, scale.hold(signed[rest], wanted), wanted)
+            match = matches(cosine, gaps[rest], wanted)
+            orders = {"similarity": similarity, "match": chance, "both": chance * exist[rest] * np.clip(similarity, 0, 1) ** 4}
+            for way, order in orders.items():
+                best = np.argsort(-np.where(others, order, -np.inf))[:TOP]
+                kept = (
+                    chance,
+                    match,
+                    gapped == gapped[row],
+                    cosine,
+                    exist[rest],
+                    heights[rest] <= WITHIN,
+                    np.isfinite(heights[rest]),
+                )
+                told.setdefault(("gapped" if gapped[row] else "metals", way), []).append(
+                    np.stack([each[best].astype(np.float64) for each in kept])
+                )
+    yield "| targets | ten picks by | picks | match | gapped, or metals, like the target | mean cosine | within 0.1 eV/atom of the hull | match and exist | mean P(match) | its calibration error | mean P(exists) | its calibration error |"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|---|"
+    for kind in ("metals", "gapped"):
+        for way, label in WAYS.items():
+            chance, match, alike, cosine, exists, low, known = np.concatenate(told[kind, way], axis=1)
+            seen = known > 0
+            cells = [kind, label, f"{len(chance):,}", f"{match.mean():.3f}", f"{alike.mean():.1%}", f"{cosine.mean():.3f}"]
+            cells += [f"{low[seen].mean():.3f}", f"{(match * low)[seen].mean():.3f}"]
+            cells += [f"{chance.mean():.3f}", f"{calibration_error(chance, match):.3f}"]
+            cells += [f"{exists[seen].mean():.3f}", f"{calibration_error(exists[seen], low[seen]):.3f}"]
+            yield f"| {' | '.join(cells)} |"
+
+
+def _existing(found: HeldOut, hull: dict[Composition, float]) -> tuple[FloatArray, FloatArray]:
+    """Heights in the set's own hull where it has rivals, eV/atom, else NaN, and the probabilities to exist by the potential, shapes (M,)."""
+    facts = [found.library.provenances[row] for row in found.rows.tolist()]
+    computed = [row for row, each in enumerate(found.library.provenances) if each.get("formation_energy") is not None]
+    rivals = np.array(rivals_of(found.library.compositions, computed))[found.rows]
+    stated = [each.get("energy_above_hull") for each in facts]
+    heights = np.array([np.nan if each is None else each for each in stated], dtype=np.float64)
+    potential = np.array(
+        [
+            np.nan
+            if each.get("potential_formation_energy") is None or c not in hull
+            else each["potential_formation_energy"] - hull[c]
+            for each, c in zip(facts, found.compositions, strict=True)
+        ]
+    )
+    sizes, balances = (np.array([measure(c) for c in found.compositions]) for measure in (len, balance))
+    existence = shipped_existence()
+    assert existence is not None
+    chances = existence.by_potential(potential, sizes, balances)
+    return np.where(rivals >= RIVALS, heights, np.nan), np.where(np.isnan(chances), 0.5, chances)
+
+
+def _gaps(scale: GapScale) -> Iterator[str]:
+    """What gaps are worth, in words."""
+    metals = scale.count[0] - scale.count[1]
+    yield (
+        f"{scale.count[0]:,} crystals of chemical systems that the member had not seen, {scale.count[1]:,} of them with a gap of {GAPPED:g} eV or more and"
+        f" {metals:,} without: of {scale.right:.1%} it is told right which they are, and the gaps expected of those that have one are off by"
+        f" {scale.error:.2f} eV (mean absolute error)."
+    )
+    yield ""
+
+
+def main(name: str) -> None:
+    """Ask, learn, write."""
+    import torch
+
+    opened = opened_forward(name)
+    torch.set_num_threads(1)  # matrices this small gain nothing from more
+    found = held_out(opened)
+    candidates = with_gaps(opened.atlas.candidates, opened, Kept(BUILD / opened.spec["sha256"][WEIGHTS][:16]))
+    candidates = with_heights(candidates, potential_hull(shipped_survey(), found.library))
+    scale, matches = calibrate_gaps(found.expected, found.vectors, found.systems, found.gaps, found.signed)
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN, 1)
+    table = "\n".join([*_gaps(scale), *_matches(found, opened, replace(opened.atlas, candidates=candidates).hull_energies)])
+    write_text(PAGE, f"{before}{BEGIN}\n{table}\n{END}{rest.split(END, 1)[1]}")
+    print(table)
+    learned = {"gaps": asdict(scale), "matches": matches}
+    rounded = json.loads(json.dumps(learned), parse_float=lambda text: round(float(text), 5))
+    amend(opened, {"calibration": {**opened.spec["calibration"], **rounded}}, {FILE: candidates.as_bytes()})
+    print(f"written to {opened.folder}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "dosmith")

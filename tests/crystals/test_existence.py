@@ -1,0 +1,76 @@
+"""Heights above a hull, and the probability that a crystal exists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dosmith import formulas
+from dosmith.crystals.existence import Heights, rivals_of, shipped_existence
+from dosmith.crystals.plausible import balance
+
+EXISTENCE = shipped_existence()
+
+
+@dataclass
+class Known:
+    """As much of a library as heights need."""
+
+    compositions: list
+    provenances: list
+
+    def __len__(self) -> int:
+        return len(self.compositions)
+
+
+@given(low=st.floats(0, 1), high=st.floats(0, 1), size=st.integers(2, 3), charges=st.integers(-1, 1))
+def test_what_lies_higher_exists_less_likely(low: float, high: float, size: int, charges: int) -> None:
+    assert EXISTENCE is not None
+    low, high = sorted((low, high))
+    sizes, balances = np.array([size, size]), np.array([charges, charges])
+    below, above = EXISTENCE.by_potential(np.array([low, high]), sizes, balances)
+    assert below >= above - 1e-9
+    below, above = EXISTENCE.by_dft(np.array([low, high]), np.array([2, 2]), np.array([0.0, 0.0]), balances)
+    assert below >= above - 1e-9
+
+
+def test_charges_that_do_not_balance_speak_against_a_crystal() -> None:
+    assert [balance(formulas.parse(text)) for text in ("MgO", "PO3", "CuCl", "SiO2", "Pt3Ni", "PbTe", "KMgCl3")] == [
+        1,
+        -1,
+        1,
+        1,
+        0,
+        0,
+        1,
+    ]
+    assert EXISTENCE is not None
+    good, bad = EXISTENCE.by_potential(np.zeros(2), np.array([2, 2]), np.array([1, -1]))
+    assert good > 0.8 > 0.75 > bad
+
+
+def test_rivals_are_other_compositions_of_the_same_elements() -> None:
+    compositions = [formulas.parse(text) for text in ("Pt3Ni", "Pt3Ni", "PtNi", "Pt2NiCo", "Pt", "Pt", "Al")]
+    assert rivals_of(compositions, range(len(compositions))) == [1, 1, 1, 2, 1, 1, 0]
+    assert rivals_of(compositions, [0, 6]) == [0, 0, 1, 1, 0, 0, 0]
+
+
+def test_a_hull_without_rivals_is_none_and_the_potential_speaks() -> None:
+    rows = [
+        ("MgO", {"formation_energy": -2.5, "energy_above_hull": 0.0, "potential_formation_energy": -3.0}),  # alone
+        ("PtNi", {"formation_energy": -0.1, "energy_above_hull": 0.02, "potential_formation_energy": -0.1}),
+        ("Pt3Ni", {"formation_energy": -0.06, "energy_above_hull": -0.001}),
+        ("SiO2", {"formation_energy": 1.0, "energy_above_hull": 3.6}),  # alone, but above something
+        ("GaN", {}),
+        ("NaCl", {"purpose": "textbook"}),
+    ]
+    library = Known([formulas.parse(name) for name, _ in rows], [facts for _, facts in rows])
+    found = Heights.of_library(library, {formulas.parse("MgO"): -3.01}.get, EXISTENCE)  # type: ignore[arg-type]
+    assert found.dft.tolist() == [False, True, True, True, False, False]
+    assert found.above[:4] == pytest.approx([0.01, 0.02, 0.0, 3.6])
+    assert np.isnan(found.above[4:]).all() and np.nanmin(found.above) >= 0
+    assert found.chances[0] > 0.8 and found.chances[3] < 0.05 and np.isnan(found.chances[4]) and found.chances[5] == 0.99
