@@ -233,7 +233,7 @@ def test_a_candidate_without_a_known_dos(data: ReportData) -> None:
     assert "unknown" in row
     assert "data-row" not in row
     assert "data-toggle" not in row
-    assert page.count("No known DOS: nobody has computed it in this library.") == 1
+    assert page.count("No known DOS: this library does not hold one.") == 1
     assert re.findall(r'data-curve="(\d+)"', page) == ["0", "1", "2", "3"]
     assert "For 1 of the 3 no DOS is known." in page
 

@@ -46,7 +46,7 @@ def print_design(console: Console, design: Design, found: Sequence[Merits] = ())
     print_origin(console, design.target)
     metric, predicting = design.settings["metric"], all(each.distance is None for each in design.candidates)
     named = any(each.identity is not None for each in design.candidates)
-    numbers = ("P", "match", "exists", "gap", "above\nhull") if predicting else ("CV distance",)
+    numbers = ("P", "gap", "above\nhull") if predicting else ("CV distance",)
     numbers = ("P(it)", *numbers) if named else numbers
     heads = {"": "right", "formula": "left", metric: "right"} | dict.fromkeys(numbers, "right")
     heads |= {"its DOS is": "left"} | ({} if predicting else {"composition": "left"}) | {"crystal": "left"}
@@ -92,7 +92,7 @@ def _judged(candidate: Candidate) -> tuple[str, ...]:
     """Probabilities, gap and height of a candidate."""
     gap, height = candidate.gap, candidate.above_hull
     return (
-        *("-" if each is None else f"{each:.2f}" for each in (candidate.probability, candidate.p_match, candidate.p_exists)),
+        "-" if candidate.probability is None else f"{candidate.probability:.2f}",
         "unknown" if gap is None else f"{'' if candidate.known_dos else '~'}{gap:.1f}" if gap else "metal",
         "unknown" if height is None else f"{'~' if candidate.hull_from == 'potential' else ''}{height:.2f}",
     )
