@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dosmith import symmetry
@@ -52,3 +54,25 @@ def test_the_crystal_that_a_prototype_was_read_off_is_known(formula, group):
     found = originals(parse(formula))
     assert found
     assert group is None or group in {symmetry.space_group(structure)[1] for _, structure in found}
+
+
+COMMON = Path(__file__).parents[1] / "fixtures" / "common-compounds.txt"
+BEYOND = {"Fe4N", "Ni4N", "Mn4N", "Co3O4", "Fe3O4"}
+"""One element on two kinds of sites: not filled yet."""
+
+
+def common() -> list[tuple[str, int]]:
+    """Formulas and space groups."""
+    found = []
+    for line in COMMON.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            kind, _, formulas = line.partition(": ")
+            found += [(formula, int(kind.split()[0])) for formula in formulas.split()]
+    return found
+
+
+def test_compounds_that_chemists_know_have_their_own_crystal_among_the_fillings():
+    assert len(common()) > 800
+    for formula, group in common():
+        labels = (PROTOTYPES[each.name].aflow if each.name in PROTOTYPES else each.name for each, _ in fillings(parse(formula)))
+        assert formula in BEYOND or group in {int(label.split("_")[2]) for label in labels}, formula

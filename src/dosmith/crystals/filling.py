@@ -3,17 +3,16 @@
 Of the prototypes with the right counts those come first whose own crystal is most like the one that is asked for: by the radii of the
 elements on its sites, by their electronegativities, and by electrons per atom (the rules of Hume-Rothery and of Laves; A. R. Miedema,
 J. Less-Common Met. 32, 117 (1973)). The volume is the one at which bonds are as long as those of the elements are
-(pymatgen's DLS predictor: I.-H. Chu et al., Comput. Mater. Sci. 146, 184 (2018)), corrected by what the survey's crystals have.
+(pymatgen's DLS predictor: I.-H. Chu et al., Comput. Mater. Sci. 146, 184 (2018)).
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,9 +34,6 @@ FloatArray = NDArray[np.float64]
 ATOMS = 24
 """In the primitive cell of a prototype, at most."""
 _START = 15.0  # Angstrom^3/atom; the predictor begins there
-_LEARNED = 1500  # crystals of the survey by which the predictor is corrected
-_RIDGE = 0.1
-_TRUST = 0.5  # in the correction: the survey's crystals are close-packed more often than others
 _WEIGHTS = (8.0, 2.0, 0.4)
 """Of relative radii, electronegativities and electrons per atom in the difference of two fillings."""
 
@@ -102,17 +98,40 @@ def fillings(composition: Composition, most: int | None = None) -> list[tuple[Pa
             continue
         for order in itertools.permutations(wanted):
             if all(wanted[symbol] == count for symbol, count in zip(order, pattern.counts, strict=True)):
-                found.append((unlikeness(pattern, order), pattern, order))
+                found.append((unlikeness(pattern, [[symbol] for symbol in order]).item(), pattern, order))
     found.sort(key=lambda each: each[0])
     return [(pattern, order) for _, pattern, order in found[:most]]
 
 
-def unlikeness(pattern: Pattern, elements: Sequence[str]) -> float:
-    """How unlike the pattern's own crystal a filling is; small numbers are likely. Patterns without one count as middling."""
+def unlikeness(pattern: Pattern, choices: Sequence[Sequence[str]]) -> FloatArray:
+    """How unlike the pattern's own crystal fillings are; small numbers are likely. Patterns without one count as middling.
+
+    Args:
+        pattern: that is filled.
+        choices: elements to choose from for each kind of site.
+
+    Returns:
+        one number for each choice, an axis for each kind of site.
+    """
+    shape = tuple(map(len, choices))
     if not pattern.known:
-        return 1.0
-    here, there = (_view(tuple(each), pattern.counts) for each in (elements, pattern.known))
-    return float(np.abs(here - there) @ _spread(len(elements)))
+        return np.ones(shape)
+    kinds = len(choices)
+    shares = np.array(pattern.counts) / sum(pattern.counts)
+    found = np.zeros(shape)
+    facts: tuple[Callable[[str], float], ...] = (_size, _electronegativity, _electrons)
+    for weight, fact in zip(_WEIGHTS, facts, strict=True):
+        own = np.array([fact(symbol) for symbol in pattern.known])
+        axes = [
+            np.reshape([fact(s) for s in each], [-1 if n == k else 1 for k in range(kinds)]) for n, each in enumerate(choices)
+        ]
+        mean = np.zeros(shape) + sum(share * values for share, values in zip(shares, axes, strict=True))
+        if fact is _electrons:
+            found += weight * np.abs(mean - shares @ own)
+            continue
+        for values, known in zip(axes, own, strict=True):
+            found += weight / kinds * np.abs(values - mean - (known - shares @ own))
+    return found
 
 
 def nearest(symbol: str, symbols: tuple[str, ...], most: int) -> tuple[str, ...]:
@@ -127,19 +146,12 @@ def nearest(symbol: str, symbols: tuple[str, ...], most: int) -> tuple[str, ...]
     return tuple(sorted(symbols, key=apart)[:most])
 
 
-@cache
-def _spread(count: int) -> FloatArray:
-    return np.array([_WEIGHTS[0] / count] * count + [_WEIGHTS[1] / count] * count + [_WEIGHTS[2]])
+def _size(symbol: str) -> float:
+    return float(np.log(_radius(symbol)))
 
 
-@lru_cache(maxsize=65536)
-def _view(elements: tuple[str, ...], counts: tuple[int, ...]) -> FloatArray:
-    """Logarithms of radii against their mean, electronegativities against theirs, electrons per atom."""
-    radii = np.log([_radius(each) for each in elements])
-    pull = np.array([_electronegativity(each) for each in elements])
-    share = np.array(counts) / sum(counts)
-    electrons = share @ [valence_electrons(each) for each in elements]
-    return np.concatenate([radii - share @ radii, pull - share @ pull, [electrons]])
+def _electrons(symbol: str) -> float:
+    return float(valence_electrons(symbol))
 
 
 @lru_cache(maxsize=128)
@@ -175,42 +187,6 @@ def volume_of(structure: Structure) -> float:
     Raises:
         NotFoundError: nothing is known of the bonds of its elements.
     """
-    composition = formulas.reduce((site.specie.symbol, 1) for site in structure)
-    return _bonded_volume(structure) * float(np.exp(_TRUST * (_features(composition) @ _correction())))
-
-
-@lru_cache(maxsize=1)
-def _correction() -> FloatArray:
-    """What the survey's crystals, at rest in the potential, say of the predictor's volumes: coefficients of `_features` for their logarithm."""
-    from dosmith.crystals.survey import shipped_survey
-
-    stable = [each for found in shipped_survey().crystals.values() for each in found if each.formation_energy < 0]
-    chosen = np.random.default_rng(0).permutation(len(stable))[:_LEARNED]
-    rows, ratios = [], []
-    for each in (stable[place] for place in chosen):
-        with contextlib.suppress(NotFoundError):
-            ratios.append(np.log(each.volume / _bonded_volume(each.structure)))
-            rows.append(_features(each.composition))
-    if not rows:  # an installation without survey
-        return np.zeros(len(_features((("Na", 1), ("Cl", 1)))))
-    matrix = np.array(rows)
-    return np.asarray(np.linalg.solve(matrix.T @ matrix + _RIDGE * np.eye(matrix.shape[1]), matrix.T @ np.array(ratios)))
-
-
-@lru_cache(maxsize=65536)
-def _features(composition: Composition) -> FloatArray:
-    """Shares of the elements by atomic number, the same times the spread of electronegativities, this spread and its square."""
-    total = sum(count for _, count in composition)
-    shares, pull = np.zeros(formulas.HEAVIEST + 1), np.zeros(formulas.HEAVIEST + 1)
-    for symbol, count in composition:
-        place = formulas.atomic_number(symbol)
-        shares[place], pull[place] = count / total, _electronegativity(symbol)
-    spread = float(np.sqrt(shares @ (pull - shares @ pull) ** 2))
-    return np.concatenate([shares, shares * spread, [spread, spread**2]])
-
-
-def _bonded_volume(structure: Structure) -> float:
-    """The predictor's own volume; errors as of `volume_of`."""
     scaled = structure.copy()
     scaled.scale_lattice(_START * len(structure))
     try:
