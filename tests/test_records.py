@@ -180,6 +180,16 @@ def test_a_candidate_answers_with_the_documented_keys() -> None:
         "crystal_system": "cubic",
         "probability": None,
         "formation_energy": None,
+        "gap_ev": None,
+        "gap_spread_ev": None,
+        "above_hull_ev": None,
+        "hull_from": "unknown",
+        "hull_rivals": None,
+        "p_match": None,
+        "p_exists": None,
+        "crystal_id": None,
+        "crystal_from": None,
+        "identity": None,
     }
     assert json.loads(json.dumps(answer)) == answer
 

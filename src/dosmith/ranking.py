@@ -6,9 +6,9 @@ The designer, the drawing board, `similar`, every model and the benchmark call i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from numbers import Integral
 from typing import Any, Literal
 
@@ -287,6 +287,18 @@ class Entries:
         _, first = np.unique(self.groups[places], return_index=True)
         return np.asarray(places[np.sort(first)[:top]])
 
+    def best_of_others(
+        self, scores: FloatArray, fits: BoolArray, top: int, known: Container[Composition]
+    ) -> list[tuple[Composition, float, int]]:
+        """Composition, score and place of the best entry of each composition that is not known, best first; arguments as of `best_of_each`."""
+        asked = 2 * top
+        while True:
+            places = self.best_of_each(scores, fits, asked).tolist()
+            found = [place for place in places if self.compositions[place] not in known][:top]
+            if len(found) == top or len(places) < asked:
+                return [(self.compositions[place], float(scores[place]), place) for place in found]
+            asked *= 4
+
 
 def _plain(name: str) -> str:
     return name.replace("_", "").replace(" ", "").lower()
@@ -343,6 +355,7 @@ FAMILIES = (
 _FAMILY = {symbol: number for number, symbols in enumerate(FAMILIES) for symbol in symbols.split()}
 
 
+@lru_cache(maxsize=2**16)
 def kind_of(composition: Composition) -> Hashable:
     """The kind of a material: how many elements of which families it has, and how many atoms of each family. Pt2RhNi and Pd2IrCo are of one kind.
 
@@ -373,7 +386,7 @@ def varied(scores: Sequence[float], kinds: Iterable[Hashable], variety: float) -
     for score, kind in zip(scores, kinds, strict=True):
         seen[kind] = seen.get(kind, 0) + 1
         lowered.append((max(score, 0.0) * (1 - variety) ** (seen[kind] - 1), -seen[kind]))
-    return sorted(range(len(lowered)), key=lambda place: lowered[place], reverse=True)
+    return sorted(range(len(lowered)), key=lowered.__getitem__, reverse=True)
 
 
 def in_order(scores: FloatArray, fits: BoolArray, top: int) -> IntArray:
@@ -409,5 +422,5 @@ def merged(
     found: dict[Composition, tuple[float, int | None]] = {composition: (score, None) for composition, score in known.items()}
     for composition, score, place in predicted:
         found.setdefault(composition, (score, place))
-    order = sorted(found.items(), key=lambda each: -each[1][0])[:top]
+    order = sorted(found.items(), key=lambda each: each[1][0], reverse=True)[:top]
     return [(composition, score, place) for composition, (score, place) in order]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,7 +60,7 @@ class Prototype:
         """The number of its space group."""
         return int(self.aflow.split("_")[2])
 
-    @property
+    @cached_property
     def counts(self) -> tuple[int, ...]:
         """Atoms of A, B, C in the primitive cell."""
         names = [name for name, _ in self.sites]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
@@ -20,11 +19,15 @@ def numbers(array: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
     """A copy of numbers; nan where there is none."""
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
-    if array.null_count and pa.types.is_floating(array.type):
-        array = pc.fill_null(array, float("nan"))
-    if array.null_count or not pa.types.is_floating(array.type):
-        return np.asarray(array, dtype=np.float64)
-    return np.from_dlpack(array).astype(np.float64)
+    if not pa.types.is_floating(array.type):
+        array = array.cast(pa.float64(), safe=False)
+    missing, held = array.buffers()
+    kind = np.dtype(f"f{array.type.bit_width // 8}")
+    values = np.frombuffer(held, kind, len(array), array.offset * kind.itemsize).astype(np.float64)
+    if array.null_count:
+        there = np.unpackbits(np.frombuffer(missing, np.uint8), count=array.offset + len(array), bitorder="little")
+        values[there[array.offset :] == 0] = np.nan
+    return values
 
 
 def integers(array: pa.Array) -> NDArray[np.intp]:

@@ -27,6 +27,7 @@ from dosmith.crystals.survey import Surveyed, as_table, from_table
 from dosmith.element_facts import valence_electrons
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
+from dosmith.library.arrow import numbers
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel
 from dosmith.settings import ForwardSettings
 
@@ -100,15 +101,11 @@ class Candidates:
             with pq.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:  # no threads that outlive the program
                 table = file.read(use_threads=False)
             crystals = tuple(from_table(table))
-            highest: NDArray[np.float32] = np.array(
-                table.column("highest").to_pylist(), dtype=np.float32
-            )  # spares importing pandas
+            highest = numbers(table["highest"]).astype(np.float32)
             buffer = b"".join(table.column("levels").to_pylist())
             codes = np.frombuffer(buffer, dtype=np.uint8).reshape(len(crystals), -1)
             columns: dict[str, Any] = {
-                name: np.array(table.column(name).to_pylist(), dtype=kind)
-                for name, kind in _COLUMNS.items()
-                if name in table.column_names
+                name: numbers(table[name]).astype(kind) for name, kind in _COLUMNS.items() if name in table.column_names
             }
         except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
             raise FileFormatError(f"the candidates of the model are damaged ({error})") from None

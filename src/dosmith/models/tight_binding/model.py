@@ -5,9 +5,11 @@ Needs no PyTorch but to predict the DOS of a crystal that is not among them.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -199,11 +201,10 @@ class TightBindingModel(Model):
         self.on_axis(asked.target)
         judged = atlas.judged(asked)
         scores, fits = judged.scores(asked.by), atlas.entries.fits(constraints, crystal_system, judged.merits)
-        usable = {composition: score for composition, score in (known or {}).items() if len(composition) in self.sizes}
-        count = max(_EXAMINED, 4 * top) if asked.variety else top
-        places = atlas.entries.best_of_each(scores, fits, len(usable) + count)  # more cannot come among the first
-        predicted = [(atlas.entries.compositions[place], float(scores[place]), int(place)) for place in places]
-        found = merged(usable, predicted, count)
+        count, sizes = max(_EXAMINED, 4 * top) if asked.variety else top, set(self.sizes)
+        usable = (each for each in (known or {}).items() if len(each[0]) in sizes)
+        predicted = atlas.entries.best_of_others(scores, fits, count, known or {})
+        found = merged(dict(heapq.nlargest(count, usable, key=itemgetter(1))), predicted, count)
         if not found:
             raise ConstraintError(self._why_none(constraints, crystal_system, judged.merits))
         if asked.variety:
