@@ -12,6 +12,7 @@ from dosmith import formulas
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.models.paper.model import PaperModel
 from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.ranking import Comparison
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -34,11 +35,12 @@ if __name__ == "__main__":
     from dosmith.models.tight_binding.checkpoint import open_ensemble
 
     paper, search = PaperModel.open("paper"), TightBindingModel.open("dosmith")
-    proposals = search.propose(curve(search.recipe.grid.energies), 5)
+    target = curve(search.recipe.grid.energies)
+    proposals = search.propose(target, 5, comparison=Comparison(target, search.recipe.grid, by="similarity"))
     gold = {
         "composition_vector": paper.composition_vectors(curve(paper.recipe.grid.energies))[0].round(6).tolist(),
         "proposals": [
-            [formulas.write(each.composition), round(each.similarity, 5), round(each.probability, 5)] for each in proposals
+            [formulas.write(each.composition), round(each.similarity, 5), round(each.p_match, 5)] for each in proposals
         ],
         "predicted": open_ensemble("dosmith").predict([crystal()]).vectors[0].round(6).tolist(),
     }

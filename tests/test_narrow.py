@@ -42,8 +42,8 @@ def test_nothing_of_the_open_set_is_refused_and_each_finds_itself(designer: Desi
 
 
 def test_a_design_of_a_narrow_curve_tells_probabilities_and_what_was_not_compared(designer: Designer) -> None:
-    whole = designer.design("Pt3Ni", top=10)
-    narrow = designer.design(cut(designer.library.material("Pt3Ni-L1_2").spectrum), top=10)
+    whole = designer.design("Pt3Ni", top=10, rank_by="similarity")
+    narrow = designer.design(cut(designer.library.material("Pt3Ni-L1_2").spectrum), top=10, rank_by="similarity")
     chances = [candidate.probability for candidate in narrow.candidates if candidate.similarity_kind == "predicted"]
     assert chances and all(chance is not None and 0 < chance < 1 for chance in chances)
     assert whole.candidates[0].formula == narrow.candidates[0].formula == "Pt3Ni"
@@ -70,7 +70,7 @@ def test_narrow_curves_of_a_library_are_found(designer: Designer) -> None:
     for material in materials:
         best = small.similar(material.spectrum, top=1)[0]
         assert best.id == material.id and best.similarity > 0.999
-    assert small.design(materials[0].spectrum, top=3).candidates[0].formula == "Pt3Ni"
+    assert small.design(materials[0].spectrum, top=3, rank_by="similarity").candidates[0].formula == "Pt3Ni"
 
 
 def test_a_narrow_file_is_added(designer: Designer, tmp_path: Path) -> None:

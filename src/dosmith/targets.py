@@ -39,6 +39,8 @@ _NEAR = 10.0
 """eV from the Fermi level within which a curve's broadening is read off."""
 _BROAD = (0.2, 0.6)
 """eV: less changes little, and a curve that is smoother still is so by nature, or was drawn."""
+_STILL = 0.05
+"""eV by which a broadening may move the energy zero."""
 _FRACTIONS = re.compile(r"(?:[A-Z][a-z]?(?:\d+(?:\.\d+)?)?)+")
 
 
@@ -188,7 +190,7 @@ def _standard(
     if broadening is not None:
         spectrum = replace(spectrum, broadening=broadening)
     elif spectrum.broadening == 0:
-        spectrum = _as_broad_as_it_looks(spectrum)
+        spectrum = _as_broad_as_it_looks(spectrum, recipe)
     choice = None if zero is None else zero_choice(zero)
     name, projections = found.name, None
     parts: Mapping[tuple[str, str], FloatArray] = {}
@@ -248,8 +250,11 @@ def _standard_part(
     return replace(standard, values=values, steps=(*(step for step in standard.steps if "up and down summed" not in step), *told))
 
 
-def _as_broad_as_it_looks(spectrum: Spectrum) -> Spectrum:
-    """A curve whose source states no broadening, with that which its shape tells, where it tells one that matters."""
+def _as_broad_as_it_looks(spectrum: Spectrum, recipe: Recipe) -> Spectrum:
+    """A curve whose source states no broadening, with that which its shape tells, where it tells one that matters.
+
+    Bands may be smooth by nature: where a broadening would move the edge of a band, and with it the energy zero, it is not believed.
+    """
     near = np.abs(spectrum.energies - spectrum.fermi) <= _NEAR
     if near.sum() < 2:
         return spectrum
@@ -259,7 +264,9 @@ def _as_broad_as_it_looks(spectrum: Spectrum) -> Spectrum:
     told = (
         f"the curve looks broadened by about {found:g} eV, which its source does not state: counted in (--broadening for another)"
     )
-    return replace(spectrum, broadening=found, notes=(*spectrum.notes, told))
+    broad = replace(spectrum, broadening=found, notes=(*spectrum.notes, told))
+    moved = standardise(broad, recipe).zero - standardise(spectrum, recipe).zero
+    return broad if abs(moved) < _STILL else spectrum
 
 
 def _look_up(

@@ -28,7 +28,7 @@ WORDS = {
     "design Pt3Ni --crystal-system cubik": "did you mean 'cubic'?",
     "design Pt3Ni --model dosmit": "did you mean 'dosmith'?",
     "design Pt3Ni --avoid scarse": "did you mean 'scarce'?",
-    "design": "Missing argument 'TARGET'. See 'dosmith design --help'.",
+    "design": "there is no target; name a formula, an id or a file, or a gap alone with --gap 2:4",
     "design Pt3Ni --format xml": "'xml' is not one of 'table', 'json', 'csv'. See",
 }
 

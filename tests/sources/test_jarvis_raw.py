@@ -170,7 +170,7 @@ def test_the_best_run_is_taken() -> None:
 def test_the_command(
     tmp_path: Path, figshare: Figshare, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(jarvis, "_download", lambda name, folder: packed(tmp_path / "d.zip", ROWS))
+    monkeypatch.setattr(jarvis, "download_set", lambda name, folder: packed(tmp_path / "d.zip", ROWS))
     monkeypatch.setattr(jarvis_raw, "_get", lambda: figshare.get)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     command = ["dosmith", "data", "fetch", "jarvis", "--id", "JVASP-39,JVASP-44", "--library", str(tmp_path / "mine")]

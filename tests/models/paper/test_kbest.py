@@ -145,6 +145,10 @@ def test_constraints_tell_what_was_set():
         "exclude": ["Co"],
         "ratio": "3:1",
         "n_elements": 2,
+        "formula": None,
+        "space_group": None,
+        "prototype": None,
+        "keep": [],
     }
 
 

@@ -62,7 +62,7 @@ def test_candidates_get_projections_and_are_ranked_by_them(alloys_with_projectio
     answer = Designer(alloys_with_projections, model).design(target, project="Pt:d", top=10)
     predicted = [each for each in answer.candidates if each.similarity_kind == "predicted"]
     assert predicted
-    assert all(each.probability is not None and 0 <= each.probability <= 1 for each in predicted)
+    assert all(each.p_match is not None and 0 <= each.p_match <= 1 for each in predicted)
     assert all(answer.predicted[each.formula].parts for each in predicted)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from dosmith import formulas
 from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.ranking import Comparison
 from gold import GOLD, crystal, curve
 
 
@@ -19,9 +20,10 @@ def gold() -> dict:
 
 def test_gold_proposals(gold) -> None:
     search = TightBindingModel.open("dosmith")
-    found = search.propose(curve(search.recipe.grid.energies), 5)
+    target = curve(search.recipe.grid.energies)
+    found = search.propose(target, 5, comparison=Comparison(target, search.recipe.grid, by="similarity"))
     assert [formulas.write(each.composition) for each in found] == [formula for formula, _, _ in gold["proposals"]]
-    numbers = [(each.similarity, each.probability) for each in found]
+    numbers = [(each.similarity, each.p_match) for each in found]
     np.testing.assert_allclose(numbers, [each[1:] for each in gold["proposals"]], atol=1e-4)
 
 

@@ -16,6 +16,7 @@ from dosmith.constraints import Constraints
 from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, ModelError
 from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.ranking import Comparison
 
 pytestmark = pytest.mark.training
 
@@ -38,7 +39,7 @@ def target(designer, alloys) -> np.ndarray:
 def test_the_best_come_first_and_none_is_left_out(search, target) -> None:
     """Against all compositions, scored one by one."""
     known = {(("Ni", 1), ("Pt", 3)): 0.8, (("Al", 1), ("Ni", 1)): 0.2}
-    found = search.propose(target, 12, known=known)
+    found = search.propose(target, 12, known=known, comparison=Comparison(target, search.recipe.grid, by="similarity"))
     scores = dict(known)
     unit = target / np.linalg.norm(target)
     for crystal, expected in zip(search.atlas.crystals, search.atlas.candidates.expected, strict=True):
@@ -49,9 +50,9 @@ def test_the_best_come_first_and_none_is_left_out(search, target) -> None:
     assert [proposal.composition for proposal in found] == order[:12]
     for proposal in found:
         if proposal.composition in known:
-            assert proposal.similarity == known[proposal.composition] and proposal.crystal is None
+            assert proposal.crystal is None
         else:
-            assert 0 <= proposal.probability <= 1 and proposal.crystal.composition == proposal.composition
+            assert 0 <= proposal.p_match <= 1 and proposal.crystal.composition == proposal.composition
             assert proposal.vector.sum() * search.recipe.grid.step == pytest.approx(1)
             assert (proposal.half_width > 0).all()
 
@@ -85,14 +86,14 @@ def test_known_and_predicted_are_told_apart(designer, alloys) -> None:
     known = [c for c in answer.candidates if c.known_dos]
     predicted = [c for c in answer.candidates if not c.known_dos]
     assert known and predicted
-    assert all(c.similarity_kind == "computed" and c.structure_id and c.probability is None for c in known)
+    assert all(c.similarity_kind == "computed" and c.structure_id for c in known)
     assert all(c.similarity_kind == "predicted" and c.structure_id is None and c.prototype for c in predicted)
     assert {c.formula for c in predicted} == set(answer.predicted)
     assert all(c.distance is None for c in answer.candidates)
     if len(alloys.material(alloys.ids[-1]).composition) == 2:
         assert answer.candidates[0].formula == alloys.formulas[-1]
     windowed = designer.design(alloys.ids[-1], top=40, window="-2:2")
-    assert all((c.probability is None) == c.known_dos for c in windowed.candidates)  # calibrated for parts of the curve, too
+    assert all(c.p_match is not None for c in windowed.candidates if not c.known_dos)  # calibrated for parts of the curve, too
     assert [c.similarity for c in windowed.candidates] != [c.similarity for c in answer.candidates]
 
 
@@ -133,7 +134,7 @@ def test_the_table_says_what_is_predicted(trained) -> None:
     command += ["--elements", "Pt,Ni,Al,Cu,Pd"]  # those of its survey
     result = subprocess.run(command, capture_output=True, text=True, check=False, env={"COLUMNS": "120", "PATH": "/usr/bin"})
     assert result.returncode == 0, result.stderr
-    assert "P(> 0.9)" in result.stdout and "predicted" in result.stdout and "CV distance" not in result.stdout
+    assert "P is the probability" in result.stdout and "predicted" in result.stdout and "CV distance" not in result.stdout
 
 
 def test_a_model_without_candidates_says_so(trained, tmp_path) -> None:
@@ -156,7 +157,7 @@ def test_the_shipped_model_finds_what_catalysis_knows() -> None:
     compositions = {crystal.composition for crystal in search.atlas.crystals}
     counts = {"crystals": len(search.atlas), "compositions": len(compositions)}
     assert search.spec["candidates"] == counts | {"sizes": sorted({len(each) for each in compositions})}
-    answer = dosmith.design("Pt3Ni", model="dosmith", top=20)
+    answer = dosmith.design("Pt3Ni", model="dosmith", top=20, rank_by="similarity", variety=0.0)
     found = {candidate.formula: candidate for candidate in answer.candidates}
     assert answer.candidates[0].formula == "Pt3Ni" and "Pt3Co" in found
     assert all(candidate.similarity > 0.9 for candidate in answer.candidates)

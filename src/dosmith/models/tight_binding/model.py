@@ -202,7 +202,8 @@ class TightBindingModel(Model):
         judged = atlas.judged(asked)
         scores, fits = judged.scores(asked.by), atlas.entries.fits(constraints, crystal_system, judged.merits)
         count, sizes = max(_EXAMINED, 4 * top) if asked.variety else top, set(self.sizes)
-        usable = (each for each in (known or {}).items() if len(each[0]) in sizes)
+        free = constraints == Constraints()
+        usable = (each for each in (known or {}).items() if len(each[0]) in sizes and (free or constraints.admit(each[0])))
         predicted = atlas.entries.best_of_others(scores, fits, count, known or {})
         found = merged(dict(heapq.nlargest(count, usable, key=itemgetter(1))), predicted, count)
         if not found:
