@@ -118,8 +118,10 @@ def together(
     for proposal in (each for group in groups for each in group):
         if proposal.composition in known and proposal.crystal is not None:
             continue
-        height = 0.0 if proposal.crystal is None else proposal.crystal.formation_energy or 0.0
-        score = (proposal.similarity or 0.0) - penalty * max(height, 0.0)
+        if proposal.crystal is None:
+            score = known[proposal.composition]
+        else:
+            score = (proposal.similarity or 0.0) - penalty * max(proposal.crystal.formation_energy or 0.0, 0.0)
         if proposal.composition not in best or score > best[proposal.composition][0]:
             best[proposal.composition] = (score, proposal)
     return [proposal for _, proposal in sorted(best.values(), key=lambda pair: -pair[0])[:top]]
