@@ -202,7 +202,7 @@ def _candidate(named: Named, model: TightBindingModel, crystal_system: str | Non
         for place, composition in enumerate(atlas.entries.compositions)
         if composition == named.composition
         and named.prototype in (None, atlas.crystals[place].prototype)
-        and named.space_group in (None, int(PROTOTYPES[atlas.crystals[place].prototype].aflow.split("_")[2]))
+        and named.space_group in (None, PROTOTYPES[atlas.crystals[place].prototype].space_group)
         and crystal_system in (None, atlas.crystals[place].crystal_system)
     ]
     return min(places, key=lambda place: float(atlas.formation_energies[place]), default=None)

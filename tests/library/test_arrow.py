@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import strategies
 
-from dosmith.library.arrow import floats, integers, numbers, taken
+from dosmith.library.arrow import floats, integers, numbers, taken, view
 
 ANY = arrays.arrays(np.float64, strategies.integers(0, 40), elements=strategies.floats(allow_nan=True, width=64))
 
@@ -35,6 +35,7 @@ def test_rows_in_any_order() -> None:
     assert taken(table, [2, 0]).to_pylist() == [{"a": 12, "b": "z"}, {"a": 10, "b": "x"}]
     assert taken(table, []).num_rows == 0
     assert integers(pa.array([3, 1], pa.int16())).tolist() == [3, 1]
+    assert view(pa.array([3, 1, 4], pa.uint64()).slice(1)).tolist() == [1, 4]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from dosmith.atlas.code import STEPS
 from dosmith.atomic import replacing
 from dosmith.constraints import Constraints
 from dosmith.errors import LibraryError
+from dosmith.library import arrow
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]
@@ -169,7 +170,7 @@ class Index:
 
     def numbers(self, name: str) -> NDArray[Any]:
         """A column of numbers, shape (N,): `norm`, `gap`, `gap_spread`, `energy`, `formation_energy`, `above_hull`, `price`, `space_group`."""
-        return np.asarray(self._column(name).to_numpy(zero_copy_only=True))
+        return arrow.view(self._column(name))
 
     @cached_property
     def head(self) -> FloatArray:
@@ -183,16 +184,16 @@ class Index:
 
     def _matrix(self, name: str) -> NDArray[Any]:
         column = self._column(name)
-        return np.asarray(column.flatten().to_numpy(zero_copy_only=True)).reshape(len(self), column.type.list_size)
+        return arrow.view(column.flatten()).reshape(len(self), column.type.list_size)
 
     @cached_property
     def groups(self) -> NDArray[np.int32]:
         """The number of each crystal's formula among the different ones, shape (N,)."""
-        return np.asarray(self._column("formula").indices.to_numpy(zero_copy_only=True))
+        return arrow.view(self._column("formula").indices)
 
     def words(self, name: str, rows: Sequence[int] | NDArray[np.intp]) -> list[Any]:
         """A column of texts for some rows: `id`, `formula`, `source`, `prototype`, `model`, `ratio`."""
-        return list(self._column(name).take(pa.array(rows, pa.int64())).to_pylist())
+        return list(self._column(name).take(arrow.places(rows)).to_pylist())
 
     def all_words(self, name: str) -> list[str]:
         """The different texts of a column that repeats them, in order of appearance."""
@@ -209,7 +210,7 @@ class Index:
         """Rows with a text in a column that repeats its texts."""
         column = self._column(name)
         place = pc.index(column.dictionary, pa.scalar(word)).as_py()
-        return np.flatnonzero(column.indices.to_numpy(zero_copy_only=False) == place) if place >= 0 else np.empty(0, np.intp)
+        return np.flatnonzero(arrow.numbers(column.indices) == place) if place >= 0 else np.empty(0, np.intp)
 
     def fits(
         self,
@@ -273,7 +274,7 @@ class Index:
                 and (constraints.ratio is None or sorted(map(int, word.split(":"))) == sorted(constraints.ratio))
                 for word in written
             ]
-            found &= np.array([*wanted, False])[column.indices.to_numpy(zero_copy_only=True)]
+            found &= np.array([*wanted, False])[arrow.view(column.indices)]
 
 
 def _bits(numbers: Sequence[int]) -> tuple[np.uint64, np.uint64]:

@@ -189,7 +189,7 @@ class Atlas:
         for shard in self._opened[0].values():
             inside = np.unique(wanted[(wanted >= first) & (wanted < first + len(shard))])
             if len(inside):
-                table = shard.read().take(pa.array(inside - first))
+                table = shard.read(rows=inside - first)
                 found |= {
                     int(row): schema.from_row(each, self.basis) for row, each in zip(inside, table.to_pylist(), strict=True)
                 }

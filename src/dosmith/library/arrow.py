@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +12,13 @@ from numpy.typing import NDArray
 
 def taken(table: pa.Table, rows: Sequence[int] | NDArray[np.integer]) -> pa.Table:
     """These rows of a table, in this order."""
-    places = np.ascontiguousarray(rows, dtype=np.int64)
-    return table.take(pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)]))
+    return table.take(places(rows))
+
+
+def places(rows: Sequence[int] | NDArray[np.integer]) -> pa.Array:
+    """Numbers of rows, as Arrow takes them."""
+    held = np.ascontiguousarray(rows, dtype=np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(held), [None, pa.py_buffer(held)])
 
 
 def numbers(array: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
@@ -32,7 +38,12 @@ def numbers(array: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
 
 def integers(array: pa.Array) -> NDArray[np.intp]:
     """A copy of integers, none of them missing."""
-    return np.asarray(np.from_dlpack(array), dtype=np.intp)
+    return np.asarray(view(array), dtype=np.intp)
+
+
+def view(array: pa.Array) -> NDArray[Any]:
+    """Numbers of any kind where they lie, none of them missing."""
+    return np.from_dlpack(array)
 
 
 def floats(values: NDArray[np.float64]) -> pa.Array:

@@ -223,13 +223,9 @@ class Atlas:
         """The probability that each gap lies in an interval, shape (C,); None where the model was not asked for gaps."""
         if self._gaps is None or self.calibration.gaps is None or self.candidates.gaps is None:
             return None
-        found = np.full(len(self), self._impossible(wanted))
+        found = np.full(len(self), float(wanted.lower <= 0))  # of those that can have no gap
         found[self._able] = self.calibration.gaps.hold(self.candidates.gaps[self._able].astype(np.float64), wanted)
         return found
-
-    def _impossible(self, wanted: Gaps) -> float:
-        """The same for a crystal that can have no gap."""
-        return float(wanted.lower <= 0)
 
     @cached_property
     def _able(self) -> NDArray[np.intp]:
