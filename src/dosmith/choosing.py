@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +30,8 @@ MARGIN = 8
 
 
 @dataclass(frozen=True)
-class Merits:
-    """What speaks for and against a candidate; None where nothing is known.
+class PlainMerits:
+    """What speaks for and against a candidate, as far as no projections are needed; None where nothing is known.
 
     Attributes:
         formula: reduced.
@@ -56,15 +55,6 @@ class Merits:
         poisonous: elements, with blanks between.
         radioactive: elements, with blanks between.
         compromise: whether no other candidate is at least as good in similarity, stability and price, and better in one.
-        d_band_centre: of the projected d states, of the element that was asked for or of all; see `spectra.descriptors`, eV.
-        d_band_width: of the same, eV.
-        d_band_filling: share of them below the energy zero.
-        d_band_upper_edge: eV.
-        d_band_skewness: no unit.
-        d_band_kurtosis: no unit.
-        p_band_centre: of the p states of the most electronegative element, eV.
-        spin_polarisation: at the Fermi level, of a known DOS with spins apart.
-        half_metallic_gap: of its one spin that has a gap, eV; 0 where there is none.
     """
 
     formula: str
@@ -87,19 +77,11 @@ class Merits:
     poisonous: str
     radioactive: str
     compromise: bool = False
-    d_band_centre: float | None = None
-    d_band_width: float | None = None
-    d_band_filling: float | None = None
-    d_band_upper_edge: float | None = None
-    d_band_skewness: float | None = None
-    d_band_kurtosis: float | None = None
-    p_band_centre: float | None = None
-    spin_polarisation: float | None = None
-    half_metallic_gap: float | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return dict(self.__dict__)
+
+@dataclass(frozen=True)
+class Merits(Descriptors, PlainMerits):  # a dataclass has the fields of its last base first
+    """What speaks for and against a candidate, the descriptors of its bands and spins last; None where nothing is known."""
 
 
 NUMBERS = tuple(field.name for field in fields(Merits) if "float" in str(field.type))

@@ -93,7 +93,8 @@ class Proposal:
 
     Attributes:
         composition: reduced.
-        similarity: to the target: as computed where its spectrum is known, else to be expected; None when the model predicts none.
+        similarity: to the target: as computed of a spectrum among the model's own, else to be expected; None where only the asker knows its
+            spectrum, or the model predicts none.
         distance: Euclidean, of the predicted composition vector to this composition's, no unit; None from a model without one.
         crystal: whose spectrum is predicted; None where it is known, or where the model knows no crystals.
         p_match: the probability that its DOS matches; None where it is known, or where that is not calibrated.

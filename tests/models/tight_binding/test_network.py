@@ -20,9 +20,8 @@ FEATURES = 5
 SETTINGS = ForwardSettings(zero="filling", shift_change=0.0)
 
 
-@pytest.fixture
-def network():
-    """With every silent part made to speak, so that nothing is tested at zero."""
+def speaking():
+    """A network with every silent part made to speak, so that nothing is tested at zero."""
     from dosmith.models.tight_binding.network import TightBinding
 
     torch.manual_seed(1)
@@ -36,6 +35,11 @@ def network():
         for value in made.parameters():
             value += 0.05 * torch.randn_like(value)
     return made.eval()
+
+
+@pytest.fixture
+def network():
+    return speaking()
 
 
 def crystal(structure, density: float = 8.0):

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_network import FEATURES, SETTINGS, SYMBOLS
+from test_network import FEATURES, SETTINGS, SYMBOLS, speaking
 
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.element_facts import valence_electrons
-from dosmith.models.descriptors import first_orbitals, first_radii
 from dosmith.models.tight_binding.lattice import Lattice
 
 pytestmark = pytest.mark.training
@@ -21,19 +20,7 @@ WIDE = torch.linspace(-400, 400, 4001)
 
 @pytest.fixture(scope="module")
 def network():
-    from dosmith.models.tight_binding.network import TightBinding
-
-    torch.manual_seed(1)
-    made = TightBinding(
-        torch.tensor(first_orbitals(SYMBOLS), dtype=torch.float32),
-        torch.tensor(first_radii(SYMBOLS), dtype=torch.float32),
-        FEATURES,
-        SETTINGS,
-    )
-    with torch.no_grad():
-        for value in made.parameters():
-            value += 0.05 * torch.randn_like(value)
-    return made.eval()
+    return speaking()
 
 
 def crystal(name: str, elements: list[str]):
