@@ -184,7 +184,9 @@ def main(name: str) -> None:
     opened = opened_forward(name)
     torch.set_num_threads(1)  # matrices this small gain nothing from more
     found = held_out(opened)
-    candidates = with_gaps(opened.atlas.candidates, opened, Kept(BUILD / opened.spec["sha256"][WEIGHTS][:16]))
+    candidates = opened.atlas.candidates
+    if candidates.gaps is None:  # a model of before gaps were learned
+        candidates = with_gaps(candidates, opened, Kept(BUILD / opened.spec["sha256"][WEIGHTS][:16]))
     candidates = with_heights(candidates, potential_hull(shipped_survey(), found.library))
     scale, matches = calibrate_gaps(found.expected, found.vectors, found.systems, found.gaps, found.signed)
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN, 1)

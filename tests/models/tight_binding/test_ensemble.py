@@ -69,6 +69,19 @@ def test_saved_and_opened_it_predicts_the_same(trained, alloys) -> None:
     assert sum(count for count, _, _ in kinds.values()) == model.calibration.count and len(kinds) > 3
 
 
+def test_a_training_learns_what_gaps_and_heights_are_worth(trained) -> None:
+    """All that a design ranks by comes with the model; no further command has to be run."""
+    from dosmith.models.tight_binding.model import TightBindingModel
+
+    model, folder, _ = trained
+    scale, candidates = model.calibration.gaps, TightBindingModel.open(folder).atlas.candidates
+    assert (
+        scale is not None and scale.count[0] == model.calibration.count and set(model.calibration.matches) == {"metal", "gapped"}
+    )
+    assert candidates.gaps is not None and candidates.heights is not None and candidates.rivals is not None
+    assert (candidates.heights >= 0).all() and (candidates.heights == 0).any() and candidates.rivals.max() > 1
+
+
 def test_neither_order_nor_company_changes_a_prediction(trained, alloys) -> None:
     model, _, _ = trained
     structures = [alloys.material(identifier).structure for identifier in alloys.ids[:6]]

@@ -291,6 +291,7 @@ def train(
     store: MemberStore | None = None,
     kinds: Sequence[str] = (),
     differences: FloatArray | None = None,
+    gaps: FloatArray | None = None,
 ) -> ForwardModel:
     """Train the ensemble.
 
@@ -304,6 +305,7 @@ def train(
         store: keeps each member that is trained; None keeps none.
         kinds: kind of each crystal, so that the accuracy of each kind is known.
         differences: how much more of each vector is of spin up than of spin down, 1/eV, shape (M, points); None when unknown.
+        gaps: computed ones, eV, 0 for metals, shape (M,), so that it is known what the model's gaps are worth; None when that does not matter.
 
     Raises:
         ModelError: there are too few chemical systems.
@@ -316,7 +318,7 @@ def train(
     symbols = tuple(sorted({symbol for each in crystals for symbol in each.symbols}, key=formulas.atomic_number))
     spectra = unit(vectors)
     more = np.zeros_like(spectra) if differences is None else differences / np.linalg.norm(vectors, axis=1, keepdims=True)
-    members, unseen = [], np.zeros_like(spectra)
+    members, unseen, signed = [], np.zeros_like(spectra), np.zeros(len(crystals))
     for number, split in enumerate(splits, 1):
         known, report = [crystals[row] for row in split.train], _numbered(progress, number, settings.members)
         member = store.load(number - 1) if store else None
@@ -326,10 +328,13 @@ def train(
             )
             if store:
                 store.store(number - 1, member)
-        unseen[split.test] = member.predict([crystals[row] for row in split.test], symbols, recipe, settings)
+        new = [crystals[row] for row in split.test]
+        unseen[split.test] = member.predict(new, symbols, recipe, settings)
+        if gaps is not None:
+            signed[split.test] = member.gaps(new, symbols)
         members.append(member)
     systems = [formulas.chemical_system(composition) for composition in compositions]
-    calibration = calibrate(unseen, vectors, systems, recipe, kinds)
+    calibration = calibrate(unseen, vectors, systems, recipe, kinds, gaps, signed)
     identity = learn_identity(unseen, vectors, compositions)
     return ForwardModel(tuple(members), symbols, recipe, settings, calibration, identity)
 

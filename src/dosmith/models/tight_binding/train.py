@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.crystals.survey import Surveyed, read_survey
+from dosmith.crystals.hull import potential_hull
+from dosmith.crystals.survey import Surveyed, SurveyIndex, read_survey
 from dosmith.errors import MissingExtraError, ModelError, NotFoundError
 from dosmith.library import Library
-from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare
+from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare, with_heights
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Progress, train
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.settings import ForwardSettings, Settings
@@ -85,8 +86,9 @@ def train_forward(
             unfinished,
             [library.prototypes[rows[place]] or "other" for place in chosen],
             spin_differences(library, rows[chosen], recipe),
+            np.array([library.gaps[rows[place]] or 0.0 for place in chosen]),
         )
-        candidates = None if survey is None else _expected(model, crystals_of_survey, progress)
+        candidates = None if survey is None else _expected(model, crystals_of_survey, library, progress)
     finally:
         torch.set_num_threads(threads)
     save(model, final, library, name, candidates)
@@ -94,12 +96,13 @@ def train_forward(
     return TightBindingModel.open(final)
 
 
-def _expected(model: ForwardModel, survey: Sequence[Surveyed], progress: Progress | None) -> Candidates:
+def _expected(model: ForwardModel, survey: Sequence[Surveyed], library: Library, progress: Progress | None) -> Candidates:
     def report(what: str) -> Callable[[int, int], None] | None:
         return None if progress is None else lambda done, count: progress(what, done, count, 0.0)
 
     prepared = prepare(lowest(survey, model.symbols), model.settings, progress=report("crystals of the survey"))
-    return predict(model, prepared, report("their spectra"))
+    hull = potential_hull(SurveyIndex.of(survey), library)
+    return with_heights(predict(model, prepared, report("their spectra")), hull)
 
 
 def spin_differences(library: Library, rows: NDArray[np.intp], recipe: Recipe) -> NDArray[np.float64]:
