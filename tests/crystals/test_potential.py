@@ -166,6 +166,31 @@ class TestChgnet:
         expected = float(chgnet.model.predict_structure(structure, task="e")["e"])
         assert chgnet.energy(structure) == pytest.approx(expected, abs=1e-5)
 
+    def test_crystals_seen_together_are_as_in_its_own_graphs(self, chgnet: Potential) -> None:
+        found = [
+            PROTOTYPES["B1"].structure(("Na", "Cl"), 22.4),  # bonds within 3 Angstrom: angles
+            PROTOTYPES["A2"].structure(["Cs"], 110.0),  # none
+            PROTOTYPES["A1"].structure(["Ar"], 3000.0),  # no neighbours at all
+            PROTOTYPES["L2_1"].structure(("Co", "Mn", "Si"), 11.3),
+            PROTOTYPES["E2_1"].structure(("Ba", "Ti", "O"), 12.8),
+        ]
+        found[-1].perturb(0.05, seed=1)
+        seen = chgnet.views(found)
+        assert seen[2] is None
+        del seen[2], found[2]
+        for structure, view in zip(found, seen, strict=True):
+            expected = chgnet.model.predict_structure(structure, task="em", return_atom_feas=True)
+            assert view is not None
+            assert view.energy == pytest.approx(float(expected["e"]), abs=1e-5)
+            assert view.moments == pytest.approx(expected["m"], abs=1e-5)
+            assert view.embeddings[:, 3] == pytest.approx(expected["atom_fea"], abs=2e-5)
+
+    def test_passes_hold_all_crystals_and_not_too_many_atoms(self) -> None:
+        sizes = [60, 60, None, 60, 500, None, 3]
+        parts = list(module._parts(sizes))
+        assert [place for part in parts for place in part] == [0, 1, 3, 4, 6]
+        assert all(len(part) == 1 or sum(sizes[place] or 0 for place in part) <= module._AT_ONCE for part in parts)
+
     def test_atoms_out_of_reach_are_one_line(self, chgnet: Potential) -> None:
         with pytest.raises(NotFoundError, match="too far apart") as refusal:
             chgnet.energy(PROTOTYPES["A1"].structure(["Ar"], 3000.0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.atlas.code import Basis
 from dosmith.atlas.crystal import Cell
-from dosmith.errors import DosmithError, ModelError, NotFoundError
+from dosmith.errors import DosmithError, ModelError
 from dosmith.models.registry import open_model
 from dosmith.models.store import WEIGHTS
 from dosmith.models.tight_binding.model import TightBindingModel
@@ -83,38 +83,28 @@ def expected(cells: Sequence[Cell], name: str) -> list[Expectation | str]:
 
 
 def _together(model: TightBindingModel, structures: Sequence[Structure]) -> list[Expectation | str]:
-    spectra = model.ensemble.predict(structures).expected
+    prepared = model.ensemble.prepare_each(structures)
+    spectra = model.ensemble.predict_atoms(prepared).expected
     zeros = np.zeros(len(structures))
     rule = model.recipe.gap
     _, gaps = energy_zeros(model.recipe.grid.energies, spectra, zeros, zeros + model.recipe.broadening, "auto", how=rule)
-    found: list[Expectation | str] = []
-    for structure, spectrum, gap in zip(structures, spectra, gaps, strict=True):
-        energy, formation = _energies(structure)
-        found.append(Expectation(spectrum.astype(np.float32), float(gap), energy, formation))
-    return found
+    return [
+        Expectation(spectrum.astype(np.float32), float(gap), atoms.energy, _formation_energy(structure, atoms.energy))
+        for structure, atoms, spectrum, gap in zip(structures, prepared, spectra, gaps, strict=True)
+    ]
 
 
-def _energies(structure: Structure) -> tuple[float | None, float | None]:
+def _formation_energy(structure: Structure, energy: float | None) -> float | None:
     from dosmith.crystals.survey import shipped_survey
 
-    try:
-        energy = _potential().energy(structure)
-    except NotFoundError:
-        return None, None
-    composition = formulas.reduce((site.specie.symbol, 1) for site in structure)
-    return energy, shipped_survey().formation_energy(composition, energy)
+    if energy is None:
+        return None
+    return shipped_survey().formation_energy(formulas.reduce((site.specie.symbol, 1) for site in structure), energy)
 
 
 @lru_cache(maxsize=1)
 def _opened(name: str) -> TightBindingModel:
     return forward_model(name)
-
-
-@lru_cache(maxsize=1)
-def _potential() -> Any:
-    from dosmith.crystals.potential import Potential
-
-    return Potential()
 
 
 def _structure(cell: Cell) -> Structure:

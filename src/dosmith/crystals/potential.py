@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dosmith.crystals.minimum import minimum
 from dosmith.crystals.molecules import BOND_LENGTHS, molecule
@@ -31,6 +32,9 @@ ELEMENTAL = ("A1", "A2", "A3", "A4", "A_h")
 """Prototypes among which an element's reference is the lowest."""
 INTERCHANGEABLE = {"B1": "AB", "B2": "AB", "B3": "AB", "B4": "AB", "B_h": "AB", "C1_b": "AC", "L2_1": "BC", "P4/mmm AB2C": "BC"}
 """Sites of a prototype whose elements may change places: it stays the same crystal."""
+MOMENT_LAYER = 3
+"""The layer of CHGNet's embeddings that it reads moments from."""
+_AT_ONCE = 128  # atoms in one pass
 _CLOSE = 0.65  # of the sum of atomic radii
 _VOLUMES = (0.3, 2.0)  # of the sum of elemental volumes; alkali metals shrink threefold in their salts
 _BOX = 6.0  # Angstrom; a molecule's distance to the next, within the potential's reach
@@ -79,6 +83,21 @@ class Relaxed:
         return float(self.structure.volume / len(self.structure))
 
 
+@dataclass(frozen=True, eq=False)
+class View:
+    """What CHGNet makes of a crystal of n atoms.
+
+    Attributes:
+        energy: eV/atom.
+        embeddings: of the atoms, as they begin and after each of four convolutions, shape (n, 5, 64).
+        moments: of the atoms, without sign, Bohr magnetons, shape (n,).
+    """
+
+    energy: float
+    embeddings: NDArray[np.float32]
+    moments: NDArray[np.float64]
+
+
 class Potential:
     """The CHGNet potential. References of elements are kept, so one object for many crystals is fastest.
 
@@ -102,41 +121,57 @@ class Potential:
                 raise MissingExtraError("finding a volume (CHGNet)", "relax") from None
             return CHGNet.load(use_device="cpu", verbose=False).eval()
 
+    def views(self, structures: Sequence[Structure]) -> list[View | None]:
+        """What the network makes of crystals as they are, many in one pass; None where the atoms are too far apart for it."""
+        model = self.model
+        import torch
+
+        from dosmith.crystals.graphs import graph_of
+
+        graphs = [graph_of(structure, model) for structure in structures]
+        found: list[View | None] = [None] * len(structures)
+        for part in _parts([None if graph is None else len(graph.atomic_number) for graph in graphs]):
+            seen: list[Any] = []
+            hooks = [
+                layer.register_forward_hook(lambda _module, _inputs, output, seen=seen: seen.append(output))
+                for layer in (model.atom_embedding, *model.atom_conv_layers)
+            ]
+            try:
+                with torch.inference_mode():
+                    energies = model([graphs[place] for place in part], task="e")["e"].tolist()
+                    embedded = torch.stack(seen, dim=1)
+                    moments = model.site_wise(embedded[:, MOMENT_LAYER]).abs()[:, 0].numpy().astype(np.float64)
+            finally:
+                for hook in hooks:
+                    hook.remove()
+            ends = np.cumsum([len(graphs[place].atomic_number) for place in part])
+            each = zip(part, energies, np.split(embedded.numpy(), ends[:-1]), np.split(moments, ends[:-1]), strict=True)
+            for place, energy, layers, sizes in each:
+                found[place] = View(energy, layers, sizes)
+        return found
+
     def energy(self, structure: Structure) -> float:
         """eV/atom of a crystal as it is.
 
         Raises:
             NotFoundError: its atoms are too far apart for the potential.
         """
-        model = self.model
-        import torch
+        return self.view(structure).energy
 
-        with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                graph = model.graph_converter(structure)
-            except ValueError:  # isolated atoms
-                raise NotFoundError(f"the atoms of {structure.reduced_formula} are too far apart for CHGNet") from None
-            return float(model([graph], task="e")["e"].item())  # what predict_structure does, faster
+    def view(self, structure: Structure) -> View:
+        """What the network makes of one crystal.
+
+        Raises:
+            NotFoundError: its atoms are too far apart for the potential.
+        """
+        (found,) = self.views([structure])
+        if found is None:
+            raise NotFoundError(f"the atoms of {structure.reduced_formula} are too far apart for CHGNet")
+        return found
 
     def energies(self, structures: Sequence[Structure]) -> list[float | None]:
-        """eV/atom of crystals as they are, in one pass; None where the atoms are too far apart for the potential."""
-        model = self.model
-        import torch
-
-        graphs: list[Any] = []
-        found: list[float | None] = [None] * len(structures)
-        places = []
-        with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for place, structure in enumerate(structures):
-                with contextlib.suppress(ValueError):  # isolated atoms
-                    graphs.append(model.graph_converter(structure))
-                    places.append(place)
-            if graphs:
-                for place, energy in zip(places, model(graphs, task="e")["e"].flatten().tolist(), strict=True):
-                    found[place] = float(energy)
-        return found
+        """eV/atom of crystals as they are; None where the atoms are too far apart for the potential."""
+        return [None if each is None else each.energy for each in self.views(structures)]
 
     def relaxed(self, prototype: Prototype, elements: Sequence[str]) -> Relaxed:
         """A prototype with these elements at the volume (and c/a, where it is free) of lowest energy.
@@ -236,6 +271,22 @@ class Potential:
                 size, _ = minimum(lambda x: energy(x, fixed), size, _SIZE_STEP)
                 stretch, lowest = minimum(lambda x: energy(size, x), fixed, _STRETCH_STEP)
         return Relaxed(shaped(size, stretch), lowest)
+
+
+def _parts(sizes: Sequence[int | None]) -> Iterator[list[int]]:
+    """Places of crystals of these sizes in few passes, none of many atoms unless it is of one crystal; None is in none."""
+    part: list[int] = []
+    atoms = 0
+    for place, size in enumerate(sizes):
+        if size is None:
+            continue
+        if part and atoms + size > _AT_ONCE:
+            yield part
+            part, atoms = [], 0
+        part.append(place)
+        atoms += size
+    if part:
+        yield part
 
 
 def _measured_volume(symbol: str) -> float:

@@ -276,14 +276,10 @@ def _radius(ion: Species) -> float:
 
 def _moments(structure: Structure, potential: Potential) -> list[float] | None:
     """Unpaired electrons at the start where the potential expects moments; None where it does not."""
-    import torch
-
-    with torch.inference_mode():
-        graph = potential.model.graph_converter(structure)
-        found = np.asarray(potential.model([graph], task="em")["m"][0].detach().numpy()).ravel()
-    if np.abs(found).max() < MOMENT:
+    found = potential.view(structure).moments
+    if found.max() < MOMENT:
         return None
-    return [round(float(abs(moment)), 1) if abs(moment) >= MOMENT else 0.0 for moment in found]
+    return [round(float(moment), 1) if moment >= MOMENT else 0.0 for moment in found]
 
 
 def _tried(path: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -60,19 +61,24 @@ def _radius(element: Any) -> float:
 
 def descriptors(symbols: Sequence[str]) -> FloatArray:
     """Group and period as one-hot vectors, electronegativity, radius: shape (E, 29)."""
+    return np.array([_descriptors(symbol) for symbol in symbols]).reshape(len(symbols), GROUPS + PERIODS + 4)
+
+
+@lru_cache(maxsize=128)
+def _descriptors(symbol: str) -> FloatArray:
     from pymatgen.core.periodic_table import Element
 
-    table = np.zeros((len(symbols), GROUPS + PERIODS + 4))
-    for row, symbol in zip(table, symbols, strict=True):
-        element, group = Element(symbol), group_of(symbol)
-        row[group - 1] = row[GROUPS + element.row - 1] = 1.0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # noble gases have no electronegativity
-            pauling = float(element.X)
-        row[-4:] = (
-            pauling / 2 if np.isfinite(pauling) else 0.0,
-            group / GROUPS,
-            element.row / 6,
-            float(element.atomic_radius or 1.3) / 2,
-        )
-    return table
+    row = np.zeros(GROUPS + PERIODS + 4)
+    element, group = Element(symbol), group_of(symbol)
+    row[group - 1] = row[GROUPS + element.row - 1] = 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # noble gases have no electronegativity
+        pauling = float(element.X)
+    row[-4:] = (
+        pauling / 2 if np.isfinite(pauling) else 0.0,
+        group / GROUPS,
+        element.row / 6,
+        float(element.atomic_radius or 1.3) / 2,
+    )
+    row.flags.writeable = False
+    return row

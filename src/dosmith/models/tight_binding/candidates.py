@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -25,7 +24,7 @@ from dosmith.crystals.potential import Potential
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.survey import Surveyed, as_table, from_table
 from dosmith.element_facts import valence_electrons
-from dosmith.errors import FileFormatError, NotFoundError
+from dosmith.errors import FileFormatError
 from dosmith.formulas import Composition
 from dosmith.library.arrow import numbers
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel
@@ -34,6 +33,7 @@ from dosmith.settings import ForwardSettings
 FILE = "candidates.parquet"
 """Name of the file in the folder of a model."""
 _AT_ONCE = 512  # crystals predicted
+_PREPARED = 64  # crystals prepared together
 _COLUMNS: dict[str, type] = {
     "gaps": np.float32,
     "spreads": np.float32,
@@ -133,13 +133,14 @@ def prepare(
     survey: Sequence[Surveyed], settings: ForwardSettings, potential: Potential | None = None, progress: Progress | None = None
 ) -> list[tuple[Surveyed, Atoms]]:
     """The crystals of a survey prepared for the members of a model; those with lone atoms are left out."""
-    potential, prepared = potential or Potential(), []
-    for count, each in enumerate(survey, 1):
-        with suppress(NotFoundError):
-            rounded = replace(each, stretch=round(each.stretch / _SHAPES) * _SHAPES)
-            prepared.append((each, Atoms.of(rounded.structure, potential, settings)))
+    potential, prepared = potential or Potential(), list[tuple[Surveyed, Atoms]]()
+    for start in range(0, len(survey), _PREPARED):
+        part = survey[start : start + _PREPARED]
+        rounded = [replace(each, stretch=round(each.stretch / _SHAPES) * _SHAPES).structure for each in part]
+        found = zip(part, Atoms.of_each(rounded, potential, settings), strict=True)
+        prepared += [(each, atoms) for each, atoms in found if atoms is not None]
         if progress is not None:
-            progress(count, len(survey))
+            progress(start + len(part), len(survey))
     return prepared
 
 

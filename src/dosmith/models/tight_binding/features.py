@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.crystals.potential import MOMENT_LAYER
 from dosmith.models.descriptors import descriptors
 
 if TYPE_CHECKING:
@@ -17,36 +18,17 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-LAYERS = 5
-"""Layers of CHGNet's atom embeddings: as they begin, and after each of four convolutions."""
-MOMENT_LAYER = 3
-"""The layer that CHGNet reads moments from."""
-WIDTH = 64
-"""Numbers in one embedding."""
 USUAL_VOLUME = 15.0  # Angstrom^3 an atom
 
 
 def embeddings(structure: Structure, potential: Potential) -> NDArray[np.float32]:
-    """CHGNet's embeddings of a crystal's atoms, shape (n, LAYERS, WIDTH).
+    """CHGNet's embeddings of a crystal's atoms, shape (n, 5, 64).
 
     Raises:
         NotFoundError: the atoms are too far apart.
         MissingExtraError: CHGNet is not installed.
     """
-    model = potential.model
-    import torch
-
-    seen: list[Any] = []
-    hooks = [
-        layer.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
-        for layer in (model.atom_embedding, *model.atom_conv_layers)
-    ]
-    try:
-        potential.energy(structure)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return torch.stack(seen, dim=1).numpy().astype(np.float32)
+    return potential.view(structure).embeddings
 
 
 def moments(embedded: NDArray[np.float32], potential: Potential) -> FloatArray:
@@ -64,7 +46,7 @@ def atom_features(
     """Features of a crystal's atoms, shape (n, F).
 
     Args:
-        embedded: from `embeddings`.
+        embedded: by CHGNet, shape (n, 5, 64).
         symbols: of the atoms.
         volume: per atom, Angstrom^3.
         layers: which embeddings.

@@ -165,7 +165,7 @@ def predict(
         find_structure(each, library, prototype, guess=True) if isinstance(each, str) else symmetry.primitive(each)
         for each in what
     ]
-    atoms = [model.prepare(structure) for structure in structures]
+    atoms = model.prepare_each(structures)
     found = model.predict_atoms(atoms)
     names = [each if isinstance(each, str) else each.composition.reduced_formula for each in what]
     return [

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.crystals.hull import potential_hull
 from dosmith.crystals.survey import Surveyed, SurveyIndex, read_survey
-from dosmith.errors import MissingExtraError, ModelError, NotFoundError
+from dosmith.errors import MissingExtraError, ModelError
 from dosmith.library import Library
 from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare, with_heights
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Progress, train
@@ -20,6 +20,11 @@ from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.settings import ForwardSettings, Settings
 from dosmith.sources.open_set import FIRST_BASIS
 from dosmith.spectra.standard import Recipe, spin_difference, standardise_library
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+_AT_ONCE = 32  # crystals prepared together
 
 
 def train_forward(
@@ -119,12 +124,17 @@ def prepare_library(
     """
     from dosmith.crystals.potential import Potential
 
-    potential, found = Potential(), {}
+    potential, found = Potential(), dict[int, Atoms]()
+    waiting: list[tuple[int, Structure, bool]] = []
     for count, (row, material) in enumerate(zip(rows, library.materials(rows.tolist()), strict=True), 1):
         structure, wrong = material.structure, material.provenance.get("settings") == FIRST_BASIS
         if structure is not None and len(structure) <= settings.largest_cell and not wrong:
-            with suppress(NotFoundError):
-                found[int(row)] = Atoms.of(structure, potential, settings, material.spectrum.spin_polarized)
+            waiting.append((int(row), structure, material.spectrum.spin_polarized))
+        if len(waiting) == _AT_ONCE or (waiting and count == len(rows)):
+            places, structures, magnetic = zip(*waiting, strict=True)
+            prepared = Atoms.of_each(structures, potential, settings, magnetic)
+            found |= {place: atoms for place, atoms in zip(places, prepared, strict=True) if atoms is not None}
+            waiting.clear()
         if progress is not None:
             progress("crystals", count, len(rows), 0.0)
     return found
