@@ -240,6 +240,10 @@ def test_the_answer_leaves_as_json_and_report(client: TestClient, pt3ni: list[fl
     query = {"values": pt3ni, "name": "my <curve>", "top": 3, "exclude": ["Rh"]}
     answer = client.post("/api/design", json=query).json()
     assert len(answer["candidates"]) == 3 and answer["settings"]["exclude"] == ["Rh"]
+    bounded = client.post("/api/design", json=query | {"gap": [1, 4], "above_hull": 0.1, "price": 500}).json()
+    assert bounded["settings"]["gap"] == "1:4"
+    for each in bounded["candidates"]:
+        assert 1 <= each["gap_ev"] < 4 and each["above_hull_ev"] <= 0.1
     report = client.post("/api/report", json=query)
     assert report.headers["content-type"].startswith("text/html") and "attachment" in report.headers["content-disposition"]
     assert "my &lt;curve&gt;" in report.text and "<curve>" not in report.text

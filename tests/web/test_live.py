@@ -15,11 +15,12 @@ from dosmith.crystals.survey import Surveyed
 from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, SpectrumError
 from dosmith.models.tight_binding.atlas import Atlas
+from dosmith.models.tight_binding.candidate_parts import CandidateParts
 from dosmith.models.tight_binding.candidates import Candidates
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.spectra.standard import standardise
 from dosmith.web.live import Live
-from dosmith.web.messages import Query
+from dosmith.web.messages import Query, plain
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +37,21 @@ def live(designer: Designer) -> Live:
         {"elements": ["Pt", "Ni", "Co", "Fe", "Al"]},
         {"window": (-4.0, 1.0)},
         {"metric": "tanimoto"},
+        {"gap": (1.0, 4.0), "above_hull": 0.05, "price": 500.0},
+        {"gap": (None, 0.3)},
+        {"gap": (2.0, None)},
     ],
 )
 def test_it_ranks_as_a_design_does(live: Live, designer: Designer, pt3ni: list[float], options: dict) -> None:
     query = Query(values=pt3ni, top=6, **options)
     answer = live.answer(query)
-    design = designer.design(live.target(query), top=400, variety=0, **options)
+    design = designer.design(live.target(query), variety=0, **plain(query.model_dump()) | {"top": 400})
     predicted = [candidate for candidate in design.candidates if not candidate.known_dos][:6]
     assert [row.formula for row in answer.new] == [candidate.formula for candidate in predicted]
     for row, candidate in zip(answer.new, predicted, strict=True):
         assert row.similarity == pytest.approx(candidate.similarity, abs=1e-6)
         assert row.prototype == candidate.prototype
+        assert (row.gap, row.gap_spread) == (candidate.gap, candidate.gap_spread)
         assert (row.probability is None) == (candidate.probability is None)
     if options.keys() <= {"window", "metric"}:
         similar = designer.similar(live.target(query), top=6, **options)
@@ -67,6 +72,68 @@ def test_constraints_hold_in_both_lists(live: Live, pt3ni: list[float], data: st
         assert count in (None, len(present))
     if count not in (None, *live.designer.model.sizes):
         assert not answer.new
+
+
+@settings(max_examples=15)
+@given(
+    low=st.none() | st.floats(0, 4),
+    wide=st.none() | st.floats(0.5, 4),
+    height=st.none() | st.floats(0, 0.3),
+    price=st.none() | st.floats(1, 1e5),
+)
+def test_bounds_hold_in_both_lists(
+    live: Live, pt3ni: list[float], low: float | None, wide: float | None, height: float | None, price: float | None
+) -> None:
+    high = None if wide is None else (low or 0.0) + wide
+    answer = live.answer(Query(values=pt3ni, gap=(low, high), above_hull=height, price=price))
+    for row in answer.known + answer.new:
+        if low:
+            assert row.gap is not None and row.gap >= float(f"{low:g}")
+        if high is not None:
+            assert row.gap is not None and row.gap < float(f"{high:g}")
+        assert height is None or (row.above_hull is not None and row.above_hull <= height)
+        assert price is None or (row.price is not None and row.price <= price)
+    assert answer.other_gaps <= len(answer.new)
+    assert answer.new or any("predicted" in note for note in answer.notes)
+
+
+def test_candidates_that_lack_the_wished_gap_are_counted(live: Live, designer: Designer) -> None:
+    """An insulator's curve without a bound: what has its shape need not have its gap, and by the bound all are expected to."""
+    values = designer.target("MgO").standard.values.tolist()
+    free = live.answer(Query(values=values))
+    low, high = free.alike
+    assert low < free.gap < high and free.other_gaps > 0
+    outside = sum(row.gap is not None and not low <= row.gap < high for row in free.new)
+    assert abs(free.other_gaps - outside) <= 3  # by probability, not by the expected gap
+    bound = live.answer(Query(values=values, gap=free.alike))
+    assert all(row.gap is not None and low <= row.gap < high for row in bound.new)
+    assert bound.other_gaps < free.other_gaps or free.other_gaps == len(free.new)
+    metals = live.answer(Query(values=designer.target("Pt3Ni").standard.values.tolist()))
+    assert metals.gap == 0 and metals.alike == (0, 0.3) and not metals.other_gaps
+
+
+def test_d_band_centres_come_from_projections(live: Live, designer: Designer, pt3ni: list[float]) -> None:
+    """Where all states of a crystal are d states, the centre is that of its whole expected curve."""
+    first = live.answer(Query(values=pt3ni)).new[0]
+    search = copy(designer.model)
+    assert isinstance(search, TightBindingModel)
+    atlas = search.atlas
+    place = next(
+        i
+        for i, each in enumerate(atlas.entries.compositions)
+        if formulas.write(each) == first.formula and atlas.crystals[i].prototype == first.prototype
+    )
+    points = atlas.recipe.grid.points
+    whole = np.full((1, -(-points // 3)), 255, dtype=np.uint8)
+    parts = CandidateParts(np.array([place]), (("Pt", "d"),), np.ones(1), whole, atlas.calibration)
+    vars(search)["candidate_parts"] = parts
+    told = Live(copy(designer))
+    told.designer.model = search
+    answer = told.answer(Query(values=pt3ni))
+    energies, curve = atlas.recipe.grid.energies, atlas.candidates.expected[place]
+    assert told.d_bands
+    assert answer.new[0].d_band_centre == pytest.approx(np.trapezoid(energies * curve) / np.trapezoid(curve), abs=1e-3)
+    assert answer.new[1].d_band_centre is None
 
 
 def test_nothing_known_is_called_new(live: Live, designer: Designer, pt3ni: list[float]) -> None:
@@ -149,6 +216,7 @@ def test_the_gap_of_an_insulator_is_read_off_its_drawn_curve(live: Live, designe
         ({"weights": [1.0]}, SpectrumError),
         ({"require": ["Pt"], "exclude": ["Pt"]}, ConstraintError),
         ({"ratio": "a:b"}, ConstraintError),
+        ({"gap": (3.0, 2.0)}, ConstraintError),
     ],
 )
 def test_the_unusable_is_told_in_a_line(live: Live, pt3ni: list[float], change: dict, error: type[Exception]) -> None:
@@ -158,6 +226,9 @@ def test_the_unusable_is_told_in_a_line(live: Live, pt3ni: list[float], change: 
 
 
 def test_the_paper_s_model_answers_too(pt3ni: list[float]) -> None:
-    answer = Live(Designer(model="paper")).answer(Query(values=pt3ni, exclude=["Ni"]))
+    live = Live(Designer(model="paper"))
+    answer = live.answer(Query(values=pt3ni, exclude=["Ni"]))
     assert answer.known and answer.new and not answer.heat.values
     assert all("Ni" not in dict(formulas.parse(row.formula)) for row in answer.new)
+    bound = live.answer(Query(values=pt3ni, price=50.0))
+    assert not bound.new and "cannot honour" in bound.notes[0] and all((row.price or 0) <= 50 for row in bound.known)

@@ -74,6 +74,16 @@ class Gaps:
         """Whether they are those of metals."""
         return self.upper <= GAPPED
 
+    @property
+    def conditions(self) -> list[str]:
+        """The same as conditions on the merit `gap`.
+
+        >>> Gaps(2.0, 4.0).conditions, Gaps.like(0.0).conditions
+        (['gap>=2.0', 'gap<4.0'], ['gap<0.3'])
+        """
+        lower = [f"gap>={self.lower}"] if self.lower > 0 else []
+        return lower + ([f"gap<{self.upper}"] if np.isfinite(self.upper) else [])
+
     def hold(self, gaps: FloatArray) -> BoolArray:
         """Whether gaps (eV) lie in the interval, shape as given."""
         counted = np.where(gaps < GAPPED, 0.0, gaps)

@@ -126,15 +126,16 @@ class _Board:
         self.jobs = Jobs(jobs, self.materials, settings)
         self.reader = Reader(settings, designer.model.recipe)
         waiting = settings.web.questions
-        self.quick, self.look_up, self.long = (
+        self.quick, self.look_up, self.long, self.slow = (
             Lane("answers", 1, waiting),
             Lane("look-ups", 2, waiting),
             Lane("designs", 1, waiting),
+            Lane("maps", 1, waiting),
         )
 
     def close(self) -> None:
         """Answer nothing more."""
-        for lane in (self.quick, self.look_up, self.long):
+        for lane in (self.quick, self.look_up, self.long, self.slow):
             lane.close()
 
     def warm_up(self) -> None:
@@ -159,6 +160,8 @@ class _Board:
             library=library.name,
             spectra=len(self.designer.known),
             model=model.name,
+            limited="gap" in model.honours,
+            d_bands=self.live.d_bands,
             candidates=None if model.atlas is None else len(model.atlas),
             prices=element_prices(),
             jobs=missing(),
@@ -287,7 +290,7 @@ def _routes(board: _Board) -> APIRouter:
     @router.get("/elements")
     async def elements() -> messages.ElementMap:
         """The map of the elements."""
-        return await board.long(maps.element_map)
+        return await board.slow(maps.element_map)
 
     @router.get("/jobs")
     async def jobs() -> list[messages.Job]:

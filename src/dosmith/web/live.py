@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.constraints import Constraints
+from dosmith.constraints import Condition, Constraints
 from dosmith.crystals.hull import Hull
 from dosmith.crystals.prototypes import crystal_id
 from dosmith.designer import Designer
 from dosmith.designs import ALIKE
 from dosmith.element_facts import prices_of
-from dosmith.errors import ConstraintError, ModelError, SpectrumError
+from dosmith.errors import ConstraintError, ModelError, OptionError, SpectrumError
 from dosmith.models.tight_binding.atlas import Atlas
-from dosmith.models.tight_binding.model import SURE
+from dosmith.models.tight_binding.model import SURE, TightBindingModel
 from dosmith.ranking import Comparison, Judged, in_order
+from dosmith.spectra.descriptors import describe, of_curves
+from dosmith.spectra.match import Gaps
 from dosmith.spectra.standard import StandardSpectrum
 from dosmith.spectra.zero import energy_zeros
 from dosmith.targets import Target
-from dosmith.web.messages import Answer, Heat, Query, Row, plain
+from dosmith.web.messages import Answer, Heat, Query, Row, plain, wanted_gaps
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+
+_EVEN = 0.5
+"""Probability below which a crystal is said to have another gap than is wanted."""
 
 
 class Live:
@@ -40,6 +46,8 @@ class Live:
         self.recipe = designer.model.recipe
         self._open = lru_cache(maxsize=64)(self._uncomputed)  # the same while a curve is dragged
         self._height = lru_cache(maxsize=None)(self._above_hull)
+        self._known_d_band = lru_cache(maxsize=None)(self._known_d_band_of)
+        self._new_d_band = lru_cache(maxsize=None)(self._new_d_band_of)
 
     def target(self, query: Query, name: str = "drawn", source: str = "drawn by hand") -> Target:
         """The drawn curve as a target, scaled to unit area; its energies are the model's own.
@@ -66,27 +74,40 @@ class Live:
         """
         start = time.perf_counter()
         target = self.target(query)
+        wanted = wanted_gaps(query.gap)
         constraints = Constraints.of(
             elements=query.elements,
             require=query.require,
             exclude=query.exclude,
             ratio=query.ratio,
             n_elements=query.n_elements,
+            keep=_bounds(query, wanted),
         )
         known = self._known(target, query, constraints)
-        new, heat, notes = self._new(target, query, constraints)
+        new, heat, others, notes = self._new(target, query, constraints)
         if not known:
             notes.append("No known material satisfies the constraints.")
         elif (known[0].similarity or 0) < ALIKE:
             notes.append(f"No known DOS is much like this curve: the best similarity is {known[0].similarity:.2f}.")
         zero, gap = self._zero(target.standard.values)
         milliseconds = 1000 * (time.perf_counter() - start)
-        return Answer(known=known, new=new, heat=heat, notes=notes, gap=gap, zero=zero, milliseconds=round(milliseconds, 2))
+        alike = Gaps.like(gap)
+        return Answer(
+            known=known,
+            new=new,
+            heat=heat,
+            notes=notes,
+            gap=gap,
+            alike=(round(alike.lower, 3), round(alike.upper, 3)),
+            other_gaps=others,
+            zero=zero,
+            milliseconds=round(milliseconds, 2),
+        )
 
     def compare(self, target: Target, query: Query) -> Comparison:
         """How spectra are compared with the target, as the query wants it."""
         weights = None if query.weights is None else np.array(query.weights, dtype=np.float64)
-        return self.designer.compare(target, query.metric, query.window, weights)
+        return self.designer.compare(target, query.metric, query.window, weights, wanted_gaps(query.gap))
 
     def _zero(self, values: FloatArray) -> tuple[float, float]:
         """Where the energy zero should be, and the gap, eV."""
@@ -120,7 +141,25 @@ class Live:
             crystal_system=library.crystal_systems[row],
             above_hull=_told(known.heights.above[place]),
             price=prices_of([library.compositions[row]])[0],
+            gap=_told(known.gaps[place]),
+            d_band_centre=self._known_d_band(library.ids[row]) if self.d_bands else None,
         )
+
+    @cached_property
+    def d_bands(self) -> bool:
+        """Whether library or model tells d-band centres."""
+        model = self.designer.model
+        parts = model.candidate_parts if isinstance(model, TightBindingModel) else None
+        return parts is not None or bool(self.designer.library.projected(orbital="d"))
+
+    def _known_d_band_of(self, identifier: str) -> float | None:
+        return describe(self.designer.library.material(identifier), self.recipe).d_band_centre
+
+    def _new_d_band_of(self, place: int) -> float | None:
+        model = self.designer.model
+        if not isinstance(model, TightBindingModel) or model.candidate_parts is None:
+            return None
+        return of_curves(self.recipe.grid.energies, model.candidate_parts.of_crystal(place, model.wholes)).d_band_centre
 
     # What nobody has computed.
 
@@ -155,7 +194,8 @@ class Live:
         fits = self._atlas.entries.fits(constraints, system)
         return fits & ~self._computed.get(system, np.zeros(len(fits), dtype=np.bool_))
 
-    def _new(self, target: Target, query: Query, constraints: Constraints) -> tuple[list[Row], Heat, list[str]]:
+    def _new(self, target: Target, query: Query, constraints: Constraints) -> tuple[list[Row], Heat, int, list[str]]:
+        """Rows, heat of the elements, how many rows probably have another gap than is wanted, and what a reader must know."""
         if self.designer.model.atlas is None:
             return self._named(target, query)
         atlas, comparison = self._atlas, self.compare(target, query)
@@ -165,20 +205,30 @@ class Live:
         if query.crystal_system is not None and query.crystal_system not in atlas.crystal_systems:
             systems = ", ".join(atlas.crystal_systems)
             told = f"The model '{self.designer.model.name}' has no {query.crystal_system} candidates; it has {systems} ones."
-            return [], Heat(kind="probability", values={}), [told]
+            return [], Heat(kind="probability", values={}), 0, [told]
         # An element's own place in the table says what it would bring, allowed or not.
-        around = Constraints(required=constraints.required, ratio=constraints.ratio, n_elements=constraints.n_elements)
+        around = replace(constraints, allowed=None, forbidden=frozenset())
         heat = self._heat(values, self._open(around, query.crystal_system), chances is not None)
         fits = self._open(constraints, query.crystal_system)
         places = atlas.entries.best_of_each(judged.scores(comparison.by), fits, query.top)
         rows = [self._new_row(place, judged.similarity, chances) for place in places.tolist()]
+        agree = None if comparison.gaps is None else atlas.match_chances(judged.similarity, replace(comparison, curve=False))
+        others = 0 if agree is None else int((agree[places] < _EVEN).sum())
         notes = []
         if not rows:
-            sizes = " or ".join(map(str, self.designer.model.sizes))
-            notes.append(f"No crystal that dosmith can predict satisfies the constraints; its candidates have {sizes} elements.")
+            notes.append(self._why_none(constraints, query.crystal_system))
         elif judged.p_match is not None and (surest := max(float(judged.p_match[place]) for place in places.tolist())) < SURE:
             notes.append(f"No confident match among what is predicted: the likeliest has a probability of {surest:.2f}.")
-        return rows, heat, notes
+        return rows, heat, others, notes
+
+    def _why_none(self, constraints: Constraints, system: str | None) -> str:
+        if constraints.n_elements not in (None, *self.designer.model.sizes):
+            sizes = " or ".join(map(str, self.designer.model.sizes))
+            return f"dosmith predicts crystals of {sizes} elements only."
+        for _, alone in constraints.alone():
+            if alone.conditions and not self._open(alone, system).any():
+                return f"No predicted crystal has {_in_words(alone.conditions[0])}."
+        return "No predicted crystal satisfies all constraints together; allow more."
 
     @cached_property
     def _holders(self) -> tuple[NDArray[np.intp], NDArray[np.intp], list[str]]:
@@ -208,16 +258,19 @@ class Live:
             crystal_system=crystal.crystal_system,
             above_hull=self._height(place),
             price=prices_of([composition])[0],
+            gap=_told(self._atlas.gaps[place]),
+            gap_spread=_told(self._atlas.gap_spreads[place]),
+            d_band_centre=self._new_d_band(place) if self.d_bands else None,
         )
 
-    def _named(self, target: Target, query: Query) -> tuple[list[Row], Heat, list[str]]:
+    def _named(self, target: Target, query: Query) -> tuple[list[Row], Heat, int, list[str]]:
         """The same from a model that knows compositions only."""
         heat = Heat(kind="probability", values={})
         try:
             wanted = plain(query.model_dump()) | {"top": min(query.top * 8, 400)}
             candidates = self.designer.design(target, **wanted).candidates
-        except (ConstraintError, ModelError) as error:
-            return [], heat, [f"{str(error)[:1].upper()}{str(error)[1:]}."]
+        except (ConstraintError, ModelError, OptionError) as error:
+            return [], heat, 0, [f"{str(error)[:1].upper()}{str(error)[1:]}."]
         rows = [
             Row(
                 kind="new",
@@ -229,11 +282,27 @@ class Live:
                 crystal_system=query.crystal_system,
                 above_hull=None,
                 price=prices_of([candidate.composition])[0],
+                gap=None,
             )
             for candidate in candidates
             if not candidate.known_dos
         ]
-        return rows[: query.top], heat, []
+        return rows[: query.top], heat, 0, []
+
+
+def _bounds(query: Query, wanted: Gaps | None) -> list[str]:
+    """The bounds of a query as conditions, as `Designer.design` has them."""
+    named = (("above_hull", query.above_hull), ("price", query.price))
+    return [f"{name}<={bound}" for name, bound in named if bound is not None] + ([] if wanted is None else wanted.conditions)
+
+
+def _in_words(condition: Condition) -> str:
+    bound = f"{condition.bound:g}"
+    return {
+        "gap": f"a gap {'of at least' if condition.sign == '>=' else 'below'} {bound} eV",
+        "above_hull": f"a height above the hull of at most {bound} eV/atom",
+        "price": f"a price of at most {bound} USD/kg",
+    }[condition.name]
 
 
 def _told(value: float) -> float | None:

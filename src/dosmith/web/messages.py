@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dosmith.spectra.match import Gaps
 from dosmith.spectra.similarity import MATCH
 
 Energy = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 Density = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Bound = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Symbols = Annotated[list[Annotated[str, Field(max_length=3)]], Field(max_length=128)]
 Metric = Literal["cosine", "tanimoto", "wasserstein"]
 System = Literal["triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic"]
@@ -99,6 +101,11 @@ class Query(_Request):
     exclude: Symbols = Field(default=[], description="none of these may")
     ratio: str | None = Field(None, max_length=20, description="counts in any order, such as 3:1")
     n_elements: int | None = Field(None, ge=1, le=9)
+    gap: tuple[Bound | None, Bound | None] | None = Field(
+        None, description="least and greatest gap, eV, null where there is no bound; in place of the curve's own gap"
+    )
+    above_hull: Bound | None = Field(None, description="at most so many eV/atom above the hull")
+    price: Bound | None = Field(None, description="of the elements, at most so many USD/kg")
     top: int = Field(12, ge=1, le=100, description="rows of each list")
 
 
@@ -123,6 +130,9 @@ class Row(BaseModel):
         description="eV/atom; of PBE for known materials, of CHGNet among its pair's crystals for new ones"
     )
     price: float | None = Field(description="of the elements in it, USD/kg")
+    gap: float | None = Field(description="computed, or to be expected, eV; 0 for a metal, null where unknown")
+    gap_spread: float | None = Field(None, description="standard deviation of an expected gap, eV")
+    d_band_centre: float | None = Field(None, description="of its d states, eV from the energy zero; null where nothing tells")
 
 
 class Heat(BaseModel):
@@ -142,6 +152,8 @@ class Answer(BaseModel):
     heat: Heat
     notes: list[str] = Field(description="what a reader must know, one sentence each")
     gap: float = Field(description="of the drawn curve, eV; 0 for a metal")
+    alike: tuple[float, float] = Field(description="least and greatest gap that agree with it, eV")
+    other_gaps: int = Field(description="how many of the new rows probably have another gap than is wanted")
     zero: float = Field(description="where the energy zero of the drawn curve should be, eV; 0 where it is right")
     milliseconds: float = Field(description="that the ranking took")
 
@@ -159,6 +171,8 @@ class BoardFacts(BaseModel):
     library: str
     spectra: int = Field(description="known ones")
     model: str
+    limited: bool = Field(description="whether gap, height above the hull and price may be bounded")
+    d_bands: bool = Field(description="whether anything tells d-band centres")
     candidates: int | None = Field(description="crystals whose DOS is predicted; null for a model that predicts none")
     prices: dict[str, float] = Field(description="USD/kg")
     jobs: dict[str, str | None] = Field(description="kind of job -> null where it can run, else what it lacks")
@@ -259,4 +273,17 @@ class Job(BaseModel):
 def plain(content: dict[str, Any]) -> dict[str, Any]:
     """Keyword arguments of `Designer.design` in a query, less the curve itself."""
     names = ("window", "metric", "crystal_system", "elements", "require", "exclude", "ratio", "n_elements", "top")
-    return {name: content[name] for name in names}
+    found = {name: content[name] for name in names}
+    return found | {name: content[name] for name in ("above_hull", "price")} | {"gap": wanted_gaps(content["gap"])}
+
+
+def wanted_gaps(gap: tuple[float | None, float | None] | None) -> Gaps | None:
+    """The gaps that are asked for; None where any will do.
+
+    Raises:
+        ConstraintError: the least is not below the greatest.
+    """
+    if gap is None or gap == (None, None):
+        return None
+    lower, upper = ("" if bound is None else f"{bound:g}" for bound in gap)
+    return Gaps.parse(f"{lower}:{upper}")

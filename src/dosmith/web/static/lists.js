@@ -14,6 +14,7 @@ let hovered = null, pinned = null;
 
 export function setUp() {
   for (const kind of ["known", "new"]) {
+    $(kind).classList.toggle("bands", state.facts.d_bands);
     for (const head of $(kind).querySelectorAll("th[data-sort]")) {
       head.replaceChildren(make("button", { type: "button", onclick: () => sort(kind, head) }, ...head.childNodes));
     }
@@ -24,7 +25,7 @@ export function setUp() {
 
 // Once the best first, then the other way round, then as ranked.
 function sort(kind, head) {
-  const field = head.dataset.sort, first = ["above_hull", "price"].includes(field) ? 1 : -1;
+  const field = head.dataset.sort, first = ["above_hull", "price", "d_band_centre"].includes(field) ? 1 : -1;
   const [was, way] = sorted[kind] ?? [];
   sorted[kind] = was !== field ? [field, first] : way === first ? [field, -first] : null;
   for (const each of $(kind).querySelectorAll("th[data-sort]")) {
@@ -41,9 +42,10 @@ function inOrder(kind, found) {
 }
 
 function table(kind) {
-  const columns = ["rank", "formula", "id", "prototype", "crystal_system", "similarity", "probability", "above_hull", "price"];
-  const found = [...$(kind).tBodies[0].rows].map((row) => columns.map((name) => row.material[name] ?? ""));
-  return `${[[...columns.slice(0, -2), "above_hull_ev_per_atom", "price_usd_per_kg"], ...found].map((row) => row.join(",")).join("\n")}\n`;
+  const columns = { rank: "rank", formula: "formula", id: "id", prototype: "prototype", crystal_system: "crystal_system", similarity: "similarity", probability: "probability",
+    gap: "gap_ev", gap_spread: "gap_spread_ev", d_band_centre: "d_band_centre_ev", above_hull: "above_hull_ev_per_atom", price: "price_usd_per_kg" };
+  const found = [...$(kind).tBodies[0].rows].map((row) => Object.keys(columns).map((name) => row.material[name] ?? ""));
+  return `${[Object.values(columns), ...found].map((row) => row.join(",")).join("\n")}\n`;
 }
 
 export const onOpen = (listener) => { open = listener; };
@@ -98,7 +100,7 @@ function build(material) {
     cell("rank"),
     make("th", { scope: "row" }, make("button", { type: "button", class: "material" }, make("b", {}, ...formula(material.formula)),
       make("small", {}, ...calling(material.prototype, state.facts.prototypes)))),
-    material.kind === "new" ? cell("probability right") : null, cell("similarity"), cell("hull right"), cell("price right"));
+    material.kind === "new" ? cell("probability right") : null, cell("similarity"), cell("gap right"), cell("band right"), cell("hull right"), cell("price right"));
   row.querySelector("button").addEventListener("focus", () => hover(material));
   row.querySelector("button").addEventListener("blur", () => hover(null));
   row.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") hover(material); });
@@ -122,6 +124,8 @@ function fill(row, material, from) {
   set("rank", String(material.rank));
   if (material.kind === "new") set("probability", percent);
   set("similarity", `${alike} ${from}`, () => (material.similarity == null ? [alike] : [bar((material.similarity - from) / (1 - from)), alike]));
+  set("gap", material.gap == null ? "\u2013" : number(material.gap, material.gap ? 1 : 0));
+  set("band", material.d_band_centre == null ? "\u2013" : number(material.d_band_centre, 2));
   set("hull", material.above_hull == null ? "\u2013" : number(material.above_hull, 2), () => [stability(material)]);
   set("price", price(material.price));
 }

@@ -7,9 +7,10 @@ import { $, busy, formula, make, number, save, tell } from "./dom.js";
 import * as editor from "./editor.js";
 import * as elements from "./elements.js";
 import * as jobs from "./jobs.js";
+import * as limits from "./limits.js";
 import * as lists from "./lists.js";
 import * as maps from "./maps.js";
-import { asText, commit, fromLink, fromText, link, namedQuery, on, query, recall, state } from "./state.js";
+import { announce, asText, commit, fromLink, fromText, link, namedQuery, on, query, recall, state } from "./state.js";
 import * as targets from "./targets.js";
 
 const START = "Pt3Ni";
@@ -25,6 +26,7 @@ async function start() {
   fillControls();
   editor.setUp();
   elements.setUp();
+  limits.setUp();
   maps.setUp();
   jobs.setUp(card.open);
   card.setUp();
@@ -79,6 +81,7 @@ function show(answer) {
   maps.light();
   card.refresh();
   notes(answer);
+  announce("shown");
   clearTimeout(resting);
   resting = setTimeout(() => { $("spoken").textContent = summary(answer); }, SAID_AFTER);
   document.documentElement.dataset.answered = String(Number(document.documentElement.dataset.answered ?? 0) + 1);
@@ -104,7 +107,25 @@ function notes(answer) {
         commit({ values: shift(state.values, state.facts.energies, -answer.zero), ...editor.edited() });
       } }, "move the curve")));
   }
+  const gaps = otherGaps(answer);
+  if (gaps) lines.push(gaps);
   $("notes").replaceChildren(...lines);
+}
+
+// A curve hardly shows whether a gap is there: what is listed may have another one than is wished.
+function otherGaps({ new: rows, gap, alike, other_gaps: others }) {
+  const curve = gap ? `a gap of ${number(gap, 1)} eV` : "no gap", asked = state.gap && limits.range(state.gap);
+  const some = `${others === rows.length ? (others > 1 ? `All ${others}` : "The") : `${others} of these ${rows.length}`} predicted crystal${rows.length > 1 ? "s" : ""}`;
+  if (asked) {
+    const outside = gap < (state.gap[0] ?? 0) || gap >= (state.gap[1] ?? Infinity);
+    const words = [outside ? `The curve itself has ${curve}; a gap ${asked} was asked for. ` : "",
+      others ? `${some} may well have another gap than ${asked}: predicted gaps are that unsure.` : ""].join("");
+    return words ? make("p", {}, words) : null;
+  }
+  if (!others || !state.facts.limited) return null;
+  const like = alike[0] ? alike.map((value) => Number(value.toFixed(1))) : [null, alike[1]];
+  return make("p", {}, `${some} probably ${others > 1 ? "have" : "has"} another gap than the curve, which has ${curve}. `,
+    make("button", { type: "button", class: "link", id: "gap-as-drawn", onclick: () => commit({ gap: like }) }, `ask for a gap ${limits.range(like)}`));
 }
 
 let captioned = "";
@@ -114,7 +135,7 @@ function caption() {
   const whole = area(state.values, state.facts.energies);
   const gap = last?.gap ? `gap ${number(last.gap, 1)} eV` : "no gap";
   const counted = state.window ? `only ${number(state.window[0], 1)} to ${number(state.window[1], 1)} eV counts` : state.weights ? "weighted" : "";
-  $("target-facts").textContent = [state.source, `area ${number(whole, 2)}${Math.abs(whole - 1) > 0.005 ? ", compared as 1" : ""}`,
+  $("target-facts").textContent = [state.source, Math.abs(whole - 1) > 0.005 ? `area ${number(whole, 2)}, compared as 1` : "",
     gap, `broadening ${state.facts.broadening} eV`, counted].filter(Boolean).join(" \u00b7 ");
 }
 

@@ -5,7 +5,7 @@ import * as card from "./card.js";
 import { $, busy, draw, make, number } from "./dom.js";
 import * as elements from "./elements.js";
 import { hover } from "./lists.js";
-import { on, query, state } from "./state.js";
+import { on, once, query, state } from "./state.js";
 
 const RINGS = [0.98, 0.95, 0.9, 0.8];
 const REACH = 66; // of the furthest one; distances go with the square root of 1 - similarity, so that what is near stands apart
@@ -18,7 +18,7 @@ export function setUp() {
   on("change", () => { busy(true, "around"); clearTimeout(timer); timer = setTimeout(around, WAIT); });
   const rings = RINGS.map((similarity) => draw("g", { class: "ring" }, draw("circle"), draw("text", {}, document.createTextNode(String(similarity)))));
   $("around").append(...rings, draw("path", { class: "centre", d: "M-3 0H3M0-3V3" }), draw("g", { id: "places" }));
-  seen($("map"), elementMap);
+  once("shown", () => seen($("map"), elementMap)); // before the lists are there it would be in view
   new IntersectionObserver((entries) => { visible = entries.at(-1).isIntersecting; if (visible) light(); }).observe($("map"));
 }
 

@@ -2,15 +2,20 @@
 
 import { normalised } from "./curves.js";
 
-const FIELDS = ["values", "window", "weights", "metric", "system", "ratio", "count", "elements", "name", "source"];
+const FIELDS = ["values", "window", "weights", "metric", "system", "ratio", "count", "gap", "hull", "price", "elements", "name", "source"];
 const listeners = new Map();
 export const on = (event, listener) => listeners.set(event, [...(listeners.get(event) ?? []), listener]);
+export function once(event, listener) {
+  let done = false;
+  on(event, () => { if (!done) { done = true; listener(); } });
+}
 const emit = (event, detail) => (listeners.get(event) ?? []).forEach((listener) => listener(detail));
 export const announce = emit;
 
 // elements: symbol -> "require" or "forbid"; all others are allowed.
 export const state = {
   facts: null, values: [], window: null, weights: null, metric: "cosine", system: "", ratio: "", count: "",
+  gap: null, hull: null, price: null, // [least, greatest] in eV, either may be null; eV/atom; USD/kg
   elements: {}, name: "", source: "", top: 12, changedAt: 0,
 };
 
@@ -55,6 +60,7 @@ export function query() {
   return {
     values: state.values, window: state.window, weights: state.weights, metric: state.metric,
     crystal_system: state.system || null, ratio: state.ratio || null, n_elements: state.count ? Number(state.count) : null,
+    gap: state.gap, above_hull: state.hull, price: state.price,
     require: of("require"), exclude: of("forbid"), top: state.top,
   };
 }
@@ -90,12 +96,15 @@ export function fromText(text) {
     return values && values.length === levels && values.every((v) => Number.isFinite(v) && v >= 0) ? values : null;
   };
   const values = curve(read.values);
-  if (!values) throw new Error(`the saved board has no curve of ${levels} levels`);
+  if (!values) throw new Error(`the saved board has no curve of ${levels} points`);
   const text_ = (value, longest) => (typeof value === "string" ? value.slice(0, longest) : "");
   const elements = Object.fromEntries(Object.entries(read.elements ?? {}).filter(
     ([symbol, what]) => /^[A-Z][a-z]?$/.test(symbol) && ["require", "forbid"].includes(what)));
   const window = Array.isArray(read.window) && read.window.length === 2 && read.window.every(Number.isFinite) ? read.window : null;
+  const bound = (value) => (Number.isFinite(value) && value >= 0 ? Math.min(value, 1e6) : null);
+  const gap = Array.isArray(read.gap) && read.gap.length === 2 ? read.gap.map(bound) : null;
   return {
+    gap: gap && gap[1] != null && gap[1] <= (gap[0] ?? 0) ? null : gap, hull: bound(read.hull), price: bound(read.price),
     values, weights: curve(read.weights), window, elements, name: text_(read.name, 80), source: text_(read.source, 300),
     metric: ["cosine", "tanimoto", "wasserstein"].includes(read.metric) ? read.metric : "cosine",
     system: text_(read.system, 20), ratio: text_(read.ratio, 20), count: text_(read.count, 1),
