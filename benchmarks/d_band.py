@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dosmith.atomic import write_text
 from dosmith.crystals.prototypes import PROTOTYPES
-from dosmith.crystals.survey import Surveyed
+from dosmith.crystals.surveyed import Surveyed
 from dosmith.models.registry import open_model
 from dosmith.shipped import shipped_folder
 from dosmith.spectra.descriptors import Band

@@ -26,11 +26,11 @@ from dosmith.crystals.hull import potential_hull
 from dosmith.crystals.plausible import balance
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.survey import shipped_survey
-from dosmith.formulas import Composition
 from dosmith.logistic import calibration_error
 from dosmith.models.calibration import FloatArray, calibrate_gaps
 from dosmith.models.gaps import GapScale
 from dosmith.models.store import WEIGHTS
+from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.candidates import FILE, METAL, Candidates, may_be_gapped, prepare, with_heights
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.spectra.match import GAPPED, Gaps, matches
@@ -66,18 +66,15 @@ def with_gaps(candidates: Candidates, opened: TightBindingModel, kept: Kept) -> 
     """The candidates with their gaps by all members; those of one prototype after the other."""
     model = opened.ensemble
     able = np.flatnonzero(may_be_gapped(candidates.crystals, candidates.expected, opened.recipe.grid.energies))
-    able = able[
-        np.lexsort((able, [candidates.crystals[place].prototype for place in able]))
-    ]  # alike lattices are worked on together
+    able = able[np.lexsort((able, np.array(candidates.crystals.prototypes)[able]))]  # alike lattices are worked on together
     signed, potential = np.full((len(candidates.crystals), len(model.members)), METAL), Potential()
     for start in range(0, len(able), AT_ONCE):
         places = able[start : start + AT_ONCE]
 
         def one(places: np.ndarray = places) -> dict[str, np.ndarray]:
-            prepared = prepare([candidates.crystals[place] for place in places], opened.settings, potential)
-            found = {id(crystal): atoms for crystal, atoms in prepared}
-            there = [place for place in places if id(candidates.crystals[place]) in found]
-            return {"places": np.array(there), "signed": model.gaps([found[id(candidates.crystals[place])] for place in there])}
+            found = dict(prepare(candidates.crystals.taken(places), opened.settings, potential))
+            there = {place: found[each] for place in places if (each := candidates.crystals[place]) in found}
+            return {"places": np.array(list(there)), "signed": model.gaps(list(there.values()))}
 
         part = kept.made(f"gaps-{start:06d}", one)
         signed[part["places"]] = part["signed"]
@@ -94,7 +91,7 @@ def _halves(names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 WAYS = {"similarity": "similarity", "match": "P(match)", "both": "P(match) P(exists), as a design"}
 
 
-def _matches(found: HeldOut, opened: TightBindingModel, hull: dict[Composition, float]) -> Iterator[str]:
+def _matches(found: HeldOut, opened: TightBindingModel, atlas: Atlas) -> Iterator[str]:
     """What became of ten materials picked blindly for each target, by similarity, by the probability that they match, and as a design ranks.
 
     Probabilities are learned from one half of the chemical systems and tested on the other, and the other way round. Whether a pick exists is told
@@ -102,7 +99,7 @@ def _matches(found: HeldOut, opened: TightBindingModel, hull: dict[Composition, 
     """
     names = np.unique(np.array(found.systems, dtype=str), return_inverse=True)[1]
     expected, vectors, signed, gaps = found.expected, found.vectors, found.signed, found.gaps
-    heights, exist = _existing(found, hull)
+    heights, exist = _existing(found, atlas)
     told: dict[tuple[str, str], list[FloatArray]] = {}
     for half in _halves(names):
         rest = np.flatnonzero(~half)
@@ -144,21 +141,14 @@ def _matches(found: HeldOut, opened: TightBindingModel, hull: dict[Composition, 
             yield f"| {' | '.join(cells)} |"
 
 
-def _existing(found: HeldOut, hull: dict[Composition, float]) -> tuple[FloatArray, FloatArray]:
+def _existing(found: HeldOut, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
     """Heights in the set's own hull where it has rivals, eV/atom, else NaN, and the probabilities to exist by the potential, shapes (M,)."""
-    facts = [found.library.provenances[row] for row in found.rows.tolist()]
-    computed = [row for row, each in enumerate(found.library.provenances) if each.get("formation_energy") is not None]
-    rivals = np.array(rivals_of(found.library.compositions, computed))[found.rows]
-    stated = [each.get("energy_above_hull") for each in facts]
-    heights = np.array([np.nan if each is None else each for each in stated], dtype=np.float64)
-    potential = np.array(
-        [
-            np.nan
-            if each.get("potential_formation_energy") is None or c not in hull
-            else each["potential_formation_energy"] - hull[c]
-            for each, c in zip(facts, found.compositions, strict=True)
-        ]
-    )
+    library, rows = found.library, found.rows
+    rivals = np.array(rivals_of(library.compositions, np.flatnonzero(~np.isnan(library.stated("formation_energy"))).tolist()))[
+        rows
+    ]
+    heights = library.stated("energy_above_hull")[rows]
+    potential = library.stated("potential_formation_energy")[rows] - atlas.hull_energies(found.compositions)
     sizes, balances = (np.array([measure(c) for c in found.compositions]) for measure in (len, balance))
     existence = shipped_existence()
     assert existence is not None
@@ -190,7 +180,7 @@ def main(name: str) -> None:
     candidates = with_heights(candidates, potential_hull(shipped_survey(), found.library))
     scale, matches = calibrate_gaps(found.expected, found.vectors, found.systems, found.gaps, found.signed)
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN, 1)
-    table = "\n".join([*_gaps(scale), *_matches(found, opened, replace(opened.atlas, candidates=candidates).hull_energies)])
+    table = "\n".join([*_gaps(scale), *_matches(found, opened, replace(opened.atlas, candidates=candidates))])
     write_text(PAGE, f"{before}{BEGIN}\n{table}\n{END}{rest.split(END, 1)[1]}")
     print(table)
     learned = {"gaps": asdict(scale), "matches": matches}

@@ -25,7 +25,8 @@ from dosmith.atomic import write_text
 from dosmith.benchmark.cases import PAPER
 from dosmith.benchmark.data import Spectra, survey_file
 from dosmith.benchmark.jobs import FORWARD, fit
-from dosmith.crystals.survey import Surveyed, read_survey
+from dosmith.crystals.survey import read_survey
+from dosmith.crystals.surveyed import Surveyed
 from dosmith.designer import open_dos_set
 from dosmith.dft.plan import Entry, write_plan
 from dosmith.library import ParquetLibrary

@@ -71,9 +71,9 @@ def command_line() -> str:
     import typer.cli
     import typer.main
 
-    from dosmith.cli import app
+    from dosmith.cli import program
 
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(program())
     text = typer.cli.get_docs_for_click(obj=command, ctx=typer.Context(command, info_name="dosmith"), name="dosmith")
     text = re.sub(
         r"^#+ `dosmith(.*)`", lambda title: f"## `dosmith{title[1]}`" if title[1] else "# Command line", text, flags=re.M

@@ -13,7 +13,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from dosmith.cli import app
+from dosmith.cli import program
 from dosmith.designer import open_dos_set
 
 ROOT = Path(__file__).parents[1]
@@ -85,7 +85,7 @@ def test_a_command_does_what_it_should(command: str, place: Path, monkeypatch: p
     monkeypatch.chdir(place)
     monkeypatch.setenv("XDG_DATA_HOME", str(place / "home"))
     if any(command.startswith(start) for start in NOT_RUN):
-        parsed = get_command(app)
+        parsed = get_command(program())
         arguments = shlex.split(command)
         while arguments and not arguments[0].startswith("-") and hasattr(parsed, "commands"):
             parsed = parsed.commands[arguments.pop(0)]
@@ -94,7 +94,7 @@ def test_a_command_does_what_it_should(command: str, place: Path, monkeypatch: p
                 return  # else its line was an error of usage
         assert arguments[0] in {option for each in parsed.params for option in each.opts}
         return
-    result = CliRunner().invoke(app, shlex.split(command), catch_exceptions=False)
+    result = CliRunner().invoke(program(), shlex.split(command), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert result.stdout
 
@@ -103,7 +103,7 @@ def test_a_command_does_what_it_should(command: str, place: Path, monkeypatch: p
 def test_commands_within_sentences_exist_with_their_options(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for inline in re.findall(r"`(dosmith [^`]+)`", " ".join(text.split())):
-        command, path = get_command(app), ["dosmith"]
+        command, path = get_command(program()), ["dosmith"]
         words = shlex.split(inline, comments=True)[1:]
         options = {name for each in command.params for name in each.opts}
         while words and words[0] in getattr(command, "commands", {}):
@@ -131,17 +131,17 @@ def test_targets_of_make_extras_and_scripts_exist(page: Path) -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
 def test_completion_is_shown_and_completes(shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
-    shown = CliRunner().invoke(app, ["--show-completion", shell], prog_name="dosmith")
+    shown = CliRunner().invoke(program(), ["--show-completion", shell], prog_name="dosmith")
     assert shown.exit_code == 0 and "_DOSMITH_COMPLETE" in shown.stdout
     variables = {"_DOSMITH_COMPLETE": f"complete_{shell}", "COMP_WORDS": "dosmith des", "COMP_CWORD": "1"}
     variables |= {"_TYPER_COMPLETE_ARGS": "dosmith des", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
     variables |= {"_TYPER_COMPLETE_WORD_TO_COMPLETE": "des"}
-    assert "design" in CliRunner().invoke(app, [], prog_name="dosmith", env=variables).stdout
+    assert "design" in CliRunner().invoke(program(), [], prog_name="dosmith", env=variables).stdout
 
 
 def test_completion_is_installed_for_bash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
-    assert CliRunner().invoke(app, ["--install-completion", "bash"], prog_name="dosmith").exit_code == 0
+    assert CliRunner().invoke(program(), ["--install-completion", "bash"], prog_name="dosmith").exit_code == 0
     (script,) = re.findall(r"source '?([^'\n]+)", (tmp_path / ".bashrc").read_text())
     assert "_DOSMITH_COMPLETE" in Path(script).read_text()

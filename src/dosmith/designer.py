@@ -79,8 +79,9 @@ class Designer:
         if self.atlases and not isinstance(self.model, TightBindingModel):
             raise ModelError(f"the model '{self.model.name}' predicts no crystals, so it proposes none of an atlas")
 
-    def _hull(self, composition: Composition) -> float | None:
-        return None if self.model.atlas is None else self.model.atlas.hull_energies.get(composition)
+    def _hull(self, compositions: Sequence[Composition]) -> FloatArray:
+        atlas = self.model.atlas
+        return np.full(len(compositions), np.nan) if atlas is None else atlas.hull_energies(compositions)
 
     def target(
         self,

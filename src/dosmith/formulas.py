@@ -70,6 +70,7 @@ def reduce(counts: Mapping[str, int] | Iterable[tuple[str, int]]) -> Composition
     return tuple((symbol, total[symbol] // divisor) for symbol in sorted(total, key=atomic_number))
 
 
+@lru_cache(maxsize=65536)
 def parse(text: str) -> Composition:
     """The reduced composition of a formula such as ``Pt3Ni``, ``NiPt3``, ``Al₃Zr``, ``Ba Ti O3`` or ``Ca(BC)2``.
 
@@ -97,12 +98,12 @@ class _NoFormulaError(FormulaError):
 def _strict(compact: str) -> Composition:
     """As `parse`, of a text without blanks and subscripts, and without a word about what may have been meant."""
     plain = compact if len(compact) <= _LONGEST else ""
-    while (opened := _BRACKETS.sub(_multiplied, plain)) != plain:
+    while "(" in plain and (opened := _BRACKETS.sub(_multiplied, plain)) != plain:
         plain = opened
-    tokens = list(_TOKEN.finditer(plain))
-    if not tokens or "".join(t.group(0) for t in tokens) != plain:
+    tokens = _TOKEN.findall(plain)
+    if not tokens or "".join(symbol + count for symbol, count in tokens) != plain:
         raise _NoFormulaError
-    return reduce((t.group(1), int(t.group(2) or 1)) for t in tokens)
+    return reduce((symbol, int(count or 1)) for symbol, count in tokens)
 
 
 def typed(text: str, known: Callable[[Composition], object] | None = None) -> Composition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -36,13 +36,13 @@ class KnownSpectra:
         library: where they are.
         recipe: how they are standardised.
         part: elements, orbitals or spin that count, of those materials that tell them; all states of all materials when None.
-        hull: energy of the potential's hull at a composition, eV/atom; None when unknown.
+        hull: energies of the potential's hull at compositions, eV/atom, NaN where unknown.
     """
 
     library: Library
     recipe: Recipe
     part: Part | None = None
-    hull: Callable[[Composition], float | None] = lambda composition: None
+    hull: Callable[[Sequence[Composition]], FloatArray] = lambda compositions: np.full(len(compositions), np.nan)
 
     @cached_property
     def _standard(self) -> tuple[NDArray[np.intp], FloatArray, dict[int, Window]]:
@@ -76,19 +76,15 @@ class KnownSpectra:
             [library.prototypes[row] for row in rows],
             lambda: [_space_group(library.provenances[row].get("aflow_label")) for row in rows],
             {
-                "formation_energy": lambda: self._stated("potential_formation_energy"),
-                "dft_formation_energy": lambda: self._stated("formation_energy"),
-                "dft_above_hull": lambda: self._stated("energy_above_hull"),
+                "formation_energy": lambda: library.stated("potential_formation_energy")[self.rows],
+                "dft_formation_energy": lambda: library.stated("formation_energy")[self.rows],
+                "dft_above_hull": lambda: library.stated("energy_above_hull")[self.rows],
                 "above_hull": lambda: self.heights.above,
                 "gap": lambda: self.gaps,
                 "band_centre": lambda: band_centres(energies, self.vectors),
                 "dos_at_fermi": lambda: densities_at_zero(energies, self.vectors),
             },
         )
-
-    def _stated(self, name: str) -> FloatArray:
-        values = [self.library.provenances[row].get(name) for row in self.rows.tolist()]
-        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
     @cached_property
     def gaps(self) -> FloatArray:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas, symmetry
-from dosmith.atlas import Atlas
 from dosmith.crystals.prototypes import PROTOTYPES, prototype
 from dosmith.errors import DosmithError, FormulaError, NotFoundError
 from dosmith.formulas import Composition
@@ -28,6 +27,8 @@ from dosmith.targets import Target
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
+
+    from dosmith.atlas import Atlas
 
 FloatArray = NDArray[np.float64]
 

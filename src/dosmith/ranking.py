@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import islice
 from numbers import Integral
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.compositions import Compositions, numbered
 from dosmith.constraints import Constraints
 from dosmith.element_facts import Supply
 from dosmith.errors import ConstraintError
@@ -151,38 +153,42 @@ class Entries:
     compositions: Sequence[Composition]
     crystal_systems: Sequence[str | None]
     prototypes: Sequence[str | None] = ()
-    space_groups: Callable[[], Sequence[int]] | None = None
+    space_groups: Callable[[], Sequence[int] | IntArray] | None = None
     columns: Mapping[str, Callable[[], FloatArray]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.compositions)
 
     @cached_property
-    def sizes(self) -> tuple[int, ...]:
-        """How many elements the compositions have, rising."""
-        return tuple(sorted(set(map(len, self.compositions))))
+    def table(self) -> Compositions:
+        """The compositions as arrays."""
+        return Compositions.of(self.compositions)
 
     @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """How many elements the compositions have, rising."""
+        return tuple(np.unique(self.table.sizes).tolist())
+
+    @property
     def elements(self) -> IntArray:
         """Atomic numbers of each, rising, then 0 where it has fewer elements than another, shape (N, largest size)."""
-        found = self._empty
-        for row, composition in zip(found, self.compositions, strict=True):
-            row[: len(composition)] = [formulas.atomic_number(symbol) for symbol, _ in composition]
-        return found
+        return self.table.elements
 
     @cached_property
     def counts(self) -> IntArray:
         """Counts of the elements of each, falling, then 0 as in `elements`, shape (N, largest size)."""
-        found = self._empty
-        for row, composition in zip(found, self.compositions, strict=True):
-            row[: len(composition)] = sorted((count for _, count in composition), reverse=True)
-        return found
+        return np.asarray(-np.sort(-self.table.counts, axis=1))
 
-    @cached_property
+    @property
+    def ratios(self) -> tuple[tuple[int, ...], ...]:
+        """The counts that occur, falling each; those of few elements first."""
+        different = self.counts[np.unique(numbered(self.counts), return_index=True)[1]].tolist()
+        return tuple(sorted((tuple(filter(None, row)) for row in different), key=lambda counts: (len(counts), counts)))
+
+    @property
     def groups(self) -> IntArray:
-        """The number of each entry's composition among the different ones, in order of appearance, shape (N,)."""
-        place: dict[Composition, int] = {}
-        return np.array([place.setdefault(composition, len(place)) for composition in self.compositions], dtype=np.intp)
+        """The number of each entry's composition among the different ones, shape (N,)."""
+        return self.table.groups
 
     @cached_property
     def _largest_group(self) -> int:
@@ -191,10 +197,6 @@ class Entries:
     @cached_property
     def _systems(self) -> NDArray[np.str_]:
         return np.array([system or "" for system in self.crystal_systems], dtype=np.str_)
-
-    @property
-    def _empty(self) -> IntArray:
-        return np.zeros((len(self), max(self.sizes, default=1)), dtype=np.intp)
 
     def column(self, name: str) -> FloatArray | None:
         """A merit of each that does not depend on the target, shape (N,), NaN where unknown; None when there is none of that name."""
@@ -205,12 +207,10 @@ class Entries:
     @cached_property
     def _supply(self) -> dict[str, FloatArray]:
         """What the elements mean for those who want to make a composition, once for each."""
-        known: dict[Composition, list[float]] = {}
-        for composition in self.compositions:
-            if composition not in known:
-                supply = Supply.of(composition)
-                known[composition] = [np.nan if (value := getattr(supply, name)) is None else value for name in SUPPLY]
-        table = np.array([known[composition] for composition in self.compositions], dtype=np.float64).reshape(-1, len(SUPPLY))
+        _, first, group = np.unique(self.groups, return_index=True, return_inverse=True)
+        known = [Supply.of(self.compositions[place]) for place in first.tolist()]
+        told = [[np.nan if (value := getattr(each, name)) is None else value for name in SUPPLY] for each in known]
+        table = np.array(told, dtype=np.float64).reshape(-1, len(SUPPLY))[group]
         return {name: table[:, place] for place, name in enumerate(SUPPLY)}
 
     @cached_property
@@ -231,21 +231,20 @@ class Entries:
             crystal_system: that it must have; any when None.
             merits: those that depend on the target, by name, shapes (N,), NaN where unknown.
         """
-        permitted = np.zeros(formulas.HEAVIEST + 1, dtype=np.bool_)
-        permitted[0] = True  # no element
-        permitted[[number for number in range(1, len(permitted)) if constraints.permits(formulas.symbol_of(number))]] = True
-        found = np.asarray(permitted[self.elements].all(axis=1))
+        permitted = np.ones(formulas.HEAVIEST + 1, dtype=np.bool_)
+        permitted[[number for number in range(1, len(permitted)) if not constraints.permits(formulas.symbol_of(number))]] = False
+        found = np.ones(len(self), dtype=np.bool_) if permitted.all() else np.asarray(permitted[self.elements].all(axis=1))
         for symbol in constraints.required:
             found &= (self.elements == formulas.atomic_number(symbol)).any(axis=1)
         if constraints.n_elements is not None:
-            found &= (self.elements > 0).sum(axis=1) == constraints.n_elements
+            found &= self.table.sizes == constraints.n_elements
         if constraints.ratio is not None:
             width = self.counts.shape[1]
             ratio = np.zeros(max(width, len(constraints.ratio)), dtype=np.intp)
             ratio[: len(constraints.ratio)] = sorted(constraints.ratio, reverse=True)
             found &= (self.counts == ratio[:width]).all(axis=1) & (not ratio[width:].any())
         if constraints.composition is not None:
-            found &= np.array([composition == constraints.composition for composition in self.compositions], dtype=np.bool_)
+            found &= np.isin(np.arange(len(self)), self.table.rows_of(constraints.composition))
         if constraints.space_group is not None:
             found &= self._numbers == constraints.space_group
         if constraints.prototype is not None:
@@ -293,10 +292,11 @@ class Entries:
         """Composition, score and place of the best entry of each composition that is not known, best first; arguments as of `best_of_each`."""
         asked = 2 * top
         while True:
-            places = self.best_of_each(scores, fits, asked).tolist()
-            found = [place for place in places if self.compositions[place] not in known][:top]
+            places = self.best_of_each(scores, fits, asked)
+            best = zip(map(self.compositions.__getitem__, places.tolist()), scores[places].tolist(), places.tolist(), strict=True)
+            found = list(islice((each for each in best if each[0] not in known), top))
             if len(found) == top or len(places) < asked:
-                return [(self.compositions[place], float(scores[place]), place) for place in found]
+                return found
             asked *= 4
 
 

@@ -20,8 +20,6 @@ from dosmith.library import Library
 from dosmith.records import Material, Projections, Spectrum
 from dosmith.settings import FileSettings
 from dosmith.sources.fermi import level_of_electrons
-from dosmith.sources.projected import from_pymatgen as parts_of_object
-from dosmith.sources.projected import held
 from dosmith.spectra.blur import recognised_broadening
 from dosmith.spectra.descriptors import Descriptors, of_curves, of_spins, standard_parts
 from dosmith.spectra.parts import Part, standard_part
@@ -245,8 +243,11 @@ def _standard_part(
         np.trapezoid(spectrum.total[inside], spectrum.energies[inside])
     )
     told = [f"only its {part} states count, {share:.0%} of the states in the window"]
-    if part.projected and projections is not None and (known := held(projections, spectrum)) < 0.99:
-        told.append(f"its projections hold {known:.0%} of the whole")
+    if part.projected and projections is not None:
+        from dosmith.sources.projected import held
+
+        if (known := held(projections, spectrum)) < 0.99:
+            told.append(f"its projections hold {known:.0%} of the whole")
     return replace(standard, values=values, steps=(*(step for step in standard.steps if "up and down summed" not in step), *told))
 
 
@@ -298,6 +299,7 @@ def _look_up(
         return _Found("target", "arrays", _of_arrays(target[0], target[1], fermi, electrons))
     if hasattr(target, "energies") and hasattr(target, "efermi"):
         from dosmith.sources.files import from_pymatgen
+        from dosmith.sources.projected import from_pymatgen as parts_of_object
 
         structure = getattr(target, "structure", None)
         composition = None if structure is None or not structure.is_ordered else _composition_of(structure.species)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dosmith.atlas.proposing import together
-from dosmith.crystals.survey import Surveyed
+from dosmith.crystals.surveyed import Surveyed
 from dosmith.models.interface import Proposal
 
 NI_PT, AL_NI, CU_PT = ((("Ni", 1), ("Pt", 3)), (("Al", 1), ("Ni", 1)), (("Cu", 1), ("Pt", 3)))

@@ -12,7 +12,7 @@ from dosmith.benchmark.data import Spectra
 from dosmith.benchmark.forward import by_expected_spectra
 from dosmith.benchmark.metrics import calibration
 from dosmith.benchmark.outcomes import matches, outcomes
-from dosmith.crystals.survey import Surveyed
+from dosmith.crystals.surveyed import Surveyed, SurveyedRows
 from dosmith.library import MemoryLibrary
 from dosmith.models.identity import Identity
 from dosmith.models.splits import Split
@@ -53,7 +53,7 @@ def method(spectra, split, wrong: float = 0.0):
     )
     rows = {formulas.write(c): row for row, c in enumerate(spectra.compositions)}
     expected = np.array([spectra.unit[rows[name]] for name in ("Pt3Ni", "NiAl", "NiAl", "NiAl")], dtype=np.float32)
-    return by_expected_spectra(spectra, split, model, Candidates(crystals, expected), truth)
+    return by_expected_spectra(spectra, split, model, Candidates(SurveyedRows.of(crystals), expected), truth)
 
 
 def test_a_composition_scores_as_its_best_crystal_or_its_known_dos(spectra, split) -> None:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from dosmith import symmetry
 from dosmith.atlas import adding
 from dosmith.atlas.expecting import Expectation
-from dosmith.cli import app
+from dosmith.cli import program
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.errors import DosmithError
 
@@ -29,7 +29,7 @@ def run(monkeypatch, tmp_path):
     monkeypatch.setattr(adding, "add", add)
 
     def invoke(*words):
-        found = CliRunner().invoke(app, list(words))
+        found = CliRunner().invoke(program(), list(words))
         if isinstance(found.exception, DosmithError):
             return str(found.exception)
         assert found.exit_code == 0, found.output

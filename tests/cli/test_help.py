@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from dosmith.cli import app
+from dosmith.cli import program
 from dosmith.models.calibration import BAND
 from dosmith.settings import Settings
 from dosmith.spectra.similarity import MATCH
@@ -60,7 +60,7 @@ def options(command: Any, name: str = "dosmith") -> Iterator[tuple[str, str, str
 
 
 def test_help_states_the_settings_defaults() -> None:
-    found = {(command, option): stated[1] for command, option, text in options(typer.main.get_command(app))
+    found = {(command, option): stated[1] for command, option, text in options(typer.main.get_command(program()))
              if (stated := re.search(r"\[default: (.*)\]", text))}  # fmt: skip
     assert {option for _, option in found} >= STATED.keys()
     assert SETTINGS.other_spectra.seed == FORWARD.seed == PAPER.seed

@@ -12,7 +12,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from dosmith import formulas
-from dosmith.cli import _usage, app, main
+from dosmith.cli import _usage, main, program
 from dosmith.cli.groups import PURPOSES
 from dosmith.errors import FormulaError, did_you_mean
 
@@ -46,7 +46,7 @@ def test_a_slip_is_told_with_what_may_have_been_meant(
 
 
 def test_small_letters_are_understood_where_there_is_one_way() -> None:
-    result = CliRunner().invoke(app, ["similar", "pt3ni", "--top", "1", "--format", "csv"])
+    result = CliRunner().invoke(program(), ["similar", "pt3ni", "--top", "1", "--format", "csv"])
     assert "Pt3Ni-L1_2" in result.stdout
     assert formulas.typed("al3zr") == formulas.parse("Al3Zr")
     with pytest.raises(FormulaError, match="did you mean Co2 or CO2"):
@@ -87,12 +87,12 @@ def test_usage_ends_with_one_mark() -> None:
 
 def test_help_has_every_command_under_one_purpose_with_its_whole_sentence() -> None:
     grouped = [name for names in PURPOSES.values() for name in names]
-    assert sorted(grouped) == sorted(get_command(app).commands)  # type: ignore[attr-defined]
-    text = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80"}).stdout
+    assert sorted(grouped) == sorted(get_command(program()).commands)  # type: ignore[attr-defined]
+    text = CliRunner().invoke(program(), ["--help"], env={"COLUMNS": "80"}).stdout
     assert all(f"\n{purpose}:\n" in text for purpose in PURPOSES)
     assert "..." not in text.replace("[ARGS]...", "") and "\nExamples:\n  dosmith design Pt3Ni" in text
     assert text.index("dosmith design vasprun.xml --out answer") > 0
-    assert "tetragonal" in CliRunner().invoke(app, ["design", "--help"]).stdout
+    assert "tetragonal" in CliRunner().invoke(program(), ["design", "--help"]).stdout
 
 
 def test_predict_takes_a_folder_and_leaves_out_what_is_no_crystal(tmp_path: Path, open_set) -> None:  # type: ignore[no-untyped-def]
@@ -103,7 +103,7 @@ def test_predict_takes_a_folder_and_leaves_out_what_is_no_crystal(tmp_path: Path
     open_set.material("AlN-B3").structure.to(filename=str(folder / "deeper" / "POSCAR"), fmt="poscar")
     (folder / "broken.cif").write_text("data_nothing")
     (folder / "notes.txt").write_text("no crystal")
-    result = CliRunner().invoke(app, ["predict", str(folder), "--format", "json"])
+    result = CliRunner().invoke(program(), ["predict", str(folder), "--format", "json"])
     import json
 
     assert [each["formula"] for each in json.loads(result.stdout)] == ["Pt3Ni", "AlN"]
@@ -118,3 +118,14 @@ def test_a_folder_without_crystals_is_told(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no structure file"):
         expanded([str(tmp_path)], MemoryLibrary([]))
     assert expanded(["Pt3Ni", "x.cif"], MemoryLibrary([])) == ["Pt3Ni", "x.cif"]
+
+
+def test_only_the_called_command_is_made() -> None:
+    whole = get_command(program()).commands  # type: ignore[attr-defined]
+    for called in ("design", "data", "atlas"):
+        made = get_command(program(called)).commands  # type: ignore[attr-defined]
+        assert list(made) == [called]
+        assert [each.name for each in made[called].params] == [each.name for each in whole[called].params]
+        assert list(getattr(made[called], "commands", ())) == list(getattr(whole[called], "commands", ()))
+    for word in (None, "desing", "--settings", ""):
+        assert list(get_command(program(word)).commands) == list(whole)  # type: ignore[attr-defined]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,16 +10,16 @@ from hypothesis import strategies as st
 from dosmith import formulas
 from dosmith.crystals.existence import Heights, rivals_of, shipped_existence
 from dosmith.crystals.plausible import balance
+from dosmith.library import Library
 
 EXISTENCE = shipped_existence()
 
 
-@dataclass
-class Known:
+class Known(Library):
     """As much of a library as heights need."""
 
-    compositions: list
-    provenances: list
+    def __init__(self, compositions: list, provenances: list) -> None:
+        vars(self).update(compositions=compositions, provenances=provenances)
 
     def __len__(self) -> int:
         return len(self.compositions)
@@ -69,7 +67,8 @@ def test_a_hull_without_rivals_is_none_and_the_potential_speaks() -> None:
         ("NaCl", {"purpose": "textbook"}),
     ]
     library = Known([formulas.parse(name) for name, _ in rows], [facts for _, facts in rows])
-    found = Heights.of_library(library, {formulas.parse("MgO"): -3.01}.get, EXISTENCE)  # type: ignore[arg-type]
+    known = {formulas.parse("MgO"): -3.01}
+    found = Heights.of_library(library, lambda some: np.array([known.get(each, np.nan) for each in some]), EXISTENCE)
     assert found.dft.tolist() == [False, True, True, True, False, False]
     assert found.above[:4] == pytest.approx([0.01, 0.02, 0.0, 3.6])
     assert np.isnan(found.above[4:]).all() and np.nanmin(found.above) >= 0

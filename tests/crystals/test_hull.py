@@ -15,7 +15,8 @@ from dosmith.crystals.potential import Potential
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.relaxation import FORCE, relax
 from dosmith.crystals.stability import Judge
-from dosmith.crystals.survey import Surveyed, SurveyIndex, shipped_survey
+from dosmith.crystals.survey import SurveyIndex, shipped_survey
+from dosmith.crystals.surveyed import Surveyed
 from dosmith.library import MemoryLibrary, ParquetLibrary
 from dosmith.records import Material
 

@@ -12,7 +12,8 @@ from dosmith.crystals import survey as module
 from dosmith.crystals.plausible import ELEMENTS
 from dosmith.crystals.potential import Potential, Relaxed
 from dosmith.crystals.prototypes import PROTOTYPES
-from dosmith.crystals.survey import COUNTS, SKIPPED, Surveyed, read_survey, steps, survey, surveyed
+from dosmith.crystals.survey import COUNTS, SKIPPED, read_survey, steps, survey, surveyed
+from dosmith.crystals.surveyed import Surveyed
 from dosmith.errors import FileFormatError, NotFoundError
 
 

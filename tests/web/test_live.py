@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dosmith import formulas
-from dosmith.crystals.survey import Surveyed
+from dosmith.crystals.surveyed import Surveyed, SurveyedRows
 from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, SpectrumError
 from dosmith.models.tight_binding.atlas import Atlas
@@ -182,7 +182,7 @@ def test_three_elements_fall_apart_into_pairs_too(designer: Designer) -> None:
     assert isinstance(designer.model, TightBindingModel)
     spec = {**designer.model.spec, "candidates": {"sizes": [2, 3]}}
     search = TightBindingModel(designer.model.folder, spec)
-    expected = Candidates(crystals, np.ones((len(crystals), 151), dtype=np.float32))
+    expected = Candidates(SurveyedRows.of(crystals), np.ones((len(crystals), 151), dtype=np.float32))
     vars(search)["atlas"] = Atlas(expected, search.recipe, search.calibration, search.settings.height_penalty)
     live = Live(copy(designer))
     live.designer.model = search

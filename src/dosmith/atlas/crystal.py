@@ -18,7 +18,7 @@ from dosmith.formulas import Composition
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
-    from dosmith.crystals.survey import Surveyed
+    from dosmith.crystals.surveyed import Surveyed
 
 FloatArray = NDArray[np.float64]
 

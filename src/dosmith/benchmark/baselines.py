@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.benchmark.data import FloatArray, IntArray, Space, Spectra
-from dosmith.crystals.survey import Surveyed
+from dosmith.crystals.surveyed import Surveyed
 from dosmith.models.paper.element_vectors import centroid_dos
 from dosmith.models.splits import Split
 from dosmith.spectra.similarity import unit

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.crystals.survey import Surveyed, read_survey
+from dosmith.crystals.survey import read_survey
+from dosmith.crystals.surveyed import Surveyed
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.models.tight_binding.candidates import lowest

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dosmith.benchmark.baselines import Predictor, Scores, best_over_links, by_similarity, known_links, standing
 from dosmith.benchmark.data import FloatArray, IntArray, Spectra, surveyed_pairs
 from dosmith.crystals.potential import Potential
-from dosmith.crystals.survey import Surveyed
+from dosmith.crystals.surveyed import Surveyed
 from dosmith.library import Library
 from dosmith.models.identity import Identity
 from dosmith.models.splits import Split

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from dosmith.benchmark.data import IntArray, Spectra
-from dosmith.crystals.survey import Surveyed
+from dosmith.crystals.surveyed import Surveyed
 from dosmith.library.store import GAPPED
 
 GROUPS: dict[str, tuple[str, str]] = {

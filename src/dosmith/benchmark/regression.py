@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.benchmark.baselines import Predictor, by_similarity, standing
 from dosmith.benchmark.data import FloatArray, IntArray, Space, Spectra, proposable
-from dosmith.crystals.survey import Surveyed
+from dosmith.crystals.surveyed import Surveyed
 from dosmith.formulas import Composition
 from dosmith.models.descriptors import descriptors
 from dosmith.models.splits import Split

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from dosmith.cli import answers, atlas, crystals, data, dft, fetch, hydrogen, library, models, verify, web
 from dosmith.cli.groups import Purposes
 from dosmith.errors import DosmithError
 from dosmith.processes import Terminated, tidy_on_termination
@@ -21,67 +21,65 @@ from dosmith.version import __version__
 
 _INTERRUPTED = 130
 """The exit code of what Ctrl-C ended."""
-app = typer.Typer(
-    name="dosmith",
-    cls=Purposes,
-    help="From an electronic density of states (DOS) to the materials that have it.",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain help needs no Rich, so it is instant
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-_COMMANDS: dict[str, tuple[str, tuple[Callable[..., None], ...]]] = {
+_OBJECTS = 50_000
+"""New objects after which Python looks for garbage: its own 700 cost a tenth of the time that a design takes."""
+_COMMANDS: dict[str, tuple[str, str]] = {
     "": (
         "",
-        (
-            answers.design,
-            answers.similar,
-            answers.show,
-            answers.predict,
-            web.web,
-            models.train,
-            models.benchmark,
-            dft.compute,
-            crystals.crystals,
-            crystals.stability,
-            verify.verify,
-            hydrogen.hydrogen,
-        ),
+        "answers:design answers:similar answers:show answers:predict web:web models:train models:benchmark dft:compute"
+        " crystals:crystals crystals:stability verify:verify hydrogen:hydrogen",
     ),
     "data": (
         "What densities of states there are: the included set and your own library.",
-        (
-            data.info,
-            library.add,
-            library.list_,
-            library.export,
-            library.verify,
-            library.remove,
-            data.build_open_set,
-            data.plan,
-            data.survey,
-        ),
+        "data:info library:add library:list_ library:export library:verify library:remove data:build_open_set data:plan data:survey",
     ),
-    "data fetch": ("Fetch densities of states from a database into your own library.", (fetch.mp, fetch.jarvis)),
+    "data fetch": ("Fetch densities of states from a database into your own library.", "fetch:mp fetch:jarvis"),
     "atlas": (
         "Crystal lists of your own, searched for a DOS like the one that comes with dosmith.",
-        (atlas.add, atlas.list_, atlas.info, atlas.export, atlas.remove),
+        "atlas:add atlas:list_ atlas:info atlas:export atlas:remove",
     ),
-    "model": ("What a trained model is and how good it is.", (models.info, models.project)),
+    "model": ("What a trained model is and how good it is.", "models:info models:project"),
 }
-"""Group -> its help and commands, in the order of the help; a group within another one comes after it."""
-_groups = {"": app}
-for _path, (_help, _commands) in _COMMANDS.items():
-    _parent, _, _name = _path.rpartition(" ")
-    if _path:
-        _groups[_path] = typer.Typer(name=_name, help=_help, no_args_is_help=True)
-        _groups[_parent].add_typer(_groups[_path])
-    for _command in _commands:
-        _groups[_path].command(_command.__name__.strip("_").replace("_", "-"))(_command)
+"""Group -> its help, and module and function of its commands, in the order of the help; a group within another one comes after it."""
 
 
-@app.callback(invoke_without_command=True)
+def program(called: str | None = None) -> typer.Typer:
+    """The command line.
+
+    Args:
+        called: the command or group that will run; the others are then left out, unless there is none of that name: to make them all takes
+            longer than many a command.
+    """
+    app = typer.Typer(
+        name="dosmith",
+        cls=Purposes,
+        help="From an electronic density of states (DOS) to the materials that have it.",
+        no_args_is_help=True,
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # plain help needs no Rich, so it is instant
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_root)
+    groups = {"": app}
+    paths = {f"{group} {_name_of(place)}".strip(): place for group, (_, places) in _COMMANDS.items() for place in places.split()}
+    first = {path.split()[0] for path in paths}
+    for group, (text, _) in _COMMANDS.items():
+        if group and (called not in first or group.split()[0] == called):
+            groups[group] = typer.Typer(name=group.split()[-1], help=text, no_args_is_help=True)
+            groups[group.rpartition(" ")[0]].add_typer(groups[group])
+    for path, place in paths.items():
+        if called not in first or path.split()[0] == called:
+            module, _, function = place.partition(":")
+            command = getattr(import_module(f"dosmith.cli.{module}"), function)
+            groups[path.rpartition(" ")[0]].command(_name_of(place))(command)
+    return app
+
+
+def _name_of(place: str) -> str:
+    return place.partition(":")[2].strip("_").replace("_", "-")
+
+
 def _root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
@@ -98,12 +96,16 @@ def _root(
 
 def main() -> None:
     """Run the command line; what a person can put right is one line on stderr and exit code 2."""
+    gc.set_threshold(_OBJECTS)
+    os.environ.setdefault(
+        "PYDANTIC_DISABLE_PLUGINS", "__all__"
+    )  # settings need none, and to look for some takes longer than to read them
     _open_streams()
     tidy_on_termination()
     if not sys.warnoptions:  # -W and PYTHONWARNINGS
         warnings.simplefilter("ignore")  # what other packages tell programmers
     try:
-        code: Any = app(standalone_mode=False, prog_name="dosmith")
+        code: Any = program(sys.argv[1] if len(sys.argv) > 1 else None)(standalone_mode=False, prog_name="dosmith")
     except DosmithError as error:
         code = _complain(str(error))
     except KeyboardInterrupt:

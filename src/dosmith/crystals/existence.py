@@ -128,7 +128,9 @@ class Heights:
         return cls(np.maximum(above, 0.0), rivals, np.zeros(len(above), dtype=np.bool_), chances)
 
     @classmethod
-    def of_library(cls, library: Library, hull: Callable[[Composition], float | None], existence: Existence | None) -> Heights:
+    def of_library(
+        cls, library: Library, hull: Callable[[Sequence[Composition]], FloatArray], existence: Existence | None
+    ) -> Heights:
         """The heights of all materials of a library.
 
         A height in its own hull counts where there are rivals, or where it is above something; else that in the potential, if it is
@@ -136,19 +138,13 @@ class Heights:
 
         Args:
             library: with `formation_energy`, `energy_above_hull`, `potential_formation_energy` in its provenances, where known.
-            hull: energy of the potential's hull at a composition, eV/atom; None when unknown.
+            hull: energies of the potential's hull at compositions, eV/atom, NaN where unknown.
             existence: what heights are worth.
         """
-        compositions, facts = library.compositions, library.provenances
-        above, potential = np.full((2, len(library)), np.nan)
-        for row, each in enumerate(facts):
-            if (height := each.get("energy_above_hull")) is not None:
-                above[row] = height
-            if (formation := each.get("potential_formation_energy")) is not None:
-                energy = hull(compositions[row])
-                potential[row] = np.nan if energy is None else formation - energy
-        computed = [row for row, each in enumerate(facts) if each.get("formation_energy") is not None]
-        rivals = np.array(rivals_of(compositions, computed), dtype=np.intp)
+        compositions, above = library.compositions, library.stated("energy_above_hull")
+        potential = library.stated("potential_formation_energy") - hull(compositions)
+        computed = np.flatnonzero(~np.isnan(library.stated("formation_energy")))
+        rivals = np.array(rivals_of(compositions, computed.tolist()), dtype=np.intp)
         dft = np.isfinite(above) & ((rivals > 0) | (above > _SOMETHING))
         chances = np.full(len(library), np.nan)
         if existence is not None:
@@ -156,7 +152,7 @@ class Heights:
             balances = np.array([balance(composition) for composition in compositions], dtype=np.intp)
             by_potential = existence.by_potential(potential, sizes, balances)
             chances = np.where(dft, existence.by_dft(above, rivals, potential, balances), by_potential)
-            made = np.array([each.get("purpose") in MADE for each in facts], dtype=np.bool_)
+            made = np.array([each.get("purpose") in MADE for each in library.provenances], dtype=np.bool_)
             chances[made & ~(above > WITHIN)] = _SURE
         return cls(np.maximum(np.where(dft, above, potential), 0.0), rivals, dft, chances)
 

@@ -13,7 +13,8 @@ from dosmith import formulas, symmetry
 from dosmith.crystals.potential import ELEMENTAL, Potential, Relaxed
 from dosmith.crystals.prototypes import PROTOTYPES, crystal_id, prototype
 from dosmith.crystals.relaxation import relax
-from dosmith.crystals.survey import Surveyed, SurveyIndex
+from dosmith.crystals.survey import SurveyIndex
+from dosmith.crystals.surveyed import Surveyed
 from dosmith.errors import NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import Library

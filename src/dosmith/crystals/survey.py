@@ -10,49 +10,32 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.atomic import replacing
 from dosmith.crystals.plausible import TERNARIES
-from dosmith.crystals.potential import ELEMENTAL, NAME, Potential, Relaxed
-from dosmith.crystals.prototypes import PROTOTYPES, Prototype
+from dosmith.crystals.potential import ELEMENTAL, NAME, Potential
+from dosmith.crystals.prototypes import PROTOTYPES
+from dosmith.crystals.surveyed import SCHEMA, Surveyed, SurveyedRows, as_table
 from dosmith.errors import FileFormatError, FormulaError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import stability
-from dosmith.library.arrow import integers, numbers, taken
 from dosmith.shipped import shipped_folder
-
-if TYPE_CHECKING:
-    from pymatgen.core.structure import Structure
 
 COUNTS = ((1, 1), (2, 1), (1, 2), (3, 1), (1, 3))
 SKIPPED = (*ELEMENTAL, "C14")
 """Prototypes that are not tried: those of elements, and one with many atoms that is much like C15."""
 _SAVED_EVERY = 20  # steps
 
-SCHEMA = pa.schema(
-    [
-        ("prototype", pa.dictionary(pa.int16(), pa.string())),
-        ("elements", pa.list_(pa.string())),  # on the sites A, B, C
-        ("volume", pa.float32()),  # Angstrom^3/atom
-        ("stretch", pa.float32()),  # of the prototype's third vector
-        ("energy", pa.float32()),  # eV/atom
-        ("formation_energy", pa.float32()),  # eV/atom, against the elements in the same potential
-    ]
-)
-"""Columns of a crystal; those of `Surveyed`."""
 _FRUITLESS = b"without_crystal"
 _BEFORE = b"pairs"  # in older surveys: names of steps, without what was tried in them
 
@@ -62,51 +45,6 @@ Step = Sequence[tuple[Composition, Sequence[str]]]
 """Compositions, and the prototypes that each is tried in."""
 Trials = Mapping[Composition, Set[str]]
 """Prototypes by composition."""
-
-
-@dataclass(frozen=True)
-class Surveyed:
-    """A crystal of the survey.
-
-    Attributes:
-        prototype: Strukturbericht symbol.
-        elements: on its sites A, B, C.
-        volume: Angstrom^3/atom.
-        stretch: of the prototype's third lattice vector.
-        energy: eV/atom.
-        formation_energy: eV/atom.
-    """
-
-    prototype: str
-    elements: tuple[str, ...]
-    volume: float
-    stretch: float
-    energy: float
-    formation_energy: float
-
-    @cached_property
-    def composition(self) -> Composition:
-        """Reduced."""
-        return formulas.reduce(zip(self.elements, PROTOTYPES[self.prototype].counts, strict=True))
-
-    @property
-    def crystal_system(self) -> str:
-        """The crystal system of the prototype."""
-        return PROTOTYPES[self.prototype].crystal_system
-
-    @property
-    def structure(self) -> Structure:
-        """The crystal."""
-        return PROTOTYPES[self.prototype].stretched(self.stretch).structure(self.elements, self.volume)
-
-    @classmethod
-    def of(cls, prototype: Prototype, relaxed: Relaxed, formation_energy: float) -> Surveyed:
-        """What is kept of a relaxed crystal."""
-        names = [name for name, _ in prototype.sites]
-        symbols = [site.specie.symbol for site in relaxed.structure]
-        elements = tuple(symbols[names.index(name)] for name in sorted(set(names)))
-        stretch = _shape(relaxed.structure.lattice.matrix) / _shape(np.array(prototype.vectors, dtype=np.float64))
-        return cls(prototype.name, elements, relaxed.volume, stretch, relaxed.energy, formation_energy)
 
 
 def survey(
@@ -170,7 +108,11 @@ def _simple(composition: Composition) -> list[str]:
 
 def _untried(step: Step, tried: Callable[[Composition], Set[str]]) -> Step:
     """What is left of a step."""
-    left = [(composition, [name for name in names if name not in tried(composition)]) for composition, names in step]
+    known = [tried(composition) for composition, _ in step]
+    left = [
+        (composition, [name for name in names if name not in there])
+        for (composition, names), there in zip(step, known, strict=True)
+    ]
     return [(composition, names) for composition, names in left if names]
 
 
@@ -199,26 +141,16 @@ def read_survey(path: str | Path) -> list[Surveyed]:
 
 
 class SurveyedCrystals(Mapping[Composition, Sequence[Surveyed]]):
-    """The crystals of a table by composition. Those that are asked for become objects, the others stay rows."""
+    """Crystals by composition. Those that are asked for become objects, the others stay rows."""
 
-    def __init__(self, table: pa.Table) -> None:
-        self._table = table
-        elements, prototypes = table["elements"].combine_chunks(), table["prototype"].combine_chunks().cast(pa.string())
-        held, names = elements.flatten().dictionary_encode(), prototypes.dictionary_encode()
-        self._symbols, self._prototypes = held.dictionary.to_pylist(), names.dictionary.to_pylist()
-        self._code = integers(held.indices)
-        starts = integers(elements.offsets)
-        self._row = np.repeat(np.arange(len(table)), np.diff(starts))
-        self._site = np.arange(len(self._row)) - starts[self._row]
-        self._prototype = integers(names.indices)
-        bits = np.array([_bits((symbol,)) for symbol in self._symbols], dtype=np.uint64).reshape(-1, 2)[self._code]
-        self._bits = np.bitwise_or.reduceat(bits, starts[:-1], axis=0) if len(table) else bits
+    def __init__(self, rows: SurveyedRows) -> None:
+        self.rows = rows
 
     def __getitem__(self, composition: Composition) -> Sequence[Surveyed]:
-        found = [each for each in self._of_elements(composition) if each.composition == composition]
-        if not found:
+        found = self.rows.taken(self.rows.compositions.rows_of(composition))
+        if not len(found):
             raise KeyError(composition)
-        return found
+        return list(found)
 
     def __iter__(self) -> Iterator[Composition]:
         return iter(self._whole)
@@ -226,15 +158,10 @@ class SurveyedCrystals(Mapping[Composition, Sequence[Surveyed]]):
     def __len__(self) -> int:
         return len(self._whole)
 
-    def _of_elements(self, composition: Composition) -> list[Surveyed]:
-        """Crystals with just these elements."""
-        same = (self._bits == _bits(symbol for symbol, _ in composition)).all(axis=1)
-        return from_table(taken(self._table, np.flatnonzero(same)))
-
     @cached_property
     def _whole(self) -> dict[Composition, list[Surveyed]]:
         found: dict[Composition, list[Surveyed]] = {}
-        for each in from_table(self._table):
+        for each in self.rows:
             found.setdefault(each.composition, []).append(each)
         return found
 
@@ -245,13 +172,14 @@ class SurveyedCrystals(Mapping[Composition, Sequence[Surveyed]]):
     @cached_property
     def elemental_energies(self) -> dict[str, float]:
         """eV/atom of the elements that all formation energies are counted from."""
-        shares = np.zeros((len(self._table), len(self._symbols)))
-        counts = np.zeros((len(self._prototypes), 1 + self._site.max(initial=0)))
-        for place, name in enumerate(self._prototypes):
-            counts[place, : len(PROTOTYPES[name].counts)] = np.array(PROTOTYPES[name].counts) / sum(PROTOTYPES[name].counts)
-        np.add.at(shares, (self._row, self._code), counts[self._prototype[self._row], self._site])
-        energies, formation = (numbers(self._table[name]) for name in ("energy", "formation_energy"))
-        return stability.elements_of(self._symbols, shares, energies - formation)
+        rows = self.rows
+        held, code = np.unique(rows.elements, return_inverse=True)
+        shares = np.zeros((len(rows), len(held)))
+        row = np.arange(len(rows)).repeat(rows.elements.shape[1])
+        np.add.at(shares, (row, code.reshape(-1)), (rows.counts / rows.counts.sum(axis=1, keepdims=True)).reshape(-1))
+        there = held > 0
+        symbols = [formulas.symbol_of(number) for number in held[there].tolist()]
+        return stability.elements_of(symbols, shares[:, there], rows.energies - rows.formation_energies)
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,7 +197,7 @@ class SurveyIndex:
     @classmethod
     def of(cls, survey: Sequence[Surveyed] = (), fruitless: Trials | None = None) -> SurveyIndex:
         """The index of these crystals."""
-        return cls(SurveyedCrystals(as_table(survey)), fruitless or {})
+        return cls(SurveyedCrystals(SurveyedRows.of(survey)), fruitless or {})
 
     def tried(self, composition: Composition) -> set[str]:
         """The prototypes in which a composition was tried."""
@@ -289,10 +217,10 @@ class SurveyIndex:
 def shipped_survey() -> SurveyIndex:
     """The survey that comes with dosmith; empty where an installation lacks it."""
     try:
-        table, fruitless = _table(shipped_folder("survey") / "crystals.parquet")
+        rows, fruitless = _rows(shipped_folder("survey") / "crystals.parquet")
     except NotFoundError:
         return SurveyIndex.of()
-    return SurveyIndex(SurveyedCrystals(table), fruitless)
+    return SurveyIndex(SurveyedCrystals(rows), fruitless)
 
 
 def write_survey(path: Path, crystals: Sequence[Surveyed], fruitless: Trials | None = None) -> None:
@@ -314,57 +242,24 @@ def write_survey(path: Path, crystals: Sequence[Surveyed], fruitless: Trials | N
         pq.write_table(table, file, compression="zstd", compression_level=9)
 
 
-def as_table(crystals: Sequence[Surveyed]) -> pa.Table:
-    """Crystals as a table with the columns of `SCHEMA`."""
-    rows = [{name: getattr(each, name) for name in SCHEMA.names} | {"elements": list(each.elements)} for each in crystals]
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
-
-
-def from_table(table: pa.Table) -> list[Surveyed]:
-    """The crystals of such a table, which may have further columns.
-
-    Raises:
-        KeyError: a column is missing.
-        ValueError: a prototype is unknown.
-    """
-    columns = [table.column(name).to_pylist() for name in SCHEMA.names]
-    crystals = [Surveyed(prototype, tuple(elements), *values) for prototype, elements, *values in zip(*columns, strict=True)]
-    if not all(each.prototype in PROTOTYPES for each in crystals):
-        raise ValueError("a prototype is unknown")
-    return crystals
-
-
 def _read(path: Path) -> tuple[list[Surveyed], Trials]:
     """Crystals, and what gave none."""
-    table, fruitless = _table(path)
-    return from_table(table), fruitless
+    rows, fruitless = _rows(path)
+    return list(rows), fruitless
 
 
-def _table(path: Path) -> tuple[pa.Table, Trials]:
-    """Rows of the crystals, and what gave none. An older survey does not say the latter; that little is tried again."""
+def _rows(path: Path) -> tuple[SurveyedRows, Trials]:
+    """Crystals, and what gave none. An older survey does not say the latter; that little is tried again."""
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             table = file.read(SCHEMA.names, use_threads=False)
         metadata = table.schema.metadata or {}
         without = {} if _BEFORE in metadata else json.loads(metadata[_FRUITLESS])
-        if unknown := set(pc.unique(table["prototype"].cast(pa.string())).to_pylist()) - set(PROTOTYPES):
-            raise ValueError(f"no prototype is {min(map(str, unknown))}")
+        rows = SurveyedRows.from_table(table)
         fruitless: dict[Composition, set[str]] = {}
         for name, written in without.items():
             for formula in written:
                 fruitless.setdefault(formulas.parse(formula), set()).add(name)
     except (pa.ArrowException, AttributeError, FormulaError, KeyError, ValueError, TypeError, OSError) as error:
         raise FileFormatError(f"{path} is not a survey of crystals ({error})") from None
-    return table.cast(SCHEMA), fruitless
-
-
-def _bits(symbols: Iterable[str]) -> NDArray[np.uint64]:
-    """A bit for each element, shape (2,)."""
-    mask = sum(1 << formulas.atomic_number(symbol) for symbol in symbols)
-    return np.array([mask & 0xFFFFFFFFFFFFFFFF, mask >> 64], dtype=np.uint64)
-
-
-def _shape(vectors: NDArray[np.float64]) -> float:
-    """Length of the third lattice vector over that of the first."""
-    lengths = np.linalg.norm(vectors, axis=1)
-    return float(lengths[2] / lengths[0])
+    return rows, fruitless

@@ -119,7 +119,13 @@ class Library:
     @cached_property
     def provenances(self) -> list[dict[str, Any]]:
         """Where each row comes from; see `Material.provenance`."""
-        return [json.loads(text) for text in self._table(("provenance",))["provenance"].to_pylist()]
+        texts = self._table(("provenance",))["provenance"].to_pylist()
+        return list(json.loads(f"[{','.join(texts)}]"))  # at once, which takes two thirds of the time
+
+    def stated(self, name: str) -> NDArray[np.float64]:
+        """A number of each row's provenance, NaN where there is none, shape (rows,)."""
+        values = (facts.get(name) for facts in self.provenances)
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
     @cached_property
     def far(self) -> NDArray[np.bool_]:

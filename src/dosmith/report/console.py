@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.crystals.existence import WITHIN
-from dosmith.report.choosing import merit_notes, print_merits
 from dosmith.report.sparkline import BLOCKS, has_blocks
 from dosmith.report.tables import add_curves, escape, flowing, print_notes, print_table, table
 from dosmith.spectra.descriptors import UNITLESS, Descriptors, of_curves
@@ -67,10 +66,14 @@ def print_design(console: Console, design: Design, found: Sequence[Merits] = ())
     curves = [design.target.standard.values, *map(design.curve, design.candidates)]
     drawn = add_curves(console, rows, design.energies, curves)
     print_table(console, f"Candidates with the DOS of {design.target.name}", rows)
+    merits: Sequence[str] = ()
     if found:
+        from dosmith.report.choosing import merit_notes, print_merits
+
         print_merits(console, found)
+        merits = merit_notes(found)
     print_similar(console, design.target, design.similar[:3], design.curves)
-    notes = (list(JUDGED) if predicting else []) + ([CURVES] if drawn else []) + (merit_notes(found) if found else [])
+    notes = (list(JUDGED) if predicting else []) + ([CURVES] if drawn else []) + list(merits)
     if named:
         notes.insert(
             0, "P(it) is the probability that the curve is this composition's, if it is that of one that is known or expected."

@@ -33,7 +33,7 @@ IntArray = NDArray[np.intp]
 
 NARROWEST = 4.0
 """A curve must cover this much of the grid's window, eV."""
-_BLOCK = 1 << 17
+_BLOCK = 1 << 14
 """Values worked on at once: small enough to stay in the processor's cache."""
 
 

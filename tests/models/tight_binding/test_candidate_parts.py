@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dosmith.crystals.survey import Surveyed
+from dosmith.crystals.surveyed import Surveyed, SurveyedRows
 from dosmith.errors import FileFormatError, OptionError, SpectrumError
 from dosmith.models.calibration import Calibration
 from dosmith.models.registry import open_model
@@ -47,7 +47,7 @@ def made() -> tuple[Candidates, CandidateParts]:
             shares.append(np.rint(255 * (curve / wholes[number])[::EVERY]).astype(np.uint8))
     certainties = np.full(len(owners), 0.9)
     parts = CandidateParts(np.array(owners), tuple(labels), certainties, np.array(shares), OF_PARTS)
-    return Candidates(crystals, expected.astype(np.float32)), parts
+    return Candidates(SurveyedRows.of(crystals), expected.astype(np.float32)), parts
 
 
 def test_a_file_keeps_them() -> None:

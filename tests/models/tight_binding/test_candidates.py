@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dosmith.crystals.survey import Surveyed
+from dosmith.crystals.surveyed import Surveyed, SurveyedRows
 from dosmith.errors import FileFormatError
 from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare
 
@@ -29,7 +29,7 @@ def test_what_is_expected_is_what_the_model_predicts(trained) -> None:
     model, _, _ = trained
     seen = prepare(CRYSTALS[:4], model.settings)
     found = predict(model, seen)
-    assert found.crystals == tuple(CRYSTALS[:4])
+    assert list(found.crystals) == CRYSTALS[:4]
     exact = model.predict([each.structure for each in CRYSTALS[:4]]).expected
     np.testing.assert_allclose(found.expected[[0, 1, 3]], exact[[0, 1, 3]], atol=3e-4)
     # Its c/a is rounded, so that it shares a lattice with others.
@@ -43,7 +43,7 @@ def test_what_is_read_is_what_was_written(tmp_path) -> None:
     centres, energies = generator.uniform(-6, 6, (len(CRYSTALS), 4, 1)), np.linspace(-7.5, 7.5, 151)
     spectra = np.exp(-0.5 * ((energies - centres) / 0.4) ** 2).sum(axis=1)
     spectra *= generator.uniform(0.8, 1, (len(CRYSTALS), 1)) / np.linalg.norm(spectra, axis=1, keepdims=True)
-    written = Candidates(tuple(CRYSTALS), spectra.astype(np.float32))
+    written = Candidates(SurveyedRows.of(CRYSTALS), spectra.astype(np.float32))
     found = Candidates.read(written.as_bytes())
     assert [each.composition for each in found.crystals] == [each.composition for each in CRYSTALS]
     assert found.crystals[2].stretch == pytest.approx(1.013)
@@ -56,6 +56,6 @@ def test_what_is_read_is_what_was_written(tmp_path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no table", "cut"])
 def test_damaged_candidates_are_refused(content, tmp_path) -> None:
     if content == "cut":
-        content = Candidates(tuple(CRYSTALS), np.ones((len(CRYSTALS), 151), dtype=np.float32)).as_bytes()[:-40]
+        content = Candidates(SurveyedRows.of(CRYSTALS), np.ones((len(CRYSTALS), 151), dtype=np.float32)).as_bytes()[:-40]
     with pytest.raises(FileFormatError, match="damaged"):
         Candidates.read(content)

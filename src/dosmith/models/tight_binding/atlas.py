@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.crystals.existence import Heights, shipped_existence
-from dosmith.crystals.prototypes import PROTOTYPES
-from dosmith.crystals.survey import Surveyed
+from dosmith.crystals.surveyed import SurveyedRows
 from dosmith.formulas import Composition
 from dosmith.library.stability import above_pair_hulls
 from dosmith.models.calibration import Calibration
@@ -55,7 +54,7 @@ class Atlas:
         return len(self.crystals)
 
     @property
-    def crystals(self) -> tuple[Surveyed, ...]:
+    def crystals(self) -> SurveyedRows:
         """The crystals in the order of the survey."""
         return self.candidates.crystals
 
@@ -68,10 +67,10 @@ class Atlas:
     def entries(self) -> Entries:
         """Their compositions and crystals, and the merits that no target changes."""
         return Entries(
-            [each.composition for each in self.crystals],
-            [each.crystal_system for each in self.crystals],
-            [each.prototype for each in self.crystals],
-            lambda: [PROTOTYPES[each.prototype].space_group for each in self.crystals],
+            self.crystals.compositions,
+            self.crystals.crystal_systems,
+            self.crystals.prototypes,
+            lambda: self.crystals.space_groups,
             {
                 "formation_energy": lambda: self.formation_energies,
                 "above_hull": lambda: self.heights.above,
@@ -84,7 +83,7 @@ class Atlas:
     @cached_property
     def heights(self) -> Heights:
         """How high they lie above the hull of the potential."""
-        sizes = (self.entries.elements > 0).sum(axis=1)
+        sizes = self.crystals.compositions.sizes
         above, rivals, balances = self.candidates.heights, self.candidates.rivals, self.candidates.balances
         if above is None or rivals is None or balances is None:
             nothing = np.zeros(len(self), dtype=np.intp)
@@ -96,23 +95,18 @@ class Atlas:
     @property
     def _pair_heights(self) -> FloatArray:
         """Of binaries, where a file does not tell heights; NaN for others, shape (C,)."""
-        found, pairs = np.full(len(self), np.nan), np.flatnonzero((self.entries.elements > 0).sum(axis=1) == 2)
-        counts = np.array(
-            [[count for _, count in self.entries.compositions[place]] for place in pairs.tolist()], dtype=np.float64
-        )
-        shares = counts.reshape(-1, 2)[:, 1] / counts.reshape(-1, 2).sum(axis=1)
-        found[pairs] = above_pair_hulls(self.entries.elements[pairs, :2], shares, self.formation_energies[pairs])
+        compositions, found = self.crystals.compositions, np.full(len(self), np.nan)
+        pairs = np.flatnonzero(compositions.sizes == 2)
+        shares = 1 - compositions.counts[pairs, 0] / compositions.counts[pairs].sum(axis=1)
+        found[pairs] = above_pair_hulls(compositions.elements[pairs, :2], shares, self.formation_energies[pairs])
         return found
 
-    @cached_property
-    def hull_energies(self) -> dict[Composition, float]:
-        """The energy of the potential's hull at each composition, eV/atom."""
-        energies = (self.formation_energies - self.heights.above).tolist()
-        return {
-            composition: energy
-            for composition, energy in zip(self.entries.compositions, energies, strict=True)
-            if energy == energy
-        }
+    def hull_energies(self, compositions: Sequence[Composition]) -> FloatArray:
+        """The energy of the potential's hull at compositions, eV/atom, NaN where unknown, shape (compositions,)."""
+        energies = self.formation_energies - self.heights.above
+        there = np.flatnonzero(~np.isnan(energies))
+        places = self.crystals.compositions.taken(there).places(compositions)
+        return np.append(energies[there], np.nan)[places]
 
     @cached_property
     def _gaps(self) -> tuple[FloatArray, FloatArray] | None:
@@ -134,12 +128,12 @@ class Atlas:
     @cached_property
     def crystal_systems(self) -> tuple[str, ...]:
         """Crystal systems of the crystals, by name."""
-        return tuple(sorted({each.crystal_system for each in self.crystals}))
+        return tuple(sorted(set(self.crystals.crystal_systems)))
 
-    @cached_property
+    @property
     def formation_energies(self) -> FloatArray:
         """Formation energies in the CHGNet potential, eV/atom, shape (C,)."""
-        return np.array([each.formation_energy for each in self.crystals], dtype=np.float64)
+        return self.crystals.formation_energies
 
     @cached_property
     def _shapes(self) -> Curves:

@@ -163,7 +163,7 @@ def atlas_of_part(atlas: Atlas, parts: CandidateParts, part: Part) -> tuple[Atla
     if not len(places):
         raise SpectrumError(f"none of the model's candidates has {part} states")
     candidates = atlas.candidates
-    kept: dict[str, Any] = {"crystals": tuple(candidates.crystals[place] for place in places.tolist())}
+    kept: dict[str, Any] = {"crystals": candidates.crystals.taken(places)}
     for field in fields(candidates):
         values = getattr(candidates, field.name)
         if isinstance(values, np.ndarray):

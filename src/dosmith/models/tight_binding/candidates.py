@@ -10,7 +10,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,17 +18,19 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dosmith.crystals.existence import rivals_of
-from dosmith.crystals.hull import Hull
 from dosmith.crystals.plausible import balance
-from dosmith.crystals.potential import Potential
 from dosmith.crystals.prototypes import PROTOTYPES
-from dosmith.crystals.survey import Surveyed, as_table, from_table
+from dosmith.crystals.surveyed import Surveyed, SurveyedRows, as_table
 from dosmith.element_facts import valence_electrons
 from dosmith.errors import FileFormatError
 from dosmith.formulas import Composition
 from dosmith.library.arrow import numbers
-from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel
-from dosmith.settings import ForwardSettings
+
+if TYPE_CHECKING:
+    from dosmith.crystals.hull import Hull
+    from dosmith.crystals.potential import Potential
+    from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel
+    from dosmith.settings import ForwardSettings
 
 FILE = "candidates.parquet"
 """Name of the file in the folder of a model."""
@@ -68,7 +70,7 @@ class Candidates:
         balances: of their charges, see `plausible.balance`, shape (C,); None in older files.
     """
 
-    crystals: tuple[Surveyed, ...]
+    crystals: SurveyedRows
     expected: NDArray[np.float32]
     gaps: NDArray[np.float32] | None = None
     spreads: NDArray[np.float32] | None = None
@@ -100,21 +102,30 @@ class Candidates:
         try:
             with pq.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:  # no threads that outlive the program
                 table = file.read(use_threads=False)
-            crystals = tuple(from_table(table))
+            crystals = SurveyedRows.from_table(table)
             highest = numbers(table["highest"]).astype(np.float32)
-            buffer = b"".join(table.column("levels").to_pylist())
-            codes = np.frombuffer(buffer, dtype=np.uint8).reshape(len(crystals), -1)
+            codes = _bytes_of(table["levels"].combine_chunks())
             columns: dict[str, Any] = {
                 name: numbers(table[name]).astype(kind) for name, kind in _COLUMNS.items() if name in table.column_names
             }
         except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
             raise FileFormatError(f"the candidates of the model are damaged ({error})") from None
-        return cls(crystals, (highest[:, None] * (codes.astype(np.float32) / 255) ** 2).astype(np.float32), **columns)
+        expected = codes.astype(np.float32)
+        expected /= 255
+        expected *= expected
+        expected *= highest[:, None]
+        return cls(crystals, expected, **columns)
 
     @cached_property
     def norms(self) -> NDArray[np.float32]:
         """Norms of the expected spectra, shape (C,)."""
         return np.asarray(np.linalg.norm(self.expected, axis=1))
+
+
+def _bytes_of(column: pa.Array) -> NDArray[np.uint8]:
+    """Rows of a column of equally many bytes each, shape (C, bytes)."""
+    width = column.type.byte_width
+    return np.frombuffer(column.buffers()[1], np.uint8, len(column) * width, column.offset * width).reshape(-1, width)
 
 
 def lowest(survey: Iterable[Surveyed], symbols: Iterable[str]) -> list[Surveyed]:
@@ -133,6 +144,9 @@ def prepare(
     survey: Sequence[Surveyed], settings: ForwardSettings, potential: Potential | None = None, progress: Progress | None = None
 ) -> list[tuple[Surveyed, Atoms]]:
     """The crystals of a survey prepared for the members of a model; those with lone atoms are left out."""
+    from dosmith.crystals.potential import Potential
+    from dosmith.models.tight_binding.ensemble import Atoms
+
     potential, prepared = potential or Potential(), list[tuple[Surveyed, Atoms]]()
     for start in range(0, len(survey), _PREPARED):
         part = survey[start : start + _PREPARED]
@@ -161,7 +175,7 @@ def predict(model: ForwardModel, prepared: Sequence[tuple[Surveyed, Atoms]], pro
     points = model.recipe.grid.points
     signed = np.concatenate(gaps) if gaps else np.zeros((0, len(model.members)))
     return Candidates(
-        tuple(crystal for crystal, _ in prepared),
+        SurveyedRows.of(crystal for crystal, _ in prepared),
         np.concatenate(parts) if parts else np.zeros((0, points), dtype=np.float32),
         signed.mean(axis=1).astype(np.float32),
         signed.std(axis=1).astype(np.float32),
@@ -193,8 +207,9 @@ def may_be_gapped(
 
 def with_heights(candidates: Candidates, hull: Hull) -> Candidates:
     """The candidates with their heights above the hull of a potential, how many rivals each has there, and whether its charges balance."""
-    compositions = [each.composition for each in candidates.crystals]
-    above = [hull.above(each.composition, each.formation_energy) for each in candidates.crystals]
+    compositions = list(candidates.crystals.compositions)
+    energies = candidates.crystals.formation_energies.tolist()
+    above = [hull.above(composition, energy) for composition, energy in zip(compositions, energies, strict=True)]
     rivals = rivals_of(compositions, range(len(compositions)))
     return replace(
         candidates,

@@ -50,8 +50,8 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str, candida
         files[FILE] = candidates.as_bytes()
         spec["candidates"] = {
             "crystals": len(candidates.crystals),
-            "compositions": len({crystal.composition for crystal in candidates.crystals}),
-            "sizes": sorted({len(crystal.composition) for crystal in candidates.crystals}),
+            "compositions": len(set(candidates.crystals.compositions)),
+            "sizes": np.unique(candidates.crystals.compositions.sizes).tolist(),
         }
     if model.identity is not None:
         files[IDENTITY] = model.identity.as_bytes()

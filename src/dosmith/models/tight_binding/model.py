@@ -5,10 +5,10 @@ Needs no PyTorch but to predict the DOS of a crystal that is not among them.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -109,8 +109,7 @@ class TightBindingModel(Model):
     @cached_property
     def ratios(self) -> tuple[tuple[int, ...], ...]:
         """See `Model.ratios`."""
-        found = {tuple(count for count in row if count) for row in np.unique(self.atlas.entries.counts, axis=0).tolist()}
-        return tuple(sorted(found, key=lambda counts: (len(counts), counts)))
+        return self.atlas.entries.ratios
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -202,10 +201,10 @@ class TightBindingModel(Model):
         judged = atlas.judged(asked)
         scores, fits = judged.scores(asked.by), atlas.entries.fits(constraints, crystal_system, judged.merits)
         count, sizes = max(_EXAMINED, 4 * top) if asked.variety else top, set(self.sizes)
-        free = constraints == Constraints()
-        usable = (each for each in (known or {}).items() if len(each[0]) in sizes and (free or constraints.admit(each[0])))
+        ranked = sorted((known or {}).items(), key=itemgetter(1), reverse=True)  # in order already, as an asker has it
+        usable = (each for each in ranked if len(each[0]) in sizes and constraints.admit(each[0]))
         predicted = atlas.entries.best_of_others(scores, fits, count, known or {})
-        found = merged(dict(heapq.nlargest(count, usable, key=itemgetter(1))), predicted, count)
+        found = merged(dict(islice(usable, count)), predicted, count)
         if not found:
             raise ConstraintError(self._why_none(constraints, crystal_system, judged.merits))
         if asked.variety:

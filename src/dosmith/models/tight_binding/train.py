@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.crystals.hull import potential_hull
-from dosmith.crystals.survey import Surveyed, SurveyIndex, read_survey
+from dosmith.crystals.survey import SurveyIndex, read_survey
+from dosmith.crystals.surveyed import Surveyed
 from dosmith.errors import MissingExtraError, ModelError
 from dosmith.library import Library
 from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare, with_heights
