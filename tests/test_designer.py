@@ -13,6 +13,7 @@ import pytest
 import dosmith
 from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, DosmithError, ModelError, OptionError
+from dosmith.library import MemoryLibrary
 from dosmith.spectra.grid import Window
 
 FIXTURE = Path(__file__).parent / "fixtures" / "vasprun-AlN.xml.gz"
@@ -276,3 +277,15 @@ def test_whose_a_dos_is_cannot_be_told_of_a_part_or_by_every_model() -> None:
             dosmith.design("Pt3Ni", rank_by="identity", **options)
     with pytest.raises(OptionError, match="leave --rank-by identity out"):
         dosmith.design("Pt3Ni", rank_by="identity", model="paper")
+
+
+def test_what_was_verified_counts_as_known_at_once(open_set):
+    held = MemoryLibrary([open_set.material(name) for name in ("Pt3Ni-L1_2", "Pt3Rh-L1_2", "Pt-A1")])
+    designer = Designer(held, "dosmith")
+    before = designer.design("Pt3Ni", formula="Pt3Pd").candidates[0]
+    assert not before.known_dos and before.similarity_kind == "predicted"
+    held.add([open_set.material("Pt3Pd-L1_2")])
+    after = designer.design("Pt3Ni", formula="Pt3Pd").candidates[0]
+    assert (after.known_dos, after.similarity_kind, after.structure_id) == (True, "computed", "Pt3Pd-L1_2")
+    assert after.similarity == pytest.approx(before.similarity, abs=0.1)
+    assert "electron count is not compared" in " ".join(designer.design("Pt3Ni").caveats)

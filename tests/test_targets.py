@@ -56,7 +56,11 @@ def test_vasprun_names_its_material_and_starts_at_the_valence_band_top(open_set)
 def test_of_polymorphs_the_lowest_in_energy_is_taken_and_the_rest_named(open_set):
     found = resolve_target("Pt", open_set, RECIPE)
     assert found.material_id == "Pt-A1"
-    assert "Pt-A3" in found.source
+    assert "its crystal is face-centred cubic, the lowest in energy of" in found.source
+    assert "Pt-A3 (hexagonal close-packed)" in found.source and "Pt-A3" in found.as_dict()["polymorphs"]
+    hexagonal = resolve_target("Pt-A3", open_set, RECIPE)
+    assert hexagonal.polymorphs[0] == "Pt-A1" and "Pt-A3" not in hexagonal.polymorphs
+    assert resolve_target((np.linspace(-9, 9, 181), np.ones(181)), open_set, RECIPE).polymorphs == ()
     assert resolve_target("Pt", open_set, RECIPE, crystal_system="hexagonal").material_id == "Pt-A3"
 
 

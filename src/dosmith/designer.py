@@ -73,13 +73,23 @@ class Designer:
         self.settings = settings or load_settings()
         self.library = open_dos_set() if library is None else library
         self.model = open_model(model or self.settings.design.model) if isinstance(model, str | Path | None) else model
-        self.known = KnownSpectra(self.library, self.model.recipe, hull=self._hull)
+        self._known: tuple[list[str], KnownSpectra] | None = None
+        self._part: Part | None = None
+        self._hull = self._hull_energies  # of the whole model, also where a part of each density counts
         self._parts: dict[Part, Designer] = {}
         self.atlases, self.shipped = tuple(atlases), shipped
         if self.atlases and not isinstance(self.model, TightBindingModel):
             raise ModelError(f"the model '{self.model.name}' predicts no crystals, so it proposes none of an atlas")
 
-    def _hull(self, compositions: Sequence[Composition]) -> FloatArray:
+    @property
+    def known(self) -> KnownSpectra:
+        """The spectra of the library; read anew after materials have come or gone, so that what was verified counts at once."""
+        ids = self.library.ids
+        if self._known is None or self._known[0] is not ids:
+            self._known = ids, KnownSpectra(self.library, self.model.recipe, self._part, self._hull)
+        return self._known[1]
+
+    def _hull_energies(self, compositions: Sequence[Composition]) -> FloatArray:
         atlas = self.model.atlas
         return np.full(len(compositions), np.nan) if atlas is None else atlas.hull_energies(compositions)
 
@@ -278,7 +288,7 @@ class Designer:
         """The same designer for a part of each density of states; what it knows of it is made once."""
         if part not in self._parts:
             self._parts[part] = copy(self)
-            self._parts[part].known = replace(self.known, part=part)
+            self._parts[part]._part, self._parts[part]._known = part, None
         return self._parts[part]
 
     def _designed(

@@ -25,6 +25,10 @@ ALIKE = 0.8
 """Similarity below which the most similar known DOS is remarked on."""
 
 
+SHAPE_ONLY = "Shape only: electron count is not compared, since all curves are scaled to the same area."
+"""What a similarity does not tell, beside every list."""
+
+
 @dataclass(frozen=True)
 class Neighbour:
     """A material of the library whose DOS is like the target's.
@@ -184,6 +188,7 @@ def caveats(
         found.append(f"No other known DOS is much like the target's (best similarity {best:.2f}).")
     if target.standard.coverage < 0.999:
         found.append(f"The target covers {target.standard.coverage:.0%} of the model's window; the rest counts as empty.")
+    found.append(SHAPE_ONLY)
     found.append(
         "A similar DOS is a hint, not a proof: the stability of every candidate, and the DOS of unknown ones, are still to be computed."
     )

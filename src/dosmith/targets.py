@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.crystals.prototypes import COMMON_NAMES
 from dosmith.errors import DosmithError, NotFoundError, SpectrumError
 from dosmith.formulas import Composition
 from dosmith.library import Library
@@ -79,6 +80,7 @@ class Target:
         descriptors: of bands and spins, where something tells.
         predicted: whether the DOS is none that was computed, but the one that a model expects.
         curve: whether its curve counts; where only a gap was asked for, it merely shows what such materials are like.
+        polymorphs: ids of the other crystals of its composition that the library knows, lowest in energy first.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Target:
     descriptors: Descriptors = field(default_factory=Descriptors)
     predicted: bool = False
     curve: bool = True
+    polymorphs: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The target as it stands in the JSON answer."""
@@ -100,6 +103,7 @@ class Target:
             "source": self.source,
             "formula": None if self.composition is None else formulas.write(self.composition),
             "material_id": self.material_id,
+            "polymorphs": list(self.polymorphs),
             "part": None if self.part is None else str(self.part),
             "energy_zero_ev": standard.zero,
             "energy_zero_from": standard.zero_from,
@@ -145,7 +149,8 @@ def resolve_target(
         FileFormatError, SpectrumError, FormulaError: what was given is not usable; the message says why.
     """
     found = _look_up(target, library, crystal_system, fermi, electrons, files, part)
-    return _standard(found, recipe, fermi, electrons, broadening, zero, part, with_parts)
+    made = _standard(found, recipe, fermi, electrons, broadening, zero, part, with_parts)
+    return replace(made, polymorphs=_polymorphs(made, library))
 
 
 def named_target(
@@ -164,7 +169,8 @@ def named_target(
         FormulaError: the text is no id and no formula.
     """
     found = _from_library(text, library, "") if text in library else _from_formula(text, library, crystal_system)
-    return _standard(found, recipe, zero=zero, part=part)
+    made = _standard(found, recipe, zero=zero, part=part)
+    return replace(made, polymorphs=_polymorphs(made, library))
 
 
 def _standard(
@@ -354,11 +360,27 @@ def _from_formula(text: str, library: Library, crystal_system: str | None) -> _F
     rows = library.rows_of(composition, crystal_system) or library.rows_of(composition)
     if not rows:
         raise NotFoundError(_no_dos(composition, library))
-    others = ", ".join(library.ids[row] for row in rows[1:])
-    remark = f"; also there: {others}" if others else ""
+    others = [row for row in library.rows_of(composition) if row != rows[0]]
+    named = ", ".join(f"{library.ids[row]} ({_crystal_of(library, row)})" for row in others)
+    remark = f"; its crystal is {_crystal_of(library, rows[0])}"
+    if others:
+        remark += f", the lowest in energy of {len(rows)}" if len(rows) > 1 else ""
+        remark += f"; ask for others by id: {named}"
     if crystal_system is not None and library.crystal_systems[rows[0]] != crystal_system:
         remark += f"; no {crystal_system} DOS of it is known, so this one is the target"
     return _from_library(library.ids[rows[0]], library, remark)
+
+
+def _crystal_of(library: Library, row: int) -> str:
+    """What people call the crystal of a row."""
+    name = library.prototypes[row]
+    return COMMON_NAMES.get(name or "", name) or library.crystal_systems[row] or "of unknown kind"
+
+
+def _polymorphs(target: Target, library: Library) -> tuple[str, ...]:
+    if target.material_id is None or target.composition is None:
+        return ()
+    return tuple(each for row in library.rows_of(target.composition) if (each := library.ids[row]) != target.material_id)
 
 
 def _no_dos(composition: Composition, library: Library) -> str:

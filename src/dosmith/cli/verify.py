@@ -104,7 +104,8 @@ def verify(
     if results is not None:
         added = add_to_library(found, results)
         console.print(
-            f"{len(added):,} added; {len(results):,} materials in {results.folder}",
+            f"{len(added):,} added; {len(results):,} materials in {results.folder}: 'dosmith design {shlex.quote(designed.name)} --library open"
+            f" --library {shlex.quote(str(add_to))}' counts them among the known",
             highlight=False,
             markup=False,
             soft_wrap=True,

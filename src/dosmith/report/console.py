@@ -107,7 +107,9 @@ def print_neighbours(
     """The answer of `similar`: known materials, and what was done to the target."""
     print_origin(console, target)
     drawn = print_similar(console, target, neighbours, curves)
-    print_notes(console, [*([CURVES] if drawn else []), *_steps(target)])
+    from dosmith.designs import SHAPE_ONLY
+
+    print_notes(console, [*([CURVES] if drawn else []), SHAPE_ONLY, *_steps(target)])
 
 
 def print_shown(console: Console, target: Target) -> None:
