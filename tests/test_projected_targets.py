@@ -23,7 +23,7 @@ from dosmith.records import Material, Projections, Spectrum
 from dosmith.spectra.descriptors import Band
 from dosmith.spectra.parts import Part
 from dosmith.spectra.standard import Recipe
-from dosmith.targets import Target, resolve_target
+from dosmith.targets import Reading, Target, resolve_target
 
 E = np.linspace(-10, 10, 401)
 RECIPE = Recipe()
@@ -49,7 +49,7 @@ def library() -> MemoryLibrary:
 
 
 def resolved(library: MemoryLibrary, target: object, project: str | None, spin: str | None = None, **options: object) -> Target:
-    return resolve_target(target, library, RECIPE, part=Part.parse(project, spin), **options)  # type: ignore[arg-type]
+    return resolve_target(target, library, RECIPE, Reading(part=Part.parse(project, spin)), **options)
 
 
 def test_the_part_of_a_material(library: MemoryLibrary) -> None:

@@ -13,7 +13,7 @@ from dosmith.errors import DosmithError, FormulaError, NotFoundError, SpectrumEr
 from dosmith.library import ParquetLibrary
 from dosmith.records import Spectrum
 from dosmith.spectra.standard import Recipe
-from dosmith.targets import resolve_target
+from dosmith.targets import Reading, resolve_target
 
 FIXTURE = Path(__file__).parent / "fixtures" / "vasprun-AlN.xml.gz"
 RECIPE = Recipe()
@@ -39,7 +39,7 @@ def test_every_form_of_one_dos_gives_one_vector(open_set, platinum_nickel, tmp_p
     forms.append((spectrum.energies, spectrum.total))
     reference = resolve_target("Pt3Ni-L1_2", open_set, RECIPE).standard.values
     for form in forms:
-        found = resolve_target(form, open_set, RECIPE, broadening=0.1)
+        found = resolve_target(form, open_set, RECIPE, Reading(broadening=0.1))
         np.testing.assert_allclose(found.standard.values, reference, atol=2e-6, err_msg=str(form)[:60])
     assert resolve_target(complete, open_set, RECIPE).name == "Pt3Ni"
     assert resolve_target(packed, open_set, RECIPE).composition == platinum_nickel.composition
@@ -61,11 +61,11 @@ def test_of_polymorphs_the_lowest_in_energy_is_taken_and_the_rest_named(open_set
     hexagonal = resolve_target("Pt-A3", open_set, RECIPE)
     assert hexagonal.polymorphs[0] == "Pt-A1" and "Pt-A3" not in hexagonal.polymorphs
     assert resolve_target((np.linspace(-9, 9, 181), np.ones(181)), open_set, RECIPE).polymorphs == ()
-    assert resolve_target("Pt", open_set, RECIPE, crystal_system="hexagonal").material_id == "Pt-A3"
+    assert resolve_target("Pt", open_set, RECIPE, Reading(crystal_system="hexagonal")).material_id == "Pt-A3"
 
 
 def test_a_missing_crystal_system_of_the_target_is_said(open_set):
-    found = resolve_target("Pt3Ni", open_set, RECIPE, crystal_system="hexagonal")
+    found = resolve_target("Pt3Ni", open_set, RECIPE, Reading(crystal_system="hexagonal"))
     assert found.material_id == "Pt3Ni-L1_2"
     assert "no hexagonal DOS" in found.source
 
@@ -77,12 +77,12 @@ def test_fermi_level_by_hand(open_set, tmp_path):
     np.savetxt(table, np.c_[energies, density])
     with pytest.raises(SpectrumError, match="--fermi"):
         resolve_target(table, open_set, RECIPE)
-    by_hand = resolve_target(table, open_set, RECIPE, fermi=13.0)
+    by_hand = resolve_target(table, open_set, RECIPE, Reading(fermi=13.0))
     shifted = resolve_target((energies - 13.0, density), open_set, RECIPE)
     np.testing.assert_allclose(by_hand.standard.values, shifted.standard.values, atol=1e-12)
     turned = resolve_target((energies[::-1] - 13.0, density[::-1]), open_set, RECIPE)
     np.testing.assert_array_equal(turned.standard.values, shifted.standard.values)
-    spectrum = resolve_target(Spectrum(energies, density, 1.0), open_set, RECIPE, fermi=13.0)
+    spectrum = resolve_target(Spectrum(energies, density, 1.0), open_set, RECIPE, Reading(fermi=13.0))
     np.testing.assert_allclose(spectrum.standard.values, shifted.standard.values, atol=1e-12)
 
 
@@ -118,7 +118,7 @@ def test_what_is_no_target_is_said_in_one_line(open_set, monkeypatch, tmp_path, 
     [(None, -2.109), ("auto", -2.109), ("vbm", -2.109), ("midgap", 0.0), ("fermi", 0.0), ("-1.5", -1.5), (0.25, 0.25)],
 )
 def test_the_energy_zero_of_choice(open_set: ParquetLibrary, zero: str | float | None, place: float) -> None:
-    found = resolve_target("MgO", open_set, RECIPE, zero=zero)
+    found = resolve_target("MgO", open_set, RECIPE, Reading(zero=zero))
     assert found.standard.zero == pytest.approx(place, abs=1e-3)
     assert found.as_dict()["energy_zero_from"] in found.standard.steps
 
@@ -128,7 +128,7 @@ def test_the_energy_zero_of_choice(open_set: ParquetLibrary, zero: str | float |
 )
 def test_an_energy_zero_that_cannot_be(open_set: ParquetLibrary, name: str, zero: str, message: str) -> None:
     with pytest.raises(SpectrumError, match=message):
-        resolve_target(name, open_set, RECIPE, zero=zero)
+        resolve_target(name, open_set, RECIPE, Reading(zero=zero))
 
 
 def test_a_formula_with_fractions_is_told_to_need_whole_counts(open_set: ParquetLibrary) -> None:
@@ -151,7 +151,7 @@ def test_a_disordered_complete_dos_has_a_curve_and_no_formula(open_set: ParquetL
 def test_arrays_get_their_level_from_the_electrons(open_set: ParquetLibrary) -> None:
     energies = np.linspace(-10, 20, 601)
     density = np.where(energies > -8, 1.0, 0.0)
-    found = resolve_target((energies, density), open_set, RECIPE, electrons=10)
+    found = resolve_target((energies, density), open_set, RECIPE, Reading(electrons=10))
     assert found.standard.zero == pytest.approx(2.0, abs=0.05)
 
 

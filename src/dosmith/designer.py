@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,39 +13,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.atlas import Atlas
-from dosmith.atlas.proposing import propose, together
+from dosmith.asked import Asked
 from dosmith.constraints import Constraints
 from dosmith.designs import Design, Neighbour, caveats
-from dosmith.errors import ConstraintError, FormulaError, ModelError, NotFoundError, OptionError, did_you_mean
+from dosmith.errors import ConstraintError, FormulaError, ModelError, NotFoundError, OptionError
 from dosmith.formulas import Composition
-from dosmith.known import KnownSpectra
+from dosmith.known import KnownSpectra, gap_target
 from dosmith.library import Library, ParquetLibrary
 from dosmith.models.interface import Model, Predicted, Proposal
 from dosmith.models.registry import open_model
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.predicted import known_id, predicted_target
-from dosmith.ranking import Comparison, Judged, count_of, in_order
-from dosmith.records import Candidate
+from dosmith.question import IDENTITY, Question
+from dosmith.ranking import Comparison, count_of
 from dosmith.settings import Settings, load_settings
 from dosmith.shipped import shipped_folder
 from dosmith.spectra.grid import Window
-from dosmith.spectra.match import GAPPED, Gaps
+from dosmith.spectra.match import Gaps
 from dosmith.spectra.parts import Part
-from dosmith.spectra.standard import StandardSpectrum
-from dosmith.targets import Target, TargetLike, resolve_target
+from dosmith.targets import Reading, Target, TargetLike, resolve_target
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
+    from dosmith.atlas import Atlas
+
 FloatArray = NDArray[np.float64]
-
-IDENTITY = "identity"
-"""Candidates may be ranked by the probability that the target is their DOS."""
-
-CRYSTAL_SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
-RANKINGS = ("probability", "similarity")
-"""What `design` may rank by, beside `IDENTITY`."""
 
 
 class Designer:
@@ -106,58 +99,40 @@ class Designer:
         spin: str | None = None,
         with_parts: bool = False,
     ) -> Target:
-        """The target that someone means; see `resolve_target`, and `Part.parse` for `project` and `spin`."""
+        """The target that someone means; see `Reading` for the options, and `Part.parse` for `project` and `spin`."""
+        reading = Reading.of(crystal_system, fermi, electrons, broadening, zero, project, spin)
+        return self.read(target, reading, with_parts=with_parts)
+
+    def read(self, target: TargetLike | Target, reading: Reading, *, with_parts: bool = False) -> Target:
+        """The target that someone means, read in a certain way: what is known, else what the model predicts."""
         if isinstance(target, Target):
             return target
-        system, part = _known_system(crystal_system), Part.parse(project, spin)
 
         def resolved(target: TargetLike) -> Target:
-            return resolve_target(
-                target,
-                self.library,
-                self.model.recipe,
-                crystal_system=system,
-                fermi=fermi,
-                electrons=electrons,
-                broadening=broadening,
-                zero=zero,
-                files=self.settings.files,
-                part=part,
-                with_parts=with_parts,
-            )
+            recipe, files = self.model.recipe, self.settings.files
+            return resolve_target(target, self.library, recipe, reading, files=files, with_parts=with_parts)
 
         try:
             return resolved(target)
         except (NotFoundError, FormulaError):
             if not isinstance(target, str):
                 raise
-            if (known := known_id(target, self.library, system)) is not None:
+            if (known := known_id(target, self.library, reading.crystal_system)) is not None:
                 return resolved(known)
-            if any(each is not None for each in (fermi, electrons, zero, part)):  # what no prediction honours
+            if not reading.of_prediction:
                 raise
-            found = predicted_target(target, self.model, self.atlases, system)
+            found = predicted_target(target, self.model, self.atlases, reading.crystal_system)
             if found is None:
                 raise
             return found
 
     def gap_target(self, gap: Gaps | str) -> Target:
-        """A target of which only the gap counts; its curve, the mean of the known ones with such a gap, merely shows what these are like.
+        """A target of which only the gap counts; see `known.gap_target`.
 
         Raises:
             ConstraintError: it is no range of gaps, or no known material has such a gap.
         """
-        wanted = Gaps.parse(gap) if isinstance(gap, str) else gap
-        with_it = np.flatnonzero(wanted.hold(np.nan_to_num(self.known.gaps, nan=-1.0)))
-        if not len(with_it):
-            raise ConstraintError(f"no known material has a gap of {wanted} eV, so there is nothing to go by; give a wider range")
-        values, step = (
-            self.known.vectors[with_it].mean(axis=0),
-            f"no curve was given: drawn is the mean of {len(with_it):,} known ones with such a gap",
-        )
-        inside = float(np.median(self.known.gaps[with_it]))
-        recipe = self.model.recipe
-        standard = StandardSpectrum(values / (values.sum() * recipe.grid.step), recipe, 0.0, inside, 1.0, (step,))
-        return Target("metals" if wanted.metallic else f"gap {wanted} eV", "a gap alone, no curve", standard, curve=False)
+        return gap_target(self.known, Gaps.parse(gap) if isinstance(gap, str) else gap)
 
     def design(
         self,
@@ -226,26 +201,31 @@ class Designer:
         Raises:
             DosmithError: something given cannot be used; the message is one line and says what to do.
         """
-        crystal_system = _known_system(crystal_system)
-        wanted = Gaps.parse(gap) if isinstance(gap, str) else gap
         self.model.refuse(
             name
             for name, value in (
                 ("formula", formula),
                 ("space_group", space_group),
                 ("prototype", prototype),
-                ("gap", wanted),
+                ("gap", gap),
                 ("above_hull", above_hull),
                 ("price", price),
                 ("variety", variety),
             )
             if value is not None
         )
-        bounds = [] if keep is None else [keep] if isinstance(keep, str) else list(keep)
-        bounds += [f"above_hull<={above_hull}"] if above_hull is not None else []
-        bounds += [f"price<={price}"] if price is not None else []
-        bounds += [] if wanted is None else _bounds(wanted)
-        constraints = Constraints.of(
+        question = Question.of(
+            self.settings.design,
+            crystal_system=crystal_system,
+            metric=metric,
+            window=window,
+            weights=weights,
+            gap=gap,
+            rank_by=rank_by,
+            variety=variety,
+            above_hull=above_hull,
+            price=price,
+            keep=keep,
             elements=elements,
             require=require,
             exclude=exclude,
@@ -254,35 +234,25 @@ class Designer:
             formula=formula,
             space_group=space_group,
             prototype=prototype,
-            keep=bounds,
         )
         if target is None:
-            if wanted is None:
+            if question.gaps is None:
                 raise OptionError("there is no target; give a formula, an id, a file or arrays, or a gap alone, as in gap='2:4'")
-            target = self.gap_target(wanted)
-        found = self.target(
-            target,
-            crystal_system=crystal_system,
-            fermi=fermi,
-            electrons=electrons,
-            broadening=broadening,
-            zero=zero,
-            project=project,
-            spin=spin,
-        )
+            target = gap_target(self.known, question.gaps)
+        found = self.read(target, Reading.of(crystal_system, fermi, electrons, broadening, zero, project, spin))
         count = count_of(self.settings.design.top if top is None else top)
         if found.part is None:
-            return self._designed(found, count, constraints, crystal_system, metric, window, weights, wanted, rank_by, variety)
+            return self._designed(found, count, question)
         if self.atlases:
             raise OptionError("an atlas holds whole spectra alone: leave --project and --spin, or --atlas out")
-        if rank_by == IDENTITY:
+        if question.rank_by == IDENTITY:
             raise OptionError(
                 "whose a DOS is can be told of a whole curve alone: leave --project and --spin, or --rank-by identity out"
             )
         asker = self._of_part(found.part)
         if asker.model is self.model:
             asker.model = self.model.of_part(found.part)
-        return asker._designed(found, count, constraints, crystal_system, metric, window, weights, wanted, rank_by, variety)
+        return asker._designed(found, count, question)
 
     def _of_part(self, part: Part) -> Designer:
         """The same designer for a part of each density of states; what it knows of it is made once."""
@@ -291,36 +261,15 @@ class Designer:
             self._parts[part]._part, self._parts[part]._known = part, None
         return self._parts[part]
 
-    def _designed(
-        self,
-        found: Target,
-        top: int,
-        constraints: Constraints,
-        crystal_system: str | None,
-        metric: str | None,
-        window: Window | str | tuple[float, float] | None,
-        weights: FloatArray | None,
-        wanted: Gaps | None,
-        rank_by: str | None,
-        variety: float | None,
-    ) -> Design:
-        by = None if rank_by == IDENTITY else rank_by
-        asked = self._asked(found, crystal_system, metric, window, weights, wanted, by, variety)
-        judged = self.known.judged(asked.comparison, asked.scores)
-        scores = judged.scores(asked.comparison.by)
-        if rank_by == IDENTITY and self.atlases:
-            raise OptionError(
-                "whose a DOS is can be told among the model's own crystals alone: leave --atlas or --rank-by identity out"
-            )
-        if rank_by == IDENTITY:
-            proposals = self._identified(found, top, constraints, asked)
-        else:
-            proposals = self._proposals(found.standard.values, top, constraints, judged, crystal_system, asked.comparison)
-        part = self.model.part_for(crystal_system)
-        candidates = tuple(self._candidate(rank, each, asked, judged, scores, part) for rank, each in enumerate(proposals, 1))
-        similar = self._neighbours(found, asked, 5)
+    def _designed(self, found: Target, top: int, question: Question) -> Design:
+        asked = Asked(self.known, question.compared(found), question.crystal_system)
+        constraints, comparison, recipe = question.constraints, asked.comparison, self.model.recipe
+        part = self.model.part_for(question.crystal_system)
+        proposals = (self._identified if question.rank_by == IDENTITY else self._proposals)(found, top, constraints, asked)
+        trained = self.model.trained_on(part)
+        candidates = tuple(asked.candidate(rank, each, each.composition in trained) for rank, each in enumerate(proposals, 1))
+        similar = asked.neighbours(found, 5)
         ids = {c.structure_id for c in candidates if c.structure_id} | {n.id for n in similar}
-        recipe, comparison = self.model.recipe, asked.comparison
         return Design(
             target=found,
             candidates=candidates,
@@ -328,11 +277,11 @@ class Designer:
             settings=constraints.as_dict()
             | {
                 "top": top,
-                "crystal_system": crystal_system,
+                "crystal_system": question.crystal_system,
                 "window": None if comparison.window is None else [comparison.window.lower, comparison.window.upper],
                 "metric": comparison.metric,
-                "gap": None if wanted is None else str(wanted),
-                "rank_by": IDENTITY if rank_by == IDENTITY else comparison.by,
+                "gap": None if question.gaps is None else str(question.gaps),
+                "rank_by": question.rank_by,
                 "variety": comparison.variety,
                 "grid": recipe.grid.key,
                 "broadening_ev": recipe.broadening,
@@ -363,23 +312,14 @@ class Designer:
         spin: str | None = None,
     ) -> tuple[Neighbour, ...]:
         """The known materials with the most similar DOS, best first. Arguments and errors as in `design`."""
-        crystal_system = _known_system(crystal_system)
-        found = self.target(
-            target,
-            crystal_system=crystal_system,
-            fermi=fermi,
-            electrons=electrons,
-            broadening=broadening,
-            zero=zero,
-            project=project,
-            spin=spin,
-        )
+        question = Question.of(self.settings.design, crystal_system=crystal_system, metric=metric, window=window, weights=weights)
+        found = self.read(target, Reading.of(crystal_system, fermi, electrons, broadening, zero, project, spin))
         asker = self if found.part is None else self._of_part(found.part)
         if found.part is not None and not len(asker.known):
             raise NotFoundError(
                 f"{self.library.name} tells {found.part} states of no material; fetch or compute some with projections"
             )
-        return asker._neighbours(found, asker._asked(found, crystal_system, metric, window, weights), count_of(top))
+        return Asked(asker.known, question.compared(found), question.crystal_system).neighbours(found, count_of(top))
 
     def compare(
         self,
@@ -388,82 +328,42 @@ class Designer:
         window: Window | str | tuple[float, float] | None = None,
         weights: FloatArray | None = None,
         gap: Gaps | None = None,
-        rank_by: str | None = None,
-        variety: float | None = None,
     ) -> Comparison:
         """How spectra are compared with a target; arguments as in `design`."""
-        options = self.settings.design
-        by, much = rank_by or options.rank_by, options.variety if variety is None else variety
-        if by not in RANKINGS:
-            raise ConstraintError(
-                f"'{by}' is nothing to rank by; take one of {', '.join((*RANKINGS, IDENTITY))}{did_you_mean(by, (*RANKINGS, IDENTITY))}"
-            )
-        if not 0 <= much <= 1:
-            raise ConstraintError(f"a variety of {much:g} is impossible; give a number from 0 to 1")
-        made = Comparison(
-            target.standard.values,
-            self.model.recipe.grid,
-            metric or self.settings.design.metric,
-            _window(window),
-            weights,
-            target.standard.covered,
-            gap,
-            target.curve,
-            "similarity" if by == "similarity" else "probability",
-            much,
-        )
-        return made if gap is not None else replace(made, gaps=_gaps_of(target, made))
+        return Question.of(self.settings.design, metric=metric, window=window, weights=weights, gap=gap).compared(target)
 
-    def _asked(
-        self,
-        target: Target,
-        crystal_system: str | None,
-        metric: str | None,
-        window: Window | str | tuple[float, float] | None,
-        weights: FloatArray | None,
-        gap: Gaps | None = None,
-        rank_by: str | None = None,
-        variety: float | None = None,
-    ) -> _Asked:
-        comparison = self.compare(target, metric, window, weights, gap, rank_by, variety)
-        fits = self.known.entries.fits(Constraints(), crystal_system)
-        return _Asked(crystal_system, comparison, self.known.similarities(comparison), fits)
-
-    def _identified(self, target: Target, top: int, constraints: Constraints, asked: _Asked) -> list[Proposal]:
+    def _identified(self, target: Target, top: int, constraints: Constraints, asked: Asked) -> list[Proposal]:
         """Compositions by the probability that the target is their DOS.
 
         Raises:
-            OptionError: only a part of the curve is known, or counts.
+            OptionError: only a part of the curve is known, or counts, or an atlas shall be searched.
         """
+        if self.atlases:
+            raise OptionError(
+                "whose a DOS is can be told among the model's own crystals alone: leave --atlas or --rank-by identity out"
+            )
         if not asked.comparison.whole:
             raise OptionError(
                 "whose a DOS is can be told of a whole curve alone, by its cosine: leave --window, --metric and weights out, and give"
                 f" a curve that covers {self.model.recipe.grid.lower:g} to {self.model.recipe.grid.upper:g} eV"
             )
-        places = np.flatnonzero(asked.fits)
-        known = [self.known.entries.compositions[place] for place in places.tolist()], self.known.vectors[places]
-        return self.model.identify(target.standard.values, top, constraints, known=known, crystal_system=asked.crystal_system)
+        values, system = target.standard.values, asked.crystal_system
+        return self.model.identify(values, top, constraints, known=asked.within(), crystal_system=system)
 
-    def _proposals(
-        self,
-        values: FloatArray,
-        top: int,
-        constraints: Constraints,
-        judged: Judged,
-        crystal_system: str | None,
-        comparison: Comparison,
-    ) -> list[Proposal]:
+    def _proposals(self, target: Target, top: int, constraints: Constraints, asked: Asked) -> list[Proposal]:
         """What the model and the atlases propose, in one order: with atlases, whose crystals have no hull, that of similarity."""
-        fits = self.known.entries.fits(constraints, crystal_system, judged.merits)
+        comparison, values, system = asked.comparison, target.standard.values, asked.crystal_system
         if self.atlases:
             comparison = replace(comparison, by="similarity", variety=0.0)
-        known = self.known.of_compositions(judged.scores(comparison.by), fits)
-        options: dict[str, Any] = {"known": known, "crystal_system": crystal_system, "comparison": comparison}
+        known = self.known.of_compositions(asked.judged.scores(comparison.by), asked.fits(constraints))
+        options: dict[str, Any] = {"known": known, "crystal_system": system, "comparison": comparison}
         if not self.atlases:
             return self.model.propose(values, top, constraints, **options)
+        from dosmith.atlas.proposing import propose, together
+
         assert isinstance(self.model, TightBindingModel)
         groups: list[Sequence[Proposal]] = [
-            propose(atlas, self.model, values, top, constraints, crystal_system, comparison) for atlas in self.atlases
+            propose(atlas, self.model, values, top, constraints, system, comparison) for atlas in self.atlases
         ]
         try:
             own = self.model.propose(values, top, constraints, **options)
@@ -472,99 +372,6 @@ class Designer:
             if not any(groups):
                 raise
         return together(groups, known, self.model.settings.height_penalty, top)
-
-    def _candidate(
-        self, rank: int, proposal: Proposal, asked: _Asked, judged: Judged, scores: FloatArray, part: str
-    ) -> Candidate:
-        composition, places = proposal.composition, self.known.places
-        rows = [row for row in self.library.rows_of(composition, asked.crystal_system) if row in places]
-        rows.sort(key=lambda row: -scores[places[row]])
-        in_training = composition in self.model.trained_on(part)
-        if not rows and proposal.crystal is not None:
-            height = proposal.above_hull
-            return Candidate(
-                rank=rank,
-                composition=composition,
-                distance=proposal.distance,
-                in_training=in_training,
-                known_dos=False,
-                similarity=proposal.similarity,
-                similarity_kind="predicted",
-                metric=asked.comparison.metric,
-                prototype=proposal.crystal.prototype,
-                crystal_system=proposal.crystal.crystal_system,
-                probability=None
-                if proposal.p_match is None or proposal.p_exists is None
-                else proposal.p_match * proposal.p_exists,
-                formation_energy=proposal.crystal.formation_energy,
-                gap=proposal.gap,
-                gap_spread=proposal.gap_spread,
-                above_hull=height,
-                hull_from="unknown" if height is None else "potential",
-                hull_rivals=proposal.rivals,
-                p_match=proposal.p_match,
-                p_exists=proposal.p_exists,
-                identity=proposal.identity,
-                crystal_id=getattr(proposal.crystal, "id", None),
-                crystal_from=getattr(proposal.crystal, "where", None),
-            )
-        candidate = Candidate(
-            rank=rank,
-            composition=composition,
-            distance=proposal.distance,
-            in_training=in_training,
-            known_dos=bool(rows),
-            similarity=None,
-            similarity_kind=None,
-            metric=asked.comparison.metric,
-        )
-        if not rows:
-            return candidate
-        place, heights = places[rows[0]], self.known.heights
-        height = _told(heights.above[place])
-        return replace(
-            candidate,
-            similarity=float(asked.scores[place]),
-            similarity_kind="computed",
-            structure_id=self.library.ids[rows[0]],
-            structure_ids=tuple(self.library.ids[row] for row in rows),
-            prototype=self.library.prototypes[rows[0]],
-            crystal_system=self.library.crystal_systems[rows[0]],
-            probability=None if judged.probability is None else _told(judged.probability[place]),
-            gap=self.library.gaps[rows[0]],
-            above_hull=height,
-            hull_from="unknown" if height is None else "dft" if heights.dft[place] else "potential",
-            hull_rivals=None if height is None else int(heights.rivals[place]),
-            p_match=None if judged.p_match is None else float(judged.p_match[place]),
-            p_exists=_told(heights.chances[place]),
-            identity=proposal.identity,
-        )
-
-    def _neighbours(self, target: Target, asked: _Asked, top: int) -> tuple[Neighbour, ...]:
-        library, rows = self.library, self.known.rows
-        return tuple(
-            Neighbour(
-                rank,
-                library.ids[rows[place]],
-                library.formulas[rows[place]],
-                float(asked.scores[place]),
-                asked.comparison.metric,
-                library.prototypes[rows[place]],
-                library.crystal_systems[rows[place]],
-                library.ids[rows[place]] == target.material_id,
-            )
-            for rank, place in enumerate(in_order(asked.scores, asked.fits, top), 1)
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    """A question, and what the known spectra say to it: their similarities and which are of the crystal system, shapes (M,)."""
-
-    crystal_system: str | None
-    comparison: Comparison
-    scores: FloatArray
-    fits: NDArray[np.bool_]
 
 
 def open_dos_set() -> ParquetLibrary:
@@ -638,39 +445,3 @@ def predict(
 
 def _designer(model: Model | str | Path | None, library: Library | None) -> Designer:
     return default_designer() if model is None and library is None else Designer(library, model)
-
-
-def _known_system(crystal_system: str | None) -> str | None:
-    if crystal_system is None:
-        return None
-    system = str(crystal_system).lower()
-    if system not in CRYSTAL_SYSTEMS:
-        raise ModelError(
-            f"'{crystal_system}' is not a crystal system; they are {', '.join(CRYSTAL_SYSTEMS)}{did_you_mean(system, CRYSTAL_SYSTEMS)}"
-        )
-    return system
-
-
-def _window(window: Window | str | tuple[float, float] | None) -> Window | None:
-    if window is None or isinstance(window, Window):
-        return window
-    return Window.parse(window if isinstance(window, str) else ":".join(str(energy) for energy in window))
-
-
-def _gaps_of(target: Target, comparison: Comparison) -> Gaps | None:
-    """The gaps that agree with a target's; None where only some states count, or what counts of the curve does not reach across its gap."""
-    gap, counted = target.standard.gap, comparison.counted
-    if target.part is not None or (counted is not None and (counted.lower > 0 or counted.upper < max(gap, GAPPED))):
-        return None
-    return Gaps.like(gap)
-
-
-def _bounds(wanted: Gaps) -> list[str]:
-    """Gaps as conditions."""
-    lower = [f"gap>={wanted.lower}"] if wanted.lower > 0 else []
-    return lower + ([f"gap<{wanted.upper}"] if np.isfinite(wanted.upper) else [])
-
-
-def _told(value: float) -> float | None:
-    """A number; None for NaN, which is unknown."""
-    return None if np.isnan(value) else float(value)

@@ -11,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.crystals.existence import Heights, shipped_existence
-from dosmith.errors import SpectrumError
+from dosmith.errors import ConstraintError, SpectrumError
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.logistic import chance
 from dosmith.ranking import BoolArray, Comparison, Entries, Judged
 from dosmith.spectra.grid import Window
+from dosmith.spectra.match import Gaps
 from dosmith.spectra.parts import Part, library_parts
 from dosmith.spectra.shape import band_centres, densities_at_zero
 from dosmith.spectra.similarity import MATCH, Curves
-from dosmith.spectra.standard import Recipe, standardise_library
+from dosmith.spectra.standard import Recipe, StandardSpectrum, standardise_library
+from dosmith.targets import Target
 
 FloatArray = NDArray[np.float64]
 
@@ -150,6 +152,22 @@ class KnownSpectra:
         """
         place = self.places.get(self.library.row_of(identifier))
         return None if place is None else np.asarray(self.vectors[place])
+
+
+def gap_target(known: KnownSpectra, wanted: Gaps) -> Target:
+    """A target of which only the gap counts; its curve, the mean of the known ones with such a gap, merely shows what these are like.
+
+    Raises:
+        ConstraintError: no known material has such a gap.
+    """
+    with_it = np.flatnonzero(wanted.hold(np.nan_to_num(known.gaps, nan=-1.0)))
+    if not len(with_it):
+        raise ConstraintError(f"no known material has a gap of {wanted} eV, so there is nothing to go by; give a wider range")
+    values = known.vectors[with_it].mean(axis=0)
+    step = f"no curve was given: drawn is the mean of {len(with_it):,} known ones with such a gap"
+    inside = float(np.median(known.gaps[with_it]))
+    standard = StandardSpectrum(values / (values.sum() * known.recipe.grid.step), known.recipe, 0.0, inside, 1.0, (step,))
+    return Target("metals" if wanted.metallic else f"gap {wanted} eV", "a gap alone, no curve", standard, curve=False)
 
 
 def _space_group(label: str | None) -> int:

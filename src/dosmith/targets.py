@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.crystals.prototypes import COMMON_NAMES
-from dosmith.errors import DosmithError, NotFoundError, SpectrumError
+from dosmith.errors import DosmithError, ModelError, NotFoundError, SpectrumError, did_you_mean
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.records import Material, Projections, Spectrum
@@ -41,6 +41,71 @@ _BROAD = (0.2, 0.6)
 _STILL = 0.05
 """eV by which a broadening may move the energy zero."""
 _FRACTIONS = re.compile(r"(?:[A-Z][a-z]?(?:\d+(?:\.\d+)?)?)+")
+
+
+CRYSTAL_SYSTEMS = ("triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a target is read.
+
+    Attributes:
+        crystal_system: of a formula with several polymorphs; without it the one of lowest energy is taken.
+        fermi: Fermi level on the curve's own axis, eV, in place of the stated one.
+        electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
+        broadening: Gaussian sigma that the curve carries, eV, in place of the stated one.
+        zero: another energy zero than the model's: auto, fermi, vbm, midgap, or eV on the curve's own axis.
+        part: only these elements, orbitals or spin are wanted. A table, arrays and a Spectrum, which hold no projections, are taken for
+            that part.
+    """
+
+    crystal_system: str | None = None
+    fermi: float | None = None
+    electrons: float | None = None
+    broadening: float | None = None
+    zero: str | float | None = None
+    part: Part | None = None
+
+    @classmethod
+    def of(
+        cls,
+        crystal_system: str | None = None,
+        fermi: float | None = None,
+        electrons: float | None = None,
+        broadening: float | None = None,
+        zero: str | float | None = None,
+        project: str | None = None,
+        spin: str | None = None,
+    ) -> Reading:
+        """As a person means it; see `Part.parse` for `project` and `spin`.
+
+        Raises:
+            ModelError: there is no such crystal system.
+            FormulaError, SpectrumError: there is no such part.
+        """
+        return cls(known_system(crystal_system), fermi, electrons, broadening, zero, Part.parse(project, spin))
+
+    @property
+    def of_prediction(self) -> bool:
+        """Whether a DOS that is merely predicted can be read so."""
+        return all(each is None for each in (self.fermi, self.electrons, self.zero, self.part))
+
+
+def known_system(crystal_system: str | None) -> str | None:
+    """A crystal system as dosmith writes it.
+
+    Raises:
+        ModelError: there is none of that name.
+    """
+    if crystal_system is None:
+        return None
+    system = str(crystal_system).lower()
+    if system not in CRYSTAL_SYSTEMS:
+        raise ModelError(
+            f"'{crystal_system}' is not a crystal system; they are {', '.join(CRYSTAL_SYSTEMS)}{did_you_mean(system, CRYSTAL_SYSTEMS)}"
+        )
+    return system
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,14 +183,9 @@ def resolve_target(
     target: TargetLike,
     library: Library,
     recipe: Recipe,
+    reading: Reading | None = None,
     *,
-    crystal_system: str | None = None,
-    fermi: float | None = None,
-    electrons: float | None = None,
-    broadening: float | None = None,
-    zero: str | float | None = None,
     files: FileSettings | None = None,
-    part: Part | None = None,
     with_parts: bool = False,
 ) -> Target:
     """The target that someone means.
@@ -134,22 +194,17 @@ def resolve_target(
         target: what they gave. Of a text, `-` is standard input; else an existing file comes first, then an id, then a formula.
         library: where formulas and ids are looked up.
         recipe: of the vector.
-        crystal_system: of a formula with several polymorphs; without it the one of lowest energy is taken.
-        fermi: Fermi level on the curve's own axis, eV, in place of the stated one.
-        electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
-        broadening: Gaussian sigma that the curve carries, eV, in place of the stated one.
-        zero: another energy zero than the model's: auto, fermi, vbm, midgap, or eV on the curve's own axis.
+        reading: how it is read; as it states itself when None.
         files: limits on files.
-        part: only these elements, orbitals or spin are wanted. A table, arrays and a Spectrum, which hold no projections, are taken for
-            that part.
         with_parts: also read `Target.parts` and `Target.descriptors`, where there are any.
 
     Raises:
         NotFoundError: no such file, id, or no DOS of that formula.
         FileFormatError, SpectrumError, FormulaError: what was given is not usable; the message says why.
     """
-    found = _look_up(target, library, crystal_system, fermi, electrons, files, part)
-    made = _standard(found, recipe, fermi, electrons, broadening, zero, part, with_parts)
+    reading = reading or Reading()
+    found = _look_up(target, library, reading, files)
+    made = _standard(found, recipe, reading, with_parts)
     return replace(made, polymorphs=_polymorphs(made, library))
 
 
@@ -157,10 +212,7 @@ def named_target(
     text: str,
     library: Library,
     recipe: Recipe,
-    *,
-    crystal_system: str | None = None,
-    zero: str | float | None = None,
-    part: Part | None = None,
+    reading: Reading | None = None,
 ) -> Target:
     """The target of an id or formula. Whatever the text, no file is opened.
 
@@ -168,34 +220,26 @@ def named_target(
         NotFoundError: no DOS of that formula.
         FormulaError: the text is no id and no formula.
     """
-    found = _from_library(text, library, "") if text in library else _from_formula(text, library, crystal_system)
-    made = _standard(found, recipe, zero=zero, part=part)
+    reading = reading or Reading()
+    found = _from_library(text, library, "") if text in library else _from_formula(text, library, reading.crystal_system)
+    made = _standard(found, recipe, reading)
     return replace(made, polymorphs=_polymorphs(made, library))
 
 
-def _standard(
-    found: _Found,
-    recipe: Recipe,
-    fermi: float | None = None,
-    electrons: float | None = None,
-    broadening: float | None = None,
-    zero: str | float | None = None,
-    part: Part | None = None,
-    with_parts: bool = False,
-) -> Target:
-    spectrum = found.spectrum
-    if fermi is None and electrons is not None:
-        level = level_of_electrons(spectrum.energies, spectrum.densities, electrons)
+def _standard(found: _Found, recipe: Recipe, reading: Reading, with_parts: bool = False) -> Target:
+    spectrum, fermi, part = found.spectrum, reading.fermi, reading.part
+    if fermi is None and reading.electrons is not None:
+        level = level_of_electrons(spectrum.energies, spectrum.densities, reading.electrons)
         fermi = None if abs(level - spectrum.fermi) < 1e-3 else level  # a file's reader has counted already
     if fermi is not None and spectrum.fermi != fermi:
         spectrum = replace(
             spectrum, fermi=fermi, fermi_from="given", notes=(*spectrum.notes, f"Fermi level set to {fermi:g} eV by hand")
         )
-    if broadening is not None:
-        spectrum = replace(spectrum, broadening=broadening)
+    if reading.broadening is not None:
+        spectrum = replace(spectrum, broadening=reading.broadening)
     elif spectrum.broadening == 0:
         spectrum = _as_broad_as_it_looks(spectrum, recipe)
-    choice = None if zero is None else zero_choice(zero)
+    choice = None if reading.zero is None else zero_choice(reading.zero)
     name, projections = found.name, None
     parts: Mapping[tuple[str, str], FloatArray] = {}
     descriptors = Descriptors()
@@ -276,15 +320,7 @@ def _as_broad_as_it_looks(spectrum: Spectrum, recipe: Recipe) -> Spectrum:
     return broad if abs(moved) < _STILL else spectrum
 
 
-def _look_up(
-    target: TargetLike,
-    library: Library,
-    crystal_system: str | None,
-    fermi: float | None,
-    electrons: float | None,
-    files: FileSettings | None,
-    part: Part | None,
-) -> _Found:
+def _look_up(target: TargetLike, library: Library, reading: Reading, files: FileSettings | None) -> _Found:
     if isinstance(target, Spectrum):
         return _Found("target", "a Spectrum", target)
     if isinstance(target, Material):
@@ -292,17 +328,17 @@ def _look_up(
     if isinstance(target, (str, os.PathLike)):
         text = os.fspath(target)
         if text == "-":
-            return _from_file(Path(text), fermi, electrons, files, part)
+            return _from_file(Path(text), reading, files)
         named = text in library or formulas.looks_like_formula(text)
         if os.path.exists(text) and not (named and os.path.isdir(text)):  # an output folder may bear the name of its formula
-            return _from_file(Path(text), fermi, electrons, files, part)
+            return _from_file(Path(text), reading, files)
         if text in library:
             return _from_library(text, library, "")
         if isinstance(target, os.PathLike) or _looks_like_path(text):
             raise NotFoundError(f"the file {text} does not exist")
-        return _from_formula(text, library, crystal_system)
+        return _from_formula(text, library, reading.crystal_system)
     if isinstance(target, tuple) and len(target) == 2:
-        return _Found("target", "arrays", _of_arrays(target[0], target[1], fermi, electrons))
+        return _Found("target", "arrays", _of_arrays(target[0], target[1], reading.fermi, reading.electrons))
     if hasattr(target, "energies") and hasattr(target, "efermi"):
         from dosmith.sources.files import from_pymatgen
         from dosmith.sources.projected import from_pymatgen as parts_of_object
@@ -327,14 +363,14 @@ def _of_arrays(energies: ArrayLike, densities: ArrayLike, fermi: float | None, e
     return replace(checked, fermi=level_of_electrons(checked.energies, checked.densities, electrons), fermi_from="electrons")
 
 
-def _from_file(path: Path, fermi: float | None, electrons: float | None, files: FileSettings | None, part: Part | None) -> _Found:
+def _from_file(path: Path, reading: Reading, files: FileSettings | None) -> _Found:
     from dosmith.sources.beside import crystal_of
     from dosmith.sources.files import printable, read_dos
     from dosmith.sources.projected import may_be_declared, projections_of
 
     shown, limit = "standard input" if str(path) == "-" else printable(path.name), (files or FileSettings()).max_mebibytes
-    declared = part is not None and part.projected
-    found = read_dos(path, fermi=fermi, electrons=electrons, max_mebibytes=limit, part=declared)
+    declared = reading.part is not None and reading.part.projected
+    found = read_dos(path, fermi=reading.fermi, electrons=reading.electrons, max_mebibytes=limit, part=declared)
     source, composition = f"the file {shown} ({found.format})", found.composition
     if composition is None and path.is_file() and (crystal := crystal_of(path, found)) is not None:  # no pipe
         source, composition = f"{source}, crystal from {crystal.file}", crystal.composition

@@ -10,7 +10,7 @@ from scipy.special import erf
 
 from dosmith.records import Spectrum
 from dosmith.spectra.blur import recognised_broadening
-from dosmith.targets import resolve_target
+from dosmith.targets import Reading, resolve_target
 
 ENERGIES = np.arange(-10, 10.001, 0.05)
 
@@ -59,7 +59,7 @@ def test_an_open_curve_is_recognised_and_one_that_states_its_broadening_is_belie
     assert any("looks broadened by about 0.3" in step or "looks broadened by about 0.2" in step for step in found.standard.steps)
     stated = resolve_target(Spectrum(spectrum.energies, broader, spectrum.fermi, broadening=0.3), open_set, Recipe())
     assert not any("looks broadened" in step for step in stated.standard.steps)
-    given_ = resolve_target(silent, open_set, Recipe(), broadening=0.3)
+    given_ = resolve_target(silent, open_set, Recipe(), Reading(broadening=0.3))
     np.testing.assert_allclose(given_.standard.values, stated.standard.values)
     cosine = found.standard.values @ stated.standard.values
     assert cosine / np.linalg.norm(found.standard.values) / np.linalg.norm(stated.standard.values) > 0.999

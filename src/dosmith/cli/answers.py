@@ -61,8 +61,6 @@ if TYPE_CHECKING:
     from dosmith.choosing import Merits
     from dosmith.designs import Design
 
-RANKINGS = ("probability", "similarity")
-"""Orders of the search itself; other merits order what it found."""
 ELEMENTS_HELP = "symbols with commas or blanks: Pt,Ni,Co"
 
 
@@ -145,23 +143,15 @@ def design(
         constraints = Constraints.of(elements=elements, require=require, exclude=exclude, n_elements=n_elements, ratio=ratio)
         design_spectrum(opened, target, count_of(count), constraints, output)
         return
-    from dosmith.designer import IDENTITY
+    from dosmith.question import IDENTITY, RANKINGS
     from dosmith.report.progress import working
+    from dosmith.targets import Reading
 
     designer = designer_with(settings, opened, library, atlas)
     if target is None:
         wanted = designer.gap_target(gap or "")
     else:
-        wanted = designer.target(
-            target,
-            crystal_system=crystal_system,
-            fermi=fermi,
-            electrons=electrons,
-            broadening=broadening,
-            zero=zero,
-            project=project,
-            spin=spin,
-        )
+        wanted = designer.read(target, Reading.of(crystal_system, fermi, electrons, broadening, zero, project, spin))
     own = rank_by if rank_by in (*RANKINGS, IDENTITY) else None
     first, later = beforehand(keep) if keep else ([], [])
 
@@ -235,19 +225,11 @@ def similar(
 ) -> None:
     """List the known materials whose DOS is most like the target's: the honest baseline beside every design."""
     from dosmith.report.progress import working
+    from dosmith.targets import Reading
 
     designer = designer_for(context, model, library)
     with working("comparing with known materials"):
-        found = designer.target(
-            target,
-            crystal_system=crystal_system,
-            fermi=fermi,
-            electrons=electrons,
-            broadening=broadening,
-            zero=zero,
-            project=project,
-            spin=spin,
-        )
+        found = designer.read(target, Reading.of(crystal_system, fermi, electrons, broadening, zero, project, spin))
         neighbours = designer.similar(found, top=top, crystal_system=crystal_system, window=window, metric=metric)
     rows = [neighbour.as_dict() for neighbour in neighbours]
     if output is Format.json:
@@ -285,18 +267,10 @@ def show(
     library: LibraryOption = None,
 ) -> None:
     """Summarise a DOS and draw it as the model sees it."""
+    from dosmith.targets import Reading
+
     designer = designer_for(context, model, library)
-    found = designer.target(
-        target,
-        crystal_system=crystal_system,
-        fermi=fermi,
-        electrons=electrons,
-        broadening=broadening,
-        zero=zero,
-        project=project,
-        spin=spin,
-        with_parts=True,
-    )
+    found = designer.read(target, Reading.of(crystal_system, fermi, electrons, broadening, zero, project, spin), with_parts=True)
     energies, values = found.standard.recipe.grid.energies, found.standard.values
     if output is Format.json:
         curve = {"energies_ev": energies.round(6).tolist(), "dos_per_ev": values.tolist()}

@@ -24,7 +24,7 @@ from dosmith.errors import DosmithError, NotFoundError
 from dosmith.records import Spectrum
 from dosmith.settings import Settings
 from dosmith.spectra.standard import standardise
-from dosmith.targets import Target, named_target
+from dosmith.targets import Reading, Target, named_target
 from dosmith.version import __version__
 from dosmith.web import maps, messages
 from dosmith.web.guard import LOCAL, Guard
@@ -207,7 +207,7 @@ def _routes(board: _Board) -> APIRouter:
         library, recipe = board.designer.library, board.designer.model.recipe
         return _as_drawn(
             await board.look_up(
-                named_target, request.text.strip(), library, recipe, crystal_system=request.crystal_system, zero=request.zero
+                named_target, request.text.strip(), library, recipe, Reading(request.crystal_system, zero=request.zero)
             )
         )
 

@@ -1,0 +1,153 @@
+"""A question put to the spectra that are known: what they are worth as answers, and proposals as candidates beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.constraints import Constraints
+from dosmith.designs import Neighbour
+from dosmith.formulas import Composition
+from dosmith.known import KnownSpectra
+from dosmith.models.interface import Proposal
+from dosmith.ranking import BoolArray, Comparison, Judged, in_order
+from dosmith.records import Candidate
+from dosmith.targets import Target
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What M known spectra say to a question.
+
+    Attributes:
+        known: the spectra.
+        comparison: with the target.
+        crystal_system: that counts; any when None.
+    """
+
+    known: KnownSpectra
+    comparison: Comparison
+    crystal_system: str | None = None
+
+    @cached_property
+    def similarities(self) -> FloatArray:
+        """Of each to the target, shape (M,)."""
+        return self.known.similarities(self.comparison)
+
+    @cached_property
+    def judged(self) -> Judged:
+        """What is thought of each as an answer."""
+        return self.known.judged(self.comparison, self.similarities)
+
+    @cached_property
+    def scores(self) -> FloatArray:
+        """What each is ranked by, shape (M,)."""
+        return self.judged.scores(self.comparison.by)
+
+    def fits(self, constraints: Constraints) -> BoolArray:
+        """Which satisfy the constraints, shape (M,)."""
+        return self.known.entries.fits(constraints, self.crystal_system, self.judged.merits)
+
+    def within(self) -> tuple[Sequence[Composition], FloatArray]:
+        """Compositions and spectra of those of the crystal system, shape (F, points)."""
+        places = np.flatnonzero(self.fits(Constraints()))
+        return [self.known.entries.compositions[place] for place in places.tolist()], self.known.vectors[places]
+
+    def neighbours(self, target: Target, top: int) -> tuple[Neighbour, ...]:
+        """The known materials with the most similar DOS, best first."""
+        library, rows = self.known.library, self.known.rows
+        places = in_order(self.similarities, self.known.entries.fits(Constraints(), self.crystal_system), top)
+        return tuple(
+            Neighbour(
+                rank,
+                library.ids[rows[place]],
+                library.formulas[rows[place]],
+                float(self.similarities[place]),
+                self.comparison.metric,
+                library.prototypes[rows[place]],
+                library.crystal_systems[rows[place]],
+                library.ids[rows[place]] == target.material_id,
+            )
+            for rank, place in enumerate(places, 1)
+        )
+
+    def candidate(self, rank: int, proposal: Proposal, in_training: bool) -> Candidate:
+        """A proposal as a candidate: by the known spectrum of its composition that ranks first, else by what is predicted.
+
+        Args:
+            rank: from 1.
+            proposal: of a model or an atlas.
+            in_training: whether the model was trained on a spectrum of it.
+        """
+        library, places = self.known.library, self.known.places
+        rows = [row for row in library.rows_of(proposal.composition, self.crystal_system) if row in places]
+        rows.sort(key=lambda row: -self.scores[places[row]])
+        candidate = Candidate(
+            rank=rank,
+            composition=proposal.composition,
+            distance=proposal.distance,
+            in_training=in_training,
+            known_dos=bool(rows),
+            similarity=None,
+            similarity_kind=None,
+            metric=self.comparison.metric,
+            identity=proposal.identity,
+        )
+        if rows:
+            return self._known(candidate, rows)
+        return candidate if proposal.crystal is None else _predicted(candidate, proposal)
+
+    def _known(self, candidate: Candidate, rows: Sequence[int]) -> Candidate:
+        library, heights, judged, place = self.known.library, self.known.heights, self.judged, self.known.places[rows[0]]
+        height = _told(heights.above[place])
+        return replace(
+            candidate,
+            similarity=float(self.similarities[place]),
+            similarity_kind="computed",
+            structure_id=library.ids[rows[0]],
+            structure_ids=tuple(library.ids[row] for row in rows),
+            prototype=library.prototypes[rows[0]],
+            crystal_system=library.crystal_systems[rows[0]],
+            probability=None if judged.probability is None else _told(judged.probability[place]),
+            gap=library.gaps[rows[0]],
+            above_hull=height,
+            hull_from="unknown" if height is None else "dft" if heights.dft[place] else "potential",
+            hull_rivals=None if height is None else int(heights.rivals[place]),
+            p_match=None if judged.p_match is None else float(judged.p_match[place]),
+            p_exists=_told(heights.chances[place]),
+        )
+
+
+def _predicted(candidate: Candidate, proposal: Proposal) -> Candidate:
+    crystal, height = proposal.crystal, proposal.above_hull
+    assert crystal is not None
+    uncertain = proposal.p_match is None or proposal.p_exists is None
+    return replace(
+        candidate,
+        similarity=proposal.similarity,
+        similarity_kind="predicted",
+        prototype=crystal.prototype,
+        crystal_system=crystal.crystal_system,
+        probability=None if uncertain else (proposal.p_match or 0.0) * (proposal.p_exists or 0.0),
+        formation_energy=crystal.formation_energy,
+        gap=proposal.gap,
+        gap_spread=proposal.gap_spread,
+        above_hull=height,
+        hull_from="unknown" if height is None else "potential",
+        hull_rivals=proposal.rivals,
+        p_match=proposal.p_match,
+        p_exists=proposal.p_exists,
+        crystal_id=getattr(crystal, "id", None),
+        crystal_from=getattr(crystal, "where", None),
+    )
+
+
+def _told(value: float) -> float | None:
+    """A number; None for NaN, which is unknown."""
+    return None if np.isnan(value) else float(value)

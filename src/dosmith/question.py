@@ -1,0 +1,118 @@
+"""What is asked beside the target: what candidates must be, which states count, and what they are ranked by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dosmith.constraints import Constraints
+from dosmith.errors import ConstraintError, did_you_mean
+from dosmith.ranking import Comparison
+from dosmith.settings import DesignSettings
+from dosmith.spectra.grid import Window
+from dosmith.spectra.match import GAPPED, Gaps
+from dosmith.targets import Target, known_system
+
+FloatArray = NDArray[np.float64]
+
+IDENTITY = "identity"
+"""Candidates may be ranked by the probability that the target is their DOS."""
+RANKINGS = ("probability", "similarity")
+"""What else `design` may rank by."""
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is asked of a target.
+
+    Attributes:
+        constraints: what candidates must be.
+        crystal_system: of the candidates; any when None.
+        metric: of the similarity.
+        window: energies that count in it; all when None.
+        weights: of each grid point in it, shape (points,); all alike when None.
+        gaps: that are wanted in place of the target's own; None where that counts.
+        rank_by: one of `RANKINGS`, or `IDENTITY`.
+        variety: from 0 to 1, how early the best of other kinds come.
+    """
+
+    constraints: Constraints = field(default_factory=Constraints)
+    crystal_system: str | None = None
+    metric: str = "cosine"
+    window: Window | None = None
+    weights: FloatArray | None = None
+    gaps: Gaps | None = None
+    rank_by: str = "probability"
+    variety: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        settings: DesignSettings,
+        *,
+        crystal_system: str | None = None,
+        metric: str | None = None,
+        window: Window | str | tuple[float, float] | None = None,
+        weights: FloatArray | None = None,
+        gap: Gaps | str | None = None,
+        rank_by: str | None = None,
+        variety: float | None = None,
+        above_hull: float | None = None,
+        price: float | None = None,
+        keep: str | Iterable[str] | None = None,
+        **constraints: Any,
+    ) -> Question:
+        """The question that someone means; arguments as in `Designer.design`, `constraints` as of `Constraints.of`.
+
+        Raises:
+            DosmithError: one of them is impossible; the message is one line and says which.
+        """
+        system = known_system(crystal_system)
+        gaps = Gaps.parse(gap) if isinstance(gap, str) else gap
+        by, much = rank_by or settings.rank_by, settings.variety if variety is None else variety
+        if by not in (*RANKINGS, IDENTITY):
+            raise ConstraintError(
+                f"'{by}' is nothing to rank by; take one of {', '.join((*RANKINGS, IDENTITY))}{did_you_mean(by, (*RANKINGS, IDENTITY))}"
+            )
+        if not 0 <= much <= 1:
+            raise ConstraintError(f"a variety of {much:g} is impossible; give a number from 0 to 1")
+        bounds = [] if keep is None else [keep] if isinstance(keep, str) else list(keep)
+        bounds += [f"{name}<={bound}" for name, bound in (("above_hull", above_hull), ("price", price)) if bound is not None]
+        bounds += [] if gaps is None else gaps.conditions
+        made = Constraints.of(keep=bounds, **constraints)
+        return cls(made, system, metric or settings.metric, _window(window), weights, gaps, by, much)
+
+    def compared(self, target: Target) -> Comparison:
+        """How spectra are compared with a target."""
+        standard = target.standard
+        made = Comparison(
+            standard.values,
+            standard.recipe.grid,
+            self.metric,
+            self.window,
+            self.weights,
+            standard.covered,
+            self.gaps,
+            target.curve,
+            "similarity" if self.rank_by == "similarity" else "probability",
+            self.variety,
+        )
+        return made if self.gaps is not None else replace(made, gaps=_gaps_of(target, made))
+
+
+def _window(window: Window | str | tuple[float, float] | None) -> Window | None:
+    if window is None or isinstance(window, Window):
+        return window
+    return Window.parse(window if isinstance(window, str) else ":".join(str(energy) for energy in window))
+
+
+def _gaps_of(target: Target, comparison: Comparison) -> Gaps | None:
+    """The gaps that agree with a target's; None where only some states count, or what counts of the curve does not reach across its gap."""
+    gap, counted = target.standard.gap, comparison.counted
+    if target.part is not None or (counted is not None and (counted.lower > 0 or counted.upper < max(gap, GAPPED))):
+        return None
+    return Gaps.like(gap)
