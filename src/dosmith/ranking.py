@@ -290,7 +290,7 @@ class Entries:
         self, scores: FloatArray, fits: BoolArray, top: int, known: Container[Composition]
     ) -> list[tuple[Composition, float, int]]:
         """Composition, score and place of the best entry of each composition that is not known, best first; arguments as of `best_of_each`."""
-        asked = 2 * top
+        asked = top + top // 2 + 2  # most of the best are not known
         while True:
             places = self.best_of_each(scores, fits, asked)
             best = zip(map(self.compositions.__getitem__, places.tolist()), scores[places].tolist(), places.tolist(), strict=True)

@@ -165,7 +165,11 @@ class Atlas:
 
     def scores(self, similarities: FloatArray) -> FloatArray:
         """What the crystals are ranked by: similarities less a penalty for what lies above its elements, shape (C,)."""
-        return penalised(similarities, self.formation_energies, self.height_penalty)
+        return np.asarray(similarities + self._penalties)
+
+    @cached_property
+    def _penalties(self) -> FloatArray:
+        return penalised(np.zeros(len(self)), self.formation_energies, self.height_penalty)
 
     def probabilities(
         self, similarities: FloatArray, window: Window | None = None, target: FloatArray | None = None
