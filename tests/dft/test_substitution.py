@@ -12,10 +12,11 @@ from pymatgen.core.periodic_table import Species
 from pymatgen.core.structure import Structure
 
 from dosmith import formulas
+from dosmith.crystals.ions import Seed, candidates, charges
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.dft import substitution
 from dosmith.dft.plan import read_plan
-from dosmith.dft.substitution import Seed, candidates, charges, extend, record_path
+from dosmith.dft.substitution import REPLACEABLE, extend, record_path
 from dosmith.errors import FileFormatError
 
 SALT = PROTOTYPES["B1"].structure(["Na", "Cl"], 22.0)
@@ -54,7 +55,7 @@ def test_charges_are_those_of_chemistry() -> None:
 
 
 def test_every_candidate_is_neutral_and_comes_once() -> None:
-    found = candidates(SEEDS)
+    found = candidates(SEEDS, REPLACEABLE)
     assert len({each.id for each in found}) == len(found) > 50
     for each in found:
         counts = SEEDS[each.seed].structure.composition.get_el_amt_dict()
@@ -82,7 +83,7 @@ def test_the_plan_grows_broad_and_is_saved(tmp_path: Path, potential: Potential)
 
 def test_what_was_tried_is_not_tried_again(tmp_path: Path, potential: Potential) -> None:
     plan = tmp_path / "plan.parquet"
-    known = {each.id for each in candidates(SEEDS)[:3]}
+    known = {each.id for each in candidates(SEEDS, REPLACEABLE)[:3]}
     extend(plan, 5, potential, seeds=SEEDS, known=known)  # type: ignore[arg-type]
     first = json.loads(record_path(plan).read_text())
     extend(plan, 5, potential, seeds=SEEDS, known=known)  # type: ignore[arg-type]

@@ -23,6 +23,7 @@ from dosmith.atlas.expecting import Expectation, expected, fingerprint, forward_
 from dosmith.atlas.reading import Item, crystal_of
 from dosmith.atlas.same import mark_of, same
 from dosmith.atlas.store import Atlas
+from dosmith.crystals.prototypes import crystal_id
 from dosmith.crystals.recognise import recognise
 from dosmith.errors import DosmithError, LibraryError
 
@@ -218,10 +219,11 @@ class _Adding:
                 )
             formula = formulas.write(formulas.reduce((symbol, 1) for symbol in cell.species))
             digest = digest_of(cell.lattice, cell.species, cell.frac_coords)
-            identifier = item.id or f"{formula}-{digest}"
+            named_so = item.id or (None if item.built is None else crystal_id(formulas.parse(formula), item.built[0]))
+            identifier = named_so or f"{formula}-{digest}"
             if identifier in self.ids:
                 return Addition(item.key, item.label, "there already", identifier)
-            named = recognise(cell.lattice, cell.species, cell.frac_coords)
+            named = None if item.built else recognise(cell.lattice, cell.species, cell.frac_coords)
             group = symmetry.space_group(structure)[1]
             mark = mark_of(structure, group)
         except DosmithError as error:
@@ -262,9 +264,9 @@ class _Adding:
                 AtlasCrystal(
                     each.id,
                     item.source,
-                    each.cell,
+                    each.cell if item.built is None else item.built[1],
                     each.space_group,
-                    each.prototype,
+                    each.prototype if item.built is None else item.built[0],
                     expectation.spectrum,
                     self.fingerprint,
                     origin=item.label,

@@ -1,7 +1,7 @@
 """Crystals out of whatever holds them: files of one or of many, in folders, from standard input. Each is read when it is its turn.
 
 CIF (also of several crystals), POSCAR and what else `crystals.find.from_file` reads, extended XYZ, ASE's databases, pymatgen's JSON, summaries of
-the Materials Project, JARVIS' sets, answers of OPTIMADE. What a format is shows in its content; only POSCAR has its name.
+the Materials Project, JARVIS' sets, answers of OPTIMADE, lists that dosmith makes. What a format is shows in its content; only POSCAR has its name.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dosmith.atlas.crystal import Built, built
 from dosmith.crystals.find import structure_in
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError
 from dosmith.sources.content import unpack
@@ -48,6 +49,7 @@ _PATTERNS = (
     "*.json*",
     "*.xyz*",
     "*.extxyz*",
+    "*.parquet",
     "*.db",
 )
 _SQLITE = b"SQLite format 3\x00"
@@ -65,6 +67,7 @@ class Item:
         id: that its source calls it by; None when it has none.
         source: materials-project, jarvis, optimade, file.
         facts: what the source says of it: `above_hull`, eV/atom.
+        built: the same as a prototype with elements, its name first; None where the source names none.
     """
 
     key: str
@@ -73,6 +76,7 @@ class Item:
     id: str | None = None
     source: str = "file"
     facts: Mapping[str, float] = field(default_factory=dict)
+    built: tuple[str, Built] | None = None
 
 
 def items(paths: Sequence[str | Path], max_mebibytes: int = 256) -> Iterator[Item]:
@@ -116,6 +120,10 @@ def _of_file(path: Path, max_mebibytes: int) -> Iterator[Item]:
         with open(path, "rb") as file:
             if file.read(len(_SQLITE)) == _SQLITE:
                 yield from _of_ase(path, label)
+                return
+            file.seek(0)
+            if file.read(4) == b"PAR1":
+                yield from _of_list(path, label)
                 return
             file.seek(0)
             if file.read(4) == b"PK\x03\x04":
@@ -244,6 +252,24 @@ def _of_ase(path: Path, label: str) -> Iterator[Item]:
 
 def _of_row(row: Any) -> Structure:
     return _of_atoms(row.toatoms())
+
+
+def _of_list(path: Path, label: str) -> Iterator[Item]:
+    """Rows of a list of filled prototypes, as `generating.py` and a survey have them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, use_threads=False)
+        columns = [table[name].to_pylist() for name in ("prototype", "elements", "volume", "stretch")]
+    except (pa.ArrowException, KeyError, OSError) as error:
+        yield _refused(label, str(path), f"is no list of crystals ({str(error)[:80]})")
+        return
+    for number, (prototype, elements, volume, stretch) in enumerate(zip(*columns, strict=True), 1):
+        shape = Built(tuple(elements), volume, stretch or 1.0)
+        key = _digest(f"{prototype} {shape}".encode())
+        made = partial(built, prototype, shape)
+        yield Item(key, f"{label} #{number}", made, source="generated", built=(prototype, shape))
 
 
 def _of_jarvis_set(path: Path, label: str) -> Iterator[Item]:

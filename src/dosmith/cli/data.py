@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dosmith.cli.options import Format, FormatOption, LibraryOption, library_at, new_console
+from dosmith.cli.options import Format, FormatOption, LibraryOption, ModelOption, library_at, new_console
 
 
 def info(library: LibraryOption = None, output: FormatOption = Format.table) -> None:
@@ -78,3 +78,34 @@ def survey(
     with counting(console) as progress:
         found = survey(out, ELEMENTS, limit, progress=progress)
     console.print(f"{len(found):,} crystals in {out}", highlight=False, markup=False)
+
+
+def generate(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The list (Parquet); one that is there is gone on with.")],
+    most: Annotated[int, typer.Option("--most", min=1, help="Crystals to try in all, the survey's not counted.")] = 300_000,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Crystals to try now.")] = None,
+    measure: Annotated[
+        int | None, typer.Option("--measure", metavar="N", min=1, help="Only try so many, and tell how long all would take.")
+    ] = None,
+    model: ModelOption = None,
+) -> None:
+    """List the crystals that a chemist would expect, of all elements of a model; 'dosmith atlas add FILE' predicts them."""
+    from dosmith.atlas.generating import generate, rate
+    from dosmith.cli.options import model_named
+    from dosmith.report.progress import counting
+    from dosmith.settings import load_settings
+
+    elements, console = model_named(model, load_settings()).elements, new_console()
+    if measure is not None:
+        found = rate(elements, most, measure)
+        console.print(
+            f"{found['to_try']:,.0f} crystals to try; of {found['sample']:.0f} of them {found['kept']:.0%} are kept; {found['seconds']:.2f} s each"
+            f" ({found['processor_seconds']:.2f} s of a processor): {found['hours']:.1f} hours of one processor for all",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        return
+    with counting(console) as progress:
+        count = generate(out, elements, most, progress=progress, limit=limit)
+    console.print(f"{count:,} crystals in {out}", highlight=False, markup=False)

@@ -63,12 +63,13 @@ class AflowPrototype:
         Raises:
             ValueError: too many or too few elements.
         """
+        from pymatgen.core.structure import Structure
+
         if len(elements) != len(self.symbols):
             raise ValueError(f"{self.name} takes {len(self.symbols)} elements, not {len(elements)}")
-        made = self.original.copy()
-        made.replace_species(dict(zip(self.symbols, elements, strict=True)))
-        made.scale_lattice(volume * len(made))
-        return made
+        given, own = dict(zip(self.symbols, elements, strict=True)), self.original
+        scale = (volume * len(own) / own.volume) ** (1 / 3)
+        return Structure(own.lattice.matrix * scale, [given[site.specie.symbol] for site in own], own.frac_coords)
 
 
 @lru_cache(maxsize=1)

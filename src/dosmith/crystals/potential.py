@@ -188,7 +188,7 @@ class Potential:
         Raises:
             NotFoundError: the potential knows no volume for it.
         """
-        return min(self.reference(symbol).volume, _measured_volume(symbol))
+        return min(self.reference(symbol).volume, measured_volume(symbol))
 
     def reference(self, symbol: str) -> Relaxed:
         """An element in the lowest of the simple metals' structures; molecules are not among them (`elemental_energy`).
@@ -200,7 +200,7 @@ class Potential:
             found = []
             for name in ELEMENTAL:
                 with contextlib.suppress(NotFoundError):
-                    found.append(self._relaxed(PROTOTYPES[name], [symbol], _measured_volume(symbol)))
+                    found.append(self._relaxed(PROTOTYPES[name], [symbol], measured_volume(symbol)))
             if not found:
                 raise NotFoundError(f"CHGNet finds no volume for {symbol}; give a structure file")
             self._references[symbol] = min(found, key=lambda relaxed: relaxed.energy)
@@ -289,7 +289,7 @@ def _parts(sizes: Sequence[int | None]) -> Iterator[list[int]]:
         yield part
 
 
-def _measured_volume(symbol: str) -> float:
+def measured_volume(symbol: str) -> float:
     """Angstrom^3/atom of an element."""
     from pymatgen.core.periodic_table import Element
 

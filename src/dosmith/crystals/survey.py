@@ -170,6 +170,25 @@ class SurveyedCrystals(Mapping[Composition, Sequence[Surveyed]]):
         return ItemsView(self._whole)
 
     @cached_property
+    def volumes(self) -> dict[tuple[str, tuple[str, ...]], float]:
+        """Angstrom^3/atom by prototype and the elements on its sites."""
+        rows = self.rows
+        symbols = {number: formulas.symbol_of(number) for number in np.unique(rows.elements).tolist() if number}
+        elements = (tuple(symbols[number] for number in row if number) for row in rows.elements.tolist())
+        return dict(zip(zip(rows.prototypes, elements, strict=True), rows.volumes.tolist(), strict=True))
+
+    @cached_property
+    def strengths(self) -> dict[frozenset[str], float]:
+        """How strongly two elements bind at best, eV/atom: formation energies over 4 x (1 - x), as of a regular solution with equal shares."""
+        found: dict[frozenset[str], float] = {}
+        for (name, elements), energy in zip(self.volumes, self.rows.formation_energies.tolist(), strict=True):
+            if len(elements) == 2:
+                share = PROTOTYPES[name].counts[0] / sum(PROTOTYPES[name].counts)
+                pair = frozenset(elements)
+                found[pair] = min(found.get(pair, np.inf), energy / (4 * share * (1 - share)))
+        return found
+
+    @cached_property
     def elemental_energies(self) -> dict[str, float]:
         """eV/atom of the elements that all formation energies are counted from."""
         rows = self.rows

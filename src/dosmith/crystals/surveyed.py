@@ -183,6 +183,11 @@ class SurveyedRows(Sequence[Surveyed]):
         return self.numbers[:, _NUMBERS.index("formation_energy")]
 
     @property
+    def volumes(self) -> FloatArray:
+        """Angstrom^3/atom, shape (C,)."""
+        return self.numbers[:, _NUMBERS.index("volume")]
+
+    @property
     def energies(self) -> FloatArray:
         """eV/atom, shape (C,)."""
         return self.numbers[:, _NUMBERS.index("energy")]

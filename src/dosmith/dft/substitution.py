@@ -15,17 +15,16 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dosmith import formulas, symmetry
+from dosmith import symmetry
 from dosmith.atomic import write_text
+from dosmith.crystals.ions import Candidate, Seed, candidates, charges
 from dosmith.crystals.plausible import ELEMENTS
 from dosmith.crystals.potential import Potential, Relaxed
-from dosmith.crystals.prototypes import crystal_id
 from dosmith.crystals.relaxation import relax
 from dosmith.dft.cp2k_kinds import FROZEN_4F, UCL
 from dosmith.dft.engine import is_magnetic
@@ -44,46 +43,10 @@ ATOMS = 16
 """In the primitive cell of a seed, at most."""
 REPLACEABLE = frozenset(ELEMENTS) | ((FROZEN_4F | UCL) - {"Eu", "Yb"})
 """Elements that may be put in: those that can be computed right. Eu and Yb are divalent in many crystals."""
-LIKELY = 3e-3
-"""Least probability of an ion in another's place."""
-OTHERS = 10
-"""Ions tried in the place of each, likeliest first."""
 RELAXING_STEPS = 80
 MOMENT = 0.3
 """Bohr magnetons, as CHGNet has them, from which a site begins with a moment."""
 NAME = "substitution into a known structure, relaxed in CHGNet 0.3.0"
-
-
-@dataclass(frozen=True, eq=False)
-class Seed:
-    """A known crystal with charges.
-
-    Attributes:
-        prototype: its name.
-        structure: primitive.
-        ions: the species of each element.
-    """
-
-    prototype: str
-    structure: Structure
-    ions: dict[str, Species]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A seed with other ions.
-
-    Attributes:
-        id: formula and prototype.
-        seed: its number.
-        ions: what stands in the place of each element of the seed.
-        likelihood: logarithm of the product of the probabilities.
-    """
-
-    id: str
-    seed: int
-    ions: tuple[tuple[str, Species], ...]
-    likelihood: float
 
 
 def extend(
@@ -117,7 +80,7 @@ def extend(
     tried = _tried(path)
     seeds = all_seeds() if seeds is None else seeds
     past = {*tried, *entries, *known}
-    waiting = [candidate for candidate in candidates(seeds) if candidate.id not in past]
+    waiting = [candidate for candidate in candidates(seeds, REPLACEABLE) if candidate.id not in past]
     used: Counter[str] = Counter()
     for entry in entries.values():
         used.update([entry.prototype, *set(entry.species)])
@@ -173,55 +136,6 @@ def _aflow() -> Iterator[Structure]:
             yield symmetry.primitive(MontyDecoder().process_decoded(row["snl"]).structure)
 
 
-def charges(structure: Structure) -> dict[str, Species] | None:
-    """The ion of each element; None where charges do not balance with whole numbers, one for each element."""
-    from pymatgen.core.periodic_table import Species
-
-    if len(structure.composition) < 2:
-        return None
-    guesses = structure.composition.oxi_state_guesses(max_sites=-1)
-    if not guesses or not all(float(charge).is_integer() and charge for charge in guesses[0].values()):
-        return None
-    return {symbol: Species(symbol, int(charge)) for symbol, charge in guesses[0].items()}
-
-
-def candidates(seeds: list[Seed], likely: float = LIKELY, others_tried: int = OTHERS) -> list[Candidate]:
-    """All substitutions of all seeds with balanced charge, each crystal once, likeliest first.
-
-    Args:
-        seeds: known crystals.
-        likely: least probability of an ion in another's place.
-        others_tried: ions tried in the place of each.
-    """
-    from pymatgen.core.structure_prediction.substitution_probability import SubstitutionProbability
-
-    probability = SubstitutionProbability()  # type: ignore[no-untyped-call]
-    species = [ion for ion in probability.species if ion.element.symbol in REPLACEABLE]
-    others: dict[Species, list[tuple[Species, float]]] = {}
-    best: dict[str, Candidate] = {}
-    for number, seed in enumerate(seeds):
-        for ion in seed.ions.values():
-            if ion not in others:
-                found = [(other, _probability(probability, ion, other)) for other in species]
-                chosen = sorted((pair for pair in found if pair[1] >= likely), key=lambda pair: -pair[1])[:others_tried]
-                others[ion] = chosen if any(other == ion for other, _ in chosen) else [(ion, 1.0), *chosen]
-        counts = {symbol: int(count) for symbol, count in seed.structure.composition.get_el_amt_dict().items()}
-        symbols = list(seed.ions)
-        for choice in itertools.product(*(others[seed.ions[symbol]] for symbol in symbols)):
-            ions = [ion for ion, _ in choice]
-            elements = [ion.element.symbol for ion in ions]
-            if len(set(elements)) < len(elements) or not set(elements) <= REPLACEABLE:
-                continue
-            if sum(counts[symbol] * float(ion.oxi_state or 0) for symbol, ion in zip(symbols, ions, strict=True)):
-                continue
-            composition = formulas.reduce(zip(elements, (counts[symbol] for symbol in symbols), strict=True))
-            identifier = crystal_id(composition, seed.prototype)
-            likelihood = sum(math.log(share) for _, share in choice)
-            if identifier not in best or likelihood > best[identifier].likelihood:
-                best[identifier] = Candidate(identifier, number, tuple(zip(symbols, ions, strict=True)), likelihood)
-    return sorted(best.values(), key=lambda candidate: (-candidate.likelihood, candidate.id))
-
-
 def relaxed(candidate: Candidate, seed: Seed, potential: Potential) -> tuple[Entry | None, str]:
     """The crystal of a candidate at its lowest energy in the potential; None with the reason where it is not one that could be."""
     ions = dict(candidate.ions)
@@ -247,10 +161,6 @@ def relaxed(candidate: Candidate, seed: Seed, potential: Potential) -> tuple[Ent
     facts = {"potential_energy": found.energy, "potential_formation_energy": formation, "volume_from": NAME}
     kept = Entry(entry.prototype, entry.species, entry.lattice, entry.frac_coords, moments=entry.moments, purpose="real", **facts)  # type: ignore[arg-type]
     return kept, f"{formation:.3f} eV/atom{', magnetic' if moments or is_magnetic(species) else ''}"
-
-
-def _probability(probability: Any, first: Species, second: Species) -> float:
-    return float(probability.cond_prob(second, first)) if first in probability.species else 0.0
 
 
 def _worth(candidate: Candidate, seeds: list[Seed], used: Counter[str]) -> float:
