@@ -1,7 +1,8 @@
 """How fast the drawing board answers: a hand on the page, and many clients dragging at once. And its pictures.
 
 python benchmarks/board.py               -> benchmarks/board.json, docs/board-speed.md
-python benchmarks/board.py --pictures    -> docs/board*.png          (both need chromium)
+python benchmarks/board.py --parts       -> what opening the page takes, file by file, printed
+python benchmarks/board.py --pictures    -> docs/board*.png          (all need chromium)
 """
 
 from __future__ import annotations
@@ -140,13 +141,40 @@ def hand(address: str) -> dict[str, Any]:
     return spread([each / 1000 for each in times])
 
 
+def opening(address: str, times: int = 7) -> dict[str, Any]:
+    """Opening the page in a browser that knows nothing of it: bytes, and milliseconds until the first ranking is on the screen."""
+    painted, ready = [], []
+    with browser("--disable-gpu") as chromium:
+        for _ in range(times):
+            context = chromium.new_context(viewport={"width": 1280, "height": 900})
+            page = context.new_page()
+            page.goto(address)
+            page.wait_for_function("performance.getEntriesByName('ready').length")
+            told = page.evaluate(
+                """() => ({
+                    ready: performance.getEntriesByName('ready')[0].startTime,
+                    painted: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0,
+                    sizes: [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+                        .map((each) => [each.name, each.encodedBodySize, Math.round(each.startTime), Math.round(each.responseEnd)]),
+                })"""
+            )
+            painted.append(told["painted"] / 1000)
+            ready.append(told["ready"] / 1000)
+            context.close()
+    if "--parts" in sys.argv:
+        for name, size, start, end in told["sizes"]:
+            print(f"{size:>8} B  {start:>5} to {end:>5} ms  {urlsplit(name).path}")
+    sizes = [size for _, size, _, _ in told["sizes"]]
+    return {"bytes": sum(sizes), "requests": len(sizes), "painted": spread(painted), "ready": spread(ready)}
+
+
 def text(found: dict[str, Any]) -> str:
     """The page in docs/."""
     rows = "".join(
         f"| {each['clients']} | {each['p50']} | {each['p95']} | {each['p99']} | {each['max']} | {each['per_second']} | {each['errors']} |\n"
         for each in found["clients"]
     )
-    page = found["page"]
+    page, opened = found["page"], found["opening"]
     return f"""# Speed of the drawing board
 
 Written by `python benchmarks/board.py` (Python {found["python"]}, {found["machine"]}, {found["cores"]} cores, load {found["load"]} from other work before the start).
@@ -155,6 +183,11 @@ Written by `python benchmarks/board.py` (Python {found["python"]}, {found["machi
 
 From a move of the mouse to the new ranking in the table, in headless Chromium that draws without a graphics card; {page["count"]} answers of one drag:
 half within {page["p50"]} ms, 95 % within {page["p95"]} ms, the slowest {page["max"]} ms. Each answer ranks all predicted crystals and all known spectra anew.
+
+## Opening the page
+
+In a browser that knows nothing of it, {opened["ready"]["count"]} times: {opened["bytes"] / 1000:.0f} kB in {opened["requests"]} requests, first answers included. Half the time something stands on the screen within {opened["painted"]["p50"]:.0f} ms and the
+first ranking, with everything ready for a hand, within {opened["ready"]["p50"]:.0f} ms; the slowest took {opened["ready"]["max"]:.0f} ms. What draws crystals (3Dmol.js, half a megabyte) comes when the first crystal is opened.
 
 ## Many who drag at once
 
@@ -175,6 +208,7 @@ def measure() -> None:
         "seconds": SECONDS,
     }
     with board() as address:
+        found["opening"] = opening(address)
         found["page"] = hand(address)
         found["clients"] = [asyncio.run(crowd(address, count)) for count in CLIENTS]
     (ROOT / "benchmarks" / "board.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -210,5 +244,16 @@ def pictures() -> None:
         page.screenshot(path=docs / "board-narrow.png")
 
 
+def opening_alone() -> None:
+    """What opening the page takes, file by file, for whoever wants to make it faster."""
+    with board() as address:
+        print(json.dumps(opening(address), indent=1))
+
+
 if __name__ == "__main__":
-    pictures() if "--pictures" in sys.argv[1:] else measure()
+    if "--pictures" in sys.argv[1:]:
+        pictures()
+    elif "--parts" in sys.argv[1:]:
+        opening_alone()
+    else:
+        measure()

@@ -19,6 +19,7 @@ import dosmith
 from dosmith import formulas
 from dosmith.records import Candidate
 from dosmith.report.html import Curve, ReportData, formula_html, prototype_html, render
+from dosmith.report.output import report_data
 
 ENERGIES = np.linspace(-7.5, 7.5, 151)
 HOSTILE = "<script>alert(1)</script>.csv"
@@ -163,7 +164,7 @@ def test_hostile_words_are_escaped_everywhere(data: ReportData) -> None:
 
 def test_file_names_are_titles_too(data: ReportData) -> None:
     page = render(dataclasses.replace(data, title=HOSTILE))
-    assert f"the DOS of {escape(HOSTILE)}</small></h1>" in page
+    assert f"should have a DOS like that of {escape(HOSTILE)}</small></h1>" in page
     assert f"<title>Like the DOS of {escape(HOSTILE)} &ndash; dosmith</title>" in page
 
 
@@ -272,6 +273,16 @@ def test_finding_the_target_itself_is_not_praised(data: ReportData) -> None:
     assert "The target itself came back at rank 1. Of the others with a known DOS, <b>Al<sub>3</sub>Zr</b> (rank 3)" in page
     assert "The nearest other curve in the library is that of Pt, 0.980." in page
     assert table(page, "Nearest known materials").count("the target itself") == 1
+
+
+def test_the_report_of_a_design_tells_what_was_asked_for_and_nothing_else() -> None:
+    design = dosmith.design("MgO", top=3, gap="3:6", price=500, exclude=["Hg"])
+    told = report_data(design)
+    asked = dict(told.settings)
+    assert (asked["Gap (eV)"], asked["Conditions"], asked["Excluded elements"]) == ("3:6", "price<=500", "Hg")
+    assert not {"Ratio", "Allowed elements", "Crystal system", "Prototype"} & set(asked)
+    assert told.wanted == "" and report_data(dosmith.design(top=2, gap="3:6")).wanted == "a gap of 3 to 6 eV"
+    assert "gap='3:6', keep=['price<=500']" in told.command
 
 
 def test_many_candidates_start_with_few_curves(data: ReportData) -> None:

@@ -14,9 +14,11 @@ import pytest
 from pymatgen.core.structure import Structure
 
 from dosmith import Designer, Settings, processes
+from dosmith.crystals.prototypes import crystal_id
 from dosmith.errors import DosmithError, EngineError, NotFoundError
 from dosmith.library import ParquetLibrary
 from dosmith.shipped import shipped_folder
+from dosmith.spectra.standard import standardise
 from dosmith.web.jobs import Jobs, missing
 from dosmith.web.lanes import BusyError
 from dosmith.web.materials import Materials
@@ -86,6 +88,27 @@ def test_a_calculation_runs_and_leaves_its_results(program: Path, board: Board, 
     assert later.get(job.id).facts == job.facts
     later.stop(job.id)
     assert later.all() == []
+
+
+def test_a_computed_crystal_is_a_material(program: Path, board: Board, designer: Designer) -> None:
+    Path(tight_binding(program, electrons=4)).rename(program / "cp2k.psmp")
+    jobs, atlas = board(), designer.model.atlas
+    assert atlas is not None
+    names = {crystal_id(c, each.prototype): each for c, each in zip(atlas.entries.compositions, atlas.crystals, strict=True)}
+    identifier = next(name for name, each in names.items() if set(each.elements) == {"Na", "Al"})
+    assert jobs.computed() == []
+    job = until(jobs, jobs.start(JobRequest(task="verify", kind="new", id=identifier)).id, "done", "failed")
+    assert job.state == "done", job.progress
+    material = jobs.computed()[0]
+    assert (material.id, material.prototype) == (identifier, names[identifier].prototype)
+    assert material.composition == names[identifier].composition
+    assert material.provenance["source"] == "verified"
+    standard = standardise(material.spectrum, designer.model.recipe)
+    assert job.values == pytest.approx(standard.values, abs=1e-5)
+    told = dict(job.facts)["Formation energy"].split()[0]
+    assert float(told) == pytest.approx(material.provenance["formation_energy"], abs=1e-3)
+    jobs.stop(job.id)
+    assert jobs.computed() == []
 
 
 def test_a_folder_belongs_to_one_board_at_a_time(board: Board) -> None:

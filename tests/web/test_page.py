@@ -251,17 +251,39 @@ def test_a_calculation_outlives_a_reload(page: Page) -> None:
     rows(page, "known").first.click()
     page.get_by_role("button", name="Verify by DFT").click()
     job = page.locator("#jobs .job").first
-    expect(job).to_have_attribute("data-state", "running", timeout=10_000)
+    expect(job).to_have_attribute("data-state", "running", timeout=60_000)
     page.reload()
     expect(page.locator("#target")).to_have_text("Al")  # so does the board
     expect(page.locator("#jobs-link")).to_be_in_viewport()  # wherever the list of calculations is
-    expect(job).to_have_attribute("data-state", "done", timeout=40_000)
+    expect(job).to_have_attribute("data-state", "done", timeout=240_000)
     expect(job).to_contain_text("to your curve")
     with page.expect_download() as found:
         job.get_by_role("link", name="dos.csv").click()
     assert "dos.csv" in found.value.suggested_filename
-    job.get_by_role("button", name="Forget").click()
+    job.get_by_role("button", name="Remove").click()
     expect(page.locator("#jobs-section")).to_be_hidden()
+
+
+def test_what_is_computed_here_moves_to_the_known_at_once(page: Page) -> None:
+    page.locator('.element[data-symbol="Na"]').click()
+    page.locator('.element[data-symbol="Al"]').click()
+    page.locator("#count").select_option("two")
+    settled(page)
+    row = rows(page, "new").first
+    identifier, formula = str(row.get_attribute("data-id")), row.locator("b").inner_text()
+    row.click()
+    page.get_by_role("button", name="Verify by DFT").click()
+    moved = page.locator(f'#known tr[data-id="{identifier}"]')
+    expect(moved).to_be_visible(timeout=240_000)
+    expect(moved).to_contain_text("computed here")
+    expect(page.locator(f'#new tr[data-id="{identifier}"]')).to_have_count(0)
+    expect(page.locator("#problem")).to_contain_text("stands among the known crystals now")
+    expect(page.locator("#card .badge").first).to_have_text("computed")  # the card shows what is known now
+    expect(page.locator("#card-title")).to_have_text(formula)
+    page.locator("#jobs .job").first.get_by_role("button", name="Remove").click()
+    expect(moved).to_have_count(0)
+    expect(page.locator(f'#new tr[data-id="{identifier}"]')).to_have_count(1)
+    settled(page)
 
 
 def test_a_broken_file_is_told_and_changes_nothing(page: Page) -> None:

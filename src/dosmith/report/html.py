@@ -76,6 +76,7 @@ class ReportData:
         window: the energies that mattered, eV, or None when all did.
         version: of dosmith.
         command: makes the same answer again.
+        wanted: what the candidates should have, where that is no DOS like the target's; "" where it is.
     """
 
     title: str
@@ -90,6 +91,7 @@ class ReportData:
     window: tuple[float, float] | None
     version: str
     command: str
+    wanted: str = ""
 
 
 def render(data: ReportData) -> str:
@@ -117,7 +119,7 @@ def render(data: ReportData) -> str:
         main_label=escape(f"Density of states of {data.title}, with {len(known)} candidates to lay over it"),
         main_note=_main_note(data.window),
         metric=f" ({escape(metric)})" if metric else "",
-        candidates_note=_candidates_note(data, metric),
+        columns=_facts(_columns(data, metric)),
         candidates_table=_table("Candidates", [(facts, place) for facts, _, place in candidates], candidates=True),
         candidates_panels="".join(_panel(*candidate) for candidate in candidates),
         panels_hidden="" if candidates else " hidden",
@@ -176,11 +178,11 @@ def _headline(data: ReportData) -> str:
     """The answer: the first candidates that are not the target itself."""
     itself = next((facts["id"] for facts, _ in data.similar if facts.get("is_target")), None)
     others = [_name(facts) for facts, _ in data.candidates if itself is None or facts.get("structure_id") != itself][:3]
-    of = f"the DOS of {formula_html(data.title)}"
     if not others:
-        return f'No candidate <small class="of">for {of}</small>'
+        return f'No candidate <small class="of">for the DOS of {formula_html(data.title)}</small>'
+    wanted = escape(data.wanted) or f"a DOS like that of {formula_html(data.title)}"
     names = others[0] if len(others) == 1 else f"{', '.join(others[:-1])} and {others[-1]}"
-    return f'{names} <small class="of">come{"s" if len(others) == 1 else ""} nearest to {of}</small>'
+    return f'{names} <small class="of">should have {wanted}</small>'
 
 
 def _summary(data: ReportData) -> str:
@@ -205,14 +207,15 @@ def _summary(data: ReportData) -> str:
         parts.append(f"is the most similar, <b>{_number(best['similarity'])}</b>.")
     predicted = sum(facts.get("similarity_kind") == "predicted" for facts in candidates)
     if predicted:
-        parts.append(f"For {predicted} of the {len(candidates)} the DOS is predicted: it is not in this set.")
+        parts.append(f"For {predicted} of the {len(candidates)} the DOS is predicted, not computed.")
     unknown = sum(not facts["known_dos"] for facts in candidates) - predicted
     if unknown:
         parts.append(
             f"For {unknown} of the {len(candidates)} no DOS is known." if unknown < len(candidates) else "No DOS of any is known."
         )
     nearest = next((facts for facts, _ in data.similar if not facts.get("is_target")), None)
-    if nearest is not None:
+    said = bool(compared) and nearest is not None and nearest["formula"] == best["formula"]
+    if nearest is not None and not said:
         other = "other " if itself else ""
         parts.append(f"The nearest {other}curve in the library is that of {_name(nearest)}, {_number(nearest['similarity'])}.")
     return " ".join(parts)
@@ -226,19 +229,22 @@ def _main_note(window: tuple[float, float] | None) -> str:
     return f"Only {lower} to {upper} eV counted; the energies shaded grey did not. {note}"
 
 
-def _candidates_note(data: ReportData, metric: str) -> str:
-    similarity = f"Similarity{f' ({escape(metric)})' if metric else ''}: that of its most similar known DOS to the target"
-    if any(facts.get("similarity_kind") == "predicted" for facts, _ in data.candidates):
-        return (
-            f"{similarity}, or the one to be expected of what is not in this set. Probability: that the DOS matches (a cosine above {MATCH:g}, and both metals or gaps that agree within"
-            f" {NEAR:g} eV or {SHARE:.0%}) and the crystal exists (within {WITHIN:g} eV/atom of the hull)."
-            " The band around a predicted curve holds 68 % of the points of the curves of crystals from new chemistry. Gap: computed, or expected (~). Above hull: eV/atom, of the set's own calculations where these have rivals,"
-            " else of the CHGNet potential (~)."
-        )
-    return (
-        "CV distance: how far the vector of a composition lies from the one that the model predicts; smaller is closer."
-        f" {similarity}."
-    )
+def _columns(data: ReportData, metric: str) -> list[tuple[str, str]]:
+    """What the columns of the candidates mean, those whose heads do not say it: name and explanation."""
+    predicted = any(facts.get("similarity_kind") == "predicted" for facts, _ in data.candidates)
+    expected = ", or the one to be expected where no DOS is known" if predicted else ""
+    measure = f" ({escape(metric)})" if metric else ""
+    found = [("Similarity", f"of the known DOS of this composition that is most like the target{measure}{expected}")]
+    if not predicted:
+        return [*found, ("CV distance", "from the composition vector that the model predicts; smaller is closer")]
+    agree = f"a cosine above {MATCH:g}, and both metals or gaps within {NEAR:g} eV or {SHARE:.0%}"
+    return [
+        *found,
+        ("Probability", f"that the DOS matches ({agree}) and the crystal exists (within {WITHIN:g} eV/atom of the hull)"),
+        ("Gap", "computed where the DOS is known, else expected"),
+        ("Above hull", "by density-functional theory where the set holds rivals, else in the CHGNet potential"),
+        ("Band in the charts", "holds 68 % of the points of curves of crystals from chemistry that the model had not seen"),
+    ]
 
 
 def _chips(target: str, candidates: Sequence[tuple[str, int]]) -> str:
@@ -308,14 +314,14 @@ def _row(facts: Mapping[str, Any], place: int | None, candidate: bool, start: fl
         else:
             named = {"Probability": "probability", **energies}
             cells += [_cell(name, _NONE if facts.get(key) is None else _number(facts[key])) for name, key in named.items()]
-        cells += [_cell("DOS", known), _cell("Training", seen)]
+        cells += [_cell("DOS", known), _cell("Training", seen, "minor")]
     others = len(facts.get("structure_ids") or ()) - 1
     identity = escape(str(facts.get("structure_id" if candidate else "id") or "")) or _NONE
     if facts.get("is_target"):
-        identity += ' <span class="badge">the target itself</span>'
+        identity += ' <span class="badge itself">the target itself</span>'
     cells.append(_cell("Prototype", prototype_html(facts.get("prototype"))))
-    cells.append(_cell("Crystal", escape(str(facts.get("crystal_system") or "")) or _NONE))
-    cells.append(_cell("Id", identity + (f" +{others} more" if others > 0 else ""), "id"))
+    cells.append(_cell("Crystal", escape(str(facts.get("crystal_system") or "")) or _NONE, "minor"))
+    cells.append(_cell("Id", identity + (f" +{others} more" if others > 0 else ""), "minor id"))
     return f'<tr role="row"{"" if place is None else f" data-row={place}"}>{"".join(cells)}</tr>'
 
 
@@ -331,7 +337,9 @@ def _similarity_cell(facts: Mapping[str, Any], start: float) -> str:
 
 def _cell(label: str, content: str, extra: str = "") -> str:
     kind = " ".join(word for word in ("more", extra, "blank" if content == _NONE else "") if word)
-    return f'<td role="cell" class="{kind}" data-label="{label}"><span>{content}</span></td>'
+    name, _, unit = label.partition(" (")  # on a phone the unit stands behind the number
+    behind = f' data-unit=" {unit.removesuffix(")")}"' if unit else ""
+    return f'<td role="cell" class="{kind}" data-label="{name}"{behind}><span>{content}</span></td>'
 
 
 def _panel(facts: Mapping[str, Any], curve: Curve | None, place: int | None) -> str:

@@ -20,6 +20,30 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
 
+_ASKED = {
+    "elements": "Allowed elements",
+    "require": "Required elements",
+    "exclude": "Excluded elements",
+    "ratio": "Ratio",
+    "n_elements": "Number of elements",
+    "formula": "Formula",
+    "crystal_system": "Crystal system",
+    "space_group": "Space group (number)",
+    "prototype": "Prototype",
+    "gap": "Gap (eV)",
+    "keep": "Conditions",
+    "rank_by": "Ranked by",
+    "variety": "Variety",
+    "top": "Candidates",
+    "window": "Energies that count (eV)",
+    "metric": "Similarity",
+    "zero": "Energy zero",
+    "grid": "Energies (eV): lowest, highest, points",
+    "broadening_ev": "Broadening, sigma (eV)",
+}
+"""Settings of a design as the report names them; what says "any" is left out."""
+
+
 def write_design(design: Design, folder: str | Path, command: str = "") -> list[Path]:
     """Write the answer to a folder, made when missing; each file is written aside and renamed.
 
@@ -89,12 +113,13 @@ def report_data(design: Design, command: str = "") -> ReportData:
         candidates=candidates,
         similar=similar,
         target_facts=facts,
-        settings=[(name.replace("_", " "), _plain(value)) for name, value in design.settings.items() if value not in (None, [])],
+        settings=[(name, _plain(value)) for key, name in _ASKED.items() if (value := _asked(design, key)) not in (None, [])],
         model=_model_rows(design.model),
         caveats=design.caveats,
         window=None if window is None else (window[0], window[1]),
         version=__version__,
         command=command or _python_call(design),
+        wanted="" if target.curve else _gap_in_words(design.settings["gap"]),
     )
 
 
@@ -145,9 +170,24 @@ def _model_rows(model: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _python_call(design: Design) -> str:
-    names = ("top", "crystal_system", "elements", "require", "exclude", "ratio", "n_elements", "window", "metric")
-    chosen = {name: design.settings[name] for name in names if design.settings[name] not in (None, [])}
+    names = ("top", "crystal_system", "elements", "require", "exclude", "ratio", "n_elements", "gap", "keep", "window", "metric")
+    chosen = {name: value for name in names if (value := _asked(design, name)) not in (None, [])}
     return f"dosmith.design({', '.join(['target', *(f'{name}={value!r}' for name, value in chosen.items())])})"
+
+
+def _gap_in_words(gap: str) -> str:
+    lower, _, upper = gap.partition(":")
+    if gap == "metal":
+        return "no gap"
+    return f"a gap of {f'{lower} to {upper}' if upper and lower != '0' else f'at least {lower}' if lower != '0' else f'up to {upper}'} eV"
+
+
+def _asked(design: Design, name: str) -> Any:
+    """A setting; the gap is no condition besides where it was asked for by itself."""
+    value = design.settings[name]
+    if name == "keep" and design.settings["gap"] is not None:
+        return [condition for condition in value if not condition.startswith("gap")]
+    return value
 
 
 def _plain(value: Any) -> str:

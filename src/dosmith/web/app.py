@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
@@ -21,6 +22,7 @@ from dosmith.designer import Designer
 from dosmith.designs import Design
 from dosmith.element_facts import element_prices
 from dosmith.errors import DosmithError, NotFoundError
+from dosmith.library.store import JoinedLibrary, MemoryLibrary
 from dosmith.records import Spectrum
 from dosmith.settings import Settings
 from dosmith.spectra.standard import standardise
@@ -33,6 +35,7 @@ from dosmith.web.lanes import BusyError, Lane
 from dosmith.web.live import Live
 from dosmith.web.materials import Materials
 from dosmith.web.reading import Reader
+from dosmith.web.work import HERE
 
 UPLOAD = "/api/target/file"
 _SUGGESTED = 20
@@ -121,9 +124,10 @@ class _Board:
     """Everything behind the addresses."""
 
     def __init__(self, settings: Settings, designer: Designer, jobs: Path) -> None:
-        self.settings, self.designer = settings, designer
+        self.settings, self.designer, self._base = settings, designer, designer
         self.live, self.materials = Live(designer), Materials(designer)
-        self.jobs = Jobs(jobs, self.materials, settings)
+        self._taking_over = threading.Lock()
+        self.jobs = Jobs(jobs, self.materials, settings, self.take_over)
         self.reader = Reader(settings, designer.model.recipe)
         waiting = settings.web.questions
         self.quick, self.look_up, self.long, self.slow = (
@@ -140,10 +144,27 @@ class _Board:
 
     def warm_up(self) -> None:
         """Lay out everything that a first answer would wait for."""
-        flat = [1.0] * self.designer.model.recipe.grid.points
-        for count in (None, 3):  # the hull of three elements is laid out apart
-            self.live.answer(messages.Query(values=flat, n_elements=count))
-        self.materials.suggestions("Pt", 1)
+        self.take_over()
+        _laid_out(self.live, self.materials)
+
+    def take_over(self) -> None:
+        """What was computed here is known from now on. The old answers while the new ones are laid out."""
+        with self._taking_over:
+            self._take_over()
+
+    def _take_over(self) -> None:
+        base = self._base
+        computed = [each for each in self.jobs.computed() if each.id not in base.library]
+        names = frozenset(each.id for each in computed)
+        if names == self.live.here:
+            return
+        designer = base
+        if computed:
+            library = JoinedLibrary([base.library, MemoryLibrary(computed, HERE)])
+            designer = Designer(library, base.model, base.settings, base.atlases, base.shipped)
+        live, materials = Live(designer, names), Materials(designer)
+        _laid_out(live, materials)
+        self.designer, self.live, self.materials, self.jobs.materials = designer, live, materials, materials
 
     def facts(self) -> messages.BoardFacts:
         """What the board is made of."""
@@ -190,6 +211,13 @@ class _Board:
             for row, curve in zip(rows, curves, strict=True)
         ]
         return maps.neighbourhood(target.standard.values, np.array(curves), places)
+
+
+def _laid_out(live: Live, materials: Materials) -> None:
+    flat = [1.0] * live.recipe.grid.points
+    for count in (None, 3):  # the hull of three elements is laid out apart
+        live.answer(messages.Query(values=flat, n_elements=count))
+    materials.suggestions("Pt", 1)
 
 
 def _routes(board: _Board) -> APIRouter:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -19,11 +19,14 @@ from typing import Any
 from dosmith import formulas, processes
 from dosmith.atomic import locked, write_text
 from dosmith.dft.engines import require_engine
-from dosmith.errors import EngineError, LibraryError, NotFoundError
+from dosmith.errors import DosmithError, EngineError, LibraryError, NotFoundError
+from dosmith.library import ParquetLibrary
+from dosmith.records import Material
 from dosmith.settings import Settings
 from dosmith.web.lanes import BusyError
 from dosmith.web.materials import Materials
 from dosmith.web.messages import Job, JobRequest
+from dosmith.web.work import MATERIAL
 
 REQUEST, STATE, PROGRESS, RESULT, FAILURE = "request.json", "state.json", "progress.txt", "result.json", "failure.txt"
 FILES = ("structure.cif", "POSCAR", "dos.csv", "calculation.json")
@@ -52,12 +55,16 @@ class Jobs:
         materials: what they are about.
         settings: limits, and those of the calculations.
 
+        computed: called when a predicted crystal has been computed, or such a calculation was forgotten.
+
     Raises:
         LibraryError: another board has the folder.
     """
 
-    def __init__(self, folder: Path, materials: Materials, settings: Settings) -> None:
-        self.folder, self.materials, self.settings = folder, materials, settings
+    def __init__(
+        self, folder: Path, materials: Materials, settings: Settings, computed: Callable[[], None] = lambda: None
+    ) -> None:
+        self.folder, self.materials, self.settings, self._computed = folder, materials, settings, computed
         self._lock = threading.Lock()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._pool = ThreadPoolExecutor(settings.web.jobs, thread_name_prefix="job")
@@ -99,12 +106,16 @@ class Jobs:
             path = self.folder / identifier
             path.mkdir()
             recipe = self.materials.designer.model.recipe
-            content = request.model_dump() | {
-                "formula": formulas.write(self.materials.composition(request.kind, request.id)),
-                "structure": structure.as_dict(),
-                "recipe": recipe.as_dict(),
-                "dft": self.settings.dft.model_dump(),
-            }
+            content = (
+                request.model_dump()
+                | self.materials.named(request.kind, request.id)
+                | {
+                    "formula": formulas.write(self.materials.composition(request.kind, request.id)),
+                    "structure": structure.as_dict(),
+                    "recipe": recipe.as_dict(),
+                    "dft": self.settings.dft.model_dump(),
+                }
+            )
             write_text(path / REQUEST, json.dumps(content))
             self._write(path, {"state": "waiting", "asked": time.time()})
         self._pool.submit(self._run, path)
@@ -136,6 +147,16 @@ class Jobs:
             raise NotFoundError(f"the calculation left no {name}")
         return (path / name).read_bytes()
 
+    def computed(self) -> list[Material]:
+        """The predicted crystals that have been computed, each as it was computed last; damaged ones are left out."""
+        found: dict[str, Material] = {}
+        for path in self._folders():  # newest first
+            if _json(path / REQUEST).get("kind") == "new" and (path / RESULT).is_file():
+                with suppress(DosmithError):
+                    library = ParquetLibrary(path / MATERIAL)
+                    found |= {name: library.material(name) for name in library.ids if name not in found}
+        return list(found.values())
+
     def stop(self, identifier: str) -> None:
         """Stop one, or forget it when it is over.
 
@@ -145,11 +166,14 @@ class Jobs:
         path = self._folder_of(identifier)
         with self._lock:
             state = _json(path / STATE)
-            if state.get("state") not in ("waiting", "running"):
+            over, known = state.get("state") not in ("waiting", "running"), (path / MATERIAL).is_dir()
+            if over:
                 shutil.rmtree(path, ignore_errors=True)
-                return
-            self._write(path, state | {"state": "stopped", "why": "stopped by hand", "ended": time.time()})
+            else:
+                self._write(path, state | {"state": "stopped", "why": "stopped by hand", "ended": time.time()})
             process = self._processes.get(identifier)
+        if over and known:
+            self._computed()
         if process is not None:
             processes.end(process, _GRACE)
 
@@ -184,6 +208,13 @@ class Jobs:
                 why = f"it ran longer than {self.settings.web.job_hours:g} hours (web.job_hours)"
             processes.end(process, _GRACE)
             self._processes.pop(path.name, None)
+        try:
+            if (path / MATERIAL).is_dir():
+                self._computed()  # before it is told that it is done, so that nobody sees it in neither list
+        finally:
+            self._end(path, why)
+
+    def _end(self, path: Path, why: str) -> None:
         with self._lock:
             state = _json(path / STATE)
             if not state or state.get("state") == "stopped":

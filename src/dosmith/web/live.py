@@ -39,10 +39,11 @@ class Live:
 
     Args:
         designer: a library and a model.
+        here: ids of the library that were computed on this board.
     """
 
-    def __init__(self, designer: Designer) -> None:
-        self.designer = designer
+    def __init__(self, designer: Designer, here: frozenset[str] = frozenset()) -> None:
+        self.designer, self.here = designer, here
         self.recipe = designer.model.recipe
         self._open = lru_cache(maxsize=64)(self._uncomputed)  # the same while a curve is dragged
         self._height = lru_cache(maxsize=None)(self._above_hull)
@@ -142,6 +143,7 @@ class Live:
             above_hull=_told(known.heights.above[place]),
             price=prices_of([library.compositions[row]])[0],
             gap=_told(known.gaps[place]),
+            here=library.ids[row] in self.here,
             d_band_centre=self._known_d_band(library.ids[row]) if self.d_bands else None,
         )
 
@@ -161,7 +163,7 @@ class Live:
             return None
         return of_curves(self.recipe.grid.energies, model.candidate_parts.of_crystal(place, model.wholes)).d_band_centre
 
-    # What nobody has computed.
+    # What is predicted.
 
     @cached_property
     def _hull(self) -> Hull:
@@ -190,7 +192,7 @@ class Live:
         return found
 
     def _uncomputed(self, constraints: Constraints, system: str | None) -> BoolArray:
-        """Candidates that the constraints let pass and nobody has computed, shape (C,)."""
+        """Candidates that the constraints let pass and that the library does not hold, shape (C,)."""
         fits = self._atlas.entries.fits(constraints, system)
         return fits & ~self._computed.get(system, np.zeros(len(fits), dtype=np.bool_))
 
@@ -218,7 +220,9 @@ class Live:
         if not rows:
             notes.append(self._why_none(constraints, query.crystal_system))
         elif judged.p_match is not None and (surest := max(float(judged.p_match[place]) for place in places.tolist())) < SURE:
-            notes.append(f"No confident match among what is predicted: the likeliest has a probability of {surest:.2f}.")
+            notes.append(
+                f"No predicted crystal is a likely match: the likeliest has a probability of {surest:.0%}.".replace("%", " %")
+            )
         return rows, heat, others, notes
 
     def _why_none(self, constraints: Constraints, system: str | None) -> str:

@@ -167,6 +167,17 @@ class Materials:
             raise NotFoundError(f"{identifier} has no crystal in {self.designer.library.name}")
         return structure
 
+    def named(self, kind: Kind, identifier: str) -> dict[str, Any]:
+        """What a calculation of it should know besides its crystal: its prototype, and its energy in the CHGNet potential, eV/atom.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        if kind == "known":
+            return {"prototype": self.designer.library.prototypes[self.designer.library.row_of(identifier)]}
+        crystal = self._atlas.crystals[self._place(identifier)]
+        return {"prototype": crystal.prototype, "potential_formation_energy": crystal.formation_energy}
+
     def structure_text(self, kind: Kind, identifier: str, form: str) -> str:
         """Its crystal as ``cif`` or ``poscar``."""
         return text_of(self.structure(kind, identifier), form)
@@ -217,9 +228,9 @@ class Materials:
         ]
         provenance = [
             ("DOS", f"predicted by the model '{model.name}', not computed"),
-            ("Members agree", f"{float(atlas.certainties[place]):.2f} (1 where they agree in every detail)"),
+            ("Its networks agree", f"{float(atlas.certainties[place]):.2f} (1: in every detail)"),
             (
-                "On new chemistry",
+                "Typical of new chemistry",
                 f"mean cosine {atlas.calibration.cosine:.2f} to the computed DOS, {atlas.calibration.count:,} crystals",
             ),
             ("Crystal", "prototype at its lowest energy in the CHGNet potential"),

@@ -132,6 +132,7 @@ class Row(BaseModel):
     price: float | None = Field(description="of the elements in it, USD/kg")
     gap: float | None = Field(description="computed, or to be expected, eV; 0 for a metal, null where unknown")
     gap_spread: float | None = Field(None, description="standard deviation of an expected gap, eV")
+    here: bool = Field(False, description="whether it was computed on this board")
     d_band_centre: float | None = Field(None, description="of its d states, eV from the energy zero; null where nothing tells")
 
 
@@ -139,7 +140,7 @@ class Heat(BaseModel):
     """How promising each element is."""
 
     kind: Literal["probability", "similarity"] = Field(
-        description="of the best crystal with the element that nobody has computed: that it matches, or its similarity where only a part of the curve counts"
+        description="of the best predicted crystal with the element: that it matches, or its similarity where only a part of the curve counts"
     )
     values: dict[str, float]
 
@@ -148,7 +149,7 @@ class Answer(BaseModel):
     """What has this DOS, while it is drawn."""
 
     known: list[Row] = Field(description="materials that already have this DOS, most similar first")
-    new: list[Row] = Field(description="materials nobody has computed, best first")
+    new: list[Row] = Field(description="predicted crystals that the library does not hold, best first")
     heat: Heat
     notes: list[str] = Field(description="what a reader must know, one sentence each")
     gap: float = Field(description="of the drawn curve, eV; 0 for a metal")

@@ -1,7 +1,7 @@
 """One calculation of the drawing board, in a process of its own: `python -m dosmith.web.work FOLDER`.
 
 The folder holds `request.json`; here `progress.txt` is written while it runs, `result.json` and files at the end, or
-`failure.txt`.
+`failure.txt`; what was computed by density-functional theory is a library of one in `material`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,9 @@ from dosmith.spectra.standard import Recipe, standardise
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
+MATERIAL = "material"
+"""Folder of a library that holds what was computed."""
+HERE = "computed on this board"
 _STEPS = 300
 _NOTHING = 0.0005  # eV/atom, below which a relaxation has changed nothing
 
@@ -47,25 +50,38 @@ def main(folder: Path) -> None:
         if request["task"] == "relax":
             result = relax(structure, folder, recipe, report)
         else:
-            result = verify(structure, folder, recipe, DftSettings(**request["dft"]), report)
+            named = {name: request.get(name) for name in ("prototype", "potential_formation_energy")}
+            result = verify(structure, folder, recipe, DftSettings(**request["dft"]), report, named)
     except DosmithError as error:
         write_text(folder / "failure.txt", str(error))
         sys.exit(2)
     write_text(folder / "result.json", json.dumps(result))
 
 
-def verify(structure: Structure, folder: Path, recipe: Recipe, settings: DftSettings, report: Any) -> dict[str, Any]:
-    """The DOS by density-functional theory: facts and the standard vector."""
+def verify(
+    structure: Structure, folder: Path, recipe: Recipe, settings: DftSettings, report: Any, named: dict[str, Any]
+) -> dict[str, Any]:
+    """The DOS by density-functional theory: facts and the standard vector; the material is kept as a library of one."""
+    from dosmith.dft.campaign import material_of
     from dosmith.dft.compute import compute
     from dosmith.dft.engines import engine_for
+    from dosmith.dft.plan import Entry
+    from dosmith.library.store import write_library
 
     report("preparing the calculation")
     primitive = symmetry.primitive(structure)
     result = compute(primitive, engine_for(settings), folder, None, report)
     write_text(folder / "POSCAR", str(structure.get_sorted_structure().to(fmt="poscar")))
     energy = result.energy / len(primitive)
+    composition = formulas.parse(structure.composition.formula)
+    formation, height = _judged(composition, energy) if settings == DftSettings() else (None, None)
+    material = material_of(Entry.of(primitive, purpose="verified", **named), result, settings)
+    judged = {"formation_energy": formation, "energy_above_hull": height}
+    own = {"source": "verified"} | {name: value for name, value in judged.items() if value is not None}
+    write_library([replace(material, provenance=dict(material.provenance) | own)], folder / MATERIAL, HERE)
     facts = [
-        *(_judged(formulas.parse(structure.composition.formula), energy) if settings == DftSettings() else ()),
+        *([("Formation energy", f"{round(formation, 3) + 0.0:+.3f} eV/atom (PBE)")] if formation is not None else ()),
+        *([("Above the hull", f"{height:.3f} eV/atom, among the open set")] if height is not None else ()),
         ("Total energy", f"{energy:.4f} eV/atom"),
         ("Band gap", f"{result.gap:.2f} eV" if result.gap else "none, a metal"),
         ("Magnetic moment", f"{result.moment:.2f} Bohr magnetons per cell"),
@@ -74,10 +90,11 @@ def verify(structure: Structure, folder: Path, recipe: Recipe, settings: DftSett
     return {"facts": facts, "values": standardise(result.spectrum, recipe).values.round(6).tolist()}
 
 
-def _judged(composition: formulas.Composition, energy: float) -> Iterator[tuple[str, str]]:
-    """Formation energy and energy above the hull among the open set, which has the same settings.
+def _judged(composition: formulas.Composition, energy: float) -> tuple[float | None, float | None]:
+    """Formation energy and energy above the hull among the open set, which has the same settings, eV/atom; None where unknown.
 
     Args:
+        composition: of the crystal.
         energy: eV/atom.
     """
     from dosmith.library import ParquetLibrary
@@ -87,9 +104,7 @@ def _judged(composition: formulas.Composition, energy: float) -> Iterator[tuple[
 
     elements, hull = references(ParquetLibrary(shipped_folder("open-dos")))
     formation = formation_energy(composition, energy, elements)
-    if formation is not None:
-        yield "Formation energy", f"{round(formation, 3) + 0.0:+.3f} eV/atom (PBE)"
-        yield "Above the hull", f"{max(hull.height(composition, formation).above_hull, 0.0):.3f} eV/atom, among the open set"
+    return formation, None if formation is None else max(hull.height(composition, formation).above_hull, 0.0)
 
 
 def relax(structure: Structure, folder: Path, recipe: Recipe, report: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ export function setUp() {
   addEventListener("keydown", (event) => { if (event.key === "Escape" && shown && !document.querySelector("dialog:modal")) $("card").close(); });
   jobs.onChange(refresh);
   on("kept", refresh);
+  on("computed", (job) => { if (shown?.kind === "new" && shown.id === job.material) open("known", job.material); });
 }
 
 export async function open(kind, id) {

@@ -46,7 +46,7 @@ function set(symbol, what) {
 export function show(found) {
   heat = found ?? heat;
   $("heat-name").textContent = !Object.keys(heat.values).length ? "" : heat.kind === "probability"
-    ? "glow: probability of its best new crystal" : "glow: similarity of its best new crystal";
+    ? "amber: probability of the best predicted crystal" : "amber: similarity of the best predicted crystal";
   const highest = Math.max(...Object.values(heat.values), 0.01);
   $("heat-scale").textContent = heat.kind === "probability" ? `0 to ${Math.round(100 * highest)}\u2009%` : `0 to ${number(highest, 2)}`;
   for (const [symbol, { cell }] of cells) {

@@ -4,16 +4,20 @@ import * as api from "./api.js";
 import { cosine } from "./curves.js";
 import { $, formula, make, number, tell } from "./dom.js";
 import { keep, kept, overlay } from "./editor.js";
-import { state } from "./state.js";
+import { announce, change, state } from "./state.js";
 
 const EVERY = 1500; // milliseconds between looks while something runs
-const NAMES = { relax: "relaxing", verify: "verifying by DFT" };
-const DONE = { relax: "relaxed", verify: "verified by DFT" };
-let all = [], timer, open;
+const NAMES = { relax: "relaxing", verify: "computing by DFT" };
+const DONE = { relax: "relaxed", verify: "computed by DFT" };
+let all = null, timer, open;
 const listeners = [];
 
 export const onChange = (listener) => listeners.push(listener);
-export const of = (kind, id) => all.filter((job) => job.kind === kind && job.material === id);
+export const of = (kind, id) => (all ?? []).filter((job) => job.material === id && [job.kind, home(job)].includes(kind));
+
+// Where its material stands: a predicted crystal that has been computed is known.
+const home = (job) => (moved(job) ? "known" : job.kind);
+const moved = (job) => job.kind === "new" && job.task === "verify" && job.state === "done";
 
 // open(kind, id) shows a material.
 export function setUp(toOpen) {
@@ -24,7 +28,8 @@ export function setUp(toOpen) {
 
 async function look() {
   clearTimeout(timer);
-  try { all = await api.jobs(); } catch { /* it will answer again, or the ranking tells */ }
+  const before = all;
+  try { all = await api.jobs(); } catch { all ??= []; /* it will answer again, or the ranking tells */ }
   $("jobs-section").hidden = !all.length;
   const busy = all.filter(active).length;
   $("jobs-link").hidden = !all.length;
@@ -32,7 +37,16 @@ async function look() {
   $("jobs-link").classList.toggle("busy", busy > 0);
   $("jobs").replaceChildren(...all.map((job) => item(job, true)));
   listeners.forEach((listener) => listener());
+  if (before) changes(before);
   if (all.some(active)) timer = setTimeout(look, EVERY);
+}
+
+// What has been computed since the last look is known from now on; what was forgotten is not any more.
+function changes(before) {
+  const were = new Set(before.filter(moved).map(({ id }) => id)), are = all.filter(moved);
+  const fresh = are.filter(({ id }) => !were.has(id));
+  if (fresh.length) announce("computed", fresh[0]);
+  if (fresh.length || are.length < were.size) change({});
 }
 
 const active = (job) => job.state === "waiting" || job.state === "running";
@@ -54,12 +68,12 @@ export function item(job, named) {
   const entry = make("li", { class: `job ${job.state}`, "data-job": job.id, "data-state": job.state },
     make("div", { class: "row" },
       make("span", { class: "state", "aria-hidden": "true" }),
-      named ? make("button", { type: "button", class: "material", onclick: () => open(job.kind, job.material) }, make("b", {}, ...formula(job.formula)), make("small", {}, job.material)) : null,
+      named ? make("button", { type: "button", class: "material", onclick: () => open(home(job), job.material) }, make("b", {}, ...formula(job.formula)), make("small", {}, job.material)) : null,
       make("span", { class: "doing" }, job.state === "done" ? DONE[job.task] : `${NAMES[job.task]}${job.state === "running" ? "" : `: ${job.state}`}`),
       make("span", { class: "soft" }, job.state === "done" ? "" : job.progress),
       make("span", { class: "grow" }), make("span", { class: "soft time" }, clock(job.seconds)),
       ...job.files.map((name) => make("a", { class: "button small", href: api.jobFile(job.id, name), download: true }, name)),
-      make("button", { type: "button", class: "small", onclick: () => stop(job.id) }, active(job) ? "Stop" : "Forget")),
+      make("button", { type: "button", class: "small", onclick: () => stop(job.id) }, active(job) ? "Stop" : "Remove")),
     facts || job.values ? make("p", { class: "soft" }, compared, facts && job.values ? " \u00b7 " : "", facts) : null);
   if (job.values) {
     const over = { key: `job ${job.id}`, values: job.values, half_width: null, hue: "--done-line", name: job.formula, what: DONE[job.task] };

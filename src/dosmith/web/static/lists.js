@@ -99,7 +99,7 @@ function build(material) {
   const row = make("tr", { "data-kind": material.kind, "data-id": material.id },
     cell("rank"),
     make("th", { scope: "row" }, make("button", { type: "button", class: "material" }, make("b", {}, ...formula(material.formula)),
-      make("small", {}, ...calling(material.prototype, state.facts.prototypes)))),
+      make("small", {}, ...calling(material.prototype, state.facts.prototypes), material.here ? make("span", { class: "badge known" }, "computed here") : null))),
     material.kind === "new" ? cell("probability right") : null, cell("similarity"), cell("gap right"), cell("band right"), cell("hull right"), cell("price right"));
   row.querySelector("button").addEventListener("focus", () => hover(material));
   row.querySelector("button").addEventListener("blur", () => hover(null));
