@@ -66,6 +66,7 @@ class Designer:
         self.settings = settings or load_settings()
         self.library = open_dos_set() if library is None else library
         self.model = open_model(model or self.settings.design.model) if isinstance(model, str | Path | None) else model
+        self._recipe = self.model.recipe  # a model of other spectra has none, and says so
         self._known: tuple[list[str], KnownSpectra] | None = None
         self._part: Part | None = None
         self._hull = self._hull_energies  # of the whole model, also where a part of each density counts
@@ -79,7 +80,7 @@ class Designer:
         """The spectra of the library; read anew after materials have come or gone, so that what was verified counts at once."""
         ids = self.library.ids
         if self._known is None or self._known[0] is not ids:
-            self._known = ids, KnownSpectra(self.library, self.model.recipe, self._part, self._hull)
+            self._known = ids, KnownSpectra(self.library, self._recipe, self._part, self._hull)
         return self._known[1]
 
     def _hull_energies(self, compositions: Sequence[Composition]) -> FloatArray:
