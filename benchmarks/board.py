@@ -149,7 +149,7 @@ def opening(address: str, times: int = 7) -> dict[str, Any]:
             context = chromium.new_context(viewport={"width": 1280, "height": 900})
             page = context.new_page()
             page.goto(address)
-            page.wait_for_function("performance.getEntriesByName('ready').length")
+            page.locator("#speed:not(:empty)").wait_for()
             told = page.evaluate(
                 """() => ({
                     ready: performance.getEntriesByName('ready')[0].startTime,

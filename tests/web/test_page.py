@@ -422,6 +422,14 @@ def test_the_page_is_small(page: Page) -> None:
         "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')].map((e) => e.encodedBodySize)"
     )
     assert 50_000 < sum(sizes) < 1_000_000
+    # Whatever the page begins with is asked for at once, not when another file has named it; nothing is asked for twice.
+    static = Path(__file__).parents[2] / "src" / "dosmith" / "web" / "static"
+    begun = set(
+        re.findall(r'(?:modulepreload" href|script src)="(\w+\.js)"', (static / "index.html").read_text(encoding="utf-8"))
+    )
+    asked = page.evaluate("performance.getEntriesByType('resource').map((e) => new URL(e.name).pathname.slice(1))")
+    assert {name for name in asked if re.fullmatch(r"\w+\.js", name)} == begun
+    assert asked.count("api/board") == 1 and not any("3Dmol" in name for name in asked)
 
 
 def test_the_card_covers_nothing_that_one_needs(page: Page) -> None:
@@ -544,7 +552,7 @@ def test_bounds_by_fields_and_sliders(page: Page) -> None:
     expect(rows(page, "known").first).to_have_attribute("data-id", "Pt3Ni-L1_2")
     page.keyboard.press("Control+z")
     expect(least).to_have_value("0.9")
-    page.wait_for_function("sessionStorage.getItem('dosmith-history')?.includes(location.hash.slice(0, 40))")
+    expect(page.locator("html[data-remembered=yes]")).to_have_count(1)
     page.reload()
     expect(page.get_by_label("Price of the elements at most, USD/kg")).to_have_value("100")
     settled(page)
@@ -598,9 +606,7 @@ def test_steps_back_survive_a_reload_and_an_edit_credits_nobody(page: Page) -> N
     drag(page, (0.85, 0.9), (0.86, 0.1))
     settled(page)
     expect(page.locator("#target-facts")).to_contain_text("edited by hand; began as Pt3Ni-L1_2")
-    page.wait_for_function(
-        "sessionStorage.getItem('dosmith-history')?.includes(location.hash.slice(0, 40)) && location.hash.length > 1"
-    )
+    expect(page.locator("html[data-remembered=yes]")).to_have_count(1)
     page.reload()
     expect(page.locator("#target")).to_contain_text("edited")
     settled(page)

@@ -21,6 +21,8 @@ let dirty = false, asking = false, last = null, resting, took = Infinity;
 history.scrollRestoration = "manual"; // what one looks for after a reload is above
 
 async function start() {
+  const first = location.hash.length > 1 ? null : api.byName(START); // asked for at once; what else there is does not wait for it
+  first?.catch(() => {});
   state.facts = await api.board();
   state.values = state.facts.energies.map(() => 0);
   fillControls();
@@ -46,7 +48,7 @@ async function start() {
   try {
     if (location.hash.length > 1) return commit(fromLink(location.hash));
   } catch (error) { broken = error.message; }
-  await take(() => api.byName(START), START).catch(() => commit({ values: flat(), name: "drawn", source: "drawn by hand" }));
+  await take(() => first ?? api.byName(START), START).catch(() => commit({ values: flat(), name: "drawn", source: "drawn by hand" }));
   if (broken) tell(broken);
   return undefined;
 }

@@ -123,11 +123,14 @@ let waiting;
 // The address always holds the board, so that a reload loses nothing.
 function remember() {
   clearTimeout(waiting);
+  const told = document.documentElement.dataset;
+  told.remembered = "not yet";
   waiting = setTimeout(() => {
     window.history.replaceState(null, "", link());
     const from = Math.max(at - KEPT + 1, 0);
     const steps = history.slice(from, from + KEPT).map((step) => ({ ...step, values: packed(step.values), weights: packed(step.weights) }));
     try { sessionStorage.setItem(PLACE, JSON.stringify({ link: link(), at: at - from, steps })); } catch { /* no room, or not allowed */ }
+    told.remembered = "yes";
   }, 150);
 }
 
