@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from dosmith import formulas, symmetry
 from dosmith.atomic import replacing, write_text
 from dosmith.benchmark.metrics import calibration
+from dosmith.designer import open_dos_set
 from dosmith.models.registry import open_model
 from dosmith.models.store import WEIGHTS
 from dosmith.models.tight_binding.model import TightBindingModel
@@ -71,18 +72,21 @@ def measure(path: Path, opened: TightBindingModel) -> dict[str, Any]:
     with gzip.open(path, "rt", encoding="utf-8") as file:
         content = json.load(file)
     energies, axis = np.array(content["energies_ev"]), opened.recipe.grid.energies
+    learned = {formulas.chemical_system(composition) for composition in open_dos_set().compositions}
     rows, structures, curves = [], [], []
     for each in content["materials"]:
         structure = symmetry.primitive(Structure.from_str(each["cif"], fmt="cif"))
         curve = np.array(each["dos"])
         gap = energy_zeros(energies, np.maximum(curve, 0)[None, :], np.zeros(1), np.zeros(1), "auto", how=opened.recipe.gap)[1][0]
         elements = {site.specie.symbol for site in structure}
+        composition = formulas.reduce((site.specie.symbol, 1) for site in structure)
         row = {
             "id": each["id"],
-            "formula": formulas.write(formulas.reduce((site.specie.symbol, 1) for site in structure)),
+            "formula": formulas.write(composition),
             "atoms": len(structure),
             "class": "gapped" if gap > 0 else "metal",
             "known_elements": sorted(elements - set(opened.elements)) == [],
+            "system_learned": formulas.chemical_system(composition) in learned,
         }
         rows.append(row)
         curves.append(smoothed(energies, curve, SIGMA))
@@ -149,6 +153,7 @@ def page(results: Mapping[str, Any]) -> str:
     groups = {"all that can be predicted": rows} | {
         name: [row for row in rows if row["class"] == name] for name in ("metal", "gapped")
     }
+    groups["of chemical systems that the open set holds nothing of"] = [row for row in rows if not row["system_learned"]]
     lines = [
         f"| {name} | {count} | {mean:.3f} | {median:.3f} | {above:.2f} | {shifted:.3f} | {shifted - mean:.3f} |"
         for name, found in groups.items()

@@ -28,7 +28,7 @@ from dosmith.designer import open_dos_set
 from dosmith.errors import NotFoundError
 from dosmith.library import Library, ParquetLibrary
 from dosmith.models.splits import SPLITS
-from dosmith.models.tight_binding.ensemble import BOND_LAYERS, PLAIN_LAYERS, Atoms, Member, train_member
+from dosmith.models.tight_binding.ensemble import BOND_LAYERS, PLAIN_LAYERS, Atoms, Member, train_member, weights_of
 from dosmith.models.tight_binding.features import atom_features, embeddings, moments
 from dosmith.models.tight_binding.lattice import Lattice
 from dosmith.models.tight_binding.train import spin_differences
@@ -53,6 +53,8 @@ TRIALS: dict[str, dict[str, Any]] = {
         "spin": False,
         "f_levels": False,
     },
+    "all crystals count alike": {"heaviest": 1.0},
+    "rare crystals count up to eight times": {"heaviest": 8.0, "usual": 400},
     "zero not shifted by surroundings": {"shift_change": 0.0},
     "zero by filling": {"zero": "filling"},
     "one spin": {"spin": False},
@@ -92,6 +94,7 @@ class Seen:
     gap: float
     magnetic: bool | None
     formula: str
+    prototype: str
 
 
 def main() -> None:
@@ -142,7 +145,14 @@ def seen_of(library: Library, recipe: Recipe, largest: int, potential: Potential
             continue
         norm, spins = np.linalg.norm(vector), material.spectrum.spin_polarized
         one = Seen(
-            structure, known[material.id], vector / norm, more / norm, material.spectrum.gap or 0.0, spins, material.formula
+            structure,
+            known[material.id],
+            vector / norm,
+            more / norm,
+            material.spectrum.gap or 0.0,
+            spins,
+            material.formula,
+            material.prototype or "other",
         )
         found.append(one)
     if cache is not None:
@@ -200,6 +210,7 @@ def tried(
         settings,
         settings.seed + 1,
         more=more[split.train],
+        weights=weights_of([crystals[row].prototype for row in split.train], settings),
     )
     scores: dict[str, Any] = {"seconds": round(time.process_time() - start)}
     energies = recipe.grid.energies

@@ -1,6 +1,6 @@
 """Compose the plan of crystals: python tools/plan_crystals.py PLAN [--tries N]
 
-Elements in their ground states, textbook crystals, the paper's own, magnets that the set holds without moments, lanthanides that were
+Elements in their ground states, textbook crystals, molecules, the paper's own, magnets that the set holds without moments, lanthanides that were
 computed with a damaged basis, and real prototypes by ion substitution (as many as `--tries` says are tried anew; those of the plan
 stay). What the set or the ledger of calculations from before holds right is left out.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dosmith.dft import known, substitution
+from dosmith.dft import known, molecular, substitution
 from dosmith.dft.engine import is_magnetic
 from dosmith.dft.order import interleaved
 from dosmith.dft.plan import Entry, read_plan, write_plan
@@ -54,6 +54,7 @@ def main() -> None:
     entries = [
         *(replace(entry, purpose="again") if entry.id in right else entry for entry in known.elements()),
         *(entry for entry in known.textbook() if entry.id not in settled | right),
+        *(entry for entry in molecular.molecular() if entry.id not in settled),
         *_paper(),
         *_magnets(library),
         *(_again(material, "lanthanide") for identifier, material in ready.items() if identifier not in right),

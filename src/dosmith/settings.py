@@ -112,7 +112,7 @@ class ForwardSettings(DescentSettings):
         2.4, gt=0, description="longest bond, in cube roots of the volume per atom; 54 neighbours where atoms are close-packed"
     )
     hidden: int = Field(64, ge=1, description="width of the network that gives an atom's tight-binding parameters")
-    dropout: float = Field(0.15, ge=0, lt=1, description="dropout in it")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout in it")
     pair_code: int = Field(16, ge=1, description="numbers by which an atom is known to the network of pairs of atoms")
     pair_hidden: int = Field(32, ge=1, description="width of that network")
     orbital_unit: float = Field(
@@ -163,12 +163,18 @@ class ForwardSettings(DescentSettings):
     f_levels: bool = Field(
         True, description="whether atoms with f orbitals among their valence orbitals have seven levels of one energy"
     )
-    epochs: int = Field(25, ge=1, description="epochs of the tight binding at most")
-    steps: int = Field(3600, ge=1, description="and batches at most, so that a large set takes no longer")
+    epochs: int = Field(40, ge=1, description="epochs of the tight binding at most")
+    steps: int = Field(7200, ge=1, description="and batches at most, so that a large set takes no longer")
     batch: int = Field(8, ge=1, description="crystals a batch")
     rate: float = Field(2e-3, gt=0, description="largest learning rate of the network (AdamW)")
     table_rate: float = Field(2e-2, gt=0, description="the same of what is learned of each element")
     weight_decay: float = Field(1e-2, ge=0, description="weight decay of the network")
+    usual: int = Field(
+        100,
+        ge=1,
+        description="crystals of a kind (prototype) from which on each counts once in the training; rarer ones count more",
+    )
+    heaviest: float = Field(2, ge=1, description="and this much at most; 1 lets all count alike")
     plain_hidden: int = Field(128, ge=1, description="width of the plain network")
     plain_dropout: float = Field(0.1, ge=0, lt=1, description="dropout in it")
     plain_epochs: int = Field(80, ge=1, description="its epochs")

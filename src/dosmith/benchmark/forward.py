@@ -37,6 +37,7 @@ def forward(spectra: Spectra, split: Split, library: Library, survey: Path, sett
         spectra.vectors[training],
         spectra.recipe,
         settings,
+        kinds=[spectra.prototypes[row] or "other" for row in training],
         differences=spin_differences(library, np.array([rows[row] for row in training], dtype=np.intp), spectra.recipe),
     )
     alike = settings.model_copy(update={"seed": 0})  # crystals are prepared alike for every seed

@@ -23,7 +23,7 @@ def train(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of weights and batches.  [default: 0]")] = None,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help="Epochs of the largest networks.  [default: dosmith 25, paper 900]")
+        int | None, typer.Option("--epochs", min=1, help="Epochs of the largest networks.  [default: dosmith 40, paper 900]")
     ] = None,
     survey: Annotated[
         Path | None,

@@ -15,6 +15,7 @@ TURNS: dict[str, float] = {
     "real": 5.0,
     "paper": 0.25,
     "lanthanide": 3.0,
+    "molecular": 2.0,
     "magnet": 0.25,
     "again": 0.1,
     "": 1.0,

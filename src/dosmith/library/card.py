@@ -123,7 +123,8 @@ A3B, AB3 the cubic and the hexagonal prototype of lowest CHGNet 0.3.0 energy; pe
 that chemistry lets one expect. Kept is what lies within 0.1 eV/atom of the hull in that potential, and a tenth of what lies within 0.5 (the first batch:
 a formation energy below 0.10 eV/atom). Volumes are those of lowest CHGNet energy (docs/volumes.md).
 To these come the elements' ground states, crystals that textbooks name with their measured lattice constants, and the original crystals of
-AFLOW's prototypes; `purpose` says which. Not all of the plan is computed yet.
+AFLOW's prototypes; molecules and salts of molecular ions in simple lattices, packed as close as radii allow, so that their packing is not that of
+true crystals; `purpose` says which. Not all of the plan is computed yet.
 
 Energy above the hull of this set's own `converged` entries, eV/atom: {counted("energy_above_hull")}.
 

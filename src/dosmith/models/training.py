@@ -96,6 +96,7 @@ def descend(
     epochs: int,
     settings: DescentSettings,
     progress: Callable[[int, float], None],
+    weights: Tensor | None = None,
 ) -> None:
     """One cycle of the learning rate; leaves the network in evaluation mode.
 
@@ -109,7 +110,9 @@ def descend(
         epochs: passes over the data.
         settings: weights of the two parts of the error, the largest gradient, the share of the warm-up.
         progress: called after each epoch with epochs done and mean loss.
+        weights: how much each spectrum counts, shape (M,); all alike when None.
     """
+    counts = torch.ones(len(targets)) if weights is None else weights
     moment = targets.T @ targets / len(targets)
     moment /= moment.trace()
     plan = [list(batches()) for _ in range(epochs)]
@@ -121,7 +124,7 @@ def descend(
         for rows in planned:
             error = predict(rows) - targets[rows]
             squares, products = error.square().sum(1), (error @ moment * error).sum(1)
-            loss = (settings.error_weight * squares + settings.similarity_weight * products).mean()
+            loss = (counts[rows] * (settings.error_weight * squares + settings.similarity_weight * products)).mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), settings.largest_gradient)

@@ -333,7 +333,7 @@ def train(
         settings: how.
         progress: called after each epoch.
         store: keeps each member that is trained; None keeps none.
-        kinds: kind of each crystal, so that the accuracy of each kind is known.
+        kinds: kind of each crystal, so that the accuracy of each kind is known, and rare ones count more; all count alike without.
         differences: how much more of each vector is of spin up than of spin down, 1/eV, shape (M, points); None when unknown.
         gaps: computed ones, eV, 0 for metals, shape (M,), so that it is known what the model's gaps are worth; None when that does not matter.
 
@@ -353,8 +353,10 @@ def train(
         known, report = [crystals[row] for row in split.train], _numbered(progress, number, settings.members)
         member = store.load(number - 1) if store else None
         if member is None:
+            weights = weights_of([kinds[row] for row in split.train], settings) if kinds else None
+            seed = settings.seed + number
             member = train_member(
-                known, spectra[split.train], symbols, recipe, settings, settings.seed + number, report, more[split.train]
+                known, spectra[split.train], symbols, recipe, settings, seed, report, more[split.train], weights
             )
             if store:
                 store.store(number - 1, member)
@@ -384,6 +386,7 @@ def train_member(
     seed: int,
     progress: Progress | None = None,
     more: FloatArray | None = None,
+    weights: FloatArray | None = None,
 ) -> Member:
     """Train one member.
 
@@ -396,6 +399,7 @@ def train_member(
         seed: of weights and batches.
         progress: called after each epoch.
         more: how much more of the spectra is of spin up than of spin down, shape (M, points); None when unknown.
+        weights: how much each crystal counts, shape (M,); all alike when None.
     """
     from dosmith.models.tight_binding.fitting import fit_plain, fit_tight_binding
 
@@ -412,9 +416,21 @@ def train_member(
         settings,
         seed,
         progress,
+        weights,
     )
-    plain = fit_plain([plain_scale(each.plain_features) for each in crystals], unit, settings, seed, progress)
+    plain = fit_plain([plain_scale(each.plain_features) for each in crystals], unit, settings, seed, progress, weights)
     return Member(tight_binding, plain, bond_scale, plain_scale)
+
+
+def weights_of(kinds: Sequence[str], settings: ForwardSettings) -> FloatArray:
+    """How much each crystal counts in the training, 1 on average, shape (M,): those of rare kinds more, by the root of how rare.
+
+    >>> weights_of(["B1"] * 400 + ["quartz"] * 4, ForwardSettings())[[0, -1]].round(3)
+    array([0.971, 3.885])
+    """
+    _, places, counts = np.unique(np.array(kinds, dtype=str), return_inverse=True, return_counts=True)
+    weights = np.clip(np.sqrt(settings.usual / counts), 1.0, settings.heaviest)[places]
+    return np.asarray(weights / weights.mean())
 
 
 def broadened(unit: FloatArray, recipe: Recipe, sigma: float) -> FloatArray:

@@ -30,6 +30,7 @@ def fit_tight_binding(
     settings: ForwardSettings,
     seed: int,
     progress: Progress | None = None,
+    weights: FloatArray | None = None,
 ) -> TightBinding:
     """Train tight binding from free atoms.
 
@@ -42,6 +43,7 @@ def fit_tight_binding(
         settings: how.
         seed: of weights and batches.
         progress: called after each epoch.
+        weights: how much each crystal counts, shape (M,); all alike when None.
     """
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
@@ -74,6 +76,7 @@ def fit_tight_binding(
         epochs,
         settings,
         lambda done, loss: progress("tight binding", done, epochs, loss) if progress else None,
+        None if weights is None else torch.tensor(weights, dtype=torch.float32),
     )
     return network
 
@@ -84,7 +87,12 @@ def epochs_of(crystals: int, settings: ForwardSettings) -> int:
 
 
 def fit_plain(
-    features: Sequence[Tensor], targets: FloatArray, settings: ForwardSettings, seed: int, progress: Progress | None = None
+    features: Sequence[Tensor],
+    targets: FloatArray,
+    settings: ForwardSettings,
+    seed: int,
+    progress: Progress | None = None,
+    weights: FloatArray | None = None,
 ) -> PlainNetwork:
     """Train the plain network.
 
@@ -94,6 +102,7 @@ def fit_plain(
         settings: how.
         seed: of weights and batches.
         progress: called after each epoch.
+        weights: how much each crystal counts, shape (M,); all alike when None.
     """
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
@@ -113,6 +122,7 @@ def fit_plain(
         settings.plain_epochs,
         settings,
         lambda done, loss: progress("plain network", done, settings.plain_epochs, loss) if progress else None,
+        None if weights is None else torch.tensor(weights, dtype=torch.float32),
     )
     return network
 
