@@ -65,6 +65,7 @@ TRIALS: dict[str, dict[str, Any]] = {
     "no dropout": {"dropout": 0.0, "plain_dropout": 0.0},
     "dropout 0.05": {"dropout": 0.05, "plain_dropout": 0.05},
     "twice the steps": {"steps": 2},
+    "three times the steps": {"steps": 3},
     "mesh of 8": {"density": 8.0},
     "orbitals changed twice as much by surroundings": {"orbital_change": 4.0},
     "pairs changed twice as much": {"pair_limit": 1.0},
