@@ -122,11 +122,11 @@ def test_the_shipped_card_is_that_of_the_shipped_set(open_set: ParquetLibrary) -
 
 def test_the_readme_tells_the_size_of_the_shipped_set(open_set: ParquetLibrary) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"over ([\d,]+) densities of states", readme)
+    found = re.search(r"over ([\d,]+) densities of states of (\d+) elements", readme)
     assert found is not None
     stated = int(found.group(1).replace(",", ""))
     assert 0 <= len(open_set) - stated < 100  # rounded down to hundreds
-    assert f"It knows {len(open_set.summary()['by_element'])} elements" in readme
+    assert int(found.group(2)) == len(open_set.summary()["by_element"])
 
 
 def test_the_same_crystal_twice_is_refused(batches: list[Path], tmp_path: Path) -> None:
