@@ -186,7 +186,7 @@ def page(results: dict[str, Any]) -> str:
         (
             "BaMnO3 has a DOS like BaTiO3's (0.80)",
             f"{cases['BaMnO3']['similarity']:.2f}, {cases['BaMnO3']['kind']}",
-            "the paper's energy zero is not stated: of an insulator it may be the Fermi level or the middle of the gap; the set holds no BaMnO3",
+            "found, since BaMnO3 was computed with its moments; a prediction without spin had been far off. The paper's energy zero is not stated: of an insulator it may be the Fermi level or the middle of the gap",
             _told(results, "perovskites", _of_perovskites),
         ),
     ]
@@ -200,7 +200,7 @@ Written by `python benchmarks/claims.py` from `benchmarks/claims.json`, [the ben
 {lines}
 
 Not run here, since each takes hours of density-functional theory: hydrogen in Mo3Co in cells of eight conventional ones by CP2K, `dosmith hydrogen Mo3Co --prototype L1_2 --supercell 2 --dft`; the same with a larger basis and with the atoms
-relaxed by it, `benchmarks/convergence.py` shows how a setting is changed; BaMnO3 with its moments, `dosmith compute`.
+relaxed by it, `benchmarks/convergence.py` shows how a setting is changed.
 """
 
 

@@ -75,7 +75,7 @@ def designer() -> Designer:
 
 class TestDesign:
     def test_each_candidate_has_merits(self, designer: Designer) -> None:
-        design = designer.design("Pt3Ni", top=6)
+        design = designer.design("Pt3Ni", top=6, rank_by="similarity")
         found = merits(design, Judge(design.library, shipped_survey()))
         assert [each.formula for each in found] == [candidate.formula for candidate in design.candidates]
         first = next(each for each in found if each.formula == "Pt3Ni")

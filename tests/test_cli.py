@@ -59,7 +59,7 @@ def test_design_of_a_vasp_file():
 
 def test_out_writes_everything(tmp_path):
     folder = tmp_path / "deep" / "run"
-    text = answer("design", "Pt3Ni", "--out", folder, "--top", "3")
+    text = answer("design", "Pt3Ni", "--out", folder, "--top", "3", "--rank-by", "similarity")
     assert "report.html" in text
     stored = json.loads((folder / "candidates.json").read_text())
     rows = list(csv.DictReader(io.StringIO((folder / "candidates.csv").read_text())))

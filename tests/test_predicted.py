@@ -14,6 +14,7 @@ from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.designer import Designer
 from dosmith.errors import FormulaError, ModelError, NotFoundError
 from dosmith.formulas import parse
+from dosmith.library import MemoryLibrary
 from dosmith.predicted import Named, known_id, predicted_target
 
 
@@ -109,14 +110,14 @@ def test_known_crystals_in_other_words(open_set):
     assert known_id("NiPt3:L12", open_set) == "Pt3Ni-L1_2"
     assert known_id("Pt3Ni:pm-3m", open_set) == "Pt3Ni-L1_2"
     assert known_id("Pt3Ni:B1", open_set) is None
-    assert known_id("GaAs", open_set) is None
+    assert known_id("GaAs:B4", open_set) is None
 
 
 def test_a_design_of_a_predicted_target_proposes_from_the_atlas_and_says_whence(atlas, model):
     designer = Designer(model=model, atlases=[atlas])
     answer = designer.design("mp-149", top=5)
     assert answer.target.predicted and "is predicted" in answer.target.as_dict()["source"]
-    only = Designer(model=model, atlases=[atlas], shipped=False).design("JVASP-7", top=4, elements="Ga,As")
+    only = Designer(MemoryLibrary([]), model, atlases=[atlas], shipped=False).design("JVASP-7", top=4, elements="Ga,As")
     assert [(each.formula, each.crystal_id, each.crystal_from) for each in only.candidates if not each.known_dos] == [
         ("GaAs", "JVASP-7", "JARVIS")
     ]
@@ -125,7 +126,7 @@ def test_a_design_of_a_predicted_target_proposes_from_the_atlas_and_says_whence(
 
 
 def test_an_atlas_narrows_and_ranks_in_a_window_too(atlas, model):
-    only = Designer(model=model, atlases=[atlas], shipped=False)
+    only = Designer(MemoryLibrary([]), model, atlases=[atlas], shipped=False)
     answer = only.design("JVASP-7", top=3, elements="Ga,As", window="-1:3")
     assert answer.candidates[0].crystal_id == "JVASP-7"
 

@@ -77,16 +77,21 @@ class Asked:
             for rank, place in enumerate(places, 1)
         )
 
-    def candidate(self, rank: int, proposal: Proposal, in_training: bool) -> Candidate:
+    def candidate(self, rank: int, proposal: Proposal, in_training: bool, fits: BoolArray | None = None) -> Candidate:
         """A proposal as a candidate: by the known spectrum of its composition that ranks first, else by what is predicted.
 
         Args:
             rank: from 1.
             proposal: of a model or an atlas.
             in_training: whether the model was trained on a spectrum of it.
+            fits: which known spectra satisfy what was asked for; a crystal that is proposed gives way to these alone. Shape (M,);
+                all when None.
         """
         library, places = self.known.library, self.known.places
         rows = [row for row in library.rows_of(proposal.composition, self.crystal_system) if row in places]
+        if fits is not None:
+            fitting = [row for row in rows if fits[places[row]]]
+            rows = fitting if fitting or proposal.crystal is not None else rows
         rows.sort(key=lambda row: -self.scores[places[row]])
         candidate = Candidate(
             rank=rank,

@@ -25,7 +25,7 @@ from dosmith.models.registry import open_model
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.predicted import known_id, predicted_target
 from dosmith.question import IDENTITY, Question
-from dosmith.ranking import Comparison, count_of
+from dosmith.ranking import BoolArray, Comparison, count_of
 from dosmith.settings import Settings, load_settings
 from dosmith.shipped import shipped_folder
 from dosmith.spectra.grid import Window
@@ -266,9 +266,15 @@ class Designer:
         asked = Asked(self.known, question.compared(found), question.crystal_system)
         constraints, comparison, recipe = question.constraints, asked.comparison, self.model.recipe
         part = self.model.part_for(question.crystal_system)
-        proposals = (self._identified if question.rank_by == IDENTITY else self._proposals)(found, top, constraints, asked)
+        fits = asked.fits(constraints)
+        if question.rank_by == IDENTITY:
+            proposals = self._identified(found, top, constraints, asked)
+        else:
+            proposals = self._proposals(found, top, constraints, asked, fits)
         trained = self.model.trained_on(part)
-        candidates = tuple(asked.candidate(rank, each, each.composition in trained) for rank, each in enumerate(proposals, 1))
+        candidates = tuple(
+            asked.candidate(rank, each, each.composition in trained, fits) for rank, each in enumerate(proposals, 1)
+        )
         similar = asked.neighbours(found, 5)
         ids = {c.structure_id for c in candidates if c.structure_id} | {n.id for n in similar}
         return Design(
@@ -351,12 +357,20 @@ class Designer:
         values, system = target.standard.values, asked.crystal_system
         return self.model.identify(values, top, constraints, known=asked.within(), crystal_system=system)
 
-    def _proposals(self, target: Target, top: int, constraints: Constraints, asked: Asked) -> list[Proposal]:
-        """What the model and the atlases propose, in one order: with atlases, whose crystals have no hull, that of similarity."""
+    def _proposals(self, target: Target, top: int, constraints: Constraints, asked: Asked, fits: BoolArray) -> list[Proposal]:
+        """What the model and the atlases propose, in one order: with atlases, whose crystals have no hull, that of similarity.
+
+        Args:
+            target: asked for.
+            top: how many at most.
+            constraints: that all satisfy.
+            asked: what is known of the known ones as answers.
+            fits: which of these satisfy the constraints, shape (M,).
+        """
         comparison, values, system = asked.comparison, target.standard.values, asked.crystal_system
         if self.atlases:
             comparison = replace(comparison, by="similarity", variety=0.0)
-        known = self.known.of_compositions(asked.judged.scores(comparison.by), asked.fits(constraints))
+        known = self.known.of_compositions(asked.judged.scores(comparison.by), fits)
         options: dict[str, Any] = {"known": known, "crystal_system": system, "comparison": comparison}
         if not self.atlases:
             return self.model.propose(values, top, constraints, **options)
@@ -394,7 +408,7 @@ def design(
     Examples:
         >>> answer = design("Pt3Ni", top=3, exclude=["Rh"])
         >>> [(each.formula, round(each.similarity, 2)) for each in answer.candidates]
-        [('Pt3Ni', 1.0), ('Pt2CoNi', 0.97), ('Pt2PdAu', 0.98)]
+        [('Pt3Pd', 0.98), ('Pt2CoNi', 0.98), ('Pt3Cd', 0.96)]
 
     Raises:
         DosmithError: something given cannot be used; the message is one line and says what to do.

@@ -135,7 +135,7 @@ def test_a_place_that_cannot_be_written(
 
 def test_what_nothing_foresaw_is_one_line_too(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/some/where")
-    with mock.patch.object(cli, "app", side_effect=error):
+    with mock.patch.object(cli, "program", side_effect=error):
         code, _, err = dosmith(monkeypatch, capfd)
     assert code == 2
     assert err == "dosmith: cannot read or write /some/where (No space left on device); free space, or choose another place\n"

@@ -8,6 +8,7 @@ from pymatgen.core.structure import Structure
 
 from dosmith.crystals.prototypes import PROTOTYPES, Prototype
 from dosmith.crystals.recognise import Symmetry, recognise
+from dosmith.dft.molecular import PROTOTYPE as MOLECULAR
 from dosmith.library import ParquetLibrary
 
 
@@ -46,7 +47,9 @@ def test_atoms_upon_each_other_have_none() -> None:
 def test_the_open_set_is_named_as_it_was_made(open_set: ParquetLibrary) -> None:
     rows = range(0, len(open_set), 16)
     for table in open_set.tables(list(rows)):
-        for row in table.to_pylist():
+        for row in (
+            row for row in table.to_pylist() if row["prototype"] != MOLECULAR and row["space_group"] != "P1"
+        ):  # what was measured or relaxed is symmetric in part only
             lattice, places = np.array(row["lattice"]).reshape(3, 3), np.array(row["frac_coords"]).reshape(-1, 3)
             name = row["prototype"] if row["prototype"] in PROTOTYPES else None  # AFLOW labels are no names
             assert recognise(lattice, row["species"], places) == Symmetry(row["space_group"], row["crystal_system"], name)

@@ -49,7 +49,7 @@ def text_of(shown: Console) -> str:
 
 @pytest.fixture(scope="module")
 def answer() -> Design:
-    return design("Pt3Ni", top=5)
+    return design("Pt3Ni", top=5, rank_by="similarity")
 
 
 @pytest.fixture(scope="module")

@@ -192,9 +192,9 @@ def _known(composition: Composition, library: Library, survey: SurveyIndex) -> I
         if energy is None and material.prototype in surveyed:
             energy = surveyed[material.prototype].energy
         formation = None if energy is None else survey.formation_energy(composition, energy)
-        computed = None
-        if facts.get("energy_above_hull") is not None:
-            computed = Stability(float(facts["formation_energy"]), float(facts["energy_above_hull"]))
+        above, computed = facts.get("energy_above_hull"), None
+        if facts.get("formation_energy") is not None:
+            computed = Stability(float(facts["formation_energy"]), None if above is None else float(above))
         yield Polymorph(material.id, material.structure, material.prototype, "library", energy, formation, computed)
 
 

@@ -44,8 +44,14 @@ def print_table(console: Console, title: str, table: Table) -> None:
     console.print(table, highlight=False)
 
 
+_LEGIBLE = 14
+"""Characters of a name in a line, at least."""
+
+
 def add_curves(console: Console, table: Table, energies: FloatArray, curves: Sequence[FloatArray | None]) -> bool:
     """A last column with the curve of each row, where the terminal can draw it and has room; whether it did.
+
+    Names of crystals in the column before it are broken into lines where nothing else makes room.
 
     Args:
         console: where the table will be printed.
@@ -58,8 +64,14 @@ def add_curves(console: Console, table: Table, energies: FloatArray, curves: Seq
     from dosmith.report.sparkline import NARROWEST, WIDEST, can_draw, scale, sparklines, zero_place
 
     width = min(console.width - console.measure(table).maximum - 3, WIDEST, len(energies))
-    if not can_draw(console) or width < NARROWEST:
+    if not can_draw(console):
         return False
+    if width < NARROWEST:
+        last = table.columns[-1]
+        room = max(len(str(cell)) for cell in last.cells) - (NARROWEST - width)
+        if room < _LEGIBLE:
+            return False
+        last.max_width, last.overflow, last.no_wrap, width = room, "fold", False, NARROWEST
     lower, upper = float(energies[0]), float(energies[-1])
     table.add_column(scale(lower, upper, width), no_wrap=True)
     zero = zero_place(lower, upper, width)
