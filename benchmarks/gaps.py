@@ -27,11 +27,12 @@ from dosmith.crystals.plausible import balance
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.survey import shipped_survey
 from dosmith.logistic import calibration_error
-from dosmith.models.calibration import FloatArray, calibrate_gaps
+from dosmith.models.calibration import FloatArray, accuracies, calibrate_gaps
 from dosmith.models.gaps import GapScale
 from dosmith.models.store import WEIGHTS
 from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.candidates import FILE, METAL, Candidates, may_be_gapped, prepare, with_heights
+from dosmith.models.tight_binding.classes import classes_of
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.spectra.match import GAPPED, Gaps, matches
 from dosmith.spectra.similarity import unit
@@ -183,7 +184,10 @@ def main(name: str) -> None:
     table = "\n".join([*_gaps(scale), *_matches(found, opened, replace(opened.atlas, candidates=candidates))])
     write_text(PAGE, f"{before}{BEGIN}\n{table}\n{END}{rest.split(END, 1)[1]}")
     print(table)
-    learned = {"gaps": asdict(scale), "matches": matches}
+    true = unit(found.vectors)
+    cosines = (found.expected * true).sum(axis=1) / np.linalg.norm(found.expected, axis=1)
+    classes = accuracies(cosines, classes_of(found.library, found.rows))
+    learned = {"gaps": asdict(scale), "matches": matches, "classes": classes}
     rounded = json.loads(json.dumps(learned), parse_float=lambda text: round(float(text), 5))
     amend(opened, {"calibration": {**opened.spec["calibration"], **rounded}}, {FILE: candidates.as_bytes()})
     print(f"written to {opened.folder}")

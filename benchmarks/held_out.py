@@ -22,6 +22,7 @@ from dosmith.library import ParquetLibrary
 from dosmith.models.registry import open_model
 from dosmith.models.splits import held_out_system
 from dosmith.models.store import WEIGHTS
+from dosmith.models.tight_binding.card import text
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.models.tight_binding.train import prepare_library
 from dosmith.spectra.standard import standardise_library
@@ -29,6 +30,8 @@ from dosmith.spectra.standard import standardise_library
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 KEPT = Path(__file__).parents[1] / "build" / "held-out"
+BENCHMARK = "<!-- written by benchmarks/readme.py -->"
+"""Where the card's rows of the benchmark begin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +127,7 @@ def _predicted(
 
 
 def amend(opened: TightBindingModel, changes: dict[str, object], files: dict[str, bytes] | None = None) -> None:
-    """Write what was learned into a model's checkpoint.json, and files beside it with their checksums."""
+    """Write what was learned into a model's checkpoint.json and card, and files beside it with their checksums."""
     path = opened.folder / "checkpoint.json"
     spec = json.loads(path.read_text(encoding="utf-8")) | changes
     for name, content in (files or {}).items():
@@ -132,3 +135,6 @@ def amend(opened: TightBindingModel, changes: dict[str, object], files: dict[str
             file.write(content)
         spec["sha256"][name] = hashlib.sha256(content).hexdigest()
     write_text(path, json.dumps(spec, indent=1) + "\n")
+    page = opened.folder / "card.md"
+    _, mark, rows = page.read_text(encoding="utf-8").partition(BENCHMARK)
+    write_text(page, f"{text(spec).rstrip()}\n" + (f"\n{mark}{rows}" if mark else ""))

@@ -21,6 +21,7 @@ README, BENCHMARK, VERIFIED = (
     ROOT / "docs" / "benchmark" / "benchmark.json",
     ROOT / "benchmarks" / "verified.json",
 )
+OUTER, PUBLISHED = ROOT / "benchmarks" / "outer.json", ROOT / "benchmarks" / "published.json"
 BEGIN, END = "<!-- written by benchmarks/readme.py -->", "<!-- end -->"
 METHODS: dict[str, tuple[str, ...]] = {
     "dosmith": (FORWARD,),
@@ -45,7 +46,8 @@ ROWS = {
 
 def main() -> None:
     benchmark, verified = json.loads(BENCHMARK.read_text()), json.loads(VERIFIED.read_text())
-    between(README, table(benchmark, verified) + since(benchmark))
+    outer, published = (json.loads(file.read_text()) for file in (OUTER, PUBLISHED))
+    between(README, table(benchmark, verified) + since(benchmark) + others(outer, published))
     for model, card in CARDS.items():
         between(card, rows(benchmark, model))
 
@@ -68,6 +70,23 @@ def since(benchmark: Mapping[str, Any]) -> str:
     if then == now:
         return ""
     return f"\nMeasured when the set held {then:,} spectra; the shipped models have learned from {now:,}.\n"
+
+
+def others(outer: Mapping[str, Any], published: Mapping[str, Any]) -> str:
+    """What predictions are worth on spectra of another program, in a sentence, beside what other models reach."""
+    told = [row for row in outer["crystals"] if "cosine" in row]
+
+    def mean(rows: Sequence[Mapping[str, Any]]) -> str:
+        return f"{sum(row['cosine'] for row in rows) / len(rows):.3f}"
+
+    gapped = [row for row in told if row["class"] == "gapped"]
+    new = [row for row in told if not row["system_learned"]]
+    rivals = ", ".join(f"{name} {found['all 50']:.3f}" for name, found in published["models"].items())
+    return (
+        f"\nSpectra that nobody here computed (VASP, from the Materials Project, for validation alone): mean cosine {mean(told)} on {len(told)} of"
+        f" {len(outer['crystals'])} crystals, {mean(gapped)} on the {len(gapped)} with a gap, {mean(new)} on the {len(new)} of chemical systems that the set lacks. Networks that were trained on the"
+        f" Materials Project itself, on all {len(outer['crystals'])}, which one of them is best on: {rivals}. [More](docs/outer.md).\n"
+    )
 
 
 def rows(benchmark: Mapping[str, Any], model: str) -> str:

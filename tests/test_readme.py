@@ -42,7 +42,9 @@ def test_text_goes_between_the_marks(readme: ModuleType, tmp_path: Path) -> None
 def test_the_headline_is_that_of_the_results(readme: ModuleType) -> None:
     benchmark, verified = json.loads(readme.BENCHMARK.read_text()), json.loads(readme.VERIFIED.read_text())
     table = readme.table(benchmark, verified)
-    assert table + readme.since(benchmark) + readme.END in (ROOT / "README.md").read_text(encoding="utf-8")
+    outer, published = (json.loads(file.read_text()) for file in (readme.OUTER, readme.PUBLISHED))
+    written = table + readme.since(benchmark) + readme.others(outer, published)
+    assert written + readme.END in (ROOT / "README.md").read_text(encoding="utf-8")
     assert table.count("\n") == 6 and "not tested" in table
 
 

@@ -48,6 +48,7 @@ class Calibration:
         width: half-width of a band over density and floor.
         floor: 1/eV.
         kinds: of each kind of crystal the number, the mean cosine and the share above `MATCH`.
+        classes: the same of classes of crystals, such as gapped ones, which may overlap.
         windows: of windows LOWER:UPPER (eV) that a target may be known in, intercept, slope and certainty of the logit of a match
             in that window; similarities are then the cosine in the window times the norm of the expected spectrum.
         gaps: what the model's gaps are worth; None where it was not asked for them.
@@ -68,6 +69,7 @@ class Calibration:
     windows: Mapping[str, Sequence[float]] = field(default_factory=dict)
     gaps: GapScale | None = None
     matches: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    classes: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
@@ -126,6 +128,7 @@ def calibrate(
     kinds: Sequence[str] = (),
     gaps: FloatArray | None = None,
     signed: FloatArray | None = None,
+    classes: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> Calibration:
     """The calibration of predictions for chemistry that was held out.
 
@@ -137,6 +140,7 @@ def calibrate(
         kinds: of crystal, of each; none when they do not matter.
         gaps: computed ones, eV, shape (M,); None when nothing is to be learned of gaps.
         signed: those by the eigenvalues of the member that had not seen it, eV, shape (M,).
+        classes: which crystals belong to each class, shapes (M,).
     """
     true = unit(vectors)
     norms = np.linalg.norm(expected, axis=1)
@@ -151,6 +155,9 @@ def calibrate(
 
     names = np.unique(np.array(systems, dtype=str), return_inverse=True)[1]
     intercept, slope, certainty = _matches(true @ expected.T, true @ true.T > MATCH, norms, names[:, None] == names[None, :])
+    scale, matches = None, dict[str, list[float]]()
+    if gaps is not None and signed is not None:
+        scale, matches = calibrate_gaps(expected, vectors, systems, gaps, signed)
     return Calibration(
         len(true),
         float(cosines.mean()),
@@ -163,8 +170,15 @@ def calibrate(
         floor,
         {kind: _accuracy(cosines[np.array(kinds) == kind]) for kind in sorted(set(kinds))},
         calibrate_windows(expected, vectors, systems, recipe),
-        *(() if gaps is None or signed is None else calibrate_gaps(expected, vectors, systems, gaps, signed)),
+        scale,
+        matches,
+        accuracies(cosines, classes or {}),
     )
+
+
+def accuracies(cosines: FloatArray, classes: Mapping[str, NDArray[np.bool_]]) -> dict[str, list[float]]:
+    """Number, mean cosine and share above `MATCH` of each class that has a crystal; cosines and members of shape (M,)."""
+    return {name: _accuracy(cosines[members]) for name, members in classes.items() if members.any()}
 
 
 def calibrate_gaps(

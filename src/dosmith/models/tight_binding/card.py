@@ -49,7 +49,7 @@ is the mean of all members.
 | share with a cosine above {MATCH:g} | {found["above"]:.3f} |
 | R^2 of spectra of norm 1, against the mean spectrum | {found["determination"]:.3f} |
 | half-width of the {BAND:.0%} band | {found["width"]:.2f} x (density + {found["floor"]:.4f} 1/eV) |
-{_by_kind(found.get("kinds", {}))}
+{_by_class(found.get("classes", {}))}{_by_kind(found.get("kinds", {}))}
 ## How it was trained
 
 `dosmith train --model dosmith`.
@@ -60,9 +60,22 @@ is the mean of all members.
 
 ## Limits
 
-- It knows {len(spec["elements"])} elements: {" ".join(spec["elements"])}. There are no f orbitals.
-- It predicts what its training set holds: PBE, without spin but for Cr, Mn, Fe, Co and Ni, in simple crystals at the volume of the potential.
+- It knows {len(spec["elements"])} elements: {" ".join(spec["elements"])}. There are no f orbitals but flat levels.
+- It predicts what its training set holds: PBE, most crystals without spin and at the volume of the potential.
 - Gaps are those of the training set, and a broadening of {settings["broadening"]:g} eV hides small ones.
+"""
+
+
+def _by_class(classes: Mapping[str, Sequence[float]]) -> str:
+    if not classes:
+        return ""
+    lines = "\n".join(f"| {name} | {number:,} | {mean:.3f} | {above:.2f} |" for name, (number, mean, above) in classes.items())
+    return f"""
+By class; classes overlap:
+
+| class | number | mean cosine | share above {MATCH:g} |
+|---|---|---|---|
+{lines}
 """
 
 

@@ -6,7 +6,7 @@ predictions come its accuracy, the width of its bands and the probability that a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -322,6 +322,7 @@ def train(
     kinds: Sequence[str] = (),
     differences: FloatArray | None = None,
     gaps: FloatArray | None = None,
+    classes: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> ForwardModel:
     """Train the ensemble.
 
@@ -336,6 +337,7 @@ def train(
         kinds: kind of each crystal, so that the accuracy of each kind is known, and rare ones count more; all count alike without.
         differences: how much more of each vector is of spin up than of spin down, 1/eV, shape (M, points); None when unknown.
         gaps: computed ones, eV, 0 for metals, shape (M,), so that it is known what the model's gaps are worth; None when that does not matter.
+        classes: which crystals belong to classes whose accuracy shall be known, shapes (M,).
 
     Raises:
         ModelError: there are too few chemical systems.
@@ -366,7 +368,7 @@ def train(
             signed[split.test] = member.gaps(new, symbols)
         members.append(member)
     systems = [formulas.chemical_system(composition) for composition in compositions]
-    calibration = calibrate(unseen, vectors, systems, recipe, kinds, gaps, signed)
+    calibration = calibrate(unseen, vectors, systems, recipe, kinds, gaps, signed, classes)
     identity = learn_identity(unseen, vectors, compositions)
     return ForwardModel(tuple(members), symbols, recipe, settings, calibration, identity)
 

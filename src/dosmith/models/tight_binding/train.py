@@ -16,6 +16,7 @@ from dosmith.crystals.surveyed import Surveyed
 from dosmith.errors import MissingExtraError, ModelError
 from dosmith.library import Library
 from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare, with_heights
+from dosmith.models.tight_binding.classes import classes_of
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Progress, train
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.settings import ForwardSettings, Settings
@@ -93,6 +94,7 @@ def train_forward(
             [library.prototypes[rows[place]] or "other" for place in chosen],
             spin_differences(library, rows[chosen], recipe),
             np.array([library.gaps[rows[place]] or 0.0 for place in chosen]),
+            classes_of(library, rows[chosen]),
         )
         candidates = None if survey is None else _expected(model, crystals_of_survey, library, progress)
     finally:
