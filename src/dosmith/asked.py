@@ -54,6 +54,14 @@ class Asked:
         """Which satisfy the constraints, shape (M,)."""
         return self.known.entries.fits(constraints, self.crystal_system, self.judged.merits)
 
+    def elsewhere(self, constraints: Constraints, fits: BoolArray) -> set[Composition]:
+        """Known compositions that do not fit: another crystal of theirs is no answer, unless a kind of crystal is asked for."""
+        if constraints.prototype is not None or constraints.space_group is not None or fits.all():
+            return set()
+        compositions = self.known.entries.compositions
+        there = np.flatnonzero(self.fits(Constraints()) & ~fits)
+        return {compositions[place] for place in there.tolist()}
+
     def within(self) -> tuple[Sequence[Composition], FloatArray]:
         """Compositions and spectra of those of the crystal system, shape (F, points)."""
         places = np.flatnonzero(self.fits(Constraints()))

@@ -371,7 +371,8 @@ class Designer:
         if self.atlases:
             comparison = replace(comparison, by="similarity", variety=0.0)
         known = self.known.of_compositions(asked.judged.scores(comparison.by), fits)
-        options: dict[str, Any] = {"known": known, "crystal_system": system, "comparison": comparison}
+        unwanted = dict.fromkeys(asked.elsewhere(constraints, fits), -np.inf)
+        options: dict[str, Any] = {"known": unwanted | known, "crystal_system": system, "comparison": comparison}
         if not self.atlases:
             return self.model.propose(values, top, constraints, **options)
         from dosmith.atlas.proposing import propose, together

@@ -333,7 +333,7 @@ class Model(ABC):
             target: on the model's axis, shape (points,).
             top: how many.
             constraints: what the compositions must be.
-            known: score of the compositions whose spectrum the asker knows, as of `ranking.Judged.scores`. A model that predicts
+            known: score of the compositions whose spectrum the asker knows, as of `ranking.Judged.scores`, or -inf of those that he does not want. A model that predicts
                 similarities ranks them among its own; another leaves them to the asker.
             crystal_system: of the crystals.
             comparison: with the target: which gaps are wanted, another similarity than the cosine of the whole curves, what is ranked by.

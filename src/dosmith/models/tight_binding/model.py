@@ -202,7 +202,7 @@ class TightBindingModel(Model):
         scores, fits = judged.scores(asked.by), atlas.entries.fits(constraints, crystal_system, judged.merits)
         count, sizes = max(_EXAMINED, 4 * top) if asked.variety else top, set(self.sizes)
         ranked = sorted((known or {}).items(), key=itemgetter(1), reverse=True)  # in order already, as an asker has it
-        usable = (each for each in ranked if len(each[0]) in sizes and constraints.admit(each[0]))
+        usable = (each for each in ranked if each[1] > -np.inf and len(each[0]) in sizes and constraints.admit(each[0]))
         predicted = atlas.entries.best_of_others(scores, fits, count, known or {})
         found = merged(dict(islice(usable, count)), predicted, count)
         if not found:
