@@ -31,6 +31,7 @@ OF_ONE_FILE = (
     "outer_ranks",
     "projections",
     "throughput",
+    "trials",
     "verified",
     "volumes",
 )

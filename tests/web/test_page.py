@@ -548,7 +548,7 @@ def test_bounds_by_fields_and_sliders(page: Page) -> None:
     settled(page)
     assert state(page)["window"] == [-7.5, 1.5]
     expect(limits.locator("summary")).to_contain_text("gap 0.9 to 1 eV, −7.5 to 1.5 eV count, up to 100 USD/kg")
-    limits.get_by_role("button", name="no limits").click()
+    limits.get_by_role("button", name="remove all limits").click()
     expect(rows(page, "known").first).to_have_attribute("data-id", "Pt3Ni-L1_2")
     page.keyboard.press("Control+z")
     expect(least).to_have_value("0.9")
