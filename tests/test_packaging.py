@@ -83,7 +83,17 @@ def test_core_runs_in_a_fresh_environment_without_pytorch(wheel, tmp_path):
     install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", str(ROOT / "constraints.txt")]
     subprocess.run([*install, str(wheel)], check=True)
     assert subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode != 0
-    command = [str(python.with_name("dosmith")), "design", "Pt3Ni", "--format", "json", "--out", str(tmp_path / "out")]
+    command = [
+        str(python.with_name("dosmith")),
+        "design",
+        "Pt3Ni",
+        "--rank-by",
+        "similarity",
+        "--format",
+        "json",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "Pt3Ni" in [candidate["formula"] for candidate in json.loads(result.stdout)["candidates"]]
     assert (tmp_path / "out" / "report.html").stat().st_size > 50_000

@@ -33,17 +33,3 @@ def test_gold_prediction(gold) -> None:
     from dosmith.models.tight_binding.checkpoint import open_ensemble
 
     np.testing.assert_allclose(open_ensemble("dosmith").predict([crystal()]).vectors[0], gold["predicted"], atol=1e-4)
-
-
-@pytest.mark.training
-def test_the_way_to_a_hamiltonian_changes_no_spectrum() -> None:
-    """Its weights were trained when the Bloch sums of each shell were made beforehand; crystals of one to twelve atoms."""
-    pytest.importorskip("chgnet", reason="CHGNet is not installed: pip install 'dosmith[relax]'")
-    from pymatgen.core.structure import Structure
-
-    from dosmith.models.tight_binding.checkpoint import open_ensemble
-
-    before = json.loads((GOLD.parent / "fixtures" / "predicted-before-bonds.json").read_text(encoding="utf-8"))
-    crystals = [Structure(each["lattice"], each["species"], each["places"]) for each in before]
-    found = open_ensemble("dosmith").predict(crystals).expected
-    np.testing.assert_allclose(found, [each["expected"] for each in before], atol=1.2e-5)  # single precision

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _BEFORE = {
+    "usual": 100,
+    "heaviest": 1.0,
     "reach": 2.4,
     "pair_code": 16,
     "pair_hidden": 32,
