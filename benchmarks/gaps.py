@@ -3,85 +3,41 @@
     python benchmarks/gaps.py [MODEL]        writes checkpoint.json and candidates.parquet of the model, and tables into docs/forward.md
 
 Every crystal of the open DOS set is asked for its gap by the one member of the ensemble that did not see its chemical system
-(`held_out.py`); `models/calibration.py` learns from these what gaps are worth, and the probability that DOS and gap match. The candidates that may have a
-gap are asked for it, each by all members, and all get their height above the hull of the survey. A model that is trained anew has all this already.
-
-What is done is kept in build/gaps and taken up again when the command is started anew.
+(`held_out.py`); `models/calibration.py` learns from these what gaps are worth, and the probability that DOS and gap match. The candidates get their
+height above the hull of the survey; their gaps they have from the training.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 from held_out import HeldOut, amend, held_out, opened_forward
 
-from dosmith.atomic import replacing, write_text
+from dosmith.atomic import write_text
 from dosmith.crystals.existence import WITHIN, rivals_of, shipped_existence
 from dosmith.crystals.hull import potential_hull
 from dosmith.crystals.plausible import balance
-from dosmith.crystals.potential import Potential
 from dosmith.crystals.survey import shipped_survey
 from dosmith.logistic import calibration_error
 from dosmith.models.calibration import FloatArray, accuracies, calibrate_gaps
 from dosmith.models.gaps import GapScale
-from dosmith.models.store import WEIGHTS
 from dosmith.models.tight_binding.atlas import Atlas
-from dosmith.models.tight_binding.candidates import FILE, METAL, Candidates, may_be_gapped, prepare, with_heights
+from dosmith.models.tight_binding.candidates import FILE, with_heights
 from dosmith.models.tight_binding.classes import classes_of
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.spectra.match import GAPPED, Gaps, matches
 from dosmith.spectra.similarity import unit
 
 PAGE = Path(__file__).parents[1] / "docs" / "forward.md"
-BUILD = Path(__file__).parents[1] / "build" / "gaps"
 BEGIN, END = "<!-- written by benchmarks/gaps.py -->", "<!-- end -->"
-AT_ONCE = 128
 TOP = 10
 RIVALS = 2
 """A height in the set's own hull counts with so many rivals, as when it was learned what heights are worth."""
-
-
-class Kept:
-    """Arrays that were made before, in files of a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def made(self, name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        """The arrays of that name, made when they are not there."""
-        file = self.folder / f"{name}.npz"
-        if not file.is_file():
-            with replacing(file) as opened:
-                np.savez_compressed(opened, **make())  # type: ignore[arg-type]
-        with np.load(file) as found:
-            return dict(found)
-
-
-def with_gaps(candidates: Candidates, opened: TightBindingModel, kept: Kept) -> Candidates:
-    """The candidates with their gaps by all members; those of one prototype after the other."""
-    model = opened.ensemble
-    able = np.flatnonzero(may_be_gapped(candidates.crystals, candidates.expected, opened.recipe.grid.energies))
-    able = able[np.lexsort((able, np.array(candidates.crystals.prototypes)[able]))]  # alike lattices are worked on together
-    signed, potential = np.full((len(candidates.crystals), len(model.members)), METAL), Potential()
-    for start in range(0, len(able), AT_ONCE):
-        places = able[start : start + AT_ONCE]
-
-        def one(places: np.ndarray = places) -> dict[str, np.ndarray]:
-            found = dict(prepare(candidates.crystals.taken(places), opened.settings, potential))
-            there = {place: found[each] for place in places if (each := candidates.crystals[place]) in found}
-            return {"places": np.array(list(there)), "signed": model.gaps(list(there.values()))}
-
-        part = kept.made(f"gaps-{start:06d}", one)
-        signed[part["places"]] = part["signed"]
-        print(f"\rgaps of candidates {start + len(places):,}/{len(able):,}", end="", flush=True)
-    print()
-    return replace(candidates, gaps=signed.mean(axis=1).astype(np.float32), spreads=signed.std(axis=1).astype(np.float32))
 
 
 def _halves(names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -175,18 +131,13 @@ def main(name: str) -> None:
     opened = opened_forward(name)
     torch.set_num_threads(1)  # matrices this small gain nothing from more
     found = held_out(opened)
-    candidates = opened.atlas.candidates
-    if candidates.gaps is None:  # a model of before gaps were learned
-        candidates = with_gaps(candidates, opened, Kept(BUILD / opened.spec["sha256"][WEIGHTS][:16]))
-    candidates = with_heights(candidates, potential_hull(shipped_survey(), found.library))
+    candidates = with_heights(opened.atlas.candidates, potential_hull(shipped_survey(), found.library))
     scale, matches = calibrate_gaps(found.expected, found.vectors, found.systems, found.gaps, found.signed)
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN, 1)
     table = "\n".join([*_gaps(scale), *_matches(found, opened, replace(opened.atlas, candidates=candidates))])
     write_text(PAGE, f"{before}{BEGIN}\n{table}\n{END}{rest.split(END, 1)[1]}")
     print(table)
-    true = unit(found.vectors)
-    cosines = (found.expected * true).sum(axis=1) / np.linalg.norm(found.expected, axis=1)
-    classes = accuracies(cosines, classes_of(found.library, found.rows))
+    classes = accuracies(found.cosines, classes_of(found.library, found.rows))
     learned = {"gaps": asdict(scale), "matches": matches, "classes": classes}
     rounded = json.loads(json.dumps(learned), parse_float=lambda text: round(float(text), 5))
     amend(opened, {"calibration": {**opened.spec["calibration"], **rounded}}, {FILE: candidates.as_bytes()})

@@ -65,6 +65,12 @@ class HeldOut:
         return [formulas.chemical_system(each) for each in self.compositions]
 
     @cached_property
+    def cosines(self) -> FloatArray:
+        """Of expected and computed spectra, shape (M,)."""
+        products = (self.expected * self.vectors).sum(axis=1)
+        return np.asarray(products / np.linalg.norm(self.expected, axis=1) / np.linalg.norm(self.vectors, axis=1))
+
+    @cached_property
     def gaps(self) -> FloatArray:
         """Computed gaps, eV, 0 for metals, shape (M,)."""
         return np.array([self.library.gaps[row] or 0.0 for row in self.rows])

@@ -14,7 +14,7 @@ from dosmith.designs import Neighbour
 from dosmith.formulas import Composition
 from dosmith.known import KnownSpectra
 from dosmith.models.interface import Proposal
-from dosmith.ranking import BoolArray, Comparison, Judged, in_order
+from dosmith.ranking import BoolArray, Comparison, Judged, in_order, told
 from dosmith.records import Candidate
 from dosmith.targets import Target
 
@@ -54,23 +54,28 @@ class Asked:
         """Which satisfy the constraints, shape (M,)."""
         return self.known.entries.fits(constraints, self.crystal_system, self.judged.merits)
 
+    @cached_property
+    def _of_system(self) -> BoolArray:
+        """Which are of the crystal system, shape (M,)."""
+        return self.known.entries.fits(Constraints(), self.crystal_system)
+
     def elsewhere(self, constraints: Constraints, fits: BoolArray) -> set[Composition]:
         """Known compositions that do not fit: another crystal of theirs is no answer, unless a kind of crystal is asked for."""
         if constraints.prototype is not None or constraints.space_group is not None or fits.all():
             return set()
         compositions = self.known.entries.compositions
-        there = np.flatnonzero(self.fits(Constraints()) & ~fits)
+        there = np.flatnonzero(self._of_system & ~fits)
         return {compositions[place] for place in there.tolist()}
 
     def within(self) -> tuple[Sequence[Composition], FloatArray]:
         """Compositions and spectra of those of the crystal system, shape (F, points)."""
-        places = np.flatnonzero(self.fits(Constraints()))
+        places = np.flatnonzero(self._of_system)
         return [self.known.entries.compositions[place] for place in places.tolist()], self.known.vectors[places]
 
     def neighbours(self, target: Target, top: int) -> tuple[Neighbour, ...]:
         """The known materials with the most similar DOS, best first."""
         library, rows = self.known.library, self.known.rows
-        places = in_order(self.similarities, self.known.entries.fits(Constraints(), self.crystal_system), top)
+        places = in_order(self.similarities, self._of_system, top)
         return tuple(
             Neighbour(
                 rank,
@@ -118,7 +123,7 @@ class Asked:
 
     def _known(self, candidate: Candidate, rows: Sequence[int]) -> Candidate:
         library, heights, judged, place = self.known.library, self.known.heights, self.judged, self.known.places[rows[0]]
-        height = _told(heights.above[place])
+        height = told(heights.above[place])
         return replace(
             candidate,
             similarity=float(self.similarities[place]),
@@ -127,13 +132,13 @@ class Asked:
             structure_ids=tuple(library.ids[row] for row in rows),
             prototype=library.prototypes[rows[0]],
             crystal_system=library.crystal_systems[rows[0]],
-            probability=None if judged.probability is None else _told(judged.probability[place]),
+            probability=None if judged.probability is None else told(judged.probability[place]),
             gap=library.gaps[rows[0]],
             above_hull=height,
             hull_from="unknown" if height is None else "dft" if heights.dft[place] else "potential",
             hull_rivals=None if height is None else int(heights.rivals[place]),
             p_match=None if judged.p_match is None else float(judged.p_match[place]),
-            p_exists=_told(heights.chances[place]),
+            p_exists=told(heights.chances[place]),
         )
 
 
@@ -159,8 +164,3 @@ def _predicted(candidate: Candidate, proposal: Proposal) -> Candidate:
         crystal_id=getattr(crystal, "id", None),
         crystal_from=getattr(crystal, "where", None),
     )
-
-
-def _told(value: float) -> float | None:
-    """A number; None for NaN, which is unknown."""
-    return None if np.isnan(value) else float(value)

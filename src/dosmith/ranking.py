@@ -424,3 +424,8 @@ def merged(
         found.setdefault(composition, (score, place))
     order = sorted(found.items(), key=lambda each: each[1][0], reverse=True)[:top]
     return [(composition, score, place) for composition, (score, place) in order]
+
+
+def told(value: float) -> float | None:
+    """A number; None for NaN, which is unknown."""
+    return None if np.isnan(value) else float(value)

@@ -19,7 +19,7 @@ from dosmith.element_facts import prices_of
 from dosmith.errors import ConstraintError, ModelError, OptionError, SpectrumError
 from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.model import SURE, TightBindingModel
-from dosmith.ranking import Comparison, Judged, in_order
+from dosmith.ranking import Comparison, Judged, in_order, told
 from dosmith.spectra.descriptors import describe, of_curves
 from dosmith.spectra.match import Gaps
 from dosmith.spectra.standard import StandardSpectrum
@@ -137,12 +137,12 @@ class Live:
             id=library.ids[row],
             formula=library.formulas[row],
             similarity=float(judged.similarity[place]),
-            probability=None if judged.probability is None else _told(judged.probability[place]),
+            probability=None if judged.probability is None else told(judged.probability[place]),
             prototype=library.prototypes[row],
             crystal_system=library.crystal_systems[row],
-            above_hull=_told(known.heights.above[place]),
+            above_hull=told(known.heights.above[place]),
             price=prices_of([library.compositions[row]])[0],
-            gap=_told(known.gaps[place]),
+            gap=told(known.gaps[place]),
             here=library.ids[row] in self.here,
             d_band_centre=self._known_d_band(library.ids[row]) if self.d_bands else None,
         )
@@ -262,8 +262,8 @@ class Live:
             crystal_system=crystal.crystal_system,
             above_hull=self._height(place),
             price=prices_of([composition])[0],
-            gap=_told(self._atlas.gaps[place]),
-            gap_spread=_told(self._atlas.gap_spreads[place]),
+            gap=told(self._atlas.gaps[place]),
+            gap_spread=told(self._atlas.gap_spreads[place]),
             d_band_centre=self._new_d_band(place) if self.d_bands else None,
         )
 
@@ -307,8 +307,3 @@ def _in_words(condition: Condition) -> str:
         "above_hull": f"a height above the hull of at most {bound} eV/atom",
         "price": f"a price of at most {bound} USD/kg",
     }[condition.name]
-
-
-def _told(value: float) -> float | None:
-    """A number; None for NaN, which is unknown."""
-    return None if np.isnan(value) else float(value)

@@ -29,7 +29,7 @@ from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.candidate_parts import FILE as PARTS
 from dosmith.models.tight_binding.candidate_parts import CandidateParts, atlas_of_part
 from dosmith.models.tight_binding.candidates import FILE, Candidates
-from dosmith.ranking import Comparison, Judged, kind_of, merged, varied
+from dosmith.ranking import Comparison, Judged, kind_of, merged, told, varied
 from dosmith.settings import ForwardSettings
 from dosmith.spectra.similarity import MATCH, unit
 from dosmith.spectra.standard import Recipe
@@ -261,10 +261,10 @@ class TightBindingModel(Model):
             float(judged.similarity[place]),
             crystal=atlas.crystals[place],
             p_match=None if judged.p_match is None else float(judged.p_match[place]),
-            p_exists=_told(judged.p_exists[place]),
-            gap=_told(gap),
-            gap_spread=_told(atlas.gap_spreads[place]),
-            above_hull=_told(atlas.heights.above[place]),
+            p_exists=told(judged.p_exists[place]),
+            gap=told(gap),
+            gap_spread=told(atlas.gap_spreads[place]),
+            above_hull=told(atlas.heights.above[place]),
             rivals=None if np.isnan(atlas.heights.above[place]) else int(atlas.heights.rivals[place]),
             vector=vector,
             half_width=half_width,
@@ -361,8 +361,3 @@ class _OfPart(TightBindingModel):
     def wholes(self) -> NDArray[np.float32]:
         """See `TightBindingModel.wholes`."""
         return self.whole
-
-
-def _told(value: float) -> float | None:
-    """A number; None for NaN, which is unknown."""
-    return None if np.isnan(value) else float(value)
