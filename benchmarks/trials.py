@@ -12,7 +12,7 @@ import argparse
 import gzip
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from projections import LEAST, cosine, kind_of
 
 from dosmith import formulas, symmetry
 from dosmith.atomic import write_text
@@ -28,12 +29,14 @@ from dosmith.designer import open_dos_set
 from dosmith.errors import NotFoundError
 from dosmith.library import Library, ParquetLibrary
 from dosmith.models.splits import SPLITS
-from dosmith.models.tight_binding.ensemble import BOND_LAYERS, PLAIN_LAYERS, Atoms, Member, train_member, weights_of
+from dosmith.models.tight_binding.ensemble import BOND_LAYERS, PLAIN_LAYERS, Atoms, Label, Member, train_member, weights_of
 from dosmith.models.tight_binding.features import atom_features, embeddings, moments
 from dosmith.models.tight_binding.lattice import Lattice
-from dosmith.models.tight_binding.train import spin_differences
+from dosmith.models.tight_binding.projected import member_parts
+from dosmith.models.tight_binding.train import parts_of, spin_differences
 from dosmith.settings import ForwardSettings
 from dosmith.sources.open_set import FIRST_BASIS
+from dosmith.spectra.descriptors import Band
 from dosmith.spectra.similarity import unit
 from dosmith.spectra.standard import Recipe, standardise_library
 
@@ -64,6 +67,10 @@ TRIALS: dict[str, dict[str, Any]] = {
     "tight binding told all embeddings": {"bond_layers": PLAIN_LAYERS},
     "no dropout": {"dropout": 0.0, "plain_dropout": 0.0},
     "dropout 0.05": {"dropout": 0.05, "plain_dropout": 0.05},
+    "projections not learned": {"part_weight": 0.0},
+    "projections count a third": {"part_weight": 0.3},
+    "projections count three times": {"part_weight": 3.0},
+    "zero not shifted, half and half": {"shift_change": 0.0, "share": 0.5},
     "twice the steps": {"steps": 2},
     "three times the steps": {"steps": 3},
     "mesh of 8": {"density": 8.0},
@@ -78,6 +85,8 @@ TITLES = {
     "gapped": "gapped",
     "metal": "metals",
     "magnetic": "magnets",
+    "element d": "d bands",
+    "anion p": "anions' p bands",
     "mp": "of others",
     "mp gapped": "gapped ones",
     "mp metal": "metals",
@@ -96,6 +105,7 @@ class Seen:
     magnetic: bool | None
     formula: str
     prototype: str
+    parts: dict[Label, FloatArray]
 
 
 def main() -> None:
@@ -134,8 +144,8 @@ def seen_of(library: Library, recipe: Recipe, largest: int, potential: Potential
     """The crystals of a library that can train."""
     rows, vectors = standardise_library(library, recipe)
     known: dict[str, NDArray[np.float32]] = dict(np.load(cache)) if cache is not None and cache.is_file() else {}
-    differences, found = spin_differences(library, rows, recipe), []
-    for material, vector, more in zip(library.materials(rows.tolist()), vectors, differences, strict=True):
+    differences, parts, found = spin_differences(library, rows, recipe), parts_of(library, rows, recipe), []
+    for material, vector, more, part_of in zip(library.materials(rows.tolist()), vectors, differences, parts, strict=True):
         structure = material.structure
         if structure is None or len(structure) > largest or material.provenance.get("settings") == FIRST_BASIS:
             continue
@@ -154,6 +164,7 @@ def seen_of(library: Library, recipe: Recipe, largest: int, potential: Potential
             spins,
             material.formula,
             material.prototype or "other",
+            {label: part / norm for label, part in part_of.items()},
         )
         found.append(one)
     if cache is not None:
@@ -212,7 +223,9 @@ def tried(
         settings.seed + 1,
         more=more[split.train],
         weights=weights_of([crystals[row].prototype for row in split.train], settings),
+        parts=[crystals[row].parts for row in split.train],
     )
+    by_kind: dict[str, list[tuple[float, float]]] = {}
     scores: dict[str, Any] = {"seconds": round(time.process_time() - start)}
     energies = recipe.grid.energies
     expected = unit(member.predict([prepared[row] for row in split.test], symbols, recipe, settings))
@@ -221,8 +234,29 @@ def tried(
     magnetic = np.array([bool(crystals[row].magnetic) for row in split.test])
     for name, rows in (("all", gapped | True), ("gapped", gapped), ("metal", ~gapped), ("magnetic", magnetic)):
         scores[name] = summary(judged[rows])
+    told = [row for row in split.test if crystals[row].parts]
+    for row, found in zip(told, member_parts(member, [prepared[row] for row in told], symbols, recipe, settings), strict=True):
+        for kind, cells in of_parts(crystals[row], found, energies).items():
+            by_kind.setdefault(kind, []).extend(cells)
+    scores |= {
+        kind: [*(round(float(value), 4) for value in np.mean(cells, axis=0)), len(cells)] for kind, cells in by_kind.items()
+    }
     scores |= by_others(member, symbols, recipe, settings, others, atoms)
     return scores
+
+
+def of_parts(crystal: Seen, found: Mapping[Label, FloatArray], energies: FloatArray) -> dict[str, list[tuple[float, float]]]:
+    """Cosine and error of the centre, eV, of the parts of a crystal that count, by kind."""
+    whole, cells = np.sum(list(crystal.parts.values()), axis=0).sum(), dict[str, list[tuple[float, float]]]()
+    elements = [symbol for symbol, _ in formulas.parse(crystal.formula)]
+    for label, part in crystal.parts.items():
+        kind = kind_of(label, elements)
+        if kind is None or label not in found or part.sum() < LEAST * whole:
+            continue
+        bands = [Band.of(energies, each) for each in (part, found[label])]
+        if bands[0] is not None and bands[1] is not None:
+            cells.setdefault(kind, []).append((cosine(part, found[label]), abs(bands[0].centre - bands[1].centre)))
+    return cells
 
 
 def by_others(
@@ -268,15 +302,20 @@ def page(results: dict[str, Any]) -> str:
     shown = [name for name in TITLES if any(each.get(name) for each in found.values())]
     lines = []
     for name, each in found.items():
-        cells = [f"{each[k][0]:.3f}, {each[k][1]:.3f}, {each[k][2]:.2f}" if each.get(k) else "" for k in shown]
+        cells = [
+            ", ".join(f"{number:.{3 - (place == len(each[k]) - 2)}f}" for place, number in enumerate(each[k][:-1]))
+            if each.get(k)
+            else ""
+            for k in shown
+        ]
         lines.append(f"| {name} | {' | '.join(cells)} | {each['seconds']} |")
     counts = next(iter(found.values()))
-    heads = [f"{TITLES[name]} ({counts[name][3]})" for name in shown]
+    heads = [f"{TITLES[name]} ({counts[name][-1]})" for name in shown]
     return f"""# Changes of the forward model, tried
 
 Written by `benchmarks/trials.py` from `benchmarks/trials.json`. One member each, {conditions["steps"]:,} steps, {conditions["crystals"]:,} crystals of a set of {conditions["library"]:,}, judged on one held-out fold of their chemical systems, and, where columns
 say "of others", on real crystals of the Materials Project (VASP; they judge and do nothing else; -{REACH:g} ... {REACH:g} eV, sigma {SIGMA:g} eV). In each cell: mean cosine, the same
-at the best rigid shift of the energies, mean size of that shift in eV. Another seed changes a cosine by up to 0.008. Last: seconds of one core.
+at the best rigid shift of the energies, mean size of that shift in eV; of bands cosine and error of the centre in eV. Another seed changes a cosine by up to 0.008. Last: seconds of one core.
 
 | what is done otherwise | {" | ".join(heads)} | s |
 |{"---|" * (len(heads) + 2)}

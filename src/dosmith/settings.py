@@ -163,6 +163,11 @@ class ForwardSettings(DescentSettings):
     f_levels: bool = Field(
         True, description="whether atoms with f orbitals among their valence orbitals have seven levels of one energy"
     )
+    part_weight: float = Field(
+        1.0,
+        ge=0,
+        description="how much the error of densities on elements and orbitals counts beside that of the whole, where they are computed; 0 does not learn them",
+    )
     epochs: int = Field(40, ge=1, description="epochs of the tight binding at most")
     steps: int = Field(7200, ge=1, description="and batches at most, so that a large set takes no longer")
     batch: int = Field(8, ge=1, description="crystals a batch")

@@ -29,6 +29,7 @@ from dosmith.crystals.relaxation import relax
 from dosmith.dft.cp2k_kinds import FROZEN_4F, UCL
 from dosmith.dft.engine import is_magnetic
 from dosmith.dft.known import textbook
+from dosmith.dft.order import cost
 from dosmith.dft.plan import Entry, prototype_of, read_plan, write_plan
 from dosmith.errors import FileFormatError, NotFoundError
 
@@ -43,7 +44,7 @@ ATOMS = 16
 """In the primitive cell of a seed, at most."""
 REPLACEABLE = frozenset(ELEMENTS) | ((FROZEN_4F | UCL) - {"Eu", "Yb"})
 """Elements that may be put in: those that can be computed right. Eu and Yb are divalent in many crystals."""
-RELAXING_STEPS = 80
+RELAXING_STEPS = 40
 MOMENT = 0.3
 """Bohr magnetons, as CHGNet has them, from which a site begins with a moment."""
 NAME = "substitution into a known structure, relaxed in CHGNet 0.3.0"
@@ -59,8 +60,8 @@ def extend(
 ) -> list[Entry]:
     """Add crystals to a plan, saving it after each.
 
-    Each time the likeliest candidate is taken, less for every crystal that its elements and its prototype have already, so that the
-    plan grows broad.
+    Each time the likeliest candidate for its computing time is taken, less for every crystal that its elements and its prototype have
+    already, so that the plan grows broad.
 
     Args:
         path: of the plan (Parquet); the record of what was tried is `record_path(path)`.
@@ -84,10 +85,11 @@ def extend(
     used: Counter[str] = Counter()
     for entry in entries.values():
         used.update([entry.prototype, *set(entry.species)])
+    times = {each.id: cost(_unrelaxed(each, seeds[each.seed])) for each in waiting}
     for _ in range(count):
         if not waiting:
             break
-        best = max(waiting, key=lambda candidate: _worth(candidate, seeds, used))
+        best = max(waiting, key=lambda candidate: _worth(candidate, seeds, used) - math.log(times[candidate.id]))
         waiting = [candidate for candidate in waiting if candidate.id != best.id]
         used.update([seeds[best.seed].prototype, *(ion.element.symbol for _, ion in best.ions)])
         found, outcome = relaxed(best, seeds[best.seed], potential)
@@ -138,12 +140,8 @@ def _aflow() -> Iterator[Structure]:
 
 def relaxed(candidate: Candidate, seed: Seed, potential: Potential) -> tuple[Entry | None, str]:
     """The crystal of a candidate at its lowest energy in the potential; None with the reason where it is not one that could be."""
-    ions = dict(candidate.ions)
-    structure = seed.structure.copy()
-    structure.scale_lattice(structure.volume * _swelling(seed, ions))
-    structure.replace_species({symbol: ion.element.symbol for symbol, ion in ions.items()})
     try:
-        found = relax(structure, potential, steps=RELAXING_STEPS)
+        found = relax(_unrelaxed(candidate, seed).structure, potential, steps=RELAXING_STEPS)
         crystal = Relaxed(found.structure, found.energy)
         if not potential.could_be(crystal):
             return None, "its volume or a distance is not that of a crystal"
@@ -163,11 +161,19 @@ def relaxed(candidate: Candidate, seed: Seed, potential: Potential) -> tuple[Ent
     return kept, f"{formation:.3f} eV/atom{', magnetic' if moments or is_magnetic(species) else ''}"
 
 
+def _unrelaxed(candidate: Candidate, seed: Seed) -> Entry:
+    ions = dict(candidate.ions)
+    structure = seed.structure.copy()
+    structure.scale_lattice(structure.volume * _swelling(seed, ions))
+    structure.replace_species({symbol: ion.element.symbol for symbol, ion in ions.items()})
+    return Entry.of(structure, seed.prototype)
+
+
 def _worth(candidate: Candidate, seeds: list[Seed], used: Counter[str]) -> float:
-    """The likelihood, less for what the plan has plenty of; magnets, which take ten times as long, come late."""
+    """The likelihood, less for what the plan has plenty of."""
     symbols = [ion.element.symbol for _, ion in candidate.ions]
     crowd = math.log1p(used[seeds[candidate.seed].prototype]) + np.mean([math.log1p(used[symbol]) for symbol in symbols])
-    return float(candidate.likelihood / len(symbols) - crowd - 4.0 * is_magnetic(symbols))
+    return float(candidate.likelihood / len(symbols) - crowd)
 
 
 def _swelling(seed: Seed, ions: dict[str, Species]) -> float:

@@ -88,7 +88,7 @@ def shuffled(count: int, size: int, generator: torch.Generator) -> Iterator[list
 
 def descend(
     network: nn.Module,
-    predict: Callable[[Sequence[int]], Tensor],
+    predict: Callable[[Sequence[int]], tuple[Tensor, Tensor | None]],
     batches: Callable[[], Iterator[list[int]]],
     targets: Tensor,
     optimizer: torch.optim.Optimizer,
@@ -102,7 +102,8 @@ def descend(
 
     Args:
         network: changed in place.
-        predict: from rows to their spectra, shape (len(rows), points).
+        predict: from rows to their spectra, shape (len(rows), points), and to the squared error of what else is to come out right, shape
+            (len(rows),); None where that is all.
         batches: rows of each batch of one epoch.
         targets: spectra of norm 1, shape (M, points).
         optimizer: of the network's parameters.
@@ -122,8 +123,10 @@ def descend(
     for epoch, planned in enumerate(plan, 1):
         total = 0.0
         for rows in planned:
-            error = predict(rows) - targets[rows]
+            found, beside = predict(rows)
+            error = found - targets[rows]
             squares, products = error.square().sum(1), (error @ moment * error).sum(1)
+            squares = squares if beside is None else squares + beside
             loss = (counts[rows] * (settings.error_weight * squares + settings.similarity_weight * products)).mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

@@ -82,3 +82,38 @@ def test_elements_do_not_depend_on_which_points_stand_for_others(network) -> Non
     for element in set(one.elements):
         first, second = (parts[kinds == element].sum(axis=0) for parts in (few, all_of_them))
         np.testing.assert_allclose(first, second, atol=3e-3)
+
+
+def test_projections_that_are_known_are_learned() -> None:
+    """Taught the projections of another network, they come nearer to them than by its totals alone."""
+    from dosmith.models.tight_binding.batches import CrystalBatch
+    from dosmith.models.tight_binding.fitting import Parts, fit_tight_binding
+    from dosmith.models.tight_binding.projected import projected
+
+    grid, wide = torch.linspace(-7.5, 7.5, 151), SETTINGS.model_copy(update={"epochs": 60, "dropout": 0.0})
+    found = [("B1", ["Mg", "O"]), ("B1", ["Na", "Cl"]), ("L1_2", ["Pt", "Ni"]), ("B2", ["Al", "Ni"])]
+    crystals = [crystal(*each) for each in found]
+    teacher = speaking()
+    totals, taught = [], []
+    for each in crystals:
+        with torch.inference_mode():
+            parts = projected(teacher, each, grid, wide.broadening).numpy()
+        symbols = [SYMBOLS[place] for place in each.elements]
+        densities: dict[tuple[str, str], np.ndarray] = {}
+        for symbol, orbitals in zip(symbols, parts, strict=True):
+            for letter, part in zip("spd", orbitals, strict=True):
+                densities[symbol, letter] = densities.get((symbol, letter), 0.0) + part
+        totals.append(parts.sum(axis=(0, 1)))
+        taught.append(Parts.of(symbols, densities))
+    assert Parts.of(["Mg", "O"], {("Eu", "f"): np.zeros(151)}) is None
+
+    def error(weight: float) -> float:
+        settings = wide.model_copy(update={"part_weight": weight})
+        student = fit_tight_binding(crystals, np.array(totals), grid.numpy(), SYMBOLS, settings, 0, parts=taught)
+        with torch.inference_mode():
+            _, parts = student.curves_and_parts(
+                CrystalBatch.of(crystals), [each.groups for each in taught], grid, wide.broadening
+            )
+        return float(np.mean([float((part - each.targets).square().sum()) for part, each in zip(parts, taught, strict=True)]))
+
+    assert error(1.0) < 0.5 * error(0.0)

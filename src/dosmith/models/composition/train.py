@@ -97,11 +97,11 @@ def train_member(
     shares = [torch.tensor(each.shares, dtype=torch.float32) for each in parts]
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
 
-    def predict(places: Sequence[int]) -> torch.Tensor:
+    def predict(places: Sequence[int]) -> tuple[torch.Tensor, None]:
         owners = torch.repeat_interleave(torch.arange(len(places)), torch.tensor([len(features[place]) for place in places]))
         contributions = network(torch.cat([features[place] for place in places]))
         weighted = contributions * torch.cat([shares[place] for place in places])[:, None]
-        return torch.zeros(len(places), weighted.shape[1]).index_add(0, owners, weighted)
+        return torch.zeros(len(places), weighted.shape[1]).index_add(0, owners, weighted), None
 
     descend(
         network,

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from dosmith.models.tight_binding.network import PlainNetwork, TightBinding
 
 FloatArray = NDArray[np.float64]
+Label = tuple[str, str]
+"""Element and orbital."""
 
 PLAIN_LAYERS = (0, 1, 2, 3, 4)
 BOND_LAYERS = (3,)
@@ -323,6 +325,7 @@ def train(
     differences: FloatArray | None = None,
     gaps: FloatArray | None = None,
     classes: Mapping[str, NDArray[np.bool_]] | None = None,
+    parts: Sequence[Mapping[Label, FloatArray]] = (),
 ) -> ForwardModel:
     """Train the ensemble.
 
@@ -338,6 +341,7 @@ def train(
         differences: how much more of each vector is of spin up than of spin down, 1/eV, shape (M, points); None when unknown.
         gaps: computed ones, eV, 0 for metals, shape (M,), so that it is known what the model's gaps are worth; None when that does not matter.
         classes: which crystals belong to classes whose accuracy shall be known, shapes (M,).
+        parts: of each vector what is computed of its densities by element and orbital, 1/eV, shapes (points,); nothing when left out.
 
     Raises:
         ModelError: there are too few chemical systems.
@@ -350,6 +354,8 @@ def train(
     symbols = tuple(sorted({symbol for each in crystals for symbol in each.symbols}, key=formulas.atomic_number))
     spectra = unit(vectors)
     more = np.zeros_like(spectra) if differences is None else differences / np.linalg.norm(vectors, axis=1, keepdims=True)
+    norms = np.linalg.norm(vectors, axis=1)
+    shares = [{label: part / norm for label, part in each.items()} for each, norm in zip(parts, norms, strict=False)]
     members, unseen, signed = [], np.zeros_like(spectra), np.zeros(len(crystals))
     for number, split in enumerate(splits, 1):
         known, report = [crystals[row] for row in split.train], _numbered(progress, number, settings.members)
@@ -358,7 +364,16 @@ def train(
             weights = weights_of([kinds[row] for row in split.train], settings) if kinds else None
             seed = settings.seed + number
             member = train_member(
-                known, spectra[split.train], symbols, recipe, settings, seed, report, more[split.train], weights
+                known,
+                spectra[split.train],
+                symbols,
+                recipe,
+                settings,
+                seed,
+                report,
+                more[split.train],
+                weights,
+                [shares[row] for row in split.train] if shares else (),
             )
             if store:
                 store.store(number - 1, member)
@@ -389,6 +404,7 @@ def train_member(
     progress: Progress | None = None,
     more: FloatArray | None = None,
     weights: FloatArray | None = None,
+    parts: Sequence[Mapping[Label, FloatArray]] = (),
 ) -> Member:
     """Train one member.
 
@@ -402,14 +418,19 @@ def train_member(
         progress: called after each epoch.
         more: how much more of the spectra is of spin up than of spin down, shape (M, points); None when unknown.
         weights: how much each crystal counts, shape (M,); all alike when None.
+        parts: of each spectrum its densities by element and orbital, in its unit, shapes (points,); nothing when left out.
     """
-    from dosmith.models.tight_binding.fitting import fit_plain, fit_tight_binding
+    from dosmith.models.tight_binding.fitting import Parts, fit_plain, fit_tight_binding
 
     bond_scale = Scale.of([each.bond_features for each in crystals])
     plain_scale = Scale.of([each.plain_features for each in crystals])
-    targets = broadened(unit, recipe, settings.broadening)
+    targets, norms = broadened(unit, recipe, settings.broadening), _norms(unit, recipe, settings.broadening)
     if settings.spin and more is not None and more.any():
-        targets = np.hstack([targets, _spread(more, recipe, settings.broadening) / _norms(unit, recipe, settings.broadening)])
+        targets = np.hstack([targets, _spread(more, recipe, settings.broadening) / norms])
+    wide = [
+        {label: _spread(part, recipe, settings.broadening) / float(norm) for label, part in each.items()}
+        for each, norm in zip(parts, norms[:, 0], strict=False)
+    ]
     tight_binding = fit_tight_binding(
         [crystal_input(each, symbols, bond_scale, settings) for each in crystals],
         targets,
@@ -419,6 +440,7 @@ def train_member(
         seed,
         progress,
         weights,
+        [Parts.of(atoms.symbols, each) for atoms, each in zip(crystals, wide, strict=False)],
     )
     plain = fit_plain([plain_scale(each.plain_features) for each in crystals], unit, settings, seed, progress, weights)
     return Member(tight_binding, plain, bond_scale, plain_scale)

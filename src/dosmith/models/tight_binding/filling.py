@@ -33,18 +33,44 @@ def broadened(energies: Tensor, weights: Tensor, grid: Tensor, broadening: float
         grid: even energies, eV, shape (G,).
         broadening: Gaussian sigma, eV.
     """
-    first, last = float(grid[0]), float(grid[-1])
-    bins, kernel = _widening(first, last, len(grid), broadening)
+    bins, kernel = _widening(float(grid[0]), float(grid[-1]), len(grid), broadening)
+    index, spline, _ = _dealt(energies, bins)
+    held = torch.zeros(len(energies), len(bins), dtype=energies.dtype)
+    held = held.scatter_add(1, index.flatten(1), (weights[..., None] * spline).flatten(1))
+    return held @ torch.as_tensor(kernel, dtype=energies.dtype)
+
+
+def gathered(energies: Tensor, curves: Tensor, grid: Tensor, broadening: float) -> tuple[Tensor, Tensor]:
+    """What a level at each energy would add to the overlap with each of P curves, and how that changes with its energy, 1/eV.
+
+    The inner product of a curve with `broadened` is the weighted sum of the first over all levels.
+
+    Args:
+        energies: the levels, eV, any shape.
+        curves: shape (P, G).
+        grid: even energies, eV, shape (G,).
+        broadening: Gaussian sigma, eV.
+
+    Returns:
+        two tensors of shape (P, *energies.shape).
+    """
+    bins, kernel = _widening(float(grid[0]), float(grid[-1]), len(grid), broadening)
+    index, spline, slope = _dealt(energies, bins)
+    overlaps = curves @ torch.as_tensor(kernel, dtype=curves.dtype).T
+    there = overlaps[:, index]
+    return (there * spline).sum(dim=-1), (there * slope).sum(dim=-1)
+
+
+def _dealt(energies: Tensor, bins: FloatArray) -> tuple[Tensor, Tensor, Tensor]:
+    """The four bins of each level, its shares in them, and how these change with its energy, 1/eV."""
     size = bins[1] - bins[0]
     # What lies farther out is kept in the last bins, which do not reach the grid.
     place = ((energies - bins[0]) / size).clamp(1, len(bins) - 3)
     left = place.detach().floor()
     t = place - left
     spline = torch.stack([(1 - t) ** 3, (3 * t - 6) * t**2 + 4, ((3 - 3 * t) * t + 3) * t + 1, t**3], dim=-1) / 6
-    index = left.long()[..., None] + torch.arange(-1, 3)
-    held = torch.zeros(len(energies), len(bins), dtype=energies.dtype)
-    held = held.scatter_add(1, index.flatten(1), (weights[..., None] * spline).flatten(1))
-    return held @ torch.as_tensor(kernel, dtype=energies.dtype)
+    slope = torch.stack([-((1 - t) ** 2), (3 * t - 4) * t, (2 - 3 * t) * t + 1, t**2], dim=-1) / (2 * size)
+    return left.long()[..., None] + torch.arange(-1, 3), spline, slope
 
 
 @lru_cache(maxsize=8)

@@ -6,7 +6,8 @@ which is (p - t) M (p - t) with M the mean of s s^T over the known spectra s, al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,10 +17,40 @@ from torch import Tensor
 from dosmith.models.descriptors import first_orbitals, first_radii
 from dosmith.models.tight_binding.batches import CrystalBatch, CrystalInput
 from dosmith.models.tight_binding.network import PlainNetwork, TightBinding
+from dosmith.models.tight_binding.slater_koster import LETTERS, MOMENTA
 from dosmith.models.training import Progress, descend, shuffled
 from dosmith.settings import ForwardSettings
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Densities of a crystal on P groups of its orbitals, as they should come out.
+
+    Attributes:
+        groups: 1 where an orbital belongs to a group, 0 elsewhere, shape (P, 9 n).
+        targets: in the unit in which the whole has norm 1, shape (P, points).
+    """
+
+    groups: Tensor
+    targets: Tensor
+
+    @classmethod
+    def of(cls, symbols: Sequence[str], densities: Mapping[tuple[str, str], FloatArray]) -> Parts | None:
+        """By element and orbital; what is of no s, p or d orbital is left out; None where nothing remains.
+
+        Args:
+            symbols: of the atoms, n of them.
+            densities: each of shape (points,).
+        """
+        letters = [LETTERS[momentum] for momentum in MOMENTA]
+        orbitals = [(symbol, letter) for symbol in symbols for letter in letters]
+        labels = [label for label in densities if label in orbitals]
+        if not labels:
+            return None
+        groups = torch.tensor([[float(each == label) for each in orbitals] for label in labels])
+        return cls(groups, torch.tensor(np.array([densities[label] for label in labels]), dtype=torch.float32))
 
 
 def fit_tight_binding(
@@ -31,6 +62,7 @@ def fit_tight_binding(
     seed: int,
     progress: Progress | None = None,
     weights: FloatArray | None = None,
+    parts: Sequence[Parts | None] = (),
 ) -> TightBinding:
     """Train tight binding from free atoms.
 
@@ -44,6 +76,7 @@ def fit_tight_binding(
         seed: of weights and batches.
         progress: called after each epoch.
         weights: how much each crystal counts, shape (M,); all alike when None.
+        parts: what is known of each crystal's densities on orbitals; nothing when left out.
     """
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
@@ -62,9 +95,20 @@ def fit_tight_binding(
 
     epochs = epochs_of(len(crystals), settings)
 
-    def predict(rows: Sequence[int]) -> Tensor:
+    known = list(parts) if settings.part_weight else []
+
+    def predict(rows: Sequence[int]) -> tuple[Tensor, Tensor | None]:
         batch = CrystalBatch.of([crystals[row] for row in rows])
-        return network.curves(batch, grid, settings.broadening).flatten(1)[:, : targets.shape[1]]
+        wanted = [known[row] for row in rows] if known else []
+        if not any(wanted):
+            return network.curves(batch, grid, settings.broadening).flatten(1)[:, : targets.shape[1]], None
+        groups = [None if each is None else each.groups for each in wanted]
+        curves, found = network.curves_and_parts(batch, groups, grid, settings.broadening)
+        errors = [
+            torch.zeros(()) if part is None or each is None else (part - each.targets).square().sum()
+            for part, each in zip(found, wanted, strict=True)
+        ]
+        return curves.flatten(1)[:, : targets.shape[1]], settings.part_weight * torch.stack(errors)
 
     descend(
         network,
@@ -109,8 +153,8 @@ def fit_plain(
     network = PlainNetwork(features[0].shape[1], targets.shape[1], settings)
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.plain_rate, weight_decay=settings.plain_weight_decay)
 
-    def predict(rows: Sequence[int]) -> Tensor:
-        return plain_spectra(network, [features[row] for row in rows])
+    def predict(rows: Sequence[int]) -> tuple[Tensor, Tensor | None]:
+        return plain_spectra(network, [features[row] for row in rows]), None
 
     descend(
         network,

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 _BEFORE = {
+    "part_weight": 0.0,
     "usual": 100,
     "heaviest": 1.0,
     "reach": 2.4,

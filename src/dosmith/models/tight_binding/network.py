@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from dosmith.models.tight_binding.batches import CrystalBatch
 from dosmith.models.tight_binding.filling import NOWHERE, band_edges, broadened, energy_zero, fermi_level
+from dosmith.models.tight_binding.projected_density import projected_density
 from dosmith.models.tight_binding.slater_koster import (
     BONDS,
     INTEGRALS,
@@ -151,9 +152,13 @@ class TightBinding(nn.Module):
 
     def eigenvalues(self, crystals: CrystalBatch) -> Tensor:
         """Eigenvalues from the energy zero, eV, shape (C, M); those that a crystal does not have weigh nothing."""
-        settings, changes = self.settings, self.changes(crystals)
-        bands = self.bands(crystals, changes)
-        energies = self._rows(crystals, bands, changes)
+        changes = self.changes(crystals)
+        energies, zero = self._zeroed(crystals, self.bands(crystals, changes), changes)
+        return energies - zero[:, None]
+
+    def _zeroed(self, crystals: CrystalBatch, bands: Sequence[Tensor], changes: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Eigenvalues, eV, shape (C, M), and the energy zero, shape (C,)."""
+        settings, energies = self.settings, self._rows(crystals, bands, changes)
         if settings.zero == "filling":
             zero = self._fermi_level(crystals, energies, settings.unfilled)
         else:
@@ -161,7 +166,7 @@ class TightBinding(nn.Module):
             zero = energy_zero(*band_edges(bands, fermi.detach()), fermi, settings.smallest_gap, settings.gap_softness)
         if settings.shift_change:
             zero = zero + settings.shift_change * torch.stack([changes[5][part.atoms].mean() for part in crystals.parts])
-        return energies - zero[:, None]
+        return energies, zero
 
     def _rows(self, crystals: CrystalBatch, bands: Sequence[Tensor], changes: Sequence[Tensor]) -> Tensor:
         """Eigenvalues of each crystal below one another, its f levels after its bands, shape (C, M)."""
@@ -196,14 +201,52 @@ class TightBinding(nn.Module):
 
     def curves(self, crystals: CrystalBatch, grid: Tensor, broadening: float) -> Tensor:
         """DOS, scaled to norm 1, and how much more of it is of spin up than of spin down, shape (C, 2, G)."""
-        energies = self.eigenvalues(crystals)
-        total = broadened(energies, crystals.weights, grid, broadening)
-        if all(part.moments is None for part in crystals.parts):
-            more = torch.zeros_like(total)
-        else:
-            more = broadened(energies, crystals.weights * crystals.spins, grid, broadening)
-        norms: Tensor = torch.linalg.vector_norm(total, dim=1).clamp_min(_NOTHING)
-        return torch.stack([total, more], dim=1) / norms[:, None, None]
+        curves, norms = _curves(crystals, self.eigenvalues(crystals), grid, broadening)
+        return curves / norms
+
+    def curves_and_parts(
+        self, crystals: CrystalBatch, groups: Sequence[Tensor | None], grid: Tensor, broadening: float
+    ) -> tuple[Tensor, list[Tensor | None]]:
+        """`curves`, and in the same unit the densities of each crystal on groups of its orbitals, spins summed.
+
+        Args:
+            crystals: the crystals.
+            groups: of each, 1 where an orbital belongs to a group and 0 elsewhere, shape (P, 9 n); None where no part is wanted.
+            grid: even energies, eV, shape (G,).
+            broadening: Gaussian sigma, eV.
+
+        Returns:
+            curves, shape (C, 2, G), and parts, of shape (P, G) each.
+        """
+        changes = self.changes(crystals)
+        matrices = [each.flatten(0, 1) for each in self.spin_hamiltonians(crystals, changes)]
+        solved = [torch.linalg.eigh(each) for each in matrices]
+        bands = [
+            levels.unflatten(0, (1 if part.moments is None else 2, -1))
+            for part, (levels, _) in zip(crystals.parts, solved, strict=True)
+        ]
+        energies, zero = self._zeroed(crystals, bands, changes)
+        curves, norms = _curves(crystals, energies - zero[:, None], grid, broadening)
+        parts: list[Tensor | None] = []
+        for place, (matrix, wanted) in enumerate(zip(matrices, groups, strict=True)):
+            weights = crystals.weights[place, : matrix.shape[0] * matrix.shape[1] : matrix.shape[1]]
+            parts.append(
+                None
+                if wanted is None
+                else projected_density(matrix, solved[place], zero[place], weights, wanted, grid, broadening) / norms[place]
+            )
+        return curves / norms, parts
+
+
+def _curves(crystals: CrystalBatch, energies: Tensor, grid: Tensor, broadening: float) -> tuple[Tensor, Tensor]:
+    """DOS and how much more of it is of spin up, shape (C, 2, G), and the norm of the first, shape (C, 1, 1)."""
+    total = broadened(energies, crystals.weights, grid, broadening)
+    if all(part.moments is None for part in crystals.parts):
+        more = torch.zeros_like(total)
+    else:
+        more = broadened(energies, crystals.weights * crystals.spins, grid, broadening)
+    norms: Tensor = torch.linalg.vector_norm(total, dim=1).clamp_min(_NOTHING)
+    return torch.stack([total, more], dim=1), norms[:, None, None]
 
 
 class PlainNetwork(nn.Module):

@@ -1,7 +1,8 @@
 """Projections of the forward model: the weights of tight binding's eigenvectors on elements and orbitals. Needs PyTorch.
 
 Its basis is orthogonal, so the squares of an eigenvector's components are weights that sum to one (Mulliken's and Loewdin's at once).
-Only totals were trained on; what is projected follows from the orbitals that the physics began with.
+They are trained on where they are computed (`part_weight` of the settings); elsewhere they follow from what was learned there, and from the
+orbitals that the physics began with.
 """
 
 from __future__ import annotations
@@ -17,15 +18,14 @@ from torch import Tensor
 from dosmith.models.tight_binding.batches import CrystalBatch, CrystalInput
 from dosmith.models.tight_binding.filling import broadened
 from dosmith.models.tight_binding.network import TightBinding
-from dosmith.models.tight_binding.slater_koster import MOMENTA
+from dosmith.models.tight_binding.slater_koster import LETTERS, MOMENTA
 
 if TYPE_CHECKING:
-    from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Member
+    from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Label, Member
+    from dosmith.settings import ForwardSettings
+    from dosmith.spectra.standard import Recipe
 
 FloatArray = NDArray[np.float64]
-Label = tuple[str, str]
-
-LETTERS = "spdf"
 _MOMENTA = torch.tensor(MOMENTA)
 
 
@@ -41,20 +41,17 @@ def projected(network: TightBinding, crystal: CrystalInput, grid: Tensor, broade
         broadening: Gaussian sigma, eV.
     """
     batch = CrystalBatch.of([crystal])
-    (matrices,) = network.spin_hamiltonians(batch)
-    _, states = torch.linalg.eigh(matrices.flatten(0, 1))  # (spins K, 9 n, 9 n), columns by rising eigenvalue
-    weights = states.abs() ** 2
-    atoms, letters = len(crystal.elements), _letters(crystal)
-    onto = torch.zeros(weights.shape[1], letters * atoms, dtype=weights.dtype)
-    rows = torch.arange(weights.shape[1])
-    onto[rows, letters * (rows // len(_MOMENTA)) + _MOMENTA[rows % len(_MOMENTA)]] = 1
-    shares = torch.einsum("kob,op->pkb", weights, onto).flatten(1)
-    f_levels = torch.zeros(letters * atoms, len(crystal.f_atoms), dtype=weights.dtype)  # they come last
-    for column, atom in enumerate(crystal.f_atoms):
-        f_levels[letters * atom + LETTERS.index("f"), column] = 1
-    shares = torch.cat([shares, f_levels], dim=1)
-    levels = network.eigenvalues(batch)  # from the energy zero, in the same order
-    parts = broadened(levels.expand(len(shares), -1), batch.weights * shares, grid, broadening)
+    atoms, letters = len(crystal.elements), len(LETTERS) if crystal.f_atoms else len(LETTERS) - 1
+    onto = torch.zeros(letters * atoms, len(_MOMENTA) * atoms)
+    for atom in range(atoms):
+        onto[letters * atom + _MOMENTA, len(_MOMENTA) * atom + torch.arange(len(_MOMENTA))] = 1
+    _, (parts,) = network.curves_and_parts(batch, [onto], grid, broadening)
+    assert parts is not None
+    if crystal.f_atoms:  # levels of their own, which come last
+        of_f = torch.zeros(len(parts), len(crystal.f_atoms))
+        of_f[letters * torch.tensor(crystal.f_atoms) + LETTERS.index("f"), torch.arange(len(crystal.f_atoms))] = 1
+        levels, weights = (each[:, -len(crystal.f_atoms) :] for each in (network.eigenvalues(batch), batch.weights))
+        parts = parts + broadened(levels.expand(len(parts), -1), weights * of_f, grid, broadening)
     scaled: Tensor = parts / torch.linalg.vector_norm(parts.sum(dim=0))
     return scaled.view(atoms, letters, -1)
 
@@ -63,18 +60,20 @@ def _letters(crystal: CrystalInput) -> int:
     return 4 if crystal.f_atoms else 3
 
 
-def member_parts(member: Member, crystals: Sequence[Atoms], model: ForwardModel) -> list[dict[Label, FloatArray]]:
+def member_parts(
+    member: Member, crystals: Sequence[Atoms], symbols: Sequence[str], recipe: Recipe, settings: ForwardSettings
+) -> list[dict[Label, FloatArray]]:
     """By element and orbital, the density that a member expects of each crystal, each of shape (points,).
 
     Tight binding tells the share of each part at each energy; the whole, of norm 1 or less, is that of both networks together.
     """
-    grid = torch.tensor(model.recipe.grid.energies, dtype=torch.float32)
-    wholes = member.predict(crystals, model.symbols, model.recipe, model.settings)
+    grid = torch.tensor(recipe.grid.energies, dtype=torch.float32)
+    wholes = member.predict(crystals, symbols, recipe, settings)
     found = []
     with torch.inference_mode():
         for atoms, whole in zip(crystals, wholes, strict=True):
-            (one,) = member.inputs([atoms], model.symbols)
-            parts = projected(member.tight_binding, one, grid, model.settings.broadening).numpy().astype(np.float64)
+            (one,) = member.inputs([atoms], symbols)
+            parts = projected(member.tight_binding, one, grid, settings.broadening).numpy().astype(np.float64)
             shares = parts / np.maximum(parts.sum(axis=(0, 1)), 1e-4 * parts.sum(axis=(0, 1)).max())
             by_label: dict[Label, FloatArray] = {}
             for atom, (symbol, orbitals) in enumerate(zip(atoms.symbols, shares, strict=True)):
@@ -89,7 +88,7 @@ def expected_parts(model: ForwardModel, crystals: Sequence[Atoms]) -> list[dict[
 
     The second is the norm of the mean of their densities of norm 1: 1 where all members agree in every detail.
     """
-    found = [member_parts(member, crystals, model) for member in model.members]
+    found = [member_parts(member, crystals, model.symbols, model.recipe, model.settings) for member in model.members]
     return [
         {label: _together([parts[place][label] for parts in found]) for label in found[0][place]}
         for place in range(len(crystals))

@@ -16,6 +16,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 MOMENTA = (0, 1, 1, 1, 2, 2, 2, 2, 2)
+LETTERS = "spdf"
 """Angular momentum of each orbital: s; x, y, z; xy, yz, z2, xz, x2-y2."""
 
 BONDS = ((0, 0, 0), (1, 1, 0), (1, 1, 1), (2, 2, 0), (2, 2, 1), (2, 2, 2), (0, 1, 0), (0, 2, 0), (1, 2, 0), (1, 2, 1))

@@ -17,10 +17,11 @@ from dosmith.errors import MissingExtraError, ModelError
 from dosmith.library import Library
 from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare, with_heights
 from dosmith.models.tight_binding.classes import classes_of
-from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Progress, train
+from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Label, Progress, train
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.settings import ForwardSettings, Settings
 from dosmith.sources.open_set import FIRST_BASIS
+from dosmith.spectra.descriptors import standard_parts
 from dosmith.spectra.standard import Recipe, spin_difference, standardise_library
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def train_forward(
             spin_differences(library, rows[chosen], recipe),
             np.array([library.gaps[rows[place]] or 0.0 for place in chosen]),
             classes_of(library, rows[chosen]),
+            parts_of(library, rows[chosen], recipe),
         )
         candidates = None if survey is None else _expected(model, crystals_of_survey, library, progress)
     finally:
@@ -116,6 +118,14 @@ def _expected(model: ForwardModel, survey: Sequence[Surveyed], library: Library,
 def spin_differences(library: Library, rows: NDArray[np.intp], recipe: Recipe) -> NDArray[np.float64]:
     """How much more of the vectors at some rows of a library is of spin up than of spin down, 1/eV, shape (rows, points)."""
     return np.array([spin_difference(material.spectrum, recipe) for material in library.materials(rows.tolist())])
+
+
+def parts_of(library: Library, rows: NDArray[np.intp], recipe: Recipe) -> list[dict[Label, NDArray[np.float64]]]:
+    """Of the vectors at some rows of a library their densities by element and orbital, 1/eV, shapes (points,); none where none are known."""
+    return [
+        {} if material.projections is None else standard_parts(material.spectrum, material.projections, recipe)
+        for material in library.materials(rows.tolist())
+    ]
 
 
 def prepare_library(
