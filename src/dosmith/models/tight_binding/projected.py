@@ -67,14 +67,17 @@ def member_parts(
 
     Tight binding tells the share of each part at each energy; the whole, of norm 1 or less, is that of both networks together.
     """
+    from dosmith.models.tight_binding.fitting import plain_spectra
+
     grid = torch.tensor(recipe.grid.energies, dtype=torch.float32)
-    wholes = member.predict(crystals, symbols, recipe, settings)
     found = []
     with torch.inference_mode():
-        for atoms, whole in zip(crystals, wholes, strict=True):
-            (one,) = member.inputs([atoms], symbols)
+        plain = plain_spectra(member.plain, [member.plain_scale(each.plain_features) for each in crystals]).numpy()
+        for atoms, one, beside in zip(crystals, member.inputs(crystals, symbols), plain, strict=True):
             parts = projected(member.tight_binding, one, grid, settings.broadening).numpy().astype(np.float64)
-            shares = parts / np.maximum(parts.sum(axis=(0, 1)), 1e-4 * parts.sum(axis=(0, 1)).max())
+            bonded = parts.sum(axis=(0, 1))
+            whole = settings.share * bonded + (1 - settings.share) * beside
+            shares = parts / np.maximum(bonded, 1e-4 * bonded.max())
             by_label: dict[Label, FloatArray] = {}
             for atom, (symbol, orbitals) in enumerate(zip(atoms.symbols, shares, strict=True)):
                 for letter, share in zip(LETTERS, orbitals[: 4 if atom in one.f_atoms else 3], strict=False):
