@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dosmith.choosing import BETTER_HIGH, COMPROMISE, NUMBERS, Merits, chosen, compromises, merits
+from dosmith.choosing import BETTER_HIGH, COMPROMISE, Merits, chosen, compromises, merits
 from dosmith.constraints import MERITS, Condition
 from dosmith.crystals.stability import Judge
 from dosmith.crystals.survey import shipped_survey
 from dosmith.designer import Designer
-from dosmith.errors import ConstraintError
+from dosmith.errors import ConstraintError, OptionError
 from dosmith.report.choosing import choosing_page
 
 ENERGIES = np.linspace(-7.5, 7.5, 151)
@@ -64,8 +64,8 @@ class TestCompromises:
         assert compromises([merit(similarity=1.0, price=1.0), merit(similarity=0.5, above_hull=0.1, price=9.0)]) == {1}
 
     def test_by_merits_that_exist(self) -> None:
-        assert set(COMPROMISE) | set(MERITS) <= set(NUMBERS)
-        assert set(NUMBERS) >= BETTER_HIGH
+        assert set(MERITS) == {field.name for field in fields(Merits) if "float" in str(field.type)}
+        assert set(COMPROMISE) | BETTER_HIGH <= set(MERITS)
 
 
 @pytest.fixture(scope="module")
@@ -92,14 +92,31 @@ class TestDesign:
     def test_ranks(self, designer: Designer) -> None:
         design = designer.design("Pt3Ni", top=24, keep="price<30000")
         found = merits(design, Judge(design.library, shipped_survey()))
-        kept, own = chosen(design, found, [], "price", 5)
+        kept, own = chosen(design, found, "price", 5)
         prices = [each.price for each in own]
         assert prices == sorted(prices) and max(prices) < 30000  # type: ignore[type-var]
         assert [candidate.rank for candidate in kept.candidates] == list(range(1, len(own) + 1))
         assert [candidate.formula for candidate in kept.candidates] == [each.formula for each in own]
-        turned = chosen(design, found, [], "-price", 5)[1]
+        turned = chosen(design, found, "-price", 5)[1]
         assert turned[0].price == max(each.price for each in found if each.price is not None)
         with pytest.raises(ConstraintError, match="nothing to rank by"):
-            chosen(design, found, [], "beauty", 3)
-        with pytest.raises(ConstraintError, match="none of 24"):
-            chosen(design, found, [Condition("d_band_centre", "<", -100)], None, 3)
+            chosen(design, found, "beauty", 3)
+
+    def test_bands_are_bounded_before_the_search(self, designer: Designer) -> None:
+        bounded = designer.design("Pt3Ni", top=5, keep="d_band_centre>-1")
+        found = merits(bounded, Judge(bounded.library, shipped_survey()))
+        assert found and all(each.d_band_centre is not None and each.d_band_centre > -1 for each in found)
+        with pytest.raises(ConstraintError, match="'d_band_centre<-100' alone leaves none"):
+            designer.design("Pt3Ni", top=3, keep="d_band_centre<-100")
+
+    def test_a_model_of_compositions_bounds_what_compositions_tell(self, designer: Designer) -> None:
+        from dosmith.element_facts import Supply
+
+        paper = Designer(model="paper")
+        cheap = paper.design("Pt3Ni", top=5, keep="price<100")
+        assert all((Supply.of(each.composition).price or np.inf) < 100 for each in cheap.candidates)
+        assert len(cheap.candidates) == 5
+        with pytest.raises(OptionError, match="cannot honour gap>1; it can bound price"):
+            paper.design("Pt3Ni", keep="gap>1")
+        with pytest.raises(ConstraintError, match=r"price<0\.01 leaves none of the 10,000 nearest compositions"):
+            paper.design("Pt3Ni", keep="price<0.01")

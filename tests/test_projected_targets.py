@@ -146,8 +146,8 @@ def test_candidates_are_ranked_by_the_part_where_the_model_predicts_it(library: 
 
 
 def test_merits_tell_the_band_of_the_element_that_was_asked_for(library: MemoryLibrary) -> None:
-    """Of known candidates from their projections; a condition on it keeps what fulfils it."""
-    from dosmith.choosing import NUMBERS, Condition, chosen, merits
+    """Of known candidates from their projections; a condition on it keeps what fulfils it, before the search."""
+    from dosmith.choosing import merits
     from dosmith.crystals.stability import Judge
     from dosmith.crystals.survey import SurveyIndex
 
@@ -156,8 +156,8 @@ def test_merits_tell_the_band_of_the_element_that_was_asked_for(library: MemoryL
     by_formula = {each.formula: each for each in found}
     assert by_formula["Pt3Ni"].d_band_centre == pytest.approx((-2 * 3 * 0.7 + 0 * 0.4) / (3 * 0.7 + 0.4), abs=0.02)
     assert by_formula["Pt3Ni"].spin_polarisation is None
-    kept, _ = chosen(answer, found, [Condition.parse("d_band_centre<-1.5", NUMBERS)], "d_band_centre", 5)
-    assert [each.formula for each in kept.candidates] == ["Pt3Ni"]
+    kept = Designer(library).design("Pt3Ni", top=3, keep="d_band_centre<-1.5")
+    assert [each.formula for each in kept.candidates if each.structure_id] == ["Pt3Ni"]
 
 
 def test_a_model_that_predicts_no_parts_says_what_can_be_asked(library: MemoryLibrary) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.constraints import Condition
+from dosmith.constraints import MERITS
 from dosmith.crystals.stability import Judge
 from dosmith.designs import Design
 from dosmith.element_facts import Supply
@@ -26,7 +26,7 @@ BETTER_HIGH = frozenset(
 COMPROMISE = ("similarity", "above_hull", "price")
 """Merits among which the best compromises are sought."""
 MARGIN = 8
-"""Candidates examined for each that is wanted, when some are filtered out."""
+"""Candidates examined for each that is wanted, where they are ranked anew."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,6 @@ class Merits(Descriptors, PlainMerits):  # a dataclass has the fields of its las
     """What speaks for and against a candidate, the descriptors of its bands and spins last; None where nothing is known."""
 
 
-NUMBERS = tuple(field.name for field in fields(Merits) if "float" in str(field.type))
-"""Merits that are numbers: what can be bounded and ranked by."""
-
-
 def merits(design: Design, judge: Judge) -> list[Merits]:
     """The merits of each candidate of a design, in order; the best compromises are marked."""
     found = []
@@ -142,12 +138,10 @@ def descriptors_of(design: Design, candidate: Candidate) -> Descriptors:
         except SpectrumError:  # it covers too little of the window
             return Descriptors()
     proposal = design.predicted.get(candidate.formula)
-    return of_curves(design.energies, proposal.parts, element) if proposal is not None and proposal.parts else Descriptors()
-
-
-def _holds(condition: Condition, each: Merits) -> bool:
-    value = getattr(each, condition.name)
-    return value is not None and bool(condition.holds(float(value)))
+    if proposal is None:
+        return Descriptors()
+    bands = of_curves(design.energies, proposal.parts, element) if proposal.parts else Descriptors()
+    return replace(bands, half_metallic_gap=proposal.half_metallic_gap)
 
 
 def _shape(energies: FloatArray, curve: FloatArray) -> tuple[float | None, float]:
@@ -171,34 +165,25 @@ def compromises(found: Sequence[Merits], by: Sequence[str] = COMPROMISE) -> set[
     }
 
 
-def chosen(
-    design: Design, found: Sequence[Merits], conditions: Sequence[Condition], rank_by: str | None, top: int
-) -> tuple[Design, list[Merits]]:
-    """The design with the candidates that fulfil all conditions, in the wanted order, the first `top` of them.
+def chosen(design: Design, found: Sequence[Merits], rank_by: str | None, top: int) -> tuple[Design, list[Merits]]:
+    """The design with its candidates in the wanted order, the first `top` of them.
 
     Args:
         design: with more candidates than wanted.
         found: their merits.
-        conditions: on what only is known of those that were found, such as descriptors of bands; all must hold.
         rank_by: a merit, best first; with a minus before it, worst first. None keeps the order of the design.
         top: how many are wanted.
 
     Raises:
-        ConstraintError: there is no such merit, or no candidate fulfils the conditions.
+        ConstraintError: there is no such merit.
     """
-    places = [place for place, each in enumerate(found) if all(_holds(condition, each) for condition in conditions)]
-    if not places:
-        raise ConstraintError(
-            f"none of {len(found)} candidates fulfils {' and '.join(map(str, conditions))}; loosen a condition, or ask for more with --top"
-        )
+    places = list(range(len(found)))
     if rank_by is not None:
         name = rank_by.removeprefix("-")
-        if name not in NUMBERS:
-            raise ConstraintError(
-                f"'{name}' is nothing to rank by; take one of {', '.join(NUMBERS)}{did_you_mean(name, NUMBERS)}"
-            )
+        if name not in MERITS:
+            raise ConstraintError(f"'{name}' is nothing to rank by; take one of {', '.join(MERITS)}{did_you_mean(name, MERITS)}")
         sign = (-1.0 if name in BETTER_HIGH else 1.0) * (-1.0 if rank_by.startswith("-") else 1.0)
-        values = {place: getattr(found[place], name) for place in places}
+        values = [getattr(each, name) for each in found]
         places.sort(key=lambda place: (values[place] is None, sign * (values[place] or 0.0)))
     places = places[:top]
     kept = [found[place] for place in places]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,15 @@ MERITS = (
     "gap",
     "band_centre",
     "dos_at_fermi",
+    "d_band_centre",
+    "d_band_width",
+    "d_band_filling",
+    "d_band_upper_edge",
+    "d_band_skewness",
+    "d_band_kurtosis",
+    "p_band_centre",
+    "spin_polarisation",
+    "half_metallic_gap",
 )
 """What can be bounded before the search; `choosing.Merits` says what each is."""
 _ANONYMOUS = re.compile(r"A(\d*)(?:B(\d*)(?:C(\d*)(?:D(\d*)(?:E(\d*))?)?)?)?")
@@ -49,19 +58,18 @@ class Condition:
     bound: float
 
     @classmethod
-    def parse(cls, text: str, names: Sequence[str] = MERITS) -> Condition:
+    def parse(cls, text: str) -> Condition:
         """The condition that a text such as ``price<5000`` states.
 
         Args:
             text: as people write it.
-            names: of what may be bounded.
 
         Raises:
             ConstraintError: it is none.
         """
         match = _CONDITION.fullmatch(text)
-        if match is None or match[1] not in names:
-            raise ConstraintError(f"'{text}' is no condition; write one as price<5000 with one of {', '.join(names)}")
+        if match is None or match[1] not in MERITS:
+            raise ConstraintError(f"'{text}' is no condition; write one as price<5000 with one of {', '.join(MERITS)}")
         return cls(match[1], match[2], float(match[3]))
 
     def holds(self, value: Any) -> Any:

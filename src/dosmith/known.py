@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.logistic import chance
 from dosmith.ranking import BoolArray, Comparison, Entries, Judged
+from dosmith.spectra.descriptors import DESCRIPTORS, Descriptors, describe
 from dosmith.spectra.grid import Window
 from dosmith.spectra.match import Gaps
 from dosmith.spectra.parts import Part, library_parts
@@ -85,8 +86,24 @@ class KnownSpectra:
                 "gap": lambda: self.gaps,
                 "band_centre": lambda: band_centres(energies, self.vectors),
                 "dos_at_fermi": lambda: densities_at_zero(energies, self.vectors),
-            },
+            }
+            | {name: partial(self._descriptor, name) for name in DESCRIPTORS},
         )
+
+    def _descriptor(self, name: str) -> FloatArray:
+        return np.array([np.nan if (value := getattr(each, name)) is None else value for each in self._described])
+
+    @cached_property
+    def _described(self) -> list[Descriptors]:
+        """Of their bands and spins, as far as the library tells them."""
+        element = None if self.part is None else self.part.element
+        found, library = [Descriptors()] * len(self), self.library
+        telling = set(library.projected()) | set(library.polarised())
+        rows = [row for row in self.rows.tolist() if row in telling]
+        for row, material in zip(rows, library.materials(rows), strict=True):
+            with suppress(SpectrumError):  # it covers too little of the window
+                found[self.places[row]] = describe(material, self.recipe, element)
+        return found
 
     @cached_property
     def gaps(self) -> FloatArray:

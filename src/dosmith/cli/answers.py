@@ -25,7 +25,6 @@ from dosmith.cli.choosing import (
     SpaceGroupOption,
     StabilityOption,
     VarietyOption,
-    beforehand,
     choose,
     write_merits,
 )
@@ -153,7 +152,6 @@ def design(
     else:
         wanted = designer.read(target, Reading.of(crystal_system, fermi, electrons, broadening, zero, project, spin))
     own = rank_by if rank_by in (*RANKINGS, IDENTITY) else None
-    first, later = beforehand(keep) if keep else ([], [])
 
     def designed(count: int | None) -> Design:
         return designer.design(
@@ -165,7 +163,7 @@ def design(
             gap=gap,
             above_hull=above_hull,
             price=price,
-            keep=first,
+            keep=keep,
             rank_by=own,
             variety=variety,
             crystal_system=crystal_system,
@@ -181,7 +179,7 @@ def design(
     found: list[Merits] = []
     with working("ranking candidates"):
         if stability or keep or rank_by not in (None, IDENTITY):
-            answer, found = choose(designed, later, None if own else rank_by, count)
+            answer, found = choose(designed, None if own else rank_by, count)
         else:
             answer = designed(count)
     files: list[Path] = []

@@ -10,7 +10,6 @@ import typer
 
 if TYPE_CHECKING:
     from dosmith.choosing import Merits
-    from dosmith.constraints import Condition
     from dosmith.designs import Design
 
 StabilityOption = Annotated[
@@ -54,29 +53,11 @@ AboveHullOption = Annotated[
 PriceOption = Annotated[float | None, typer.Option("--price", metavar="USD", help="At most so dear, USD/kg of the elements.")]
 
 
-def beforehand(keep: Sequence[str]) -> tuple[list[str], list[Condition]]:
-    """Conditions as text that become a mask over all candidates, and those on what only is known of what a search has found.
-
-    Raises:
-        ConstraintError: one of them is none.
-    """
-    from dosmith.choosing import NUMBERS
-    from dosmith.constraints import MERITS, Condition
-
-    parsed = [Condition.parse(text, NUMBERS) for text in keep]
-    return [text for text, each in zip(keep, parsed, strict=True) if each.name in MERITS], [
-        each for each in parsed if each.name not in MERITS
-    ]
-
-
-def choose(
-    designed: Callable[[int], Design], conditions: Sequence[Condition], rank_by: str | None, top: int
-) -> tuple[Design, list[Merits]]:
+def choose(designed: Callable[[int], Design], rank_by: str | None, top: int) -> tuple[Design, list[Merits]]:
     """A design with the merits of its candidates, in the wanted order.
 
     Args:
         designed: makes the design with this many candidates.
-        conditions: on what only is known of what was found.
         rank_by: a merit by which the likeliest candidates are ordered, or None.
         top: candidates wanted.
     """
@@ -84,8 +65,8 @@ def choose(
     from dosmith.crystals.stability import Judge
     from dosmith.crystals.survey import shipped_survey
 
-    answer = designed(top * MARGIN if rank_by or conditions else top)
-    return chosen(answer, merits(answer, Judge(answer.library, shipped_survey())), conditions, rank_by, top)
+    answer = designed(top * MARGIN if rank_by else top)
+    return chosen(answer, merits(answer, Judge(answer.library, shipped_survey())), rank_by, top)
 
 
 def write_merits(found: Sequence[Merits], title: str, folder: Path) -> list[Path]:

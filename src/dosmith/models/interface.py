@@ -108,6 +108,7 @@ class Proposal:
         known: id of the spectrum among the model's own that this is, or None.
         parts: its predicted projections by element and orbital, in any unit they share, shape (points,) each; empty where none are.
         identity: the probability that the target's spectrum is of this composition; None unless that was asked (`Model.identify`).
+        half_metallic_gap: to be expected of one spin while the other conducts, eV, 0 where there is none; None where that is not predicted.
     """
 
     composition: Composition
@@ -125,6 +126,7 @@ class Proposal:
     known: str | None = None
     parts: Mapping[tuple[str, str], FloatArray] = field(default_factory=dict)
     identity: float | None = None
+    half_metallic_gap: float | None = None
 
 
 @dataclass(frozen=True)

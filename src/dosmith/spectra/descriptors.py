@@ -65,28 +65,41 @@ class Band:
         Returns:
             None where there are no states.
         """
-        from scipy.signal import hilbert
+        table = bands_of(energies, density[None])
+        return None if np.isnan(table["centre"][0]) else cls(**{name: float(values[0]) for name, values in table.items()})
 
-        area = float(np.trapezoid(density, energies))
-        if not area > 0:
-            return None
 
-        def moment(power: int, about: float) -> float:
-            return float(np.trapezoid((energies - about) ** power * density, energies)) / area
+def bands_of(energies: FloatArray, densities: FloatArray) -> dict[str, FloatArray]:
+    """What `Band` tells, of L densities at once, shapes (L,); NaN where there are no states.
 
-        centre = moment(1, 0.0)
+    Args:
+        energies: from the energy zero, eV, evenly spaced for the upper edge, shape (N,).
+        densities: projected, any unit, shape (L, N).
+    """
+    from scipy.signal import hilbert
+
+    areas = np.trapezoid(densities, energies, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = np.where(areas > 0, 1 / np.where(areas > 0, areas, 1.0), np.nan)[:, None] * densities
+
+        def moment(power: int, about: FloatArray) -> FloatArray:
+            return np.asarray(np.trapezoid((energies - about[:, None]) ** power * shares, energies, axis=1))
+
+        centre = moment(1, np.zeros(len(densities)))
         variance = moment(2, centre)
-        if not variance > 0:
-            return None
-        below = energies < 0
-        return cls(
-            centre,
-            variance**0.5,
-            float(np.trapezoid(density[below], energies[below])) / area,
-            float(energies[int(np.argmax(np.imag(hilbert(density))))]),
-            moment(3, centre) / variance**1.5,
-            moment(4, centre) / variance**2,
-        )
+        variance[~(variance > 0)] = np.nan
+        skewness, kurtosis = moment(3, centre) / variance**1.5, moment(4, centre) / variance**2
+    below = energies < 0
+    edges = energies[np.argmax(np.imag(hilbert(densities, axis=1)), axis=1)] if len(densities) else np.zeros(0)
+    found = {
+        "centre": centre,
+        "width": np.sqrt(variance),
+        "filling": np.trapezoid(shares[:, below], energies[below], axis=1),
+        "upper_edge": edges,
+        "skewness": skewness,
+        "kurtosis": kurtosis,
+    }
+    return {name: np.where(np.isnan(variance), np.nan, values) for name, values in found.items()}
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dosmith.models.registry import open_model
 from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.candidate_parts import EVERY, CandidateParts, atlas_of_part
 from dosmith.models.tight_binding.candidates import Candidates
+from dosmith.spectra.descriptors import of_curves
 from dosmith.spectra.parts import Part
 from dosmith.spectra.standard import Recipe
 
@@ -57,6 +58,21 @@ def test_a_file_keeps_them() -> None:
     np.testing.assert_array_equal(again.shares, parts.shares)
     np.testing.assert_allclose(again.certainties, parts.certainties, atol=1e-6)
     assert again.calibration.as_dict() == OF_PARTS.as_dict()
+
+
+@pytest.mark.parametrize("element", [None, "Pt", "Ni", "O"])
+def test_descriptors_of_all_are_those_of_each(element: str | None) -> None:
+    candidates, parts = made()
+    found = parts.descriptors(E, candidates.expected, element)
+    for place in range(3):
+        alone = of_curves(E, density(place), element).as_dict()
+        for name, values in found.items():
+            if alone[name] is None:
+                assert np.isnan(values[place])
+            else:
+                assert values[place] == pytest.approx(
+                    alone[name], abs=0.11 if name.endswith("edge") else 0.05
+                )  # an edge is a grid point
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1nothing", b"\x00" * 100])

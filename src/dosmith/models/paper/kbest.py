@@ -20,8 +20,11 @@ from numpy.typing import NDArray
 from dosmith.constraints import Constraints
 from dosmith.errors import ConstraintError
 from dosmith.formulas import Composition
+from dosmith.ranking import Entries
 
 FloatArray = NDArray[np.float64]
+_EXAMINED = 10_000
+"""Nearest compositions among which those are sought that fulfil conditions."""
 
 
 def k_best(
@@ -45,7 +48,16 @@ def k_best(
     Raises:
         ConstraintError: no composition satisfies the constraints.
     """
-    found = list(itertools.islice(iterate_best(costs, symbols, constraints), k))
+    ordered = iterate_best(costs, symbols, constraints)
+    if constraints is not None and constraints.conditions:
+        near = list(itertools.islice(ordered, _EXAMINED))
+        fits = Entries([composition for _, composition in near], [None] * len(near)).fits(constraints)
+        if near and not fits.any():
+            raise ConstraintError(
+                f"{' and '.join(map(str, constraints.conditions))} leaves none of the {len(near):,} nearest compositions; allow more"
+            )
+        ordered = iter([each for each, fit in zip(near, fits.tolist(), strict=True) if fit])
+    found = list(itertools.islice(ordered, k))
     if not found and k > 0:
         raise ConstraintError(_why_none(costs.shape, symbols, constraints or Constraints()))
     return found

@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.constraints import Constraints
-from dosmith.errors import ModelError
+from dosmith.errors import ModelError, OptionError
 from dosmith.formulas import Composition
 from dosmith.models.interface import ANY, COMPOSITIONS, CURVES, Model, Proposal, Summary
 from dosmith.models.paper.composition_vectors import slot_costs
 from dosmith.models.paper.element_vectors import ElementVectors
 from dosmith.models.paper.kbest import k_best
 from dosmith.models.store import open_session
-from dosmith.ranking import Comparison
+from dosmith.ranking import SUPPLY, Comparison
 from dosmith.spectra.standard import Recipe
 
 if TYPE_CHECKING:
@@ -150,8 +150,14 @@ class PaperModel(Model):
         comparison: Comparison | None = None,
     ) -> list[Proposal]:
         """See `Model.propose`: the compositions of the nearest vectors. Similarities are left to the asker."""
+        constraints = constraints or Constraints()
+        unable = [str(each) for each in constraints.conditions if each.name not in SUPPLY]
+        if unable:
+            raise OptionError(
+                f"the model '{self.name}' is {self.described} and cannot honour {' and '.join(unable)}; it can bound {', '.join(SUPPLY)}"
+            )
         costs = self.costs(target, self.part_for(crystal_system))
-        found = k_best(costs, self.element_vectors.symbols, top, constraints or Constraints())
+        found = k_best(costs, self.element_vectors.symbols, top, constraints)
         return [Proposal(composition, distance=float(np.sqrt(max(cost, 0.0)))) for cost, composition in found]
 
     def remarks(self, proposals: Sequence[Proposal], part: str) -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from dosmith.models.doubt import Doubt
 from dosmith.models.identity import Identity
 from dosmith.models.tight_binding.candidates import METAL, Candidates
 from dosmith.ranking import Comparison, Entries, Judged, penalised
+from dosmith.spectra.descriptors import DESCRIPTORS
 from dosmith.spectra.grid import Window
 from dosmith.spectra.match import Gaps
 from dosmith.spectra.shape import band_centres, densities_at_zero
@@ -41,6 +42,7 @@ class Atlas:
         height_penalty: similarity that a crystal loses for each eV/atom of a positive formation energy.
         identity: how likely errors are, to tell whose a spectrum is; None when that was not learned.
         doubt: what it costs a curve to be unlike the training spectra; None when that was not learned.
+        bands: makes the descriptors of their bands, shapes (C,), when first asked; None where no projections were predicted.
     """
 
     candidates: Candidates
@@ -49,6 +51,7 @@ class Atlas:
     height_penalty: float
     identity: Identity | None = None
     doubt: Doubt | None = None
+    bands: Callable[[], Mapping[str, FloatArray]] | None = None
 
     def __len__(self) -> int:
         return len(self.crystals)
@@ -77,8 +80,23 @@ class Atlas:
                 "gap": lambda: self.gaps,
                 "band_centre": lambda: band_centres(self.recipe.grid.energies, self._shapes.vectors),
                 "dos_at_fermi": lambda: densities_at_zero(self.recipe.grid.energies, self._shapes.vectors),
-            },
+                "half_metallic_gap": lambda: self.half_metallic_gaps,
+            }
+            | {name: partial(self._band, name) for name in DESCRIPTORS if name.split("_band_")[0] in ("d", "p")},
         )
+
+    def _band(self, name: str) -> FloatArray:
+        return np.asarray(self._bands.get(name, np.full(len(self), np.nan)))
+
+    @cached_property
+    def _bands(self) -> Mapping[str, FloatArray]:
+        return {} if self.bands is None else self.bands()
+
+    @property
+    def half_metallic_gaps(self) -> FloatArray:
+        """Expected gaps of one spin while the other conducts, eV, 0 where there is none, NaN where unknown, shape (C,)."""
+        found = self.candidates.half_gaps
+        return np.full(len(self), np.nan) if found is None else found.astype(np.float64)
 
     @cached_property
     def heights(self) -> Heights:

@@ -183,9 +183,11 @@ def _shifted(places: Sequence[NDArray[np.intp]], by: NDArray[np.intp]) -> Tensor
 
 def spectra(network: TightBinding, crystals: Sequence[CrystalInput], grid: Tensor, broadening: float) -> Tensor:
     """DOS of crystals, of norm 1, shape (len(crystals), points)."""
-    found: list[Tensor] = [network(CrystalBatch.of(part), grid, broadening) for part in _parted(crystals)]
+    found: list[Tensor] = [network(batch, grid, broadening) for batch in in_batches(crystals)]
     return torch.cat(found)
 
 
-def _parted(crystals: Sequence[CrystalInput]) -> Iterator[Sequence[CrystalInput]]:
-    yield from (crystals[start : start + AT_ONCE] for start in range(0, len(crystals), AT_ONCE))
+def in_batches(crystals: Sequence[CrystalInput]) -> Iterator[CrystalBatch]:
+    """Crystals in order, some at once."""
+    for start in range(0, len(crystals), AT_ONCE):
+        yield CrystalBatch.of(crystals[start : start + AT_ONCE])

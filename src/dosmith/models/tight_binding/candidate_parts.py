@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from dosmith.errors import FileFormatError, ModelError, SpectrumError
 from dosmith.models.calibration import Calibration
+from dosmith.spectra.descriptors import ANIONS, bands_of
 from dosmith.spectra.parts import Part
 
 if TYPE_CHECKING:
@@ -151,6 +152,30 @@ class CandidateParts:
         norms = np.linalg.norm(sums, axis=1)
         kept = norms > 0
         return places[kept], sums[kept] * (certainty[kept] / norms[kept])[:, None]
+
+    def descriptors(
+        self, energies: FloatArray, expected: NDArray[np.floating[Any]], element: str | None = None
+    ) -> dict[str, FloatArray]:
+        """The band descriptors of all crystals, shapes (C,), NaN where there is no such band; see `descriptors.of_curves`.
+
+        Args:
+            energies: of the grid, eV, shape (points,).
+            expected: spectra of all crystals, shape (C, points).
+            element: whose d band it is; all together when None.
+        """
+        count = len(expected)
+        d_rows = self.rows(Part(element, "d"))
+        d_states = np.zeros((count, expected.shape[1]))
+        np.add.at(d_states, self.owners[d_rows], self.curves(d_rows, expected))
+        found = {f"d_band_{name}": values for name, values in bands_of(energies, d_states).items()}
+        of_anion = np.full(count, len(self.labels))
+        for symbol in reversed(ANIONS):
+            rows = self.rows(Part(symbol, "p"))
+            of_anion[self.owners[rows]] = rows
+        there = np.flatnonzero(of_anion < len(self.labels))
+        found["p_band_centre"] = np.full(count, np.nan)
+        found["p_band_centre"][there] = bands_of(energies, self.curves(of_anion[there], expected))["centre"]
+        return found
 
 
 def atlas_of_part(atlas: Atlas, parts: CandidateParts, part: Part) -> tuple[Atlas, IntArray]:

@@ -42,6 +42,7 @@ _COLUMNS: dict[str, type] = {
     "heights": np.float32,
     "rivals": np.int32,
     "balances": np.int32,
+    "half_gaps": np.float32,
 }
 """Columns of a file that older ones lack."""
 METAL = -9.0
@@ -68,6 +69,7 @@ class Candidates:
         heights: above the hull of the potential, eV/atom, shape (C,); None in older files.
         rivals: other compositions in that hull that hold no element besides, shape (C,); None in older files.
         balances: of their charges, see `plausible.balance`, shape (C,); None in older files.
+        half_gaps: mean of the members' gaps of one spin while the other conducts, eV, 0 where there is none, shape (C,); None in older files.
     """
 
     crystals: SurveyedRows
@@ -77,6 +79,7 @@ class Candidates:
     heights: NDArray[np.float32] | None = None
     rivals: NDArray[np.int32] | None = None
     balances: NDArray[np.int32] | None = None
+    half_gaps: NDArray[np.float32] | None = None
 
     def as_bytes(self) -> bytes:
         """The contents of a file that holds them."""
@@ -160,7 +163,7 @@ def prepare(
 
 def predict(model: ForwardModel, prepared: Sequence[tuple[Surveyed, Atoms]], progress: Progress | None = None) -> Candidates:
     """Prepared crystals with the spectra and gaps that a model predicts of them."""
-    parts, gaps = [], []
+    parts, gaps, half_gaps = [], [], []
     for start in range(0, len(prepared), _AT_ONCE):
         part = prepared[start : start + _AT_ONCE]
         expected = model.predict_atoms([atoms for _, atoms in part]).expected.astype(np.float32)
@@ -170,6 +173,7 @@ def predict(model: ForwardModel, prepared: Sequence[tuple[Surveyed, Atoms]], pro
             found[able] = model.gaps([part[place][1] for place in able.tolist()])
         parts.append(expected)
         gaps.append(found)
+        half_gaps.append(model.half_metallic_gaps([atoms for _, atoms in part]))
         if progress is not None:
             progress(start + len(part), len(prepared))
     points = model.recipe.grid.points
@@ -179,6 +183,7 @@ def predict(model: ForwardModel, prepared: Sequence[tuple[Surveyed, Atoms]], pro
         np.concatenate(parts) if parts else np.zeros((0, points), dtype=np.float32),
         signed.mean(axis=1).astype(np.float32),
         signed.std(axis=1).astype(np.float32),
+        half_gaps=np.concatenate(half_gaps, dtype=np.float32) if half_gaps else np.zeros(0, dtype=np.float32),
     )
 
 

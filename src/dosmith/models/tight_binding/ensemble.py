@@ -160,8 +160,8 @@ class Member:
         """The crystals as the tight binding takes them."""
         return [crystal_input(each, symbols, self.bond_scale, self.tight_binding.settings) for each in crystals]
 
-    def magnetism(self, atoms: Atoms, symbols: Sequence[str], recipe: Recipe) -> tuple[FloatArray, float, bool]:
-        """Polarisation at each energy, the cell's moment in Bohr magnetons, whether it is a half-metal; of a magnetic crystal."""
+    def magnetism(self, atoms: Atoms, symbols: Sequence[str], recipe: Recipe) -> tuple[FloatArray, float, float]:
+        """Polarisation at each energy, the cell's moment in Bohr magnetons, the half-metallic gap in eV; of a magnetic crystal."""
         import torch
 
         from dosmith.models.tight_binding.batches import CrystalBatch
@@ -170,9 +170,19 @@ class Member:
         with torch.inference_mode():
             batch = CrystalBatch.of(self.inputs([atoms], symbols))
             total, more = network.curves(batch, grid, network.settings.broadening)[0]
-            moments, half = network.magnetism(batch)
+            moments, half_gaps = network.magnetism(batch)
         polarisation = (more / total.clamp_min(_EMPTY)).clamp(-1, 1)
-        return polarisation.numpy().astype(np.float64), float(moments[0]), bool(half[0])
+        return polarisation.numpy().astype(np.float64), float(moments[0]), float(half_gaps[0])
+
+    def half_metallic_gaps(self, crystals: Sequence[Atoms], symbols: Sequence[str]) -> FloatArray:
+        """The gap of the one spin that has one, eV, 0 where both conduct or none does, shape (M,); of magnetic crystals."""
+        import torch
+
+        from dosmith.models.tight_binding.batches import in_batches
+
+        with torch.inference_mode():
+            found = [self.tight_binding.magnetism(batch)[1] for batch in in_batches(self.inputs(crystals, symbols))]
+        return torch.cat(found).numpy().astype(np.float64) if found else np.zeros(0)
 
     def predict(self, crystals: Sequence[Atoms], symbols: Sequence[str], recipe: Recipe, settings: ForwardSettings) -> FloatArray:
         """Expected spectra, each the mixture of two of norm 1 and so itself of norm 1 or less, shape (M, points)."""
@@ -206,11 +216,13 @@ class Magnetism:
         polarisation: share of the DOS that is of spin up less the share that is of spin down, shape (points,).
         moment: of the cell, Bohr magnetons.
         half_metal: share of the members in which one spin alone has a gap at the Fermi level.
+        half_metallic_gap: mean of these gaps, eV, 0 in the members without one.
     """
 
     polarisation: FloatArray
     moment: float
     half_metal: float
+    half_metallic_gap: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,10 +297,19 @@ class ForwardModel:
         """What is expected of the spins of a prepared crystal; None where they are alike."""
         if not atoms.magnetic:
             return None
-        polarisations, moments, half = zip(
+        polarisations, moments, gaps = zip(
             *(each.magnetism(atoms, self.symbols, self.recipe) for each in self.members), strict=True
         )
-        return Magnetism(np.mean(polarisations, axis=0), float(np.mean(moments)), float(np.mean(half)))
+        half = float(np.mean(np.array(gaps) > 0))
+        return Magnetism(np.mean(polarisations, axis=0), float(np.mean(moments)), half, float(np.mean(gaps)))
+
+    def half_metallic_gaps(self, crystals: Sequence[Atoms]) -> FloatArray:
+        """The mean of the members' half-metallic gaps, eV, 0 of what is not magnetic, shape (M,)."""
+        found = np.zeros(len(crystals))
+        places = [place for place, each in enumerate(crystals) if each.magnetic]
+        magnets = [crystals[place] for place in places]
+        found[places] = np.mean([member.half_metallic_gaps(magnets, self.symbols) for member in self.members], axis=0)
+        return found
 
     def gaps(self, crystals: Sequence[Atoms]) -> FloatArray:
         """Gaps of prepared crystals by each member, eV, below zero where bands overlap, shape (M, members)."""

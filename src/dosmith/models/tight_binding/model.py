@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -146,7 +146,20 @@ class TightBindingModel(Model):
                 f"the model in {self.folder} has no candidates to propose; train it with a survey (dosmith data survey)"
             )
         candidates = Candidates.read(read_checked(self.folder, FILE, self.spec))
-        return Atlas(candidates, self.recipe, self.calibration, self.settings.height_penalty, self.identity, self.doubt)
+        return Atlas(
+            candidates,
+            self.recipe,
+            self.calibration,
+            self.settings.height_penalty,
+            self.identity,
+            self.doubt,
+            self._bands if PARTS in self.spec["sha256"] else None,
+        )
+
+    def _bands(self, element: str | None = None) -> dict[str, FloatArray]:
+        """The descriptors of its candidates' bands, shapes (C,)."""
+        assert self.candidate_parts is not None
+        return self.candidate_parts.descriptors(self.recipe.grid.energies, self.wholes, element)
 
     @cached_property
     def identity(self) -> Identity | None:
@@ -270,6 +283,7 @@ class TightBindingModel(Model):
             vector=vector,
             half_width=half_width,
             parts=self._parts_of(place),
+            half_metallic_gap=told(atlas.half_metallic_gaps[place]),
         )
 
     def _parts_of(self, place: int) -> Mapping[tuple[str, str], FloatArray]:
@@ -344,6 +358,7 @@ class TightBindingModel(Model):
         atlas, places = atlas_of_part(self.atlas, self.candidate_parts, part)
         found = _OfPart(self.folder, self.spec, self.wholes[places])
         # In the place of the cached properties.
+        atlas = replace(atlas, bands=partial(found._bands, part.element))
         found.__dict__.update(atlas=atlas, candidate_parts=self.candidate_parts.taken(places))
         return found
 

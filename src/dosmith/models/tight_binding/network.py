@@ -181,19 +181,23 @@ class TightBinding(nn.Module):
         return fermi_level(energies, crystals.weights, electrons, self.settings.filling_width)
 
     def magnetism(self, crystals: CrystalBatch) -> tuple[Tensor, Tensor]:
-        """Moment of each cell, Bohr magnetons, and whether one spin alone has a gap at the Fermi level, shapes (C,)."""
+        """Moment of each cell, Bohr magnetons, and the gap of the one spin that has one at the Fermi level, eV, shapes (C,).
+
+        The gap is 0 where both spins conduct, and where neither does.
+        """
         changes = self.changes(crystals)
         bands = self.bands(crystals, changes)
         energies = self._rows(crystals, bands, changes)
         fermi = self._fermi_level(crystals, energies)
         filling = torch.sigmoid((fermi[:, None] - energies) / self.settings.filling_width)
         moments = 2 * (crystals.weights * crystals.spins * filling).sum(dim=1)
-        gaps = [
-            band_edges([channel[None] for channel in each], level.expand(len(each)))[1]
-            for each, level in zip(bands, fermi, strict=True)
-        ]
-        half = [len(each) == 2 and int((each >= self.settings.smallest_gap).sum()) == 1 for each in gaps]
-        return moments, torch.tensor(half)
+        half_gaps = torch.zeros(len(bands))
+        for place, (each, level) in enumerate(zip(bands, fermi, strict=True)):
+            _, gaps = band_edges([channel[None] for channel in each], level.expand(len(each)))
+            gapped = gaps >= self.settings.smallest_gap
+            if len(each) == 2 and int(gapped.sum()) == 1:
+                half_gaps[place] = gaps[gapped]
+        return moments, half_gaps
 
     def forward(self, crystals: CrystalBatch, grid: Tensor, broadening: float) -> Tensor:
         """DOS on a grid of G energies, scaled to norm 1, shape (C, G)."""
