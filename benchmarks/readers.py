@@ -16,6 +16,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import layouts
+import lists
 import numpy as np
 from requests_to_board import ask, requests
 from written import FERMI, FIXTURES, Named, beside_curve, materials, one_point, run_files, runs, whole_runs, written
@@ -543,6 +544,8 @@ READERS = (
     Reader("pymatgen JSON", _pymatgen, _dos),
     Reader("tables, spreadsheets", _tables, _dos),
     Reader("crystals", _crystals, _through_file(_crystal)),
+    Reader("crystal lists", lists.crystal_lists, _through_file(lists.read_list)),
+    Reader("atlas", lists.atlas_files, _through_file(lists.read_atlas)),
     Reader("projections", _projected, _through_file(_projections)),
     Reader("files beside a curve", _beside, _through_file(_add)),
     Reader("open DOS batches", _batches, _through_file(_batch)),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
+from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from pymatgen.symmetry.groups import SpaceGroup
 
 from dosmith import symmetry
@@ -50,6 +51,22 @@ def test_a_body_centred_crystal_that_is_longer_along_one_axis_is_tetragonal(rati
     assert found is not None and found.crystal_system == "tetragonal"
     cell = symmetry.conventional(crystal)
     assert cell.lattice.c / cell.lattice.a == pytest.approx(ratio)
+
+
+@pytest.mark.parametrize("name", PROTOTYPES)
+def test_the_conventional_cell_is_pymatgens_for_half_the_time(name: str) -> None:
+    crystal = prototype(name)
+    cell, group = symmetry.conventional_with_group(crystal)
+    whole = SpacegroupAnalyzer(crystal, symmetry.ALIKE, -1.0).get_conventional_standard_structure()
+    assert cell.species == whole.species and group == symmetry.space_group(crystal)
+    np.testing.assert_allclose(cell.lattice.matrix, whole.lattice.matrix, atol=1e-9)
+    np.testing.assert_allclose(cell.frac_coords, whole.frac_coords, atol=1e-9)
+
+
+def test_no_symmetry_is_no_error() -> None:
+    overlapping = Structure(Lattice.cubic(4.0), ["Fe", "Fe"], [[0, 0, 0], [0, 0, 1e-9]])
+    cell, group = symmetry.conventional_with_group(overlapping)
+    assert group == ("P1", 1) and cell == overlapping
 
 
 @settings(deadline=None, max_examples=30)

@@ -140,12 +140,28 @@ def conventional(structure: Structure, tolerance: float = ALIKE) -> Structure:
 
     By W. Setyawan and S. Curtarolo, Comput. Mater. Sci. 49, 299 (2010).
     """
+    return conventional_with_group(structure, tolerance)[0]
+
+
+def conventional_with_group(structure: Structure, tolerance: float = ALIKE) -> tuple[Structure, tuple[str, int]]:
+    """`conventional` and `space_group` for the time of one: symmetry takes milliseconds, of a large cell tens of them."""
+    import spglib
+    from pymatgen.core.structure import Structure
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
-    if _dataset_of(structure, tolerance) is None:
-        return structure.copy()
-    cell: Structure = SpacegroupAnalyzer(structure, tolerance, _ANGLE).get_conventional_standard_structure()
-    return cell
+    class Analyzer(SpacegroupAnalyzer):
+        def get_refined_structure(self, keep_site_properties: bool = False) -> Structure:
+            """Out of the symmetry that is known, which pymatgen has spglib find a second time."""
+            known, kinds = self.get_symmetry_dataset(), list(dict.fromkeys(structure.species_and_occu))
+            species = [kinds[number - 1] for number in known.std_types]
+            return Structure(known.std_lattice, species, known.std_positions).get_sorted_structure()
+
+    try:
+        found = Analyzer(structure, tolerance, _ANGLE)
+    except (ValueError, spglib.SpglibError):  # pymatgen's and spglib's words for none
+        return structure.copy(), ("P1", 1)
+    group = str(found.get_space_group_symbol()), int(found.get_space_group_number())
+    return found.get_conventional_standard_structure(), group
 
 
 def aflow_label(structure: Structure, tolerance: float = ALIKE) -> str:

@@ -138,6 +138,19 @@ def test_a_damaged_index_is_made_anew(tmp_path, basis, crystals, damage):
     assert Atlas(tmp_path).index.words("id", [29]) == ["mp-29"]
 
 
+def test_a_byte_that_is_wrong_in_an_index_never_ends_the_program(tmp_path, basis, crystals):
+    """It is mapped into memory: texts that reach beyond the file ended it by a segmentation fault."""
+    filled(tmp_path, basis, crystals(30)).index  # noqa: B018
+    (place,) = tmp_path.glob("index-*.arrow")
+    content, random = place.read_bytes(), np.random.default_rng(5)
+    for where in random.integers(len(content), size=200):
+        place.write_bytes(content[:where] + bytes([random.integers(256)]) + content[where + 1 :])
+        found = Atlas(tmp_path)
+        rows = range(30)
+        assert len(found.index.words("id", rows)) == len(found.index.words("formula", rows)) == 30
+        assert found.index.fits(crystal_system="cubic").shape == found.index.groups.shape == (30,)
+
+
 def test_a_folder_that_cannot_be_written_is_searched_by_an_index_elsewhere(tmp_path, basis, crystals, monkeypatch):
     folder = tmp_path / "atlas"
     filled(folder, basis, crystals(30))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
 import json
 import sys
 import warnings
@@ -18,7 +20,7 @@ import layouts
 
 from dosmith.errors import FileFormatError
 from dosmith.records import Projections
-from dosmith.sources.files import from_pymatgen, read_dos
+from dosmith.sources.files import from_pymatgen, read_dos, read_dos_stream
 from dosmith.sources.parts import orbital_of
 from dosmith.sources.projected import from_pymatgen as projections_of_object
 from dosmith.sources.projected import held, projections_of
@@ -193,6 +195,18 @@ def test_procar(spins: int, tmp_path: Path) -> None:
             continue  # the curve ends where the highest band begins
         share = found.of("Ni", "d")[state[0], place] / dos.spectrum.densities[state[0], place]
         assert share == pytest.approx(weights[state][0, 4:].sum() / weights[state].sum(), abs=1e-3)
+
+
+@pytest.mark.parametrize("filling", ["\n" * 300_000, " " * 300_000, "1" * 5000])
+@pytest.mark.parametrize("before", ["  # of bands", "\nband", "# energy", " tot\n"])
+def test_blanks_and_digits_without_end_in_a_procar_take_no_time(filling: str, before: str) -> None:
+    """Patterns that look for blanks over lines took hours; a count of 5,000 digits is no number to Python."""
+    levels = np.array([[[-2.0, 1.0]]])
+    run = layouts.Run(E, np.stack([UP]), 0.4, levels, np.ones(1), 2.0, 3 * np.eye(3), ("Ni",), np.zeros((1, 3)))
+    text = layouts.vasp_procar(run).decode()
+    place = text.index(before)
+    with contextlib.suppress(FileFormatError):
+        read_dos_stream(io.BytesIO((text[:place] + filling + text[place:]).encode()), "PROCAR")
 
 
 @pytest.mark.parametrize("spins", [(UP,), (UP, DOWN)])

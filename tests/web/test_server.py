@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from dosmith import Designer, Settings
-from dosmith.web import guard, server
+from dosmith.web import guard, lanes, server
 from dosmith.web.app import create_app
 from dosmith.web.lanes import BusyError, Lane
 
@@ -177,6 +177,36 @@ def test_a_lane_answers_in_order_and_refuses_what_is_too_much() -> None:
     found = asyncio.run(crowd())
     assert found[:4] == [0, 1, 4, 9]
     assert all(isinstance(each, BusyError) and "answers" in str(each) for each in found[4:])
+
+
+def test_answers_give_way_to_look_ups_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def beside(patience: float) -> list[str]:
+        monkeypatch.setattr(lanes, "PATIENCE", patience)
+        look_up = Lane("look-ups", 2, 3)
+        quick, order, gate = Lane("answers", 1, 3, after=look_up), [], threading.Event()
+
+        def looked_up() -> None:
+            gate.wait(30)
+            order.append("look-up")
+
+        def answered() -> None:
+            order.append("answer")
+            gate.set()
+
+        looking = asyncio.create_task(look_up(looked_up))
+        await asyncio.sleep(0)  # it is under way
+        asked = asyncio.create_task(quick(answered))
+        if patience > 30:
+            await asyncio.sleep(0.1)
+            gate.set()
+        await asyncio.gather(looking, asked)
+        await quick(order.append, "another")  # nothing is under way any more
+        for lane in (quick, look_up):
+            lane.close()
+        return order
+
+    assert asyncio.run(beside(100.0)) == ["look-up", "answer", "another"]
+    assert asyncio.run(beside(0.05)) == ["answer", "look-up", "another"]
 
 
 def test_a_lane_passes_failures_on() -> None:

@@ -45,6 +45,7 @@ NEEDED = (
 )
 """Columns of a shard that an index is made from."""
 _NUMBERS = ("energy", "formation_energy", "above_hull", "gap", "gap_spread")
+_WORDS = ("formula", "source", "prototype", "model")
 
 
 def make(tables: Iterator[pa.Table], path: Path, size: int) -> None:
@@ -95,10 +96,31 @@ def _columns(table: pa.Table, size: int) -> pa.Table:
         "space_group": table["space_group"],
         **{name: pa.array(values) for name, values in plain.items()},
         "formula": table["formula"].dictionary_encode(),
-        **{name: table[name] for name in ("source", "prototype", "model", "id")},
+        **{name: table[name] for name in (*_WORDS[1:], "id")},
     }
-    return pa.table(
-        {name: column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column for name, column in arrays.items()}
+    plain_arrays = {
+        name: column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column for name, column in arrays.items()
+    }
+    return pa.table(plain_arrays, schema=_schema(size))
+
+
+def _schema(size: int) -> pa.Schema:
+    """Of an index whose atlas has codes of that size."""
+    word = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema(
+        [
+            ("head", pa.list_(pa.float32(), HEAD + 1)),
+            ("tail", pa.list_(pa.int16(), size - HEAD)),
+            ("norm", pa.float32()),
+            ("low", pa.uint64()),
+            ("high", pa.uint64()),
+            ("price", pa.float32()),
+            ("ratio", word),
+            ("space_group", pa.uint8()),
+            *((name, pa.float32()) for name in _NUMBERS),
+            *((name, word) for name in _WORDS),
+            ("id", pa.string()),
+        ]
     )
 
 
@@ -144,18 +166,24 @@ def _facts() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 class Index:
     """An index, mapped into memory.
 
+    Args:
+        path: of the file.
+        size: of a code of its atlas.
+
     Raises:
         LibraryError: the file is damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, size: int) -> None:
         try:
             self._file = pa.memory_map(os.fsencode(path).decode("utf-8", "surrogateescape"))
             reader = pa.ipc.open_file(self._file)
             batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+            for batch in batches:
+                batch.validate(full=True)  # texts that reach beyond the file would end the program
         except (pa.ArrowException, OSError) as error:
             raise LibraryError(f"the index {path} is damaged ({error}); remove it, it is made anew") from None
-        if len(batches) > 1:
+        if len(batches) > 1 or not reader.schema.equals(_schema(size)) or any(map(_impossible, batches)):
             raise LibraryError(f"the index {path} is damaged; remove it, it is made anew")
         self._names = reader.schema
         self._batch = batches[0] if batches else None
@@ -275,6 +303,12 @@ class Index:
                 for word in written
             ]
             found &= np.array([*wanted, False])[arrow.view(column.indices)]
+
+
+def _impossible(batch: pa.RecordBatch) -> bool:
+    """Whether numbers are missing, or name a space group that is none."""
+    missing = any(batch.column(name).null_count for name in batch.schema.names if name not in _WORDS)
+    return missing or int(arrow.view(batch.column("space_group")).max(initial=0)) > 230
 
 
 def _bits(numbers: Sequence[int]) -> tuple[np.uint64, np.uint64]:

@@ -139,7 +139,7 @@ class Atlas:
         place = next((each / name for each in self._index_folders() if (each / name).is_file()), None)
         if place is not None:
             with suppress(LibraryError):
-                found = Index(place)
+                found = Index(place, self.basis.size)
                 if len(found) == self.manifest["rows"]:
                     return found
         if self.damaged:  # what is served now is not what the shards' names say
@@ -166,7 +166,7 @@ class Atlas:
                 for old in folder.glob("index-*.arrow"):
                     if old.name != name:
                         old.unlink(missing_ok=True)
-            return Index(folder / name)
+            return Index(folder / name, self.basis.size)
         raise LibraryError(f"the index of {self.folder} cannot be written ({error}); free space")
 
     def row_of(self, identifier: str) -> int:

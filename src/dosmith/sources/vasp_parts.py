@@ -222,18 +222,18 @@ def read_procar(text: str) -> WeightedBands:
     Raises:
         FileFormatError: it is not complete, or noncollinear.
     """
-    counts = re.findall(r"# of k-points:\s*(\d+)\s*# of bands:\s*(\d+)\s*# of ions:\s*(\d+)", text)
-    header = re.search(r"^ion\s+(.*?)\s+tot\s*$", text, re.MULTILINE)
+    counts = re.findall(r"# of k-points: *(\d{1,9}) *# of bands: *(\d{1,9}) *# of ions: *(\d{1,9})", text)
+    header = next((words for line in re.findall(r"^ion .*", text, re.MULTILINE) if (words := line.split())[-1] == "tot"), None)
     if not counts or header is None:
         raise FileFormatError("is damaged: VASP's PROCAR lists the atoms' weights in each band; copy it again")
     points, bands, ions = map(int, counts[0])
     spins = len(counts)
-    orbitals = [orbital_of(name) for name in header[1].split()]
+    orbitals = [orbital_of(name) for name in header[1:-1]]
     width = len(orbitals) + 2
     try:
         energies, filled, weights = (
             np.array(re.findall(pattern, text, re.MULTILINE), dtype=np.float64)
-            for pattern in (r"^\s*band\s+\d+\s*#\s*energy\s+(\S+)", r"#\s*occ\.\s+(\S+)", r"^\s*k-point.*weight\s*=\s*(\S+)")
+            for pattern in (r"^ *band +\d+ *# *energy +(\S+)", r"# *occ\. +(\S+)", r"^ *k-point.*weight *= *(\S+)")
         )
     except ValueError:
         raise FileFormatError("is damaged: energies, occupations and weights of a PROCAR are numbers; copy it again") from None

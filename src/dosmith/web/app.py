@@ -130,12 +130,8 @@ class _Board:
         self.jobs = Jobs(jobs, self.materials, settings, self.take_over)
         self.reader = Reader(settings, designer.model.recipe)
         waiting = settings.web.questions
-        self.quick, self.look_up, self.long, self.slow = (
-            Lane("answers", 1, waiting),
-            Lane("look-ups", 2, waiting),
-            Lane("designs", 1, waiting),
-            Lane("maps", 1, waiting),
-        )
+        self.look_up = Lane("look-ups", 2, waiting)
+        self.quick, self.long, self.slow = (Lane(name, 1, waiting, after=self.look_up) for name in ("answers", "designs", "maps"))
 
     def close(self) -> None:
         """Answer nothing more."""

@@ -221,9 +221,9 @@ class Materials:
     def _new_facts(self, identifier: str) -> tuple[Facts, Facts, Structure]:
         model, atlas, place = self.designer.model, self._atlas, self._place(identifier)
         crystal = atlas.crystals[place]
-        cell = symmetry.conventional(crystal.structure)
+        cell, group = symmetry.conventional_with_group(crystal.structure)
         facts = [
-            *_crystal_facts(crystal.structure, cell, crystal.prototype),
+            *_crystal_facts(cell, group, crystal.prototype),
             ("Formation energy", f"{crystal.formation_energy:+.3f} eV/atom (CHGNet)"),
         ]
         provenance = [
@@ -247,8 +247,8 @@ class Materials:
         facts: Facts = []
         cell = None
         if material.structure is not None:
-            cell = symmetry.conventional(material.structure)
-            facts += _crystal_facts(material.structure, cell, material.prototype)
+            cell, group = symmetry.conventional_with_group(material.structure)
+            facts += _crystal_facts(cell, group, material.prototype)
         if material.spectrum.gap is not None:
             facts.append(("Band gap", f"{material.spectrum.gap:.2f} eV" if material.spectrum.gap else "none, a metal"))
         for key, name in (("formation_energy", "Formation energy"), ("energy_above_hull", "Above the hull")):
@@ -277,9 +277,8 @@ def drawn(cell: Structure) -> DrawnCrystal:
     )
 
 
-def _crystal_facts(structure: Structure, cell: Structure, prototype: str | None) -> Facts:
-    symbol, number = symmetry.space_group(structure)
-    lattice = cell.lattice
+def _crystal_facts(cell: Structure, group: tuple[str, int], prototype: str | None) -> Facts:
+    (symbol, number), lattice = group, cell.lattice
     lengths = [f"{name} = {length:.3f}" for name, length in zip("abc", lattice.abc, strict=True)]
     known = PROTOTYPES.get(prototype or "")
     return [
@@ -287,7 +286,7 @@ def _crystal_facts(structure: Structure, cell: Structure, prototype: str | None)
         *([("AFLOW label", known.aflow)] if known else []),
         ("Space group", f"{symbol} ({number})"),
         ("Lattice", ", ".join(lengths[:1] if len(set(lattice.abc)) == 1 else lengths) + " Å"),
-        ("Volume", f"{structure.volume / len(structure):.2f} Å³/atom"),
+        ("Volume", f"{cell.volume / len(cell):.2f} Å³/atom"),
     ]
 
 
