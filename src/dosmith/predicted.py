@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas, symmetry
-from dosmith.crystals.prototypes import PROTOTYPES, prototype
+from dosmith.crystals.kinds import kind_of
+from dosmith.crystals.prototypes import prototype
 from dosmith.errors import DosmithError, FormulaError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import Library
@@ -203,7 +204,7 @@ def _candidate(named: Named, model: TightBindingModel, crystal_system: str | Non
         for place, composition in enumerate(atlas.entries.compositions)
         if composition == named.composition
         and named.prototype in (None, atlas.crystals[place].prototype)
-        and named.space_group in (None, PROTOTYPES[atlas.crystals[place].prototype].space_group)
+        and named.space_group in (None, kind_of(atlas.crystals[place].prototype).space_group)
         and crystal_system in (None, atlas.crystals[place].crystal_system)
     ]
     return min(places, key=lambda place: float(atlas.formation_energies[place]), default=None)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas, symmetry
-from dosmith.crystals.prototypes import PROTOTYPES
+from dosmith.crystals.kinds import kind_of
 from dosmith.formulas import Composition
 
 if TYPE_CHECKING:
@@ -103,11 +103,7 @@ class AtlasCrystal:
         if isinstance(self.shape, Cell):
             return formulas.reduce((symbol, 1) for symbol in self.shape.species)
         assert self.prototype is not None
-        if self.prototype in PROTOTYPES:
-            return formulas.reduce(zip(self.shape.elements, PROTOTYPES[self.prototype].counts, strict=True))
-        from dosmith.crystals.aflow import aflow_prototype
-
-        return formulas.reduce(zip(self.shape.elements, aflow_prototype(self.prototype).counts, strict=True))
+        return formulas.reduce(zip(self.shape.elements, kind_of(self.prototype).counts, strict=True))
 
     @property
     def formula(self) -> str:
@@ -144,7 +140,7 @@ class AtlasCrystal:
             crystal_id(surveyed.composition, surveyed.prototype),
             "survey",
             Built(surveyed.elements, surveyed.volume, surveyed.stretch),
-            int(PROTOTYPES[surveyed.prototype].aflow.split("_")[2]),
+            kind_of(surveyed.prototype).space_group,
             surveyed.prototype,
             expected,
             model,
@@ -159,11 +155,7 @@ def built(prototype: str, shape: Built) -> Structure:
     Raises:
         NotFoundError: there is no such prototype.
     """
-    if prototype in PROTOTYPES:
-        return PROTOTYPES[prototype].stretched(shape.stretch).structure(shape.elements, shape.volume)
-    from dosmith.crystals.aflow import aflow_prototype
-
-    return aflow_prototype(prototype).structure(shape.elements, shape.volume)
+    return kind_of(prototype).structure(shape.elements, shape.volume, shape.stretch)
 
 
 def digest_of(lattice: FloatArray, species: Sequence[str], frac_coords: FloatArray) -> str:

@@ -30,7 +30,7 @@ from dosmith.crystals.filling import Pattern, contacts, fillings, nearest, patte
 from dosmith.crystals.ions import Seed, candidates, charges
 from dosmith.crystals.plausible import balance
 from dosmith.crystals.potential import Potential
-from dosmith.crystals.survey import shipped_survey
+from dosmith.crystals.survey import GENERATED, shipped_survey
 from dosmith.crystals.surveyed import as_table
 from dosmith.errors import FileFormatError
 from dosmith.formulas import Composition
@@ -74,7 +74,6 @@ SCHEMA = pa.schema(
         ("origin", pa.dictionary(pa.int8(), pa.string())),  # survey, known, ions or metals
     ]
 )
-_STATE = b"generated"
 
 Progress = Callable[[str, int, int], None]
 """Called after each batch: what it was of, how many crystals were tried, and how many there are to try."""
@@ -318,7 +317,7 @@ def _of_survey(symbols: Sequence[str]) -> list[dict[str, object]]:
 
 def _write(path: Path, rows: Sequence[dict[str, object]], symbols: Sequence[str], most: int, done: int) -> None:
     state = json.dumps({"elements": sorted(symbols), "most": most, "tried": done})
-    table = pa.Table.from_pylist(list(rows), schema=SCHEMA.with_metadata({_STATE: state.encode()}))
+    table = pa.Table.from_pylist(list(rows), schema=SCHEMA.with_metadata({GENERATED: state.encode()}))
     with replacing(path) as file:
         pq.write_table(table, file, compression="zstd")
 
@@ -326,7 +325,7 @@ def _write(path: Path, rows: Sequence[dict[str, object]], symbols: Sequence[str]
 def _read(path: Path, symbols: Sequence[str], most: int) -> tuple[list[dict[str, object]], int]:
     try:
         table = pq.read_table(path, use_threads=False)
-        state = json.loads((table.schema.metadata or {})[_STATE])
+        state = json.loads((table.schema.metadata or {})[GENERATED])
         rows, done = table.select(SCHEMA.names).to_pylist(), int(state["tried"])
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise FileFormatError(f"{path} is not a list of crystals that dosmith made ({error}); name a new file") from None

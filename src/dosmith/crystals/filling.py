@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from dosmith import formulas, symmetry
 from dosmith.crystals.aflow import aflow_prototypes
+from dosmith.crystals.kinds import kind_of
 from dosmith.crystals.potential import ELEMENTAL, Potential, Relaxed, measured_volume
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.survey import shipped_survey
@@ -65,13 +66,11 @@ class Pattern:
     @property
     def space_group(self) -> int:
         """Its number."""
-        return int((PROTOTYPES[self.name].aflow if self.name in PROTOTYPES else self.name).split("_")[2])
+        return kind_of(self.name).space_group
 
     def structure(self, elements: Sequence[str], volume: float = _START) -> Structure:
         """The crystal with these elements, at a volume in Angstrom^3/atom."""
-        if self.name in PROTOTYPES:
-            return PROTOTYPES[self.name].structure(elements, volume)
-        return aflow_prototypes()[self.name].structure(elements, volume)
+        return kind_of(self.name).structure(elements, volume)
 
 
 @lru_cache(maxsize=1)

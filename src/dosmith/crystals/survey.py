@@ -36,6 +36,8 @@ SKIPPED = (*ELEMENTAL, "C14")
 """Prototypes that are not tried: those of elements, and one with many atoms that is much like C15."""
 _SAVED_EVERY = 20  # steps
 
+GENERATED = b"generated"
+"""Where a list of expected crystals keeps how far it is."""
 _FRUITLESS = b"without_crystal"
 _BEFORE = b"pairs"  # in older surveys: names of steps, without what was tried in them
 
@@ -129,11 +131,11 @@ def surveyed(step: Step, potential: Potential) -> list[Surveyed]:
 
 
 def read_survey(path: str | Path) -> list[Surveyed]:
-    """The crystals of a survey.
+    """The crystals of a survey, or of a list of expected crystals (`dosmith data generate`).
 
     Raises:
         NotFoundError: there is no such file.
-        FileFormatError: it is no survey.
+        FileFormatError: it is neither.
     """
     if not Path(path).is_file():
         raise NotFoundError(f"there is no survey {path}; make one with 'dosmith data survey'")
@@ -273,7 +275,7 @@ def _rows(path: Path) -> tuple[SurveyedRows, Trials]:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             table = file.read(SCHEMA.names, use_threads=False)
         metadata = table.schema.metadata or {}
-        without = {} if _BEFORE in metadata else json.loads(metadata[_FRUITLESS])
+        without = {} if _BEFORE in metadata or GENERATED in metadata else json.loads(metadata[_FRUITLESS])
         rows = SurveyedRows.from_table(table)
         fruitless: dict[Composition, set[str]] = {}
         for name, written in without.items():

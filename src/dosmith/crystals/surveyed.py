@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.compositions import Compositions
-from dosmith.crystals.prototypes import PROTOTYPES, Prototype
+from dosmith.crystals.kinds import kind_of, kinds
+from dosmith.crystals.prototypes import Prototype
 from dosmith.formulas import Composition
 from dosmith.library.arrow import integers, numbers
 
@@ -44,7 +45,7 @@ class Surveyed:
     """A crystal of the survey.
 
     Attributes:
-        prototype: Strukturbericht symbol.
+        prototype: Strukturbericht symbol, or AFLOW label.
         elements: on its sites A, B, C.
         volume: Angstrom^3/atom.
         stretch: of the prototype's third lattice vector.
@@ -62,17 +63,17 @@ class Surveyed:
     @cached_property
     def composition(self) -> Composition:
         """Reduced."""
-        return formulas.reduce(zip(self.elements, PROTOTYPES[self.prototype].counts, strict=True))
+        return formulas.reduce(zip(self.elements, kind_of(self.prototype).counts, strict=True))
 
     @property
     def crystal_system(self) -> str:
         """The crystal system of the prototype."""
-        return PROTOTYPES[self.prototype].crystal_system
+        return kind_of(self.prototype).crystal_system
 
     @property
     def structure(self) -> Structure:
         """The crystal."""
-        return PROTOTYPES[self.prototype].stretched(self.stretch).structure(self.elements, self.volume)
+        return kind_of(self.prototype).structure(self.elements, self.volume, self.stretch)
 
     @classmethod
     def of(cls, prototype: Prototype, relaxed: Relaxed, formation_energy: float) -> Surveyed:
@@ -97,7 +98,7 @@ class SurveyedRows(Sequence[Surveyed]):
     Attributes:
         names: of the prototypes among them.
         prototype: place of each one's prototype among the names, shape (C,).
-        elements: atomic numbers on the sites A, B, C, 0 where it has none, shape (C, 3).
+        elements: atomic numbers on the sites A, B, C, ..., 0 where it has none, shape (C, S).
         numbers: volume, stretch, energy and formation energy, in the units of `Surveyed`, shape (C, 4).
     """
 
@@ -126,15 +127,15 @@ class SurveyedRows(Sequence[Surveyed]):
             KeyError: a column is missing.
             ValueError: a prototype is unknown, or has another number of elements.
         """
-        kinds = table["prototype"].combine_chunks().cast(pa.string()).dictionary_encode()
-        names, prototype = kinds.dictionary.to_pylist(), integers(kinds.indices)
-        if unknown := set(names) - set(PROTOTYPES):
+        named = table["prototype"].combine_chunks().cast(pa.string()).dictionary_encode()
+        names, prototype = named.dictionary.to_pylist(), integers(named.indices)
+        if unknown := set(names) - set(kinds()):
             raise ValueError(f"no prototype is {min(map(str, unknown))}")
         held = table["elements"].combine_chunks()
         symbols, starts = held.flatten().dictionary_encode(), integers(held.offsets)
         known = np.array([formulas.atomic_number(symbol) for symbol in symbols.dictionary.to_pylist()], dtype=np.intp)
         sizes = np.diff(starts)
-        if (sizes != np.array([len(PROTOTYPES[name].counts) for name in names], dtype=np.intp)[prototype]).any():
+        if (sizes != np.array([len(kind_of(name).counts) for name in names], dtype=np.intp)[prototype]).any():
             raise ValueError("a prototype has another number of elements")
         row = np.repeat(np.arange(len(table)), sizes)
         elements = np.zeros((len(table), sizes.max(initial=1)), dtype=np.intp)
@@ -171,10 +172,11 @@ class SurveyedRows(Sequence[Surveyed]):
 
     @cached_property
     def counts(self) -> IntArray:
-        """Atoms on the sites A, B, C of a primitive cell, 0 where there are none, shape (C, 3)."""
+        """Atoms on the sites A, B, C of a primitive cell, 0 where there are none, shape (C, S)."""
         found = np.zeros((len(self.names), self.elements.shape[1]), dtype=np.intp)
         for row, name in zip(found, self.names, strict=True):
-            row[: len(PROTOTYPES[name].counts)] = PROTOTYPES[name].counts
+            counts = kind_of(name).counts
+            row[: len(counts)] = counts
         return found[self.prototype]
 
     @property
@@ -194,19 +196,19 @@ class SurveyedRows(Sequence[Surveyed]):
 
     @property
     def prototypes(self) -> list[str]:
-        """Strukturbericht symbol of each."""
+        """Strukturbericht symbol or AFLOW label of each."""
         return [self.names[place] for place in self.prototype.tolist()]
 
     @property
     def crystal_systems(self) -> list[str]:
         """Crystal system of each."""
-        systems = [PROTOTYPES[name].crystal_system for name in self.names]
+        systems = [kind_of(name).crystal_system for name in self.names]
         return [systems[place] for place in self.prototype.tolist()]
 
     @property
     def space_groups(self) -> IntArray:
         """Number of the space group of each, shape (C,)."""
-        return np.array([PROTOTYPES[name].space_group for name in self.names], dtype=np.intp)[self.prototype]
+        return np.array([kind_of(name).space_group for name in self.names], dtype=np.intp)[self.prototype]
 
 
 def as_table(crystals: Sequence[Surveyed]) -> pa.Table:

@@ -24,6 +24,21 @@ def test_the_lowest_of_each_crystal_system_is_likely() -> None:
     assert lowest(CRYSTALS[::-1], ["Pt", "Ni", "Al"]) == [CRYSTALS[3], CRYSTALS[2], CRYSTALS[0]]
 
 
+def test_real_crystals_stay_beside_one_another_and_are_kept() -> None:
+    """Rutile and anatase are both tetragonal; a quaternary has a site more than dosmith's own prototypes."""
+    real = [
+        Surveyed("A2B_tP6_136_f_a", ("Ti", "O"), 10.5, 1.0, -8.9, -3.1),
+        Surveyed("A2B_tI12_141_e_a", ("Ti", "O"), 11.4, 1.0, -8.8, -3.0),
+        Surveyed("ABCD_tP8_129_c_b_a_c", ("Cs", "Ag", "Bi", "Br"), 31.0, 1.0, -3.3, -1.0),
+    ]
+    assert lowest(real, ["Ti", "O", "Cs", "Ag", "Bi", "Br"]) == real
+    found = Candidates.read(Candidates(SurveyedRows.of(real), np.ones((3, 151), dtype=np.float32)).as_bytes()).crystals
+    assert [each.prototype for each in found] == [each.prototype for each in real]
+    assert found.space_groups.tolist() == [136, 141, 129] and found.crystal_systems == ["tetragonal", "tetragonal", "tetragonal"]
+    assert {site.specie.symbol for site in found[2].structure} == {"Cs", "Ag", "Bi", "Br"}
+    assert [each.composition for each in found] == [each.composition for each in real]
+
+
 @pytest.mark.training
 def test_what_is_expected_is_what_the_model_predicts(trained) -> None:
     model, _, _ = trained

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dosmith.crystals.existence import rivals_of
+from dosmith.crystals.kinds import kind_of
 from dosmith.crystals.plausible import balance
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.surveyed import Surveyed, SurveyedRows, as_table
@@ -132,15 +133,20 @@ def _bytes_of(column: pa.Array) -> NDArray[np.uint8]:
 
 
 def lowest(survey: Iterable[Surveyed], symbols: Iterable[str]) -> list[Surveyed]:
-    """The crystal of lowest energy of each composition of these elements in each crystal system."""
+    """The crystals of these elements: of those in dosmith's prototypes the lowest of each composition in each crystal system, all others."""
     known = set(symbols)
     found: dict[tuple[Composition, str], Surveyed] = {}
+    others: list[Surveyed] = []
     for each in survey:
-        if set(each.elements) <= known:
-            key = each.composition, each.crystal_system
-            if key not in found or each.energy < found[key].energy:
-                found[key] = each
-    return list(found.values())
+        if not known.issuperset(each.elements):
+            continue
+        if each.prototype not in PROTOTYPES:
+            others.append(each)
+            continue
+        key = each.composition, each.crystal_system
+        if key not in found or each.energy < found[key].energy:
+            found[key] = each
+    return [*found.values(), *others]
 
 
 def prepare(
@@ -201,7 +207,7 @@ def may_be_gapped(
         [
             sum(
                 count * valence_electrons(symbol)
-                for symbol, count in zip(each.elements, PROTOTYPES[each.prototype].counts, strict=True)
+                for symbol, count in zip(each.elements, kind_of(each.prototype).counts, strict=True)
             )
             for each in crystals
         ]

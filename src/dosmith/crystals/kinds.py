@@ -1,0 +1,76 @@
+"""Kinds of crystals by name, dosmith's prototypes and AFLOW's alike: what they hold, without opening AFLOW's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from dosmith import symmetry
+from dosmith.crystals.prototypes import PROTOTYPES
+from dosmith.errors import NotFoundError, did_you_mean
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A prototype, whatever library it is of.
+
+    Attributes:
+        name: Strukturbericht symbol, or AFLOW label.
+        counts: atoms on each of its kinds of sites in the primitive cell: A, B, C; of AFLOW's by electronegativity of the original's elements.
+        space_group: its number.
+        crystal_system: of its space group; dosmith's trigonal ones count as hexagonal.
+    """
+
+    name: str
+    counts: tuple[int, ...]
+    space_group: int
+    crystal_system: str
+
+    def structure(self, elements: Sequence[str], volume: float, stretch: float = 1.0) -> Structure:
+        """The crystal with these elements.
+
+        Args:
+            elements: one for each kind of sites.
+            volume: Angstrom^3/atom.
+            stretch: of the third lattice vector, of dosmith's prototypes alone.
+
+        Raises:
+            ValueError: too many or too few elements.
+        """
+        if self.name in PROTOTYPES:
+            return PROTOTYPES[self.name].stretched(stretch).structure(elements, volume)
+        from dosmith.crystals.aflow import aflow_prototype
+
+        return aflow_prototype(self.name).structure(elements, volume)
+
+
+def kind_of(name: str) -> Kind:
+    """The prototype of a name.
+
+    >>> kind_of("B1").crystal_system, kind_of("A2B_tP6_136_f_a").counts
+    ('cubic', (2, 4))
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = kinds()
+    if name not in found:
+        raise NotFoundError(f"no prototype is '{name}'{did_you_mean(name, found)}")
+    return found[name]
+
+
+@lru_cache(maxsize=1)
+def kinds() -> Mapping[str, Kind]:
+    """All of them by name; what both libraries have comes under both names."""
+    found = {each.name: Kind(each.name, each.counts, each.space_group, each.crystal_system) for each in PROTOTYPES.values()}
+    for line in files("dosmith.crystals").joinpath("aflow.txt").read_text(encoding="utf-8").splitlines()[1:]:
+        name, *counts = line.split()
+        group = int(name.split("_")[2])
+        found[name] = Kind(name, tuple(map(int, counts)), group, symmetry.system_of(group))
+    return found

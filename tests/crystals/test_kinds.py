@@ -1,0 +1,41 @@
+"""Kinds of crystals by name: what the table says is what the crystals hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from dosmith import symmetry
+from dosmith.crystals.aflow import aflow_prototypes
+from dosmith.crystals.kinds import kind_of, kinds
+from dosmith.crystals.prototypes import PROTOTYPES
+from dosmith.errors import NotFoundError
+
+
+def test_the_table_holds_all_prototypes_of_aflow_as_pymatgen_has_them() -> None:
+    assert set(kinds()) == set(PROTOTYPES) | set(aflow_prototypes())
+    for name, prototype in aflow_prototypes().items():
+        own = [site.specie.symbol for site in prototype.original]
+        assert kind_of(name).counts == tuple(map(own.count, prototype.symbols)), name
+
+
+@pytest.mark.parametrize("name", ["A2B_tP6_136_f_a", "ABCD_tP8_129_c_b_a_c", "A2B3_hR10_167_c_e", "C14", "L1_2"])
+def test_group_and_system_are_those_of_its_crystal(name: str) -> None:
+    kind = kind_of(name)
+    crystal = kind.structure(("Mg", "O", "Ti", "K")[: len(kind.counts)], 14.0)
+    assert symmetry.space_group(crystal)[1] == kind.space_group
+    assert crystal.volume / len(crystal) == pytest.approx(14.0)
+    system = symmetry.system_of(kind.space_group)
+    assert kind.crystal_system == (system if name not in PROTOTYPES else system.replace("trigonal", "hexagonal"))
+
+
+def test_stretching_a_prototype_keeps_its_volume() -> None:
+    longer = kind_of("A3").structure(("Mg",), 23.0, 1.1)
+    assert longer.volume / 2 == pytest.approx(23.0)
+    assert longer.lattice.c / longer.lattice.a == pytest.approx(
+        1.1 * kind_of("A3").structure(("Mg",), 23.0).lattice.c / kind_of("A3").structure(("Mg",), 23.0).lattice.a
+    )
+
+
+def test_an_unknown_name_is_one_line() -> None:
+    with pytest.raises(NotFoundError, match=r"^no prototype is 'B77'"):
+        kind_of("B77")
