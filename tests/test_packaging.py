@@ -81,7 +81,7 @@ LIGHT = {
     "jarvis": "from jarvis.db.figshare import get_db_info",
     "formats": "import h5py",
     "cluster": "import distributed, dask_jobqueue.slurm",
-    "benchmark": "import faiss, sklearn.kernel_ridge, matplotlib.pyplot, elementembeddings.core",
+    "benchmark": "import faiss, sklearn.kernel_ridge, matplotlib.pyplot",
     "web": "import dosmith.web.app",
 }
 """What is used of each extra that brings no PyTorch."""
