@@ -211,13 +211,18 @@ def write(composition: Composition) -> str:
     >>> write(parse("NiPt3")), write(parse("O3TiBa"))
     ('Pt3Ni', 'BaTiO3')
     """
+    alloy = all(_written(symbol)[1] for symbol, _ in composition)
+    ordered = sorted(composition, key=lambda pair: (-pair[1] if alloy else 0, _written(pair[0])[0]))
+    return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in ordered)
+
+
+@lru_cache(maxsize=256)
+def _written(symbol: str) -> tuple[float, bool]:
+    """The place of an element in IUPAC's order, and whether it is a metal."""
     from pymatgen.core.periodic_table import Element
 
-    elements = {symbol: Element(symbol) for symbol, _ in composition}
-    iupac = {symbol: float(e.iupac_ordering) for symbol, e in elements.items()}
-    alloy = all(e.is_metal for e in elements.values())
-    ordered = sorted(composition, key=lambda pair: (-pair[1] if alloy else 0, iupac[pair[0]]))
-    return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in ordered)
+    element = Element(symbol)
+    return float(element.iupac_ordering), bool(element.is_metal)
 
 
 def chemical_system(composition: Composition) -> str:

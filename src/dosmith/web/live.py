@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.compositions import Compositions
 from dosmith.constraints import Condition, Constraints
 from dosmith.crystals.hull import Hull
 from dosmith.crystals.prototypes import crystal_id
@@ -184,11 +185,11 @@ class Live:
     @cached_property
     def _computed(self) -> dict[str | None, BoolArray]:
         """By crystal system, None for any: candidates whose composition has a known DOS in it, shape (C,)."""
-        library, found = self.designer.library, {}
-        for system in {None, *library.crystal_systems}:
-            rows = [row for row in range(len(library)) if system in (None, library.crystal_systems[row])]
-            known = {library.compositions[row] for row in rows}
-            found[system] = np.array([composition in known for composition in self._atlas.entries.compositions], dtype=np.bool_)
+        library, candidates = self.designer.library, self._atlas.crystals.compositions
+        known, systems = Compositions.of(library.compositions), np.array(library.crystal_systems, dtype=object)
+        found = {None: known.places(candidates) >= 0}
+        for system in set(library.crystal_systems) - {None}:
+            found[system] = known.taken(np.flatnonzero(systems == system)).places(candidates) >= 0
         return found
 
     def _uncomputed(self, constraints: Constraints, system: str | None) -> BoolArray:

@@ -48,15 +48,8 @@ class Materials:
         atlas = self.designer.model.atlas
         if atlas is None:
             return {}
-        pairs = zip(atlas.entries.compositions, atlas.crystals, strict=True)
-        return {crystal_id(composition, crystal.prototype): i for i, (composition, crystal) in enumerate(pairs)}
-
-    @cached_property
-    def _by_composition(self) -> dict[Composition, list[str]]:
-        found: dict[Composition, list[str]] = {}
-        for identifier, place in self._places.items():
-            found.setdefault(self._atlas.entries.compositions[place], []).append(identifier)
-        return found
+        pairs = zip(atlas.crystals.compositions, atlas.crystals.prototypes, strict=True)
+        return {crystal_id(composition, prototype): place for place, (composition, prototype) in enumerate(pairs)}
 
     @property
     def _atlas(self) -> Atlas:
@@ -214,8 +207,9 @@ class Materials:
         found: list[tuple[Kind, str, str]] = [
             ("known", library.ids[row], library.prototypes[row] or library.ids[row]) for row in library.rows_of(composition)
         ]
-        for identifier in self._by_composition.get(composition, []):
-            found.append(("new", identifier, self._atlas.crystals[self._places[identifier]].prototype))
+        atlas = self.designer.model.atlas
+        for place in () if atlas is None else atlas.crystals.compositions.rows_of(composition).tolist():
+            found.append(("new", crystal_id(composition, atlas.crystals.prototypes[place]), atlas.crystals.prototypes[place]))
         return found
 
     def _new_facts(self, identifier: str) -> tuple[Facts, Facts, Structure]:

@@ -1,6 +1,7 @@
 // Puts the board together: targets come in, answers go out to the lists, the table and the maps.
 
 import * as api from "./api.js";
+import { facts, first, START } from "./begin.js";
 import * as card from "./card.js";
 import { area } from "./curves.js";
 import { $, busy, formula, make, number, save, tell } from "./dom.js";
@@ -12,8 +13,8 @@ import * as lists from "./lists.js";
 import * as maps from "./maps.js";
 import { announce, asText, commit, fromLink, fromText, link, namedQuery, on, query, recall, state } from "./state.js";
 import * as targets from "./targets.js";
+import * as welcome from "./welcome.js";
 
-const START = "Pt3Ni";
 const FAST = 80; // milliseconds from hand to table above which nothing is animated
 const SAID_AFTER = 700; // milliseconds of rest after which the ranking is read out
 let dirty = false, asking = false, last = null, resting, took = Infinity;
@@ -21,10 +22,9 @@ let dirty = false, asking = false, last = null, resting, took = Infinity;
 history.scrollRestoration = "manual"; // what one looks for after a reload is above
 
 async function start() {
-  const first = location.hash.length > 1 ? null : api.byName(START); // asked for at once; what else there is does not wait for it
-  first?.catch(() => {});
-  state.facts = await api.board();
+  state.facts = await facts;
   state.values = state.facts.energies.map(() => 0);
+  on("change", () => { dirty = true; busy(true, "new", "known"); caption(); if (!asking) ask(); }); // first of all: others draw while the server works
   fillControls();
   editor.setUp();
   elements.setUp();
@@ -35,7 +35,7 @@ async function start() {
   lists.onOpen(card.open);
   lists.setUp();
   targets.setUp(take);
-  on("change", () => { dirty = true; busy(true, "new", "known"); caption(); if (!asking) ask(); });
+  welcome.setUp();
   on("commit", controls);
   on("computed", (job) => tell(`${job.formula} is computed and stands among the known crystals now.`, "good"));
   on("say", (text) => { $("spoken").textContent = text; });
