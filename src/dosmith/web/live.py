@@ -187,7 +187,7 @@ class Live:
         """By crystal system, None for any: candidates whose composition has a known DOS in it, shape (C,)."""
         library, candidates = self.designer.library, self._atlas.crystals.compositions
         known, systems = Compositions.of(library.compositions), np.array(library.crystal_systems, dtype=object)
-        found = {None: known.places(candidates) >= 0}
+        found: dict[str | None, BoolArray] = {None: known.places(candidates) >= 0}
         for system in set(library.crystal_systems) - {None}:
             found[system] = known.taken(np.flatnonzero(systems == system)).places(candidates) >= 0
         return found

@@ -207,9 +207,9 @@ class Materials:
         found: list[tuple[Kind, str, str]] = [
             ("known", library.ids[row], library.prototypes[row] or library.ids[row]) for row in library.rows_of(composition)
         ]
-        atlas = self.designer.model.atlas
-        for place in () if atlas is None else atlas.crystals.compositions.rows_of(composition).tolist():
-            found.append(("new", crystal_id(composition, atlas.crystals.prototypes[place]), atlas.crystals.prototypes[place]))
+        if (atlas := self.designer.model.atlas) is not None:
+            kinds = [atlas.crystals.prototypes[place] for place in atlas.crystals.compositions.rows_of(composition).tolist()]
+            found += [("new", crystal_id(composition, kind), kind) for kind in kinds]
         return found
 
     def _new_facts(self, identifier: str) -> tuple[Facts, Facts, Structure]:
