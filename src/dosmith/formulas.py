@@ -166,7 +166,10 @@ def _meant_element(text: str) -> str:
 
     names = _element_names()
     near = [text.lower()] if text.lower() in names else get_close_matches(text.lower(), names, n=1) if len(text) > 3 else []
-    return f"; did you mean {names[near[0]]}?" if near else ""
+    if not near and len(text) == 2:  # of two letters the first is rarely wrong
+        begin = sorted(each for each in names if len(each) <= 2 and each[0] == text[0].lower())
+        near = begin if len(begin) <= 3 else []
+    return f"; did you mean {' or '.join(names[each] for each in near)}?" if near else ""
 
 
 def _meant(text: str) -> str:
