@@ -27,7 +27,7 @@ from urllib.request import urlopen
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "board.json"
+RESULTS, PAGE = ROOT / "benchmarks" / "board.json", ROOT / "docs" / "board-speed.md"
 CLIENTS = (1, 10, 50)
 SECONDS = 10.0
 FRAME = 1 / 60
@@ -216,21 +216,21 @@ def opening(running: Running, times: int = 7) -> dict[str, Any]:
     }
 
 
-def text(found: dict[str, Any]) -> str:
+def page(found: dict[str, Any]) -> str:
     """The page in docs/."""
     rows = "".join(
         f"| {each['clients']} | {each['p50']} | {each['p95']} | {each['p99']} | {each['max']} | {each['per_second']} | {each['errors']} |\n"
         for each in found["clients"]
     )
-    page, opened = found["page"], found["opening"]
+    drawn, opened = found["page"], found["opening"]
     return f"""# Speed of the drawing board
 
 Written by `python benchmarks/board.py` (Python {found["python"]}, {found["machine"]}, {found["cores"]} cores, load {found["load"]} from other work before the start).
 
 ## A hand on the page
 
-From a move of the mouse to the new ranking in the table, in headless Chromium that draws without a graphics card; {page["count"]} answers of one drag:
-half within {page["p50"]} ms, 95 % within {page["p95"]} ms, the slowest {page["max"]} ms. Each answer ranks all predicted crystals and all known spectra anew.
+From a move of the mouse to the new ranking in the table, in headless Chromium that draws without a graphics card; {drawn["count"]} answers of one drag:
+half within {drawn["p50"]} ms, 95 % within {drawn["p95"]} ms, the slowest {drawn["max"]} ms. Each answer ranks all predicted crystals and all known spectra anew.
 
 ## Opening the page
 
@@ -273,7 +273,7 @@ def measure() -> None:
 
 def written(found: dict[str, Any]) -> None:
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    (ROOT / "docs" / "board-speed.md").write_text(text(found), encoding="utf-8")
+    PAGE.write_text(page(found), encoding="utf-8")
     print(json.dumps(found, indent=1))
 
 

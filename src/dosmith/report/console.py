@@ -325,7 +325,7 @@ def _folder_of(names: Sequence[str]) -> str:
     import os
 
     folders = {os.path.dirname(name) for name in names}
-    if not all(folders) or len({os.path.isabs(each) for each in folders}) > 1:
+    if not folders or not all(folders) or len({os.path.isabs(each) for each in folders}) > 1:
         return ""
     common = os.path.commonpath(folders)
     return f"{common}{os.sep}" if common.strip(os.sep) else ""
