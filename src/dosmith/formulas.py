@@ -84,11 +84,15 @@ def parse(text: str) -> Composition:
     try:
         return _strict(compact)
     except _NoFormulaError:
-        tip = _meant(compact) or "; write one like Pt3Ni (whole-number counts)"
+        known = "; no library or atlas that was given holds this id" if _ID.fullmatch(compact) else ""
+        tip = known or _meant(compact) or "; write one like Pt3Ni (whole-number counts)"
     except FormulaError:
         if not (tip := _meant(compact) if compact.isupper() else ""):
             raise
     raise FormulaError(f"'{' '.join(text.split())[:60]}' is not a formula{tip}") from None
+
+
+_ID = re.compile(r"(?:mp|mvc|jvasp)-\d+", re.IGNORECASE)  # of the Materials Project, of JARVIS
 
 
 class _NoFormulaError(FormulaError):

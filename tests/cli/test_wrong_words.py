@@ -28,6 +28,7 @@ WORDS = {
     "design Pt3Ni --crystal-system cubik": "did you mean 'cubic'?",
     "design Pt3Ni --model dosmit": "did you mean 'dosmith'?",
     "design Pt3Ni --avoid scarse": "did you mean 'scarce'?",
+    "design mp-999999": "no library or atlas that was given holds this id",
     "design Pt3Ni --rank-by idenity": "did you mean 'identity'?",
     "design Pt3Ni --elements Ni,Xy": "did you mean Xe?",
     "design": "there is no target; name a formula, an id or a file, or a gap alone with --gap 2:4",

@@ -72,7 +72,7 @@ def test_no_file_is_opened_by_name(client: TestClient, tmp_path: Path, monkeypat
     [
         (b"", "empty"),
         (b"\x00\x01\x02" * 100, "binary"),
-        (b"hello world", "no format"),
+        (b"hello world", "neither a table"),
         (VASPRUN.read_bytes()[:4000], "truncated"),
         (b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><modeling>&b;</modeling>', "entit"),
         (b"PK\x03\x04" + b"0" * 100, "zip"),

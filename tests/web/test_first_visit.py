@@ -58,6 +58,17 @@ def test_being_shown_around_can_be_ended_and_asked_for_again(page: Page) -> None
     assert page.evaluate("document.activeElement.id") == "tour-again"
 
 
+@pytest.mark.parametrize("page", ["wide", "narrow"], indirect=True)
+def test_axe_finds_nothing_against_the_guidelines_while_one_is_shown_around(page: Page) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
+    page.emulate_media(reduced_motion="reduce")
+    page.get_by_role("button", name="Show me around").first.click()
+    expect(page.locator("#tour")).to_be_visible()
+    levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    found = axe.Axe().run(page, options={"runOnly": levels}).response["violations"]
+    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
+
+
 def test_where_to_drag_is_said_until_one_has(page: Page) -> None:
     expect(page.get_by_text("drag here")).to_be_visible()
     drag(page, (0.3, 0.5), (0.3, 0.2))
