@@ -28,7 +28,6 @@ WORDS = {
     "design Pt3Ni --crystal-system cubik": "did you mean 'cubic'?",
     "design Pt3Ni --model dosmit": "did you mean 'dosmith'?",
     "design Pt3Ni --avoid scarse": "did you mean 'scarce'?",
-    "design mp-999999": "no library or atlas that was given holds this id",
     "design Pt3Ni --rank-by idenity": "did you mean 'identity'?",
     "design Pt3Ni --elements Ni,Xy": "did you mean Xe?",
     "design": "there is no target; name a formula, an id or a file, or a gap alone with --gap 2:4",
@@ -46,6 +45,11 @@ def test_a_slip_is_told_with_what_may_have_been_meant(
     said = capsys.readouterr().err
     assert end.value.code == 2 and WORDS[written] in said and said.count("\n") == 1
     assert not re.search(r"[?.!:;,][.;,?!]", said.replace("...", ""))
+
+
+def test_an_id_of_a_database_is_not_taken_for_a_slip_in_a_formula() -> None:
+    with pytest.raises(FormulaError, match="'mp-999999' is not a formula; no library or atlas that was given holds this id"):
+        formulas.parse("mp-999999")
 
 
 def test_small_letters_are_understood_where_there_is_one_way() -> None:
