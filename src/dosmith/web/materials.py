@@ -22,11 +22,14 @@ from dosmith.element_facts import prices_of
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.models.tight_binding.atlas import Atlas
+from dosmith.records import Material
 from dosmith.web.messages import Atom, Card, Curve, DrawnCrystal, Kind, Suggestion
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
+_LEAST = 0.02
+"""Of the states: parts with fewer are not offered."""
 Facts = list[tuple[str, str]]
 """Names and values, in order."""
 
@@ -252,6 +255,18 @@ class Materials:
             facts.append(("Magnetic moment", f"{moment:.2f} Bohr magnetons per cell"))
         provenance = [("Id", material.id), *((key.replace("_", " "), _plain(value)) for key, value in source.items())]
         return facts, provenance, cell
+
+
+def parts_of(material: Material) -> list[str]:
+    """What of a material's states is told apart: elements and orbitals, those with most states first, then spins."""
+    found = material.projections
+    shares = (
+        {}
+        if found is None
+        else {":".join(label): float(each.sum()) for label, each in zip(found.labels, found.densities.sum(axis=0), strict=True)}
+    )
+    told = [label for label, share in sorted(shares.items(), key=lambda each: -each[1]) if share > _LEAST * sum(shares.values())]
+    return told + (["up", "down"] if material.spectrum.spin_polarized else [])
 
 
 def text_of(structure: Structure, form: str) -> str:

@@ -160,7 +160,7 @@ export async function hover(material) {
   hovered = `${material.kind} ${material.id}`;
   for (const each of document.querySelectorAll(`[data-kind="${material.kind}"][data-id="${CSS.escape(material.id)}"]`)) each.classList.add("hovered");
   try {
-    const curve = await api.curve(material.kind, material.id);
+    const curve = await api.curve(material.kind, material.id, state.part);
     if (hovered === `${material.kind} ${material.id}`) overlay(asCurve(curve));
   } catch (error) {
     if (material.similarity != null) tell(error.message);

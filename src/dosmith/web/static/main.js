@@ -12,6 +12,7 @@ import * as limits from "./limits.js";
 import * as lists from "./lists.js";
 import * as maps from "./maps.js";
 import { announce, asText, commit, fromLink, fromText, link, namedQuery, on, query, recall, state } from "./state.js";
+import * as states from "./states.js";
 import * as targets from "./targets.js";
 import * as welcome from "./welcome.js";
 
@@ -35,6 +36,7 @@ async function start() {
   lists.onOpen(card.open);
   lists.setUp();
   targets.setUp(take);
+  states.setUp(take);
   welcome.setUp();
   on("commit", controls);
   on("computed", (job) => tell(`${job.formula} is computed and stands among the known crystals now.`, "good"));
@@ -137,7 +139,7 @@ function caption() {
   if (captioned !== state.name) $("target").replaceChildren(...formula(state.name.replace(/ \*$/, "") || "drawn"), ...(state.name.endsWith("*") ? [make("small", {}, " edited")] : []));
   captioned = state.name;
   const whole = area(state.values, state.facts.energies);
-  const gap = last?.gap ? `gap ${number(last.gap, 1)} eV` : "no gap";
+  const gap = state.part ? states.told(last?.band) : last?.gap ? `gap ${number(last.gap, 1)} eV` : "no gap";
   const counted = state.window ? `only ${number(state.window[0], 1)} to ${number(state.window[1], 1)} eV counts` : state.weights ? "weighted" : "";
   $("target-facts").textContent = [state.source, Math.abs(whole - 1) > 0.005 ? `area ${number(whole, 2)}, compared as 1` : "",
     gap, `broadening ${state.facts.broadening} eV`, counted].filter(Boolean).join(" \u00b7 ");
@@ -148,7 +150,7 @@ async function take(ask_, what) {
   tell(`reading ${what} \u2026`, "busy");
   let found;
   try { found = await ask_(); } finally { tell(""); }
-  commit({ values: found.values, name: found.name, source: found.source, ...(found.covered_ev ? { window: found.covered_ev } : {}) });
+  commit({ values: found.values, name: found.name, source: found.source, part: found.counted ?? "", parts: found.parts ?? [], of: found.material_id ?? "", ...(found.covered_ev ? { window: found.covered_ev } : {}) });
   targets.others(found);
 }
 
@@ -167,7 +169,7 @@ function inputs() {
   });
   $("open").addEventListener("click", () => $("file").click());
   $("file").addEventListener("change", () => { if ($("file").files[0]) file($("file").files[0]); $("file").value = ""; });
-  $("empty").addEventListener("click", () => commit({ values: flat(), name: "drawn", source: "drawn by hand", window: null, weights: null }));
+  $("empty").addEventListener("click", () => commit({ values: flat(), name: "drawn", source: "drawn by hand", window: null, weights: null, part: "", parts: [], of: "" }));
   $("share").addEventListener("click", async () => {
     const url = location.href.split("#")[0] + link();
     history.replaceState(null, "", link());
@@ -247,6 +249,7 @@ function fillControls() {
 
 function controls() {
   for (const field of ["system", "ratio", "count", "metric"]) $(field).value = state[field];
+  states.show();
   elements.show();
 }
 
