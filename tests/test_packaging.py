@@ -76,6 +76,38 @@ def test_core_runs_with_the_lowest_versions_that_it_asks_for(wheel, tmp_path):
     assert len(without.stderr.splitlines()) == 1
 
 
+LIGHT = {
+    "mp": "from mp_api.client import MPRester; import boto3, deltalake",
+    "jarvis": "from jarvis.db.figshare import get_db_info",
+    "formats": "import h5py",
+    "cluster": "import distributed, dask_jobqueue.slurm",
+    "benchmark": "import faiss, sklearn.kernel_ridge, matplotlib.pyplot",
+    "web": "import dosmith.web.app",
+}
+"""What is used of each extra that brings no PyTorch."""
+
+
+@pytest.mark.parametrize("extras", [("mp",), ("benchmark", "cluster", "formats", "jarvis", "web")], ids="+".join)
+def test_extras_run_with_the_lowest_versions_that_they_ask_for(wheel, tmp_path, extras):
+    """The Materials Project's client needs a newer SciPy than the core, which its own floor must say."""
+    facts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = [*facts["dependencies"], *(text for name in extras for text in facts["optional-dependencies"][name])]
+    lowest: dict[str, str] = {}
+    for name, version in (text.split(">=") for text in needed):
+        lowest[name] = max(version, lowest.get(name, version), key=lambda text: tuple(map(int, text.split("."))))
+    home = tmp_path / "environment"
+    venv.create(home, with_pip=True)
+    python = home / "bin" / "python"
+    install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:"]
+    subprocess.run([*install, *(f"{name}=={version}" for name, version in lowest.items())], check=True)
+    subprocess.run([*install, "--no-deps", str(wheel)], check=True)
+    for extra in extras:
+        result = subprocess.run(
+            [str(python), "-W", "ignore", "-c", LIGHT[extra]], capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+        assert result.returncode == 0, f"{extra}: {result.stderr[-1000:]}"
+
+
 def test_core_runs_in_a_fresh_environment_without_pytorch(wheel, tmp_path):
     home = tmp_path / "environment"
     venv.create(home, with_pip=True)

@@ -35,15 +35,15 @@ class Asked:
     comparison: Comparison
     crystal_system: str | None = None
 
-    @cached_property
+    @property
     def similarities(self) -> FloatArray:
         """Of each to the target, shape (M,)."""
-        return self.known.similarities(self.comparison)
+        return self.judged.similarity
 
     @cached_property
     def judged(self) -> Judged:
         """What is thought of each as an answer."""
-        return self.known.judged(self.comparison, self.similarities)
+        return self.known.judged(self.comparison, self.known.similarities(self.comparison))
 
     @cached_property
     def scores(self) -> FloatArray:

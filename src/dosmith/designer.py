@@ -28,6 +28,7 @@ from dosmith.question import IDENTITY, Question
 from dosmith.ranking import BoolArray, Comparison, count_of
 from dosmith.settings import Settings, load_settings
 from dosmith.shipped import shipped_folder
+from dosmith.spectra.count import Electrons
 from dosmith.spectra.grid import Window
 from dosmith.spectra.match import Gaps
 from dosmith.spectra.parts import Part
@@ -71,6 +72,7 @@ class Designer:
         self._part: Part | None = None
         self._hull = self._hull_energies  # of the whole model, also where a part of each density counts
         self._parts: dict[Part, Designer] = {}
+        self._electrons: Electrons | None = None
         self.atlases, self.shipped = tuple(atlases), shipped
         if self.atlases and not isinstance(self.model, TightBindingModel):
             raise ModelError(f"the model '{self.model.name}' predicts no crystals, so it proposes none of an atlas")
@@ -82,6 +84,14 @@ class Designer:
         if self._known is None or self._known[0] is not ids:
             self._known = ids, KnownSpectra(self.library, self._recipe, self._part, self._hull)
         return self._known[1]
+
+    def electrons(self) -> Electrons:
+        """What elements bring to spectra: learned from the open DOS set, whose numbers of states are known, whatever the library."""
+        if self._electrons is None:
+            open_set = isinstance(self.library, ParquetLibrary) and self.library.folder == shipped_folder("open-dos")
+            known = self.known if open_set and self._part is None else KnownSpectra(open_dos_set(), self._recipe)
+            self._electrons = known.electrons
+        return self._electrons
 
     def _hull_energies(self, compositions: Sequence[Composition]) -> FloatArray:
         atlas = self.model.atlas
@@ -158,6 +168,7 @@ class Designer:
         window: Window | str | tuple[float, float] | None = None,
         weights: FloatArray | None = None,
         metric: str | None = None,
+        count: bool = False,
         fermi: float | None = None,
         electrons: float | None = None,
         broadening: float | None = None,
@@ -189,6 +200,7 @@ class Designer:
             window: energies that count in the similarity, "LOWER:UPPER" in eV. The model sees the whole curve.
             weights: of each grid point in the similarity, shape (points,).
             metric: cosine, tanimoto or wasserstein.
+            count: numbers of states count too: similarities are multiplied by the smaller number of states per atom over the larger.
             fermi: Fermi level on the curve's own axis, eV, when the stated one is wrong or missing.
             electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
             broadening: Gaussian sigma the curve already carries, eV.
@@ -212,6 +224,7 @@ class Designer:
                 ("above_hull", above_hull),
                 ("price", price),
                 ("variety", variety),
+                ("count", count or None),
             )
             if value is not None
         )
@@ -224,6 +237,7 @@ class Designer:
             gap=gap,
             rank_by=rank_by,
             variety=variety,
+            count=count,
             above_hull=above_hull,
             price=price,
             keep=keep,
@@ -241,17 +255,20 @@ class Designer:
                 raise OptionError("there is no target; give a formula, an id, a file or arrays, or a gap alone, as in gap='2:4'")
             target = gap_target(self.known, question.gaps)
         found = self.read(target, Reading.of(crystal_system, fermi, electrons, broadening, zero, project, spin))
-        count = count_of(self.settings.design.top if top is None else top)
+        many = count_of(self.settings.design.top if top is None else top)
+        if count and self.atlases:
+            raise OptionError(
+                "numbers of states can be compared with the model's own crystals alone: leave --atlas or --count out"
+            )
         if found.part is None:
-            return self._designed(found, count, question)
+            return self._designed(found, many, question)
         if self.atlases:
             raise OptionError("an atlas holds whole spectra alone: leave --project and --spin, or --atlas out")
         if question.rank_by == IDENTITY:
             raise OptionError(
                 "whose a DOS is can be told of a whole curve alone: leave --project and --spin, or --rank-by identity out"
             )
-        asker = self.for_part(found.part)
-        return asker._designed(found, count, question)
+        return self.for_part(found.part)._designed(found, many, question)
 
     def for_part(self, part: Part) -> Designer:
         """The designer whose known and predicted spectra are a part of each density of states.
@@ -273,7 +290,7 @@ class Designer:
         return self._parts[part]
 
     def _designed(self, found: Target, top: int, question: Question) -> Design:
-        asked = Asked(self.known, question.compared(found), question.crystal_system)
+        asked = Asked(self.known, question.compared(found, self.electrons), question.crystal_system)
         constraints, comparison, recipe = question.constraints, asked.comparison, self.model.recipe
         part = self.model.part_for(question.crystal_system)
         fits = asked.fits(constraints)
@@ -297,6 +314,7 @@ class Designer:
                 "crystal_system": question.crystal_system,
                 "window": None if comparison.window is None else [comparison.window.lower, comparison.window.upper],
                 "metric": comparison.metric,
+                "count": question.count,
                 "gap": None if question.gaps is None else str(question.gaps),
                 "rank_by": question.rank_by,
                 "variety": comparison.variety,
@@ -305,7 +323,7 @@ class Designer:
                 "zero": recipe.zero,
             },
             model=self.model.facts() | {"network": part},
-            caveats=caveats(found, self.model, part, proposals, similar, self.library),
+            caveats=caveats(found, self.model, part, proposals, similar, self.library, comparison.count),
             energies=recipe.grid.energies,
             curves={name: vector for name in sorted(ids) if (vector := self.known.vector(name)) is not None},
             library=self.library,
@@ -321,6 +339,7 @@ class Designer:
         window: Window | str | tuple[float, float] | None = None,
         weights: FloatArray | None = None,
         metric: str | None = None,
+        count: bool = False,
         fermi: float | None = None,
         electrons: float | None = None,
         broadening: float | None = None,
@@ -329,14 +348,17 @@ class Designer:
         spin: str | None = None,
     ) -> tuple[Neighbour, ...]:
         """The known materials with the most similar DOS, best first. Arguments and errors as in `design`."""
-        question = Question.of(self.settings.design, crystal_system=crystal_system, metric=metric, window=window, weights=weights)
+        question = Question.of(
+            self.settings.design, crystal_system=crystal_system, metric=metric, window=window, weights=weights, count=count
+        )
         found = self.read(target, Reading.of(crystal_system, fermi, electrons, broadening, zero, project, spin))
         asker = self if found.part is None else self.known_of_part(found.part)
         if found.part is not None and not len(asker.known):
             raise NotFoundError(
                 f"{self.library.name} tells {found.part} states of no material; fetch or compute some with projections"
             )
-        return Asked(asker.known, question.compared(found), question.crystal_system).neighbours(found, count_of(top))
+        comparison = question.compared(found, self.electrons)
+        return Asked(asker.known, comparison, question.crystal_system).neighbours(found, count_of(top))
 
     def compare(
         self,
@@ -345,9 +367,11 @@ class Designer:
         window: Window | str | tuple[float, float] | None = None,
         weights: FloatArray | None = None,
         gap: Gaps | None = None,
+        count: bool = False,
     ) -> Comparison:
         """How spectra are compared with a target; arguments as in `design`."""
-        return Question.of(self.settings.design, metric=metric, window=window, weights=weights, gap=gap).compared(target)
+        question = Question.of(self.settings.design, metric=metric, window=window, weights=weights, gap=gap, count=count)
+        return question.compared(target, self.electrons)
 
     def _identified(self, target: Target, top: int, constraints: Constraints, asked: Asked) -> list[Proposal]:
         """Compositions by the probability that the target is their DOS.

@@ -17,6 +17,7 @@ from dosmith import formulas
 from dosmith.library import Library
 from dosmith.models.interface import Model, Proposal
 from dosmith.records import Candidate
+from dosmith.spectra.count import Count
 from dosmith.targets import Target
 
 FloatArray = NDArray[np.float64]
@@ -27,6 +28,15 @@ ALIKE = 0.8
 
 SHAPE_ONLY = "Shape only: electron count is not compared, since all curves are scaled to the same area."
 """What a similarity does not tell, beside every list."""
+
+
+def counted_too(count: Count, probabilities: bool = True) -> str:
+    """What it tells where numbers of states count."""
+    rest = "; probabilities are of shape and gap alone" if probabilities else ""
+    return (
+        "Electron count is compared: similarities are those of the shapes times the smaller number of states per atom over the larger"
+        f" (the target: {count}){rest}."
+    )
 
 
 @dataclass(frozen=True)
@@ -156,7 +166,13 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
 
 
 def caveats(
-    target: Target, model: Model, part: str, proposals: Sequence[Proposal], similar: tuple[Neighbour, ...], library: Library
+    target: Target,
+    model: Model,
+    part: str,
+    proposals: Sequence[Proposal],
+    similar: tuple[Neighbour, ...],
+    library: Library,
+    count: Count | None = None,
 ) -> tuple[str, ...]:
     """What to bear in mind, a sentence each.
 
@@ -167,6 +183,7 @@ def caveats(
         proposals: its answer.
         similar: the known materials beside it.
         library: where those are.
+        count: the target's number of states, where that counts.
     """
     found = []
     if target.composition is not None:
@@ -188,7 +205,7 @@ def caveats(
         found.append(f"No other known DOS is much like the target's (best similarity {best:.2f}).")
     if target.standard.coverage < 0.999:
         found.append(f"The target covers {target.standard.coverage:.0%} of the model's window; the rest counts as empty.")
-    found.append(SHAPE_ONLY)
+    found.append(SHAPE_ONLY if count is None else counted_too(count))
     found.append(
         "A similar DOS is a hint, not a proof: the stability of every candidate, and the DOS of unknown ones, are still to be computed."
     )

@@ -16,6 +16,7 @@ from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.logistic import chance
 from dosmith.ranking import BoolArray, Comparison, Entries, Judged
+from dosmith.spectra.count import Electrons
 from dosmith.spectra.descriptors import DESCRIPTORS, Descriptors, describe
 from dosmith.spectra.grid import Window
 from dosmith.spectra.match import Gaps
@@ -48,13 +49,39 @@ class KnownSpectra:
     hull: Callable[[Sequence[Composition]], FloatArray] = lambda compositions: np.full(len(compositions), np.nan)
 
     @cached_property
-    def _standard(self) -> tuple[NDArray[np.intp], FloatArray, dict[int, Window]]:
+    def _standard(self) -> tuple[NDArray[np.intp], FloatArray, dict[int, Window], dict[int, float]]:
         narrow: dict[int, Window] = {}
+        areas: dict[int, float] = {}
         if self.part is None:
-            rows, vectors = standardise_library(self.library, self.recipe, narrow)
+            rows, vectors = standardise_library(self.library, self.recipe, narrow, areas)
         else:
             rows, vectors = library_parts(self.library, self.recipe, self.part, narrow)
-        return rows, vectors, narrow
+        return rows, vectors, narrow, areas
+
+    @cached_property
+    def states(self) -> FloatArray:
+        """States per atom within the window as their sources have them, NaN where unknown, shape (M,)."""
+        areas = self._standard[3]
+        return np.array([areas.get(row, np.nan) for row in self.rows.tolist()]) / self.library.sites[self.rows]
+
+    @cached_property
+    def electrons(self) -> Electrons:
+        """What the elements bring to these spectra."""
+        return Electrons.learned(self.entries.table, self.vectors, self.states, self.recipe.grid)
+
+    def _agreement(self, comparison: Comparison) -> FloatArray | float:
+        """What numbers of states take from likenesses, shape (M,)."""
+        if comparison.count is None:
+            return 1.0
+        states = comparison.count.electrons.believed(self.entries.table, self.vectors, self.states)
+        found = comparison.agreement(self.vectors, states)
+        for row, window in self._standard[2].items():
+            place = slice(self.places[row], self.places[row] + 1)
+            common = replace(comparison, covered=window, window=comparison.counted)
+            found[place] = 0.0
+            with suppress(SpectrumError):  # nothing in common
+                found[place] = common.agreement(self.vectors[place], states[place])
+        return found
 
     @property
     def rows(self) -> NDArray[np.intp]:
@@ -123,7 +150,7 @@ class KnownSpectra:
 
         Args:
             comparison: with the target.
-            similarities: to it, as of `similarities`, shape (M,).
+            similarities: of shapes, as of `similarities`, shape (M,).
         """
         match = None
         if comparison.calibrated or not comparison.curve:
@@ -132,7 +159,8 @@ class KnownSpectra:
                 True if comparison.gaps is None else comparison.gaps.hold(self.gaps) | (np.isnan(self.gaps) & comparison.curve)
             )
             match = np.where(agree, alike, 0.0)
-        return Judged(similarities, similarities if comparison.curve else np.ones(len(self)), match, self.heights.chances)
+        told = similarities * self._agreement(comparison)
+        return Judged(told, told if comparison.curve else np.ones(len(self)), match, self.heights.chances)
 
     @cached_property
     def places(self) -> dict[int, int]:

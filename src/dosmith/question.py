@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.constraints import Constraints
-from dosmith.errors import ConstraintError, did_you_mean
+from dosmith.errors import ConstraintError, OptionError, did_you_mean
 from dosmith.ranking import Comparison
 from dosmith.settings import DesignSettings
+from dosmith.spectra.count import Count, Electrons, counted
 from dosmith.spectra.grid import Window
 from dosmith.spectra.match import GAPPED, Gaps
 from dosmith.targets import Target, known_system
@@ -38,6 +39,7 @@ class Question:
         gaps: that are wanted in place of the target's own; None where that counts.
         rank_by: one of `RANKINGS`, or `IDENTITY`.
         variety: from 0 to 1, how early the best of other kinds come.
+        count: whether numbers of states count in the likeness.
     """
 
     constraints: Constraints = field(default_factory=Constraints)
@@ -48,6 +50,7 @@ class Question:
     gaps: Gaps | None = None
     rank_by: str = "probability"
     variety: float = 0.0
+    count: bool = False
 
     @classmethod
     def of(
@@ -61,6 +64,7 @@ class Question:
         gap: Gaps | str | None = None,
         rank_by: str | None = None,
         variety: float | None = None,
+        count: bool = False,
         above_hull: float | None = None,
         price: float | None = None,
         keep: str | Iterable[str] | None = None,
@@ -84,10 +88,20 @@ class Question:
         bounds += [f"{name}<={bound}" for name, bound in (("above_hull", above_hull), ("price", price)) if bound is not None]
         bounds += [] if gaps is None else gaps.conditions
         made = Constraints.of(keep=bounds, **constraints)
-        return cls(made, system, metric or settings.metric, _window(window), weights, gaps, by, much)
+        if count and by == IDENTITY:
+            raise OptionError("whose a DOS is can be told by its shape alone: leave --count or --rank-by identity out")
+        return cls(made, system, metric or settings.metric, _window(window), weights, gaps, by, much, count)
 
-    def compared(self, target: Target) -> Comparison:
-        """How spectra are compared with a target."""
+    def compared(self, target: Target, electrons: Callable[[], Electrons] | None = None) -> Comparison:
+        """How spectra are compared with a target.
+
+        Args:
+            target: asked for.
+            electrons: tells what elements bring to spectra, where numbers of states count.
+
+        Raises:
+            OptionError: these cannot be compared.
+        """
         standard = target.standard
         made = Comparison(
             standard.values,
@@ -100,8 +114,18 @@ class Question:
             target.curve,
             "similarity" if self.rank_by == "similarity" else "probability",
             self.variety,
+            None if electrons is None or not self.count else _count_of(target, electrons),
         )
         return made if self.gaps is not None else replace(made, gaps=_gaps_of(target, made))
+
+
+def _count_of(target: Target, electrons: Callable[[], Electrons]) -> Count:
+    if target.part is not None or not target.curve:
+        what = (
+            "of whole curves alone: leave --project and --spin" if target.curve else "of curves, and there is none: name a target"
+        )
+        raise OptionError(f"numbers of states can be compared {what}, or --count out")
+    return counted(target.states, target.composition, target.standard.values, electrons())
 
 
 def _window(window: Window | str | tuple[float, float] | None) -> Window | None:

@@ -22,6 +22,7 @@ from dosmith.constraints import Constraints
 from dosmith.element_facts import Supply
 from dosmith.errors import ConstraintError
 from dosmith.formulas import Composition
+from dosmith.spectra.count import Count, agreement
 from dosmith.spectra.grid import EnergyGrid, Window
 from dosmith.spectra.match import Gaps
 from dosmith.spectra.similarity import Curves, similarity
@@ -48,6 +49,7 @@ class Comparison:
         curve: whether the curve counts; without it the gap alone does.
         by: what is ranked by: the probability that a candidate matches and exists, or the similarity.
         variety: how much the best of each kind come first; see `varied`.
+        count: the target's number of states, where that counts in the likeness; None where shapes alone do.
     """
 
     target: FloatArray
@@ -60,6 +62,7 @@ class Comparison:
     curve: bool = True
     by: Literal["probability", "similarity"] = "probability"
     variety: float = 0.0
+    count: Count | None = None
 
     @property
     def counted(self) -> Window | None:
@@ -86,13 +89,27 @@ class Comparison:
         """Similarity of vectors, shape (M, points), to the target, shape (M,); errors as of `similarity`."""
         return similarity(self.target, vectors, self.metric, grid=self.grid, window=self.counted, weights=self.weights)
 
+    def agreement(self, vectors: FloatArray, states: FloatArray) -> FloatArray:
+        """What numbers of states take from likenesses, as a factor, shape (M,); see `spectra.count`.
+
+        Args:
+            vectors: in any unit, shape (M, points).
+            states: states per atom within the whole window, NaN where unknown, shape (M,).
+        """
+        if self.count is None:
+            return np.ones(len(states))
+        mask = np.ones(self.grid.points) if self.counted is None else self.counted.mask(self.grid).astype(np.float64)
+        inside, whole = vectors @ mask, vectors.sum(axis=1)
+        theirs = states * np.divide(inside, whole, out=np.zeros(len(states)), where=whole > 0)
+        return agreement(self.count.wanted * float(self.target @ mask / self.target.sum()), theirs)
+
 
 @dataclass(frozen=True, eq=False)
 class Judged:
     """What is thought of N entries as answers to one target.
 
     Attributes:
-        similarity: to the target, known or to be expected, shape (N,).
+        similarity: to the target, known or to be expected, times the agreement of numbers of states where these count, shape (N,).
         likeness: what they are ranked by where probabilities do not count: similarities, less a penalty for what is predicted far
             above its elements, shape (N,).
         p_match: the probabilities that they match, shape (N,); None where these are not calibrated.

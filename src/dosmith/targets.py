@@ -118,6 +118,7 @@ class _Found:
         spectrum: the whole of it.
         composition: when known.
         material_id: when it is a material of the library.
+        sites: atoms in the cell that the spectrum is of; None when that is unknown.
         projections: reads its projections; None where its source can hold none, so that it may be declared a part itself.
     """
 
@@ -126,6 +127,7 @@ class _Found:
     spectrum: Spectrum
     composition: Composition | None = None
     material_id: str | None = None
+    sites: int | None = None
     projections: Callable[[], Projections | None] | None = None
 
 
@@ -146,6 +148,7 @@ class Target:
         predicted: whether the DOS is none that was computed, but the one that a model expects.
         curve: whether its curve counts; where only a gap was asked for, it merely shows what such materials are like.
         polymorphs: ids of the other crystals of its composition that the library knows, lowest in energy first.
+        states: per atom within the window, as the source has them; None where it tells no atoms.
     """
 
     name: str
@@ -159,6 +162,7 @@ class Target:
     predicted: bool = False
     curve: bool = True
     polymorphs: tuple[str, ...] = ()
+    states: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The target as it stands in the JSON answer."""
@@ -174,6 +178,7 @@ class Target:
             "energy_zero_from": standard.zero_from,
             "gap_ev": standard.gap,
             "coverage": standard.coverage,
+            "states_per_atom": self.states,
             "covered_ev": None if standard.covered is None else [standard.covered.lower, standard.covered.upper],
             "steps": list(standard.steps),
         }
@@ -262,7 +267,8 @@ def _standard(found: _Found, recipe: Recipe, reading: Reading, with_parts: bool 
                 raise SpectrumError(f"{name}: {error}") from None
     if part is not None:
         name = f"{name}, {part} states"
-    return Target(name, found.source, standard, found.composition, found.material_id, part, parts, descriptors)
+    states = None if part is not None or not found.sites or standard.area is None else standard.area / found.sites
+    return Target(name, found.source, standard, found.composition, found.material_id, part, parts, descriptors, states=states)
 
 
 def _read(found: _Found, part: Part | None) -> Projections | None:
@@ -348,7 +354,8 @@ def _look_up(target: TargetLike, library: Library, reading: Reading, files: File
         name = "target" if composition is None else formulas.write(composition)
         spectrum = from_pymatgen(target)
         reader = partial(parts_of_object, target, spectrum) if getattr(target, "pdos", None) else None
-        return _Found(name, f"a pymatgen {type(target).__name__}", spectrum, composition, projections=reader)
+        sites = None if structure is None else len(structure)
+        return _Found(name, f"a pymatgen {type(target).__name__}", spectrum, composition, sites=sites, projections=reader)
     raise DosmithError(
         f"a {type(target).__name__} is not a target; give a formula, an id, a file, a Spectrum, a pymatgen Dos or (energies, densities)"
     )
@@ -372,11 +379,13 @@ def _from_file(path: Path, reading: Reading, files: FileSettings | None) -> _Fou
     declared = reading.part is not None and reading.part.projected
     found = read_dos(path, fermi=reading.fermi, electrons=reading.electrons, max_mebibytes=limit, part=declared)
     source, composition = f"the file {shown} ({found.format})", found.composition
+    sites = found.sites if found.crystal is None else len(found.crystal.species)
     if composition is None and path.is_file() and (crystal := crystal_of(path, found)) is not None:  # no pipe
         source, composition = f"{source}, crystal from {crystal.file}", crystal.composition
+        sites = len(crystal.species)
     name = shown if composition is None else formulas.write(composition)
     reader = None if may_be_declared(found) else partial(projections_of, path, found, max_mebibytes=limit)
-    return _Found(name, source, found.spectrum, composition, projections=reader)
+    return _Found(name, source, found.spectrum, composition, sites=sites, projections=reader)
 
 
 def _from_library(identifier: str, library: Library, remark: str) -> _Found:
@@ -387,7 +396,13 @@ def _from_library(identifier: str, library: Library, remark: str) -> _Found:
 
 def _of_material(material: Material, source: str) -> _Found:
     return _Found(
-        material.formula, source, material.spectrum, material.composition, material.id, projections=lambda: material.projections
+        material.formula,
+        source,
+        material.spectrum,
+        material.composition,
+        material.id,
+        len(material.species) or None,
+        lambda: material.projections,
     )
 
 

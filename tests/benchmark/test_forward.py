@@ -104,8 +104,17 @@ def test_probabilities_and_matches_are_those_of_the_picks(spectra, split) -> Non
 def test_calibration_error_is_the_distance_of_probability_and_share() -> None:
     generator = np.random.default_rng(0)
     probability = generator.uniform(size=20_000)
-    honest = calibration([{"probability": probability, "match": generator.uniform(size=20_000) < probability}])
+    honest = calibration(
+        [
+            {
+                "probability": probability,
+                "match": generator.uniform(size=20_000) < probability,
+                "gapped": np.arange(20_000) % 4 == 0,
+            }
+        ]
+    )
+    assert {name: each["n"] for name, each in honest["by_class"].items()} == {"gapped": 5_000, "metal": 15_000}
     assert honest["error"] < 0.02 and honest["n"] == 20_000 and len(honest["bins"]) == 10
-    boastful = calibration([{"probability": [0.95] * 10, "match": [1.0] * 5 + [0.0] * 5}])
+    boastful = calibration([{"probability": [0.95] * 10, "match": [1.0] * 5 + [0.0] * 5, "gapped": [0.0] * 10}])
     assert boastful["error"] == pytest.approx(0.45)
     assert boastful["bins"] == [{"probability": pytest.approx(0.95), "share": 0.5, "n": 10}]

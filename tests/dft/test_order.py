@@ -51,7 +51,7 @@ def test_prototypes_come_in_turns_and_the_cheap_first() -> None:
 
 
 def test_magnets_and_large_cells_cost_more() -> None:
-    assert cost(entry("Fe", "A2", "")) > 5 * cost(entry("Cu", "A1", ""))
+    assert cost(entry("Fe", "A2", "")) > 3 * cost(entry("Cu", "A1", ""))
     assert cost(entry("Pb", "A1", "", 4)) > 4 * cost(entry("Pb", "A1", ""))
 
 

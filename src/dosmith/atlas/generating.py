@@ -61,7 +61,7 @@ FORMING = 0.1
 ANIONS = frozenset({"H", "N", "O", "F", "S", "Cl", "Se", "Br", "I"})
 NEITHER = frozenset({"B", "C", "Si", "Ge", "P", "As", "Sb", "Te"})
 """Elements that stand for metals and for anions."""
-MOST_OF_IONS = 4000
+MOST_OF_IONS = 2000
 """Ways to fill one prototype with other ions."""
 SCHEMA = pa.schema(
     [
@@ -138,7 +138,7 @@ def _named() -> dict[str, Pattern]:
 
 
 def _ionic(known: frozenset[str]) -> Iterator[Wanted]:
-    """Known crystals with other ions, by likelihood."""
+    """Known crystals with other ions of charges that crystals have, by likelihood."""
     order: dict[str, tuple[str, ...]] = {}
     seeds = []
     for pattern in patterns():
@@ -147,11 +147,11 @@ def _ionic(known: frozenset[str]) -> Iterator[Wanted]:
             if (ions := charges(structure)) is not None:
                 seeds.append(Seed(pattern.name, structure, ions))
                 order[pattern.name] = pattern.known
-    for each in candidates(seeds, known, likely=1e-3, others_tried=20, most=MOST_OF_IONS):
+    for each in candidates(seeds, known, likely=1e-4, others_tried=40, most=MOST_OF_IONS):
         put_in = {symbol: str(ion.element.symbol) for symbol, ion in each.ions}
         name = seeds[each.seed].prototype
         elements = tuple(put_in[symbol] for symbol in order[name])
-        if set(elements) <= known:
+        if set(elements) <= known and balance(_reduced(elements, _named()[name].counts)) >= 0:
             yield Wanted(name, elements, "ions")
 
 

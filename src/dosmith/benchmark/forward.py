@@ -17,7 +17,7 @@ from dosmith.models.identity import Identity
 from dosmith.models.splits import Split
 from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, train
-from dosmith.models.tight_binding.train import prepare_library, spin_differences
+from dosmith.models.tight_binding.train import parts_of, prepare_library, spin_differences
 from dosmith.settings import ForwardSettings
 
 
@@ -31,6 +31,7 @@ def forward(spectra: Spectra, split: Split, library: Library, survey: Path, sett
     rows = [library.row_of(identifier) for identifier in spectra.ids]
     seen = prepare_library(library, np.array(rows, dtype=np.intp), settings)
     training = [row for row in split.train if rows[row] in seen]
+    places = np.array([rows[row] for row in training], dtype=np.intp)
     model = train(
         [seen[rows[row]] for row in training],
         [spectra.compositions[row] for row in training],
@@ -38,7 +39,8 @@ def forward(spectra: Spectra, split: Split, library: Library, survey: Path, sett
         spectra.recipe,
         settings,
         kinds=[spectra.prototypes[row] or "other" for row in training],
-        differences=spin_differences(library, np.array([rows[row] for row in training], dtype=np.intp), spectra.recipe),
+        differences=spin_differences(library, places, spectra.recipe),
+        parts=parts_of(library, places, spectra.recipe),
     )
     alike = settings.model_copy(update={"seed": 0})  # crystals are prepared alike for every seed
     candidates = predict(model, _prepared(str(survey), alike, model.symbols))

@@ -96,6 +96,10 @@ METRICS: dict[str, Metric] = {
     "coverage": mean_of("coverage", "share of the first 5 candidates with a known DOS"),
     "screen": mean_of("screen", "blind screening: mean true cosine of five picks", held_out=True),
     "screen_09": mean_of("screen_09", "blind screening: share of picks above 0.9", held_out=True),
+    "screen_match": mean_of("screen_match", "blind screening: share of picks that match in DOS and gap", held_out=True),
+    "screen_made": mean_of(
+        "screen_made", "blind screening: share of picks that match and lie within 0.1 eV/atom of the hull", held_out=True
+    ),
     "screen_closed": _closed("blind screening: share of the way from random picks to the best, by mean cosine", "screen"),
     "screen_closed_09": _closed("blind screening: the same by the share above 0.9", "screen_09"),
     "screen_untold_09": mean_of(
@@ -133,6 +137,8 @@ TITLES = {
     "coverage": "coverage",
     "screen": "picks: cosine",
     "screen_09": "picks > 0.9",
+    "screen_match": "picks that match",
+    "screen_made": "match and exist",
     "screen_closed": "picks: closed",
     "screen_closed_09": "picks > 0.9: closed",
     "screen_untold_09": "untold picks > 0.9",
@@ -146,7 +152,17 @@ TITLES = {
 }
 """What stands over a column, by metric."""
 
-BY_GROUP = ("screen_closed", "screen_untold_closed", "screen_untold_09", "design_09", "top_5", "predicted", "predicted_09")
+BY_GROUP = (
+    "screen_closed",
+    "screen_match",
+    "screen_made",
+    "screen_untold_closed",
+    "screen_untold_09",
+    "design_09",
+    "top_5",
+    "predicted",
+    "predicted_09",
+)
 """Metrics that are told of each kind of target."""
 
 BINS = 10
@@ -205,14 +221,22 @@ def calibration(parts: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, Any
     """How far probabilities are from the shares of what happened.
 
     Args:
-        parts: `probability` and `match` (0 or 1) of each pick, by fold.
+        parts: `probability` and `match` (0 or 1) of each pick, and whether its target is `gapped`, by fold.
 
     Returns:
         `error`: the mean distance over `BINS` equal bins, each counted by its picks (ECE); `probability` and `share` over all; `n`;
-        `bins`: the same three for each bin that is not empty.
+        `bins`: the same three for each bin that is not empty; `by_class`: all of it for targets with a gap and for metals apart.
     """
-    probability = np.concatenate([np.asarray(part["probability"], dtype=np.float64) for part in parts])
-    match = np.concatenate([np.asarray(part["match"], dtype=np.float64) for part in parts])
+    probability, match, gapped = (
+        np.concatenate([np.asarray(part[name], dtype=np.float64) for part in parts])
+        for name in ("probability", "match", "gapped")
+    )
+    classes = {"gapped": gapped > 0, "metal": gapped == 0}
+    apart = {name: _calibration(probability[here], match[here]) for name, here in classes.items() if here.any()}
+    return _calibration(probability, match) | {"by_class": apart}
+
+
+def _calibration(probability: FloatArray, match: FloatArray) -> dict[str, Any]:
     place = np.minimum((probability * BINS).astype(int), BINS - 1)
     bins = [
         {"probability": float(probability[here].mean()), "share": float(match[here].mean()), "n": int(here.sum())}

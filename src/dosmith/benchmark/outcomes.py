@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from dosmith.benchmark.baselines import Predictor, Scores
 from dosmith.benchmark.data import FloatArray, IntArray, Spectra
+from dosmith.crystals.existence import WITHIN
 from dosmith.models.splits import Split
 from dosmith.ranking import best
+from dosmith.spectra.match import GAPPED, Gaps
 from dosmith.spectra.similarity import MATCH, unit
 
 Answer = NDArray[np.floating[Any]]
@@ -28,10 +30,14 @@ COLUMNS = {
     "pattern": "mean cosine of those to the target; nan without any",
     "screen": "mean cosine of the five hidden materials that were picked; 0 for a pick that could not be made",
     "screen_09": "share of these picks with a cosine above 0.9",
+    "screen_match": "share of these picks that match: a cosine above 0.9, and both metals or gaps that agree",
+    "screen_made": "share that match and lie within 0.1 eV/atom of the hull; a pick whose height is unknown does not count",
     "screen_untold": "the same mean where a method picks by composition alone, told nothing of the hidden crystals",
     "screen_untold_09": "share of those picks above 0.9",
     "screen_random": "the same mean for picks at random, that is over all hidden materials",
     "screen_random_09": "share above 0.9 of all hidden materials",
+    "screen_random_match": "share that match, DOS and gap, of all hidden materials",
+    "screen_random_made": "share that match and lie within 0.1 eV/atom of the hull of all hidden materials",
     "screen_best": "the same mean for the five best there are",
     "screen_best_09": "share above 0.9 of these",
     "design": "mean cosine of the first five candidates that are not the target's own composition and have a known DOS; nan without any",
@@ -74,7 +80,7 @@ def outcomes(spectra: Spectra, split: Split, scores: Scores, vectors: FloatArray
 
 
 def matches(spectra: Spectra, split: Split, scores: Predictor) -> dict[str, list[float]]:
-    """The probabilities given to the five picks of each target, and whether they were matches."""
+    """The probabilities given to the five picks of each target, whether they were matches, and whether the target has a gap."""
     assert scores.probability is not None
     rows, expected = split.test, scores.expected(split.test)
     similarity = spectra.unit[rows] @ expected.T
@@ -86,6 +92,7 @@ def matches(spectra: Spectra, split: Split, scores: Predictor) -> dict[str, list
     return {
         "probability": np.take_along_axis(probability, picks, axis=1)[made].round(6).tolist(),
         "match": np.take_along_axis(matched, picks, axis=1)[made].astype(float).tolist(),
+        "gapped": np.broadcast_to(spectra.gaps[rows][:, None] >= GAPPED, made.shape)[made].astype(float).tolist(),
     }
 
 
@@ -152,16 +159,25 @@ def _screening(spectra: Spectra, rows: IntArray, pool: IntArray, told: Answer, u
     """
     cosines = spectra.unit[rows] @ spectra.unit[pool].T
     own = spectra.places[rows][:, None] == spectra.places[pool][None, :]
+    agree = np.array([Gaps.like(gap).hold(spectra.gaps[pool]) for gap in np.nan_to_num(spectra.gaps[rows])])
+    match = (cosines > MATCH) & agree & ~np.isnan(spectra.gaps[rows])[:, None]
+    made = match & (np.nan_to_num(spectra.heights[pool], nan=np.inf) <= WITHIN)
     found: dict[str, FloatArray] = {}
     for name, scores in (("screen", told), ("screen_untold", untold)):
         picks = best(np.where(own, -np.inf, scores), PICKS)
         picked = np.where(picks >= 0, np.take_along_axis(cosines, np.maximum(picks, 0), axis=1), 0.0)
         found |= {name: picked.mean(axis=1), f"{name}_09": (picked > MATCH).mean(axis=1)}
+        if name == "screen":
+            there = picks >= 0
+            for held, which in (("screen_match", match), ("screen_made", made)):
+                found[held] = (np.take_along_axis(which, np.maximum(picks, 0), axis=1) & there).mean(axis=1)
     others = (~own).sum(axis=1)
     ranked = -np.sort(-np.where(own, -np.inf, cosines), axis=1)[:, :PICKS]
     return found | {
         "screen_random": np.where(own, 0.0, cosines).sum(axis=1) / others,
         "screen_random_09": (np.where(own, 0.0, cosines) > MATCH).sum(axis=1) / others,
+        "screen_random_match": (match & ~own).sum(axis=1) / others,
+        "screen_random_made": (made & ~own).sum(axis=1) / others,
         "screen_best": ranked.mean(axis=1),
         "screen_best_09": (ranked > MATCH).mean(axis=1),
     }

@@ -31,6 +31,7 @@ from dosmith.cli.choosing import (
 from dosmith.cli.options import (
     AtlasesOption,
     BroadeningOption,
+    CountOption,
     ElectronsOption,
     FermiOption,
     Format,
@@ -81,6 +82,7 @@ def design(
     price: PriceOption = None,
     window: WindowOption = None,
     metric: MetricOption = None,
+    count_states: CountOption = False,
     fermi: FermiOption = None,
     electrons: ElectronsOption = None,
     broadening: BroadeningOption = None,
@@ -108,6 +110,7 @@ def design(
             crystal_system=crystal_system,
             window=window,
             metric=metric,
+            count=count_states or None,
             fermi=fermi,
             electrons=electrons,
             broadening=broadening,
@@ -174,6 +177,7 @@ def design(
             ratio=ratio,
             window=window,
             metric=metric,
+            count=count_states,
         )
 
     found: list[Merits] = []
@@ -211,6 +215,7 @@ def similar(
     crystal_system: SystemOption = None,
     window: WindowOption = None,
     metric: MetricOption = None,
+    count_states: CountOption = False,
     fermi: FermiOption = None,
     electrons: ElectronsOption = None,
     broadening: BroadeningOption = None,
@@ -228,7 +233,9 @@ def similar(
     designer = designer_for(context, model, library)
     with working("comparing with known materials"):
         found = designer.read(target, Reading.of(crystal_system, fermi, electrons, broadening, zero, project, spin))
-        neighbours = designer.similar(found, top=top, crystal_system=crystal_system, window=window, metric=metric)
+        neighbours = designer.similar(
+            found, top=top, crystal_system=crystal_system, window=window, metric=metric, count=count_states
+        )
     rows = [neighbour.as_dict() for neighbour in neighbours]
     if output is Format.json:
         typer.echo(
@@ -246,7 +253,9 @@ def similar(
         from dosmith.report.console import print_damage, print_neighbours
 
         console = new_console()
-        print_neighbours(console, found, neighbours, {each.id: designer.known.vector(each.id) for each in neighbours})
+        curves = {each.id: designer.known.vector(each.id) for each in neighbours}
+        number = designer.compare(found, count=count_states).count
+        print_neighbours(console, found, neighbours, curves, number)
         print_damage(console, designer.library)
 
 

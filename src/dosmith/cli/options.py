@@ -49,6 +49,10 @@ ElectronsOption = Annotated[
         "--electrons", metavar="N", help="Find the Fermi level by this many electrons, counted from the curve's lowest energy."
     ),
 ]
+CountOption = Annotated[
+    bool,
+    typer.Option("--count", help="Numbers of states count too: half as many per atom is half as like."),
+]
 BroadeningOption = Annotated[
     float | None, typer.Option("--broadening", metavar="EV", help="Gaussian sigma that the curve already carries.")
 ]

@@ -1,4 +1,4 @@
-"""The prototypes of the AFLOW library that pymatgen holds, with elements of one's choice on their sites.
+"""The prototypes of the AFLOW library that pymatgen holds, and four that it lacks, with elements of one's choice on their sites.
 
 M. J. Mehl et al., Comput. Mater. Sci. 136, S1 (2017).
 """
@@ -14,10 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dosmith import symmetry
+from dosmith.crystals.families import built
 from dosmith.errors import NotFoundError, did_you_mean
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
+
+
+MORE: dict[str, tuple[str, tuple[str, ...], tuple[float, ...]]] = {
+    "A6B2C_cF36_225_e_c_a": ("K2PtCl6", ("K", "Pt", "Cl"), (9.755, 0.2400)),
+    "AB6C2D_cF40_225_a_e_c_b": ("elpasolite", ("K", "Al", "Na", "F"), (8.122, 0.2190)),
+    "A2BC2_tI10_139_d_a_e": ("ThCr2Si2", ("Ca", "Cu", "Ge"), (4.139, 10.230, 0.380)),
+    "A2BC2_hP5_164_d_a_d": ("CaAl2Si2", ("Ca", "Al", "Si"), (4.130, 7.145, 0.630, 0.270)),
+}
+"""Families with hundreds of known members that pymatgen lacks: label, then elements, edges in Angstrom and coordinates of one (R. W. G. Wyckoff, Crystal Structures)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +100,11 @@ def aflow_prototypes() -> Mapping[str, AflowPrototype]:
         species = tuple(str(site["species"][0]["element"]) for site in sites)
         places = tuple(tuple(site["abc"]) for site in sites)
         found[name] = AflowPrototype(name, "" if mineral == "None" else mineral, tuple(map(tuple, vectors)), species, places)
+    for name, (family, elements, constants) in MORE.items():
+        one = built(family, elements, constants)
+        species = tuple(site.specie.symbol for site in one)
+        vectors, places = one.lattice.matrix.tolist(), tuple(map(tuple, one.frac_coords.tolist()))
+        found[name] = AflowPrototype(name, family, tuple(map(tuple, vectors)), species, places)
     return found
 
 

@@ -22,7 +22,7 @@ CONTRADICTED = 0.7
 
 _NOTHING = 1e-6
 """Share of the atoms below which a crystal is no part of a mixture."""
-_MANY = 200_000
+_MANY = 3_000
 """Mixtures that are still compared one by one."""
 
 

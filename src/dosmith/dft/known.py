@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dosmith import symmetry
+from dosmith.crystals.families import FAMILIES, built
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.dft.engine import STARTING_MOMENTS
 from dosmith.dft.plan import Entry
@@ -21,47 +22,6 @@ from dosmith.errors import FileFormatError, MissingExtraError
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
-
-FAMILIES: dict[str, tuple[str, str, str]] = {
-    # name: space group, crystal system, sites by formula's element order with the parameters of a line in braces
-    "rutile": ("P4_2/mnm", "tetragonal", "0 0 0; {0} {0} 0"),
-    "corundum": ("R-3c", "hexagonal", "0 0 {0}; {1} 0 0.25"),
-    "CdI2": ("P-3m1", "hexagonal", "0 0 0; 1/3 2/3 {0}"),
-    "MoS2": ("P6_3/mmc", "hexagonal", "1/3 2/3 0.25; 1/3 2/3 {0}"),
-    "Bi2Te3": ("R-3m", "hexagonal", "0 0 {0}; 0 0 0, 0 0 {1}"),
-    "pyrite": ("Pa-3", "cubic", "0 0 0; {0} {0} {0}"),
-    "CO2": ("Pa-3", "cubic", "0 0 0; {0} {0} {0}"),
-    "chalcopyrite": ("I-42d", "tetragonal", "0 0 0; 0 0 0.5; {0} 0.25 0.125"),
-    "spinel": ("Fd-3m", "cubic", "0 0 0; 0.625 0.625 0.625; {0} {0} {0}"),
-    "delafossite": ("R-3m", "hexagonal", "0 0 0; 0 0 0.5; 0 0 {0}"),
-    "NaFeO2": ("R-3m", "hexagonal", "0 0 0; 0 0 0.5; 0 0 {0}"),
-    "K2PtCl6": ("Fm-3m", "cubic", "0.25 0.25 0.25; 0 0 0; {0} 0 0"),
-    "elpasolite": ("Fm-3m", "cubic", "0.25 0.25 0.25; 0 0 0; 0.5 0.5 0.5; {0} 0 0"),
-    "PbFCl": ("P4/nmm", "tetragonal", "0 0.5 {0}; 0 0 0; 0 0.5 {1}"),
-    "ThCr2Si2": ("I4/mmm", "tetragonal", "0 0 0; 0 0.5 0.25; 0 0 {0}"),
-    "K2NiF4": ("I4/mmm", "tetragonal", "0 0 {0}; 0 0 0; 0 0.5 0, 0 0 {1}"),
-    "Na3As": ("P6_3/mmc", "hexagonal", "0 0 0.25, 1/3 2/3 {0}; 1/3 2/3 0.25"),
-    "Cu2O": ("Pn-3m", "cubic", "0.25 0.25 0.25; 0 0 0"),
-    "anatase": ("I4_1/amd", "tetragonal", "0 0 0; 0 0 {0}"),
-    "calcite": ("R-3c", "hexagonal", "0 0 0; 0 0 0.25; {0} 0 0.25"),
-    "LiNbO3": ("R3c", "hexagonal", "0 0 {0}; 0 0 0; {1} {2} {3}"),
-    "brucite": ("P-3m1", "hexagonal", "0 0 0; 1/3 2/3 {0}; 1/3 2/3 {1}"),
-    "LiOH": ("P4/nmm", "tetragonal", "0 0 0; 0 0.5 {0}; 0 0.5 {1}"),
-    "CaC2": ("I4/mmm", "tetragonal", "0 0 0; 0 0 {0}"),
-    "NH3": ("P2_13", "cubic", "{0} {0} {0}; {1} {2} {3}"),
-    "S6": ("R-3", "hexagonal", "{0} {1} {2}"),
-    "CaCu5": ("P6/mmm", "hexagonal", "0 0 0; 1/3 2/3 0, 0.5 0 0.5"),
-    "MAX": ("P6_3/mmc", "hexagonal", "1/3 2/3 {0}; 1/3 2/3 0.75; 0 0 0"),
-    "NaTl": ("Fd-3m", "cubic", "0 0 0; 0.5 0.5 0.5"),
-    "quartz": ("P3_221", "hexagonal", "{0} 0 2/3; {1} {2} {3}"),
-    "MoSi2": ("I4/mmm", "tetragonal", "0 0 0; 0 0 {0}"),
-    "dhcp": ("P6_3/mmc", "hexagonal", "0 0 0, 1/3 2/3 0.25"),
-    "Sm": ("R-3m", "hexagonal", "0 0 0, 0 0 {0}"),
-    "tetragonal perovskite": ("P4mm", "tetragonal", "0 0 0; 0.5 0.5 {0}; 0.5 0.5 {1}, 0.5 0 {2}"),
-}
-"""Structures that are not among the prototypes of the survey."""
-
-AXES = {"cubic": "a", "tetragonal": "ac", "hexagonal": "ac", "orthorhombic": "abc"}
 
 
 def textbook() -> Iterator[Entry]:
@@ -89,7 +49,7 @@ def _compound(family: str, words: list[str]) -> Entry:
     elif family == "AF-II":
         return _entry(_antiferromagnetic_rock_salt(elements, numbers[0], moments[0]), "B1")
     elif family in FAMILIES:
-        structure = _built(family, elements, numbers)
+        structure = built(family, elements, numbers)
         name = None
     else:
         raise FileFormatError(f"textbook.txt knows no structure {family}")
@@ -122,34 +82,6 @@ def _simple(name: str, elements: list[str], numbers: list[float]) -> Structure:
         cells = {1.0: 1, 0.5: 2, 0.25: 4}[round(abs(float(np.linalg.det(np.array(prototype.vectors)))), 6)]
         volume = edge**3 / cells
     return prototype.structure(elements, volume / len(prototype.sites))
-
-
-def _built(family: str, elements: list[str], numbers: list[float]) -> Structure:
-    """A family's crystal, primitive."""
-    from pymatgen.core.lattice import Lattice
-    from pymatgen.core.structure import Structure
-
-    group, system, sites = FAMILIES[family]
-    axes = AXES[system]
-    edges, parameters = numbers[: len(axes)], numbers[len(axes) :]
-    make: dict[str, Any] = {
-        "cubic": Lattice.cubic,
-        "tetragonal": Lattice.tetragonal,
-        "hexagonal": Lattice.hexagonal,
-        "orthorhombic": Lattice.orthorhombic,
-    }
-    species, places = [], []
-    for symbol, group_of_sites in zip(elements, sites.split(";"), strict=True):
-        for place in group_of_sites.split(","):
-            species.append(symbol)
-            places.append([_number(word) for word in place.format(*parameters).split()])
-    whole = Structure.from_spacegroup(group, make[system](*edges), species, places)
-    return symmetry.primitive(whole, symmetry.WRITTEN)
-
-
-def _number(word: str) -> float:
-    above, _, below = word.partition("/")
-    return float(above) / float(below or 1)
 
 
 def _magnetise(structure: Structure, symbol: str | None, moments: list[float]) -> None:
@@ -194,5 +126,5 @@ def elements() -> Iterator[Entry]:
         if not np.any(moments):
             structure = symmetry.primitive(structure, symmetry.WRITTEN)
         yield Entry.of(structure, volume_from="ASE dcdft, PBE", purpose="element")
-    rings = _built("S6", ["S"], [10.818, 4.280, 0.1454, 0.1882, 0.1055])
+    rings = built("S6", ["S"], [10.818, 4.280, 0.1454, 0.1882, 0.1055])
     yield Entry.of(rings, volume_from="measured lattice constants", purpose="element")

@@ -149,6 +149,12 @@ class Library:
         )
 
     @cached_property
+    def sites(self) -> NDArray[np.float64]:
+        """How many atoms the cell of each has, NaN where its crystal is unknown, shape (N,)."""
+        counts = pc.list_value_length(self._table(("species",))["species"]).fill_null(0).to_pylist()
+        return np.array([count or np.nan for count in counts], dtype=np.float64)
+
+    @cached_property
     def compositions(self) -> list[Composition]:
         """The composition of each row."""
         return [formulas.parse(formula) for formula in self.formulas]

@@ -38,7 +38,7 @@ ANY = "any"
 
 COMPOSITIONS = frozenset({"top", "elements", "require", "exclude", "avoid", "n_elements", "ratio"})
 """Options of a question that every model honours."""
-CRYSTALS = frozenset({"above_hull", "formula", "gap", "price", "prototype", "space_group", "variety"})
+CRYSTALS = frozenset({"above_hull", "count", "formula", "gap", "price", "prototype", "space_group", "variety"})
 """Further options, of a model that proposes crystals."""
 CURVES = frozenset(
     {

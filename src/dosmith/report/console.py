@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dosmith.library import Library
     from dosmith.models.interface import Model, Predicted
     from dosmith.records import Candidate
+    from dosmith.spectra.count import Count
     from dosmith.targets import Target
 
 FloatArray = NDArray[np.float64]
@@ -104,14 +105,19 @@ def _judged(candidate: Candidate) -> tuple[str, ...]:
 
 
 def print_neighbours(
-    console: Console, target: Target, neighbours: Sequence[Neighbour], curves: Mapping[str, FloatArray | None]
+    console: Console,
+    target: Target,
+    neighbours: Sequence[Neighbour],
+    curves: Mapping[str, FloatArray | None],
+    count: Count | None = None,
 ) -> None:
-    """The answer of `similar`: known materials, and what was done to the target."""
+    """The answer of `similar`: known materials, and what was done to the target, whose number of states is given where it counts."""
     print_origin(console, target)
     drawn = print_similar(console, target, neighbours, curves)
-    from dosmith.designs import SHAPE_ONLY
+    from dosmith.designs import SHAPE_ONLY, counted_too
 
-    print_notes(console, [*([CURVES] if drawn else []), SHAPE_ONLY, *_steps(target)])
+    told = SHAPE_ONLY if count is None else counted_too(count, probabilities=False)
+    print_notes(console, [*([CURVES] if drawn else []), told, *_steps(target)])
 
 
 def print_shown(console: Console, target: Target) -> None:

@@ -98,6 +98,7 @@ class StandardSpectrum:
         steps: what was done, one short sentence each.
         zero_from: where the energy zero comes from, in words.
         covered: the part of the grid that the source covers, when only that may be compared; None when all may.
+        area: states within the window, in the source's unit; None where nobody counted.
     """
 
     values: FloatArray
@@ -108,6 +109,7 @@ class StandardSpectrum:
     steps: tuple[str, ...]
     zero_from: str = ""
     covered: Window | None = None
+    area: float | None = None
 
 
 def standardise(spectrum: Spectrum, recipe: Recipe | None = None, zero: ZeroChoice | None = None) -> StandardSpectrum:
@@ -141,10 +143,20 @@ def standardise(spectrum: Spectrum, recipe: Recipe | None = None, zero: ZeroChoi
     found, gap = float(zeros[0]), float(gaps[0])
     coverage = float(_coverage(energies, zeros, recipe.grid)[0])
     covered = _covered(energies, densities[0], found, spectrum.broadening, recipe)
-    values = _normalised(binned(energies, densities, zeros, broadening, recipe), recipe.grid, covered)[0]
+    states = binned(energies, densities, zeros, broadening, recipe)
+    values = _normalised(states, recipe.grid, covered)[0]
+    area = _areas(states, recipe.grid, covered)[0]
     origin = _origin(spectrum, rule, found, gap, zero)
     return StandardSpectrum(
-        values, recipe, found, gap, coverage, _steps(spectrum, recipe, origin, gap, coverage, covered), origin, covered
+        values,
+        recipe,
+        found,
+        gap,
+        coverage,
+        _steps(spectrum, recipe, origin, gap, coverage, covered),
+        origin,
+        covered,
+        float(area),
     )
 
 
@@ -199,7 +211,7 @@ def _normalised(values: FloatArray, grid: EnergyGrid, covered: Window | None = N
     """
     if covered is not None:
         values = values * covered.mask(grid)
-    area = values.sum(axis=1, keepdims=True) * grid.step
+    area = _areas(values, grid)[:, None]
     if len(area) and area.min() <= 0:
         raise SpectrumError(
             f"the DOS is zero in the window {covered or f'{grid.lower:g}:{grid.upper:g}'} eV around its energy zero"
@@ -207,8 +219,16 @@ def _normalised(values: FloatArray, grid: EnergyGrid, covered: Window | None = N
     return np.asarray(values / area)
 
 
+def _areas(values: FloatArray, grid: EnergyGrid, covered: Window | None = None) -> FloatArray:
+    """Areas of curves over the grid, or over the covered part of it, shape (B,)."""
+    return np.asarray((values if covered is None else values * covered.mask(grid)).sum(axis=1) * grid.step)
+
+
 def standardise_library(
-    library: Library, recipe: Recipe | None = None, narrow: dict[int, Window] | None = None
+    library: Library,
+    recipe: Recipe | None = None,
+    narrow: dict[int, Window] | None = None,
+    areas: dict[int, float] | None = None,
 ) -> tuple[IntArray, FloatArray]:
     """All of a library's DOS as vectors; those empty in the window are left out.
 
@@ -217,6 +237,7 @@ def standardise_library(
         recipe: of the vectors.
         narrow: curves that cover less of the window than the recipe wants are left out without it; with it they are kept,
             and the part that each covers is added here by its row.
+        areas: states of each cell within the window are added here by the row.
 
     Returns:
         rows of the library, shape (M,), in order; vectors, 1/eV, unit area, shape (M, points).
@@ -244,10 +265,14 @@ def standardise_library(
                 vector = binned(block.energies, block.densities[one], zeros[one], block.broadening[one], recipe)
                 values.append(_normalised(vector, recipe.grid, covered))
                 rows.append(block.rows[one])
+                if areas is not None:
+                    areas[int(block.rows[place])] = float(_areas(vector, recipe.grid, covered)[0])
                 if narrow is not None and covered is not None:
                     narrow[int(block.rows[place])] = covered
         rest = binned(block.energies, block.densities[fits], zeros[fits], block.broadening[fits], recipe)
-        area = rest.sum(axis=1) * recipe.grid.step
+        area = _areas(rest, recipe.grid)
+        if areas is not None:
+            areas |= zip(block.rows[fits].tolist(), area.tolist(), strict=True)
         rows.append(block.rows[fits][area > 0])
         values.append(rest[area > 0] / area[area > 0, None])
     order = np.argsort(np.concatenate(rows), kind="stable")

@@ -213,8 +213,13 @@ class Atlas:
     def judged(self, comparison: Comparison) -> Judged:
         """What is thought of each crystal as an answer to a target."""
         similarities = self.similarities(comparison.target, None if comparison.whole else comparison)
-        likeness = self.scores(similarities) if comparison.curve else np.ones(len(self))
-        return Judged(similarities, likeness, self.match_chances(similarities, comparison), self.heights.chances)
+        match, told = self.match_chances(similarities, comparison), similarities
+        if comparison.count is not None:
+            vectors = self._shapes.vectors
+            states = comparison.count.electrons.states(self.entries.table, vectors)
+            told = similarities * comparison.agreement(vectors, states)
+        likeness = self.scores(told) if comparison.curve else np.ones(len(self))
+        return Judged(told, likeness, match, self.heights.chances)
 
     def match_chances(self, similarities: FloatArray, comparison: Comparison) -> FloatArray | None:
         """The probability that each crystal matches, DOS and gap, shape (C,); None where that is not calibrated.
