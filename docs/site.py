@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from evidence import opened  # beside this file
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +24,9 @@ OUTSIDE = {
 }
 """File of the repository -> page of the site."""
 
+_BOOSTS = {"How to": 4, "Evidence": 0.3, "Reference": 0.3, "Contributing": 0.3}
+"""What a search finds first: how it is done, then how it works, then what was measured."""
+
 _FROM = {page: file for file, page in OUTSIDE.items()}
 _LINK = re.compile(r"(?P<text>!?\[(?P<words>[^\]]*)\])\((?P<target>[^)\s#]*)(?P<anchor>#[^)\s]*)?\)")
 
@@ -37,8 +41,9 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Links that hold in the repository, made to hold on the site; of source files only the path is shown."""
-    if any(each.title == "How to" for each in page.ancestors):
-        page.meta.setdefault("search", {})["boost"] = 2  # before pages that measure and explain
+    for section in page.ancestors:
+        if section.title in _BOOSTS:
+            page.meta.setdefault("search", {})["boost"] = _BOOSTS[section.title]
     source = _FROM.get(page.file.src_uri, f"docs/{page.file.src_uri}")
     here = posixpath.dirname(page.file.src_uri)
 
@@ -57,7 +62,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 
     if source.endswith(".ipynb"):
         return markdown
-    return _LINK.sub(rewritten, markdown)
+    return _LINK.sub(rewritten, opened(page.file.src_uri, markdown))
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:

@@ -47,6 +47,12 @@ class TestSupply:
         low, high = sorted((prices[one], prices[other]))
         assert low * (1 - 1e-9) <= price <= high * (1 + 1e-9)
 
+    def test_prices_are_those_of_pymatgen(self) -> None:
+        cost = pytest.importorskip("pymatgen.analysis.cost")
+        table, prices = cost.CostAnalyzer(cost.CostDBElements()), element_prices()
+        for symbol in ("Pt", "Ni", "Fe", "Ba"):
+            assert prices[symbol] == pytest.approx(table.get_cost_per_kg(symbol))
+
     def test_noble_metals_are_dear(self) -> None:
         dear, cheap = prices_of([formulas.parse("Pt3Ni"), formulas.parse("AlNi")])
         assert dear is not None and cheap is not None and dear > 1000 * cheap

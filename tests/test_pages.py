@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 OF_ONE_FILE = (
     "bases",
     "atlas",
+    "board",
     "claims",
     "d_band",
     "doubt",

@@ -13,6 +13,7 @@ from dosmith.crystals.stability import Judge
 from dosmith.designs import Design
 from dosmith.element_facts import Supply
 from dosmith.errors import ConstraintError, SpectrumError, did_you_mean
+from dosmith.question import IDENTITY
 from dosmith.records import Candidate
 from dosmith.spectra.descriptors import Descriptors, describe, of_curves
 from dosmith.spectra.shape import band_centres, densities_at_zero
@@ -181,7 +182,8 @@ def chosen(design: Design, found: Sequence[Merits], rank_by: str | None, top: in
     if rank_by is not None:
         name = rank_by.removeprefix("-")
         if name not in MERITS:
-            raise ConstraintError(f"'{name}' is nothing to rank by; take one of {', '.join(MERITS)}{did_you_mean(name, MERITS)}")
+            words = (*MERITS, IDENTITY)
+            raise ConstraintError(f"'{name}' is nothing to rank by; take one of {', '.join(words)}{did_you_mean(name, words)}")
         sign = (-1.0 if name in BETTER_HIGH else 1.0) * (-1.0 if rank_by.startswith("-") else 1.0)
         values = [getattr(each, name) for each in found]
         places.sort(key=lambda place: (values[place] is None, sign * (values[place] or 0.0)))

@@ -268,13 +268,22 @@ class Designer:
             raise OptionError(
                 "whose a DOS is can be told of a whole curve alone: leave --project and --spin, or --rank-by identity out"
             )
-        asker = self._of_part(found.part)
-        if asker.model is self.model:
-            asker.model = self.model.of_part(found.part)
-        return asker._designed(found, many, question)
+        return self.for_part(found.part)._designed(found, many, question)
 
-    def _of_part(self, part: Part) -> Designer:
-        """The same designer for a part of each density of states; what it knows of it is made once."""
+    def for_part(self, part: Part) -> Designer:
+        """The designer whose known and predicted spectra are a part of each density of states.
+
+        Raises:
+            OptionError: the model predicts no parts.
+            SpectrumError: none of its candidates has this one.
+        """
+        asker = self.known_of_part(part)
+        if asker.model is self.model:
+            asker.model = self.model.of_part(part)
+        return asker
+
+    def known_of_part(self, part: Part) -> Designer:
+        """The same for the known spectra alone; what it knows of them is made once."""
         if part not in self._parts:
             self._parts[part] = copy(self)
             self._parts[part]._part, self._parts[part]._known = part, None
@@ -343,7 +352,7 @@ class Designer:
             self.settings.design, crystal_system=crystal_system, metric=metric, window=window, weights=weights, count=count
         )
         found = self.read(target, Reading.of(crystal_system, fermi, electrons, broadening, zero, project, spin))
-        asker = self if found.part is None else self._of_part(found.part)
+        asker = self if found.part is None else self.known_of_part(found.part)
         if found.part is not None and not len(asker.known):
             raise NotFoundError(
                 f"{self.library.name} tells {found.part} states of no material; fetch or compute some with projections"

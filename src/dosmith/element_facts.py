@@ -11,12 +11,13 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import resources
 
 from dosmith.errors import ConstraintError, did_you_mean
 from dosmith.formulas import HEAVIEST, Composition, symbol_of
@@ -138,20 +139,14 @@ def valence_electrons(symbol: str) -> int:
 
 @lru_cache(maxsize=1)
 def element_prices() -> dict[str, float]:
-    """USD/kg by symbol; elements without a price are left out."""
-    from pymatgen.analysis.cost import CostDBElements
-    from pymatgen.core.periodic_table import Element
+    """USD/kg by symbol; elements without a price are left out.
 
+    They are those of pymatgen's table, which is read as a file: `pymatgen.analysis.cost` takes two seconds to parse its references.
+    """
+    table = (resources.files("pymatgen") / "analysis" / "costdb_elements.csv").read_text(encoding="utf-8")
     prices: dict[str, float] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # noble gases have no electronegativity
-        table = CostDBElements()
-    for number in range(1, HEAVIEST + 1):
-        element = Element.from_Z(number)
-        entries = table.get_entries((element,))
-        if entries:
-            per_mole = min(entry.energy_per_atom for entry in entries)
-            prices[symbol_of(number)] = float(per_mole) / (float(element.atomic_mass) / 1000)
+    for symbol, price, *_ in csv.reader(table.splitlines(), quotechar="|"):
+        prices[symbol] = min(float(price), prices.get(symbol, float("inf")))
     return prices
 
 

@@ -84,11 +84,15 @@ def parse(text: str) -> Composition:
     try:
         return _strict(compact)
     except _NoFormulaError:
-        tip = _meant(compact) or "; write one like Pt3Ni (whole-number counts)"
+        known = "; no library or atlas that was given holds this id" if _ID.fullmatch(compact) else ""
+        tip = known or _meant(compact) or "; write one like Pt3Ni (whole-number counts)"
     except FormulaError:
         if not (tip := _meant(compact) if compact.isupper() else ""):
             raise
     raise FormulaError(f"'{' '.join(text.split())[:60]}' is not a formula{tip}") from None
+
+
+_ID = re.compile(r"(?:mp|mvc|jvasp)-\d+", re.IGNORECASE)  # of the Materials Project, of JARVIS
 
 
 class _NoFormulaError(FormulaError):
@@ -166,7 +170,10 @@ def _meant_element(text: str) -> str:
 
     names = _element_names()
     near = [text.lower()] if text.lower() in names else get_close_matches(text.lower(), names, n=1) if len(text) > 3 else []
-    return f"; did you mean {names[near[0]]}?" if near else ""
+    if not near and len(text) == 2:  # of two letters the first is rarely wrong
+        begin = sorted(each for each in names if len(each) <= 2 and each[0] == text[0].lower())
+        near = begin if len(begin) <= 3 else []
+    return f"; did you mean {' or '.join(names[each] for each in near)}?" if near else ""
 
 
 def _meant(text: str) -> str:
@@ -211,13 +218,18 @@ def write(composition: Composition) -> str:
     >>> write(parse("NiPt3")), write(parse("O3TiBa"))
     ('Pt3Ni', 'BaTiO3')
     """
+    alloy = all(_written(symbol)[1] for symbol, _ in composition)
+    ordered = sorted(composition, key=lambda pair: (-pair[1] if alloy else 0, _written(pair[0])[0]))
+    return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in ordered)
+
+
+@lru_cache(maxsize=256)
+def _written(symbol: str) -> tuple[float, bool]:
+    """The place of an element in IUPAC's order, and whether it is a metal."""
     from pymatgen.core.periodic_table import Element
 
-    elements = {symbol: Element(symbol) for symbol, _ in composition}
-    iupac = {symbol: float(e.iupac_ordering) for symbol, e in elements.items()}
-    alloy = all(e.is_metal for e in elements.values())
-    ordered = sorted(composition, key=lambda pair: (-pair[1] if alloy else 0, iupac[pair[0]]))
-    return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in ordered)
+    element = Element(symbol)
+    return float(element.iupac_ordering), bool(element.is_metal)
 
 
 def chemical_system(composition: Composition) -> str:

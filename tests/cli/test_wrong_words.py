@@ -28,6 +28,8 @@ WORDS = {
     "design Pt3Ni --crystal-system cubik": "did you mean 'cubic'?",
     "design Pt3Ni --model dosmit": "did you mean 'dosmith'?",
     "design Pt3Ni --avoid scarse": "did you mean 'scarce'?",
+    "design Pt3Ni --rank-by idenity": "did you mean 'identity'?",
+    "design Pt3Ni --elements Ni,Xy": "did you mean Xe?",
     "design": "there is no target; name a formula, an id or a file, or a gap alone with --gap 2:4",
     "design Pt3Ni --format xml": "'xml' is not one of 'table', 'json', 'csv'. See",
 }
@@ -43,6 +45,11 @@ def test_a_slip_is_told_with_what_may_have_been_meant(
     said = capsys.readouterr().err
     assert end.value.code == 2 and WORDS[written] in said and said.count("\n") == 1
     assert not re.search(r"[?.!:;,][.;,?!]", said.replace("...", ""))
+
+
+def test_an_id_of_a_database_is_not_taken_for_a_slip_in_a_formula() -> None:
+    with pytest.raises(FormulaError, match="'mp-999999' is not a formula; no library or atlas that was given holds this id"):
+        formulas.parse("mp-999999")
 
 
 def test_small_letters_are_understood_where_there_is_one_way() -> None:
@@ -103,11 +110,12 @@ def test_predict_takes_a_folder_and_leaves_out_what_is_no_crystal(tmp_path: Path
     open_set.material("AlN-B3").structure.to(filename=str(folder / "deeper" / "POSCAR"), fmt="poscar")
     (folder / "broken.cif").write_text("data_nothing")
     (folder / "notes.txt").write_text("no crystal")
+    (folder / ".dosmith.json").write_text("{}")  # as dosmith leaves one in folders that it writes
     result = CliRunner().invoke(program(), ["predict", str(folder), "--format", "json"])
     import json
 
     assert [each["formula"] for each in json.loads(result.stdout)] == ["Pt3Ni", "AlN"]
-    assert "broken.cif is left out" in result.stderr and "notes.txt" not in result.stderr
+    assert "broken.cif is left out" in result.stderr and "notes.txt" not in result.stderr and ".dosmith" not in result.stderr
 
 
 def test_a_folder_without_crystals_is_told(tmp_path: Path) -> None:

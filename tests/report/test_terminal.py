@@ -19,7 +19,7 @@ from dosmith.crystals.hull import Height
 from dosmith.crystals.structures import Polymorph
 from dosmith.designs import Design
 from dosmith.report.choosing import print_merits
-from dosmith.report.console import print_design, print_library, print_neighbours, print_shown
+from dosmith.report.console import _folder_of, print_design, print_library, print_neighbours, print_shown
 from dosmith.report.periodic_table import _ROWS, lines
 from dosmith.report.sparkline import BLOCKS, can_draw, scale, sparklines, zero_place
 from dosmith.report.tables import flowing, table
@@ -141,6 +141,23 @@ def test_a_library_is_shown_as_a_periodic_table(open_set) -> None:  # type: igno
     for symbol in ("K", "Fe", "Ni", "Kr"):
         place = re.search(rf"\b{symbol}\b", symbols).start()  # type: ignore[union-attr]
         assert numbers[place : place + 4].strip() == (str(counts[symbol]) if symbol in counts else "")
+
+
+def test_of_a_hundred_prototypes_the_commonest_are_named(open_set) -> None:  # type: ignore[no-untyped-def]
+    shown = console()
+    print_library(shown, open_set)
+    kinds = open_set.summary()["by_prototype"]
+    named, first = text_of(shown), max(kinds, key=kinds.__getitem__)
+    assert f"{first}: {kinds[first]}" in named and min(kinds, key=kinds.__getitem__) not in named
+    assert f"and {len(kinds) - 20} more" in named
+
+
+def test_files_of_one_folder_are_called_by_their_own_names() -> None:
+    assert _folder_of(["/a/b/x.cif", "/a/b/c/y.cif"]) == "/a/b/"
+    assert _folder_of(["run/x.cif", "run/y.cif"]) == "run/"
+    assert (
+        _folder_of(["Pt3Ni", "run/y.cif"]) == _folder_of(["x.cif"]) == _folder_of(["/x.cif", "y/z.cif"]) == _folder_of([]) == ""
+    )
 
 
 def test_every_element_has_one_place() -> None:

@@ -152,9 +152,9 @@ def test_table_uneven_grid_is_kept() -> None:
         (table(np.roll(E, 3), UP), "energies must increase"),
         (table(E[96:106], UP[96:106]), "only 10 energies"),
         (table(np.round(E), UP), "energies must increase"),  # repeats, but not the rounding of an even grid to few digits
-        (table(E), "is of no format"),
-        (b"hello\nworld\n", "is of no format"),
-        (b"# only a comment\n", "is of no format"),
+        (table(E), "neither a table"),
+        (b"hello\nworld\n", "neither a table"),
+        (b"# only a comment\n", "neither a table"),
         (table(E, UP) + b"end of file\n", "line 202 is not a row of 2 numbers"),
         (table(E, UP) + b"1_0 2\n", "line 202 is not a row of 2 numbers"),
         (table(E, UP) + b"10.1\n", "line 202 is not a row of 2 numbers"),

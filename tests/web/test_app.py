@@ -72,7 +72,7 @@ def test_no_file_is_opened_by_name(client: TestClient, tmp_path: Path, monkeypat
     [
         (b"", "empty"),
         (b"\x00\x01\x02" * 100, "binary"),
-        (b"hello world", "no format"),
+        (b"hello world", "neither a table"),
         (VASPRUN.read_bytes()[:4000], "truncated"),
         (b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><modeling>&b;</modeling>', "entit"),
         (b"PK\x03\x04" + b"0" * 100, "zip"),
@@ -283,3 +283,20 @@ def test_a_card_says_how_long_such_a_calculation_takes(client: TestClient) -> No
     card = client.get("/api/material", params={"kind": "known", "id": "Pt3Ni-L1_2"}).json()
     assert 1 < card["seconds"] < 3600
     assert ["Prototype", "L1_2 (Cu3Au)"] in card["facts"]
+
+
+def test_a_part_of_the_states_is_a_target(client, designer) -> None:
+    library = designer.library
+    known = library.ids[library.projected("O", "p")[1]]
+    whole = client.post("/api/target/name", json={"text": known}).json()
+    assert whole["counted"] is None and "O:p" in whole["parts"]
+    part = client.post("/api/target/name", json={"text": known, "part": "O:p"}).json()
+    assert part["counted"] == "O:p" and part["values"] != whole["values"]
+    curve = client.get("/api/material/curve", params={"kind": "known", "id": known, "part": "O:p"}).json()
+    assert curve["values"] == pytest.approx(part["values"], abs=1e-5)
+    answer = client.post("/api/answer", json={"values": part["values"], "part": "O:p", "top": 3}).json()
+    assert answer["known"][0]["id"] == known and -7.5 < answer["band"]["centre"] < 7.5
+    around = client.post("/api/neighbourhood", json={"values": part["values"], "part": "O:p"})
+    assert around.status_code == 200
+    refused = client.post("/api/target/name", json={"text": known, "part": "Zz:d"})
+    assert refused.status_code == 422 and "is no part" in refused.json()["message"]

@@ -18,6 +18,7 @@ from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.candidate_parts import CandidateParts
 from dosmith.models.tight_binding.candidates import Candidates
 from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.spectra.parts import Part
 from dosmith.spectra.standard import standardise
 from dosmith.web.live import Live
 from dosmith.web.messages import Query, plain
@@ -134,6 +135,39 @@ def test_d_band_centres_come_from_projections(live: Live, designer: Designer, pt
     assert told.d_bands
     assert answer.new[0].d_band_centre == pytest.approx(np.trapezoid(energies * curve) / np.trapezoid(curve), abs=1e-3)
     assert answer.new[1].d_band_centre is None
+
+
+def test_a_part_of_the_states_is_compared_with_that_part_of_each_material(designer: Designer) -> None:
+    search = copy(designer.model)
+    assert isinstance(search, TightBindingModel)
+    atlas, points = search.atlas, search.recipe.grid.points
+    places = np.flatnonzero([("O" in each.elements) for each in atlas.crystals])[:300]
+    half = np.full((len(places), -(-points // 3)), 128, dtype=np.uint8)
+    parts = CandidateParts(places, (("O", "p"),) * len(places), np.full(len(places), 0.9), half, atlas.calibration)
+    vars(search)["candidate_parts"] = parts
+    told = Live(Designer(model=search))
+    known = designer.library.ids[designer.library.projected("O", "p")[0]]
+    values = told.curve_of_part(Part("O", "p"), "known", known).values
+    answer = told.answer(Query(values=values, part="O:p", top=20))
+    assert answer.known[0].id == known and answer.known[0].similarity == pytest.approx(1, abs=1e-4)
+    assert [row.id for row in answer.known[:6]] == [each.id for each in designer.similar(known, project="O:p", top=6)]
+    assert len(answer.new) == 20 and all("O" in dict(formulas.parse(row.formula)) for row in answer.new)
+    assert answer.band is not None and answer.gap == 0
+    energies = told.recipe.grid.energies
+    assert answer.band.centre == pytest.approx(np.average(energies, weights=values), abs=0.01)
+    assert told.answer(Query(values=values)).band is None
+
+
+def test_a_model_without_projections_leaves_the_known_ones(live: Live, designer: Designer) -> None:
+    known = designer.library.ids[designer.library.projected("O", "p")[0]]
+    values = live.curve_of_part(Part("O", "p"), "known", known).values
+    if isinstance(designer.model, TightBindingModel) and designer.model.candidate_parts is None:
+        answer = live.answer(Query(values=values, part="O:p"))
+        assert answer.new == [] and answer.notes == ["The model predicts no such states."] and answer.known[0].id == known
+    spins = live.answer(Query(values=values, part="up"))
+    assert spins.known and spins.notes == ["The model predicts no such states."]
+    with pytest.raises(SpectrumError, match="is no part of a density of states"):
+        live.answer(Query(values=values, part="Xx:d"))
 
 
 def test_nothing_known_is_called_new(live: Live, designer: Designer, pt3ni: list[float]) -> None:

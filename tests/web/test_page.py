@@ -4,121 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import socket
-import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pymatgen.core.structure import Structure
 
-from dosmith import Designer, Settings
-from dosmith.web.app import create_app
-from fake_cp2k import tight_binding
+from board_page import IN_BROWSER, answered, box, drag, ids, named, rows, settled, state
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")]
-
-expect.set_options(timeout=20_000)
-SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 390, "height": 844}}
-
-
-@pytest.fixture(scope="module")
-def address(designer: Designer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A board that runs, with a slow program in the place of CP2K."""
-    folder = tmp_path_factory.mktemp("programs")
-    program = Path(tight_binding(folder, electrons=3))
-    slow = folder / "cp2k.psmp"
-    slow.write_text(f"#!{sys.executable}\nimport os, sys, time\ntime.sleep(1.5)\nos.execv({str(program)!r}, sys.argv)\n")
-    slow.chmod(0o755)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", str(folder), prepend=":")
-        app = create_app(Settings(), designer, tmp_path_factory.mktemp("jobs"))
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        server.should_exit = True
-        thread.join(20)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=["wide"])
-def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Page]:
-    """The board with Pt3Ni on it; whatever the page complains of fails the test."""
-    context = browser.new_context(viewport=SIZES[request.param], accept_downloads=True)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda line: complaints.append(line.text) if line.type == "error" and not re.search("404|422", line.text) else None,
-    )
-    page.on("request", lambda asked: None if asked.url.startswith((address, "blob:", "data:")) else complaints.append(asked.url))
-    page.goto(address)
-    expect(rows(page, "known").first).to_have_attribute("data-id", "Pt3Ni-L1_2")
-    settled(page)
-    yield page
-    context.close()
-    assert complaints == []
-
-
-def rows(page: Page, kind: str) -> Locator:
-    return page.locator(f"#{kind} tbody tr")
-
-
-def ids(page: Page, kind: str) -> list[str]:
-    return [str(row.get_attribute("data-id")) for row in rows(page, kind).all()]
-
-
-def drag(page: Page, start: tuple[float, float], *stops: tuple[float, float]) -> None:
-    """With the mouse over the curve; places are shares of its width and height from the upper left."""
-    box = page.locator("#plot .u-over").bounding_box()
-    assert box is not None
-
-    def at(place: tuple[float, float]) -> tuple[float, float]:
-        return box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"]
-
-    page.mouse.move(*at(start))
-    page.mouse.down()
-    for stop in stops:
-        page.mouse.move(*at(stop), steps=3)
-    page.mouse.up()
-
-
-def state(page: Page) -> dict:
-    return page.evaluate("import('./state.js').then((m) => { const { facts, ...rest } = m.state; return rest; })")
-
-
-def answered(page: Page) -> int:
-    return int(page.evaluate("document.documentElement.dataset.answered"))
-
-
-def settled(page: Page) -> None:
-    """Wait until the answers to the last change are on the page, and nothing moves any more."""
-    expect(page.locator("[aria-busy=true]")).to_have_count(0)
-    page.evaluate(
-        """() => Promise.allSettled(document.getAnimations()
-             .filter((each) => each.effect.getTiming().iterations < Infinity).map((each) => each.finished))"""
-    )
+pytestmark = IN_BROWSER
 
 
 def test_a_drawn_peak_changes_the_ranking(page: Page) -> None:
@@ -385,18 +280,6 @@ def test_pictures_can_be_clicked(page: Page) -> None:
     expect(page.locator("#card")).to_be_visible()
 
 
-def named(page: Page, text: str) -> None:
-    page.locator("#name").fill(text)
-    page.keyboard.press("Enter")
-
-
-def box(locator: Locator) -> tuple[float, float, float, float]:
-    """Left, top, right and lower edge on the screen."""
-    found = locator.bounding_box()
-    assert found is not None
-    return found["x"], found["y"], found["x"] + found["width"], found["y"] + found["height"]
-
-
 @pytest.mark.parametrize("page", ["wide", "narrow"], indirect=True)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_against_the_guidelines(page: Page, scheme: str) -> None:
@@ -518,63 +401,6 @@ def test_lists_grow_are_sorted_and_leave_as_tables(page: Page, tmp_path: Path) -
     assert sorted(int(line[0]) for line in lines[1:]) == list(range(1, 25))  # ranks stay those of the answer
 
 
-def cells(page: Page, kind: str, name: str) -> list[float]:
-    """A column of numbers, from highest row to lowest."""
-    return [float(text.replace("\u2212", "-")) for text in page.locator(f"#{kind} tbody .{name}").all_inner_texts()]
-
-
-@pytest.mark.parametrize("page", ["wide", "narrow"], indirect=True)
-def test_bounds_by_fields_and_sliders(page: Page) -> None:
-    limits = page.locator("#limits")
-    limits.locator("summary").click()
-    least, most = limits.get_by_label("Gap at least, eV"), limits.get_by_label("Gap at most, eV")
-    least.fill("2")
-    least.press("Enter")
-    expect(limits.get_by_label("Gap at least, slider")).to_have_value("20")
-    settled(page)
-    assert min(cells(page, "new", "gap") + cells(page, "known", "gap")) >= 2
-    expect(page.locator("#notes")).to_contain_text("The curve itself has no gap")
-    most.fill("1")  # it takes the other end along
-    most.press("Enter")
-    assert state(page)["gap"] == [0.9, 1]
-    slider = limits.get_by_label("Price of the elements at most, slider")
-    slider.focus()
-    for _ in range(60):
-        slider.press("ArrowLeft")
-    assert state(page)["price"] == 100
-    energies = limits.get_by_label("Energies that count to, eV")
-    energies.fill("1.5")
-    energies.press("Enter")
-    settled(page)
-    assert state(page)["window"] == [-7.5, 1.5]
-    expect(limits.locator("summary")).to_contain_text("gap 0.9 to 1 eV, −7.5 to 1.5 eV count, up to 100 USD/kg")
-    limits.get_by_role("button", name="remove all limits").click()
-    expect(rows(page, "known").first).to_have_attribute("data-id", "Pt3Ni-L1_2")
-    page.keyboard.press("Control+z")
-    expect(least).to_have_value("0.9")
-    expect(page.locator("html[data-remembered=yes]")).to_have_count(1)
-    page.reload()
-    expect(page.get_by_label("Price of the elements at most, USD/kg")).to_have_value("100")
-    settled(page)
-
-
-def test_candidates_without_the_wished_gap_are_told_and_it_can_be_asked_for(page: Page) -> None:
-    named(page, "MgO")
-    expect(page.locator("#notes")).to_contain_text("probably have another gap than the curve")
-    page.locator("#gap-as-drawn").click()
-    settled(page)
-    low, high = state(page)["gap"]
-    assert low < 4.2 < high
-    gaps = cells(page, "new", "gap")
-    assert gaps and all(low - 0.05 <= gap <= high + 0.05 for gap in gaps)  # which are shown to a tenth
-    expect(page.locator("#gap-as-drawn")).to_have_count(0)
-    head = page.locator('#new th[data-sort="gap"]')
-    head.get_by_role("button").click()
-    expect(head).to_have_attribute("aria-sort", "descending")
-    settled(page)
-    assert cells(page, "new", "gap") == sorted(gaps, reverse=True)
-
-
 def test_arrow_keys_do_what_each_tool_does(page: Page) -> None:
     for tool, keys, what in (
         ("Paint", ["ArrowLeft", "ArrowUp"], "values"),
@@ -612,14 +438,4 @@ def test_steps_back_survive_a_reload_and_an_edit_credits_nobody(page: Page) -> N
     settled(page)
     page.locator("#undo").click()
     expect(page.locator("#target")).to_have_text("Pt3Ni")
-    settled(page)
-
-
-def test_the_introduction_goes_for_good(page: Page) -> None:
-    page.locator("#examples").get_by_role("button", name="MgO").click()
-    expect(page.locator("#target")).to_have_text("MgO")
-    page.get_by_role("button", name="Close the introduction").click()
-    page.reload()
-    expect(rows(page, "known").first).to_be_visible()
-    expect(page.locator("#welcome")).to_be_hidden()
     settled(page)

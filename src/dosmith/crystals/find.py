@@ -55,7 +55,7 @@ def expanded(what: Sequence[str], library: Library) -> list[str]:
         if not Path(each).is_dir() or each in library or formulas.looks_like_formula(each):
             found.append(each)
             continue
-        files = sorted(str(path) for path in Path(each).rglob("*") if path.is_file() and _format(path) is not None)
+        files = sorted(str(path) for path in Path(each).rglob("[!.]*") if path.is_file() and _format(path) is not None)
         if not files:
             raise NotFoundError(f"there is no structure file (CIF, POSCAR, ...) in the folder {each}")
         found += files

@@ -37,6 +37,8 @@ CURVES = "The small curves are drawn to one scale; what lies above the energy ze
 
 _SMALL = 0.002
 """Of all states: parts with fewer are not shown."""
+_KINDS = 20
+"""Up to so many prototypes of a library are named, the commonest first."""
 _CURVES = 3
 """Up to so many predictions are drawn; more are listed."""
 
@@ -218,7 +220,10 @@ def print_library(console: Console, library: Library) -> None:
         ("energy_above_hull", "energy above the hull of its own entries"),
     ):
         console.print(f"[dim]{label}[/dim]", highlight=False)
-        words = [f"{key}: {count:,}" for key, count in summary[name].items()]
+        found = list(summary[name].items())
+        words = [f"{key}: {count:,}" for key, count in found[:_KINDS]]
+        if len(found) > _KINDS:
+            words.append(f"and {len(found) - _KINDS} more of at most {found[_KINDS][1]:,} each")
         for line in flowing(sorted(words) if name == "by_n_elements" else words, console.width - 2):
             console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
     print_damage(console, library)
@@ -309,13 +314,27 @@ def print_predictions(console: Console, predictions: Sequence[Predicted]) -> Non
                 print_descriptors(console, of_curves(each.axis, each.parts))
         return
     cells = [each.row() for each in predictions]
+    folder = _folder_of([each.name for each in predictions])
+    for row in cells:
+        row["name"] = row["name"].removeprefix(folder)
     rows = table({name: "left" if name in ("name", "formula", "space group") else "right" for name in cells[0]})
     for row in cells:
         rows.add_row(*map(escape, row.values()))
     if all(each.structure is not None for each in predictions):
         add_curves(console, rows, predictions[0].axis, [each.values for each in predictions])
     kind = "spectra" if predictions[0].structure is None else "DOS"
-    print_table(console, f"Predicted {kind}, not computed", rows)
+    print_table(console, f"Predicted {kind}, not computed{f'; files of {folder}' if folder else ''}", rows)
+
+
+def _folder_of(names: Sequence[str]) -> str:
+    """The folder that all of these files lie in, with its last slash; "" where there is none."""
+    import os
+
+    folders = {os.path.dirname(name) for name in names}
+    if not folders or not all(folders) or len({os.path.isabs(each) for each in folders}) > 1:
+        return ""
+    common = os.path.commonpath(folders)
+    return f"{common}{os.sep}" if common.strip(os.sep) else ""
 
 
 def print_benchmark(console: Console, results: Mapping[str, Any]) -> None:

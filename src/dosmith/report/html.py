@@ -312,8 +312,9 @@ def _row(facts: Mapping[str, Any], place: int | None, candidate: bool, start: fl
         if facts.get("distance") is not None:
             cells.append(_cell("CV distance", _number(facts["distance"])))
         else:
-            named = {"Probability": "probability", **energies}
-            cells += [_cell(name, _NONE if facts.get(key) is None else _number(facts[key])) for name, key in named.items()]
+            chance = facts.get("probability")
+            cells.append(_cell("Probability", _NONE if chance is None else f"{chance:.2f}"))
+            cells += [_energy_cell(name, facts.get(key), word) for name, key in energies.items()]
         cells += [_cell("DOS", known), _cell("Training", seen, "minor")]
     others = len(facts.get("structure_ids") or ()) - 1
     identity = escape(str(facts.get("structure_id" if candidate else "id") or "")) or _NONE
@@ -323,6 +324,15 @@ def _row(facts: Mapping[str, Any], place: int | None, candidate: bool, start: fl
     cells.append(_cell("Crystal", escape(str(facts.get("crystal_system") or "")) or _NONE, "minor"))
     cells.append(_cell("Id", identity + (f" +{others} more" if others > 0 else ""), "minor id"))
     return f'<tr role="row"{"" if place is None else f" data-row={place}"}>{"".join(cells)}</tr>'
+
+
+def _energy_cell(label: str, value: float | None, word: str) -> str:
+    """An energy, with as many digits as it is worth; metals have no number."""
+    if value is None:
+        return _cell(label, _NONE)
+    if label.startswith("Gap"):
+        return _cell("Gap", "metal") if value == 0 else _cell(label, f"{value:.1f}" if word == "predicted" else f"{value:.2f}")
+    return _cell(label, f"{value:.2f}")
 
 
 def _similarity_cell(facts: Mapping[str, Any], start: float) -> str:

@@ -30,9 +30,7 @@ MAX_NUMBERS = 5_000_000
 _MAX_REMARKS = 200
 _REMARK_WIDTH = 1000
 _FEW_ROWS = 5
-_NO_TABLE = (
-    "is of no format that dosmith reads (docs/formats.md), nor a table with columns of energy (eV) and density (states/eV)"
-)
+_NO_TABLE = "is neither a table with columns of energy (eV) and density (states/eV) nor in another format that dosmith reads (docs/formats.md)"
 
 _COMMENT = re.compile(r"\s*(?:[#%!@&]|//)+(.*)")  # @ and & are xmgrace's
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[ed][+-]?\d+|[+-]\d{3})?|[+-]?(?:nan|inf(?:inity)?)", re.IGNORECASE | re.ASCII)

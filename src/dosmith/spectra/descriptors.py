@@ -76,8 +76,6 @@ def bands_of(energies: FloatArray, densities: FloatArray) -> dict[str, FloatArra
         energies: from the energy zero, eV, evenly spaced for the upper edge, shape (N,).
         densities: projected, any unit, shape (L, N).
     """
-    from scipy.signal import hilbert
-
     areas = np.trapezoid(densities, energies, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.where(areas > 0, 1 / np.where(areas > 0, areas, 1.0), np.nan)[:, None] * densities
@@ -90,7 +88,8 @@ def bands_of(energies: FloatArray, densities: FloatArray) -> dict[str, FloatArra
         variance[~(variance > 0)] = np.nan
         skewness, kurtosis = moment(3, centre) / variance**1.5, moment(4, centre) / variance**2
     below = energies < 0
-    edges = energies[np.argmax(np.imag(hilbert(densities, axis=1)), axis=1)] if len(densities) else np.zeros(0)
+    transforms = np.fft.irfft(-1j * np.fft.rfft(densities, axis=1), densities.shape[1], axis=1)  # Hilbert's
+    edges = energies[np.argmax(transforms, axis=1)] if len(densities) else np.zeros(0)
     found = {
         "centre": centre,
         "width": np.sqrt(variance),

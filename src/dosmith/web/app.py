@@ -33,7 +33,7 @@ from dosmith.web.guard import LOCAL, Guard
 from dosmith.web.jobs import Jobs, missing
 from dosmith.web.lanes import BusyError, Lane
 from dosmith.web.live import Live
-from dosmith.web.materials import Materials
+from dosmith.web.materials import Materials, parts_of
 from dosmith.web.reading import Reader
 from dosmith.web.work import HERE
 
@@ -44,6 +44,7 @@ _AROUND = 48
 
 KindOf = Annotated[messages.Kind, Query(description="known material or predicted crystal")]
 IdOf = Annotated[str, Query(max_length=200, description="its id")]
+PartOf = Annotated[str | None, Query(max_length=12, description=messages.PART)]
 FermiOf = Annotated[float | None, Query(ge=-1e6, le=1e6, allow_inf_nan=False, description="Fermi level on the file's axis, eV")]
 ElectronsOf = Annotated[float | None, Query(gt=0, allow_inf_nan=False, description="find the Fermi level by this many electrons")]
 ZeroOf = Annotated[str | None, Query(max_length=20, description=messages.ZERO)]
@@ -184,6 +185,14 @@ class _Board:
             jobs=missing(),
         )
 
+    def named(self, request: messages.Named) -> messages.TargetCurve:
+        """The curve of a formula or an id, with the parts that the library tells of it."""
+        library, recipe = self.designer.library, self.designer.model.recipe
+        reading = Reading(request.crystal_system, zero=request.zero, part=messages.part_of(request.part))
+        target = named_target(request.text.strip(), library, recipe, reading)
+        parts = [] if target.material_id is None else parts_of(library.material(target.material_id))
+        return _as_drawn(target).model_copy(update={"counted": request.part, "parts": parts})
+
     def of_numbers(self, drawn: messages.Drawn) -> Target:
         """A curve given as numbers."""
         spectrum = Spectrum.from_arrays(drawn.energies, drawn.densities, drawn.fermi, broadening=drawn.broadening)
@@ -201,7 +210,11 @@ class _Board:
         wanted = query.model_copy(update={"top": _AROUND, "metric": "cosine", "window": None, "weights": None})
         answer = self.live.answer(wanted)
         rows = [*answer.known, *(row for row in answer.new[: _AROUND // 2] if row.similarity is not None)]
-        curves = [self.materials.curve(row.kind, row.id).values for row in rows]
+        part = target.part
+        curves = [
+            (self.materials.curve(row.kind, row.id) if part is None else self.live.curve_of_part(part, row.kind, row.id)).values
+            for row in rows
+        ]
         places = [
             messages.Place(kind=row.kind, id=row.id, formula=row.formula, similarity=_cosine(target, curve), x=0, y=0)
             for row, curve in zip(rows, curves, strict=True)
@@ -228,12 +241,7 @@ def _routes(board: _Board) -> APIRouter:
     @router.post("/target/name")
     async def target_by_name(request: messages.Named) -> messages.TargetCurve:
         """The curve of a formula or an id of the library."""
-        library, recipe = board.designer.library, board.designer.model.recipe
-        return _as_drawn(
-            await board.look_up(
-                named_target, request.text.strip(), library, recipe, Reading(request.crystal_system, zero=request.zero)
-            )
-        )
+        return await board.look_up(board.named, request)
 
     @router.get("/targets")
     async def targets(
@@ -292,8 +300,10 @@ def _routes(board: _Board) -> APIRouter:
         return await board.look_up(board.materials.card, kind, id)
 
     @router.get("/material/curve")
-    async def material_curve(kind: KindOf, id: IdOf) -> messages.Curve:
-        """Its DOS: computed, or predicted with a band."""
+    async def material_curve(kind: KindOf, id: IdOf, part: PartOf = None) -> messages.Curve:
+        """Its DOS, or a part of it: computed, or predicted with a band."""
+        if (wanted := messages.part_of(part)) is not None:
+            return await board.look_up(board.live.curve_of_part, wanted, kind, id)
         return await board.look_up(board.materials.curve, kind, id)
 
     @router.get("/material/file", response_class=Response)

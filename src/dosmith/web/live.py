@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.compositions import Compositions
 from dosmith.constraints import Condition, Constraints
 from dosmith.crystals.hull import Hull
 from dosmith.crystals.prototypes import crystal_id
@@ -20,12 +21,14 @@ from dosmith.errors import ConstraintError, ModelError, OptionError, SpectrumErr
 from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.model import SURE, TightBindingModel
 from dosmith.ranking import Comparison, Judged, in_order, told
-from dosmith.spectra.descriptors import describe, of_curves
+from dosmith.spectra.descriptors import Band, describe, of_curves
 from dosmith.spectra.match import Gaps
+from dosmith.spectra.parts import Part
 from dosmith.spectra.standard import StandardSpectrum
 from dosmith.spectra.zero import energy_zeros
 from dosmith.targets import Target
-from dosmith.web.messages import Answer, Heat, Query, Row, plain, wanted_gaps
+from dosmith.web.materials import Materials
+from dosmith.web.messages import Answer, BandOf, Curve, Heat, Kind, Query, Row, part_of, plain, wanted_gaps
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -40,15 +43,24 @@ class Live:
     Args:
         designer: a library and a model.
         here: ids of the library that were computed on this board.
+        silent: why nothing is predicted; None where something is.
     """
 
-    def __init__(self, designer: Designer, here: frozenset[str] = frozenset()) -> None:
-        self.designer, self.here = designer, here
+    def __init__(self, designer: Designer, here: frozenset[str] = frozenset(), silent: str | None = None) -> None:
+        self.designer, self.here, self.silent = designer, here, silent
         self.recipe = designer.model.recipe
         self._open = lru_cache(maxsize=64)(self._uncomputed)  # the same while a curve is dragged
         self._height = lru_cache(maxsize=None)(self._above_hull)
         self._known_d_band = lru_cache(maxsize=None)(self._known_d_band_of)
         self._new_d_band = lru_cache(maxsize=None)(self._new_d_band_of)
+        self._of_part = lru_cache(maxsize=8)(self._for_part)
+
+    def _for_part(self, part: Part) -> Live:
+        try:
+            return Live(self.designer.for_part(part), self.here)
+        except (OptionError, SpectrumError) as error:
+            why = "The model predicts no such states." if isinstance(error, OptionError) else f"{str(error).capitalize()}."
+            return Live(self.designer.known_of_part(part), self.here, why)
 
     def target(self, query: Query, name: str = "drawn", source: str = "drawn by hand") -> Target:
         """The drawn curve as a target, scaled to unit area; its energies are the model's own.
@@ -63,8 +75,11 @@ class Live:
         if area < 1e-9:
             raise SpectrumError("the curve is empty; draw something")
         _, gap = self._zero(values)
+        part = part_of(query.part)
         step = f"taken as drawn on {grid.points} points in {grid.lower:g} ... {grid.upper:g} eV, scaled to unit area"
-        return Target(name, source, StandardSpectrum(values / area, self.recipe, 0.0, gap, 1.0, (step,)))
+        return Target(
+            name, source, StandardSpectrum(values / area, self.recipe, 0.0, 0.0 if part else gap, 1.0, (step,)), part=part
+        )
 
     def answer(self, query: Query) -> Answer:
         """What has this DOS.
@@ -75,6 +90,7 @@ class Live:
         """
         start = time.perf_counter()
         target = self.target(query)
+        asker = self if target.part is None else self._of_part(target.part)
         wanted = wanted_gaps(query.gap)
         constraints = Constraints.of(
             elements=query.elements,
@@ -84,13 +100,14 @@ class Live:
             n_elements=query.n_elements,
             keep=_bounds(query, wanted),
         )
-        known = self._known(target, query, constraints)
-        new, heat, others, notes = self._new(target, query, constraints)
+        known = asker._known(target, query, constraints)
+        new, heat, others, notes = asker._new(target, query, constraints)
         if not known:
             notes.append("No known material satisfies the constraints.")
         elif (known[0].similarity or 0) < ALIKE:
             notes.append(f"No known DOS is much like this curve: the best similarity is {known[0].similarity:.2f}.")
-        zero, gap = self._zero(target.standard.values)
+        zero, gap = (0.0, 0.0) if target.part else self._zero(target.standard.values)
+        band = None if target.part is None else Band.of(self.recipe.grid.energies, target.standard.values)
         milliseconds = 1000 * (time.perf_counter() - start)
         alike = Gaps.like(gap)
         return Answer(
@@ -102,6 +119,9 @@ class Live:
             alike=(round(alike.lower, 3), round(alike.upper, 3)),
             other_gaps=others,
             zero=zero,
+            band=None
+            if band is None
+            else BandOf(centre=band.centre, width=band.width, filling=band.filling, upper_edge=band.upper_edge),
             milliseconds=round(milliseconds, 2),
         )
 
@@ -147,6 +167,10 @@ class Live:
             d_band_centre=self._known_d_band(library.ids[row]) if self.d_bands else None,
         )
 
+    def curve_of_part(self, part: Part, kind: Kind, identifier: str) -> Curve:
+        """A part of a material's DOS on the board's energies; errors as of `Materials.curve`."""
+        return Materials(self._of_part(part).designer).curve(kind, identifier)
+
     @cached_property
     def d_bands(self) -> bool:
         """Whether library or model tells d-band centres."""
@@ -184,11 +208,11 @@ class Live:
     @cached_property
     def _computed(self) -> dict[str | None, BoolArray]:
         """By crystal system, None for any: candidates whose composition has a known DOS in it, shape (C,)."""
-        library, found = self.designer.library, {}
-        for system in {None, *library.crystal_systems}:
-            rows = [row for row in range(len(library)) if system in (None, library.crystal_systems[row])]
-            known = {library.compositions[row] for row in rows}
-            found[system] = np.array([composition in known for composition in self._atlas.entries.compositions], dtype=np.bool_)
+        library, candidates = self.designer.library, self._atlas.crystals.compositions
+        known, systems = Compositions.of(library.compositions), np.array(library.crystal_systems, dtype=object)
+        found: dict[str | None, BoolArray] = {None: known.places(candidates) >= 0}
+        for system in set(library.crystal_systems) - {None}:
+            found[system] = known.taken(np.flatnonzero(systems == system)).places(candidates) >= 0
         return found
 
     def _uncomputed(self, constraints: Constraints, system: str | None) -> BoolArray:
@@ -198,6 +222,8 @@ class Live:
 
     def _new(self, target: Target, query: Query, constraints: Constraints) -> tuple[list[Row], Heat, int, list[str]]:
         """Rows, heat of the elements, how many rows probably have another gap than is wanted, and what a reader must know."""
+        if self.silent is not None:
+            return [], Heat(kind="probability", values={}), 0, [self.silent]
         if self.designer.model.atlas is None:
             return self._named(target, query)
         atlas, comparison = self._atlas, self.compare(target, query)

@@ -22,11 +22,14 @@ from dosmith.element_facts import prices_of
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.models.tight_binding.atlas import Atlas
+from dosmith.records import Material
 from dosmith.web.messages import Atom, Card, Curve, DrawnCrystal, Kind, Suggestion
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
+_LEAST = 0.02
+"""Of the states: parts with fewer are not offered."""
 Facts = list[tuple[str, str]]
 """Names and values, in order."""
 
@@ -48,15 +51,8 @@ class Materials:
         atlas = self.designer.model.atlas
         if atlas is None:
             return {}
-        pairs = zip(atlas.entries.compositions, atlas.crystals, strict=True)
-        return {crystal_id(composition, crystal.prototype): i for i, (composition, crystal) in enumerate(pairs)}
-
-    @cached_property
-    def _by_composition(self) -> dict[Composition, list[str]]:
-        found: dict[Composition, list[str]] = {}
-        for identifier, place in self._places.items():
-            found.setdefault(self._atlas.entries.compositions[place], []).append(identifier)
-        return found
+        pairs = zip(atlas.crystals.compositions, atlas.crystals.prototypes, strict=True)
+        return {crystal_id(composition, prototype): place for place, (composition, prototype) in enumerate(pairs)}
 
     @property
     def _atlas(self) -> Atlas:
@@ -214,8 +210,9 @@ class Materials:
         found: list[tuple[Kind, str, str]] = [
             ("known", library.ids[row], library.prototypes[row] or library.ids[row]) for row in library.rows_of(composition)
         ]
-        for identifier in self._by_composition.get(composition, []):
-            found.append(("new", identifier, self._atlas.crystals[self._places[identifier]].prototype))
+        if (atlas := self.designer.model.atlas) is not None:
+            kinds = [atlas.crystals.prototypes[place] for place in atlas.crystals.compositions.rows_of(composition).tolist()]
+            found += [("new", crystal_id(composition, kind), kind) for kind in kinds]
         return found
 
     def _new_facts(self, identifier: str) -> tuple[Facts, Facts, Structure]:
@@ -258,6 +255,18 @@ class Materials:
             facts.append(("Magnetic moment", f"{moment:.2f} Bohr magnetons per cell"))
         provenance = [("Id", material.id), *((key.replace("_", " "), _plain(value)) for key, value in source.items())]
         return facts, provenance, cell
+
+
+def parts_of(material: Material) -> list[str]:
+    """What of a material's states is told apart: elements and orbitals, those with most states first, then spins."""
+    found = material.projections
+    shares = (
+        {}
+        if found is None
+        else {":".join(label): float(each.sum()) for label, each in zip(found.labels, found.densities.sum(axis=0), strict=True)}
+    )
+    told = [label for label, share in sorted(shares.items(), key=lambda each: -each[1]) if share > _LEAST * sum(shares.values())]
+    return told + (["up", "down"] if material.spectrum.spin_polarized else [])
 
 
 def text_of(structure: Structure, form: str) -> str:

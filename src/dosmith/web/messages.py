@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dosmith.spectra.match import Gaps
+from dosmith.spectra.parts import SPINS, Part
 from dosmith.spectra.similarity import MATCH
 
 Energy = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
@@ -17,6 +18,8 @@ Metric = Literal["cosine", "tanimoto", "wasserstein"]
 System = Literal["triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic"]
 Zero = Annotated[str, Field(max_length=20)]
 ZERO = "another energy zero than the model's: auto, fermi, vbm, midgap, or eV on the curve's own axis"
+PartOf = Annotated[str, Field(max_length=12)]
+PART = "only these states: an element and an orbital (Pt:d), an element (Pt), an orbital (d) or a spin (up, down); all when null"
 Kind = Literal["known", "new"]
 """A material with a computed DOS in the library, or a crystal whose DOS is predicted."""
 
@@ -37,6 +40,7 @@ class Named(_Request):
     text: str = Field(max_length=200, description="a formula such as Pt3Ni, or an id of the library")
     crystal_system: System | None = Field(None, description="of a formula with several crystals")
     zero: Zero | None = Field(None, description=ZERO)
+    part: PartOf | None = Field(None, description=PART)
 
 
 class Columns(_Request):
@@ -72,6 +76,8 @@ class TargetCurve(BaseModel):
     covered_ev: tuple[float, float] | None = Field(description="the part that may be compared, eV; null when it is all")
     steps: list[str] = Field(description="what was done to the curve")
     values: list[float] = Field(description="of unit area on the board's energies, 1/eV")
+    counted: str | None = Field(None, description=PART)
+    parts: list[str] = Field(default=[], description="parts that its source tells, those with most states first")
 
 
 class Suggestion(BaseModel):
@@ -94,6 +100,7 @@ class Query(_Request):
     weights: list[Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]] | None = Field(
         None, max_length=100_000, description="how much each energy counts"
     )
+    part: PartOf | None = Field(None, description=f"what the curve is: {PART}")
     metric: Metric = "cosine"
     crystal_system: System | None = None
     elements: Symbols | None = Field(None, description="only these may take part")
@@ -136,6 +143,15 @@ class Row(BaseModel):
     d_band_centre: float | None = Field(None, description="of its d states, eV from the energy zero; null where nothing tells")
 
 
+class BandOf(BaseModel):
+    """What tells of a band; energies in eV from the energy zero."""
+
+    centre: float
+    width: float = Field(description="root of the second moment about the centre")
+    filling: float = Field(description="share of its states below the energy zero")
+    upper_edge: float = Field(description="where the Hilbert transform is highest")
+
+
 class Heat(BaseModel):
     """How promising each element is."""
 
@@ -156,6 +172,7 @@ class Answer(BaseModel):
     alike: tuple[float, float] = Field(description="least and greatest gap that agree with it, eV")
     other_gaps: int = Field(description="how many of the new rows probably have another gap than is wanted")
     zero: float = Field(description="where the energy zero of the drawn curve should be, eV; 0 where it is right")
+    band: BandOf | None = Field(None, description="of the curve as drawn, where it is a part of all states")
     milliseconds: float = Field(description="that the ranking took")
 
 
@@ -288,3 +305,12 @@ def wanted_gaps(gap: tuple[float | None, float | None] | None) -> Gaps | None:
         return None
     lower, upper = ("" if bound is None else f"{bound:g}" for bound in gap)
     return Gaps.parse(f"{lower}:{upper}")
+
+
+def part_of(text: str | None) -> Part | None:
+    """The part that a page asks for.
+
+    Raises:
+        SpectrumError: it names no element, orbital or spin.
+    """
+    return Part.parse(None, text) if text in SPINS else Part.parse(text)

@@ -24,7 +24,7 @@ const material = (kind, id) => new URLSearchParams({ kind, id });
 
 export const board = () => json("GET", "board");
 const zeroed = (zero) => (zero ? { zero } : {});  // without one the model's
-export const byName = (text, zero = "") => json("POST", "target/name", { text, ...zeroed(zero) });
+export const byName = (text, zero = "", part = "") => json("POST", "target/name", { text, ...zeroed(zero), ...(part ? { part } : {}) });
 export const targets = (text) => json("GET", `targets?${new URLSearchParams({ text })}`);
 export const byFile = (file, more = {}, zero = "") =>
   json("POST", `target/file?${new URLSearchParams({ name: file.name.slice(0, 200), ...more, ...zeroed(zero) })}`, file, "application/octet-stream");
@@ -40,12 +40,12 @@ export const startJob = (task, kind, id) => json("POST", "jobs", { task, kind, i
 export const stopJob = (id) => ask("DELETE", `jobs/${encodeURIComponent(id)}`);
 export const jobFile = (id, name) => `api/jobs/${encodeURIComponent(id)}/file?${new URLSearchParams({ name })}`;
 
-// A material's curve never changes, so each is fetched once.
+// A material's curve, or that of a part of its states, never changes, so each is fetched once.
 const curves = new Map();
-export function curve(kind, id) {
-  const key = `${kind} ${id}`;
+export function curve(kind, id, part = "") {
+  const key = `${kind} ${id} ${part}`;
   if (!curves.has(key)) {
-    const asked = json("GET", `material/curve?${material(kind, id)}`);
+    const asked = json("GET", `material/curve?${material(kind, id)}${part ? `&part=${encodeURIComponent(part)}` : ""}`);
     asked.catch(() => curves.delete(key));
     curves.set(key, asked);
   }

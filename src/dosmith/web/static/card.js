@@ -50,7 +50,7 @@ function build(card) {
     make("div", { class: "columns" }, make("div", {},
       make("div", { class: "crystal", id: "crystal", role: "img", "aria-label": `Crystal of ${card.formula}` }),
       make("p", { class: "atoms", id: "crystal-legend" })), make("div", {},
-      make("div", { class: "row tasks" }, make("button", { type: "button", id: "keep", onclick: async () => keep(asCurve(await api.curve(card.kind, card.id))) }, "Keep curve"), task("relax"), task("verify")),
+      make("div", { class: "row tasks" }, make("button", { type: "button", id: "keep", onclick: async () => keep(asCurve(await api.curve(card.kind, card.id, state.part))) }, "Keep curve"), task("relax"), task("verify")),
       make("div", { class: "row" }, file("cif", "CIF"), file("poscar", "POSCAR"), file("csv", "DOS as CSV")),
       make("ul", { class: "jobs", id: "card-jobs" }),
       facts(card.facts))),

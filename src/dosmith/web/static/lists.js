@@ -14,7 +14,6 @@ let hovered = null, pinned = null;
 
 export function setUp() {
   for (const kind of ["known", "new"]) {
-    $(kind).classList.toggle("bands", state.facts.d_bands);
     for (const head of $(kind).querySelectorAll("th[data-sort]")) {
       head.replaceChildren(make("button", { type: "button", onclick: () => sort(kind, head) }, ...head.childNodes));
     }
@@ -55,6 +54,7 @@ export function show(kind, found, none, gliding) {
   found = inOrder(kind, found.map((row, i) => ({ ...row, rank: i + 1 })));
   const alike = found.map(({ similarity }) => similarity).filter((value) => value != null);
   const from = alike.length ? Math.max(Math.floor(20 * Math.min(...alike) - 1e-6) / 20, 0) : 0; // where differences show
+  if (found.some((row) => row.d_band_centre != null)) $(kind).classList.add("bands"); // a column of dashes tells nothing
   const body = $(kind).tBodies[0], kept = rows[kind];
   const fresh = new Set();
   const ids = found.map(({ id }) => id);
@@ -160,7 +160,7 @@ export async function hover(material) {
   hovered = `${material.kind} ${material.id}`;
   for (const each of document.querySelectorAll(`[data-kind="${material.kind}"][data-id="${CSS.escape(material.id)}"]`)) each.classList.add("hovered");
   try {
-    const curve = await api.curve(material.kind, material.id);
+    const curve = await api.curve(material.kind, material.id, state.part);
     if (hovered === `${material.kind} ${material.id}`) overlay(asCurve(curve));
   } catch (error) {
     if (material.similarity != null) tell(error.message);

@@ -1,6 +1,7 @@
 // Puts the board together: targets come in, answers go out to the lists, the table and the maps.
 
 import * as api from "./api.js";
+import { facts, first, START } from "./begin.js";
 import * as card from "./card.js";
 import { area } from "./curves.js";
 import { $, busy, formula, make, number, save, tell } from "./dom.js";
@@ -11,9 +12,10 @@ import * as limits from "./limits.js";
 import * as lists from "./lists.js";
 import * as maps from "./maps.js";
 import { announce, asText, commit, fromLink, fromText, link, namedQuery, on, query, recall, state } from "./state.js";
+import * as states from "./states.js";
 import * as targets from "./targets.js";
+import * as welcome from "./welcome.js";
 
-const START = "Pt3Ni";
 const FAST = 80; // milliseconds from hand to table above which nothing is animated
 const SAID_AFTER = 700; // milliseconds of rest after which the ranking is read out
 let dirty = false, asking = false, last = null, resting, took = Infinity;
@@ -21,10 +23,9 @@ let dirty = false, asking = false, last = null, resting, took = Infinity;
 history.scrollRestoration = "manual"; // what one looks for after a reload is above
 
 async function start() {
-  const first = location.hash.length > 1 ? null : api.byName(START); // asked for at once; what else there is does not wait for it
-  first?.catch(() => {});
-  state.facts = await api.board();
+  state.facts = await facts;
   state.values = state.facts.energies.map(() => 0);
+  on("change", () => { dirty = true; busy(true, "new", "known"); caption(); if (!asking) ask(); }); // first of all: others draw while the server works
   fillControls();
   editor.setUp();
   elements.setUp();
@@ -35,7 +36,8 @@ async function start() {
   lists.onOpen(card.open);
   lists.setUp();
   targets.setUp(take);
-  on("change", () => { dirty = true; busy(true, "new", "known"); caption(); if (!asking) ask(); });
+  states.setUp(take);
+  welcome.setUp();
   on("commit", controls);
   on("computed", (job) => tell(`${job.formula} is computed and stands among the known crystals now.`, "good"));
   on("say", (text) => { $("spoken").textContent = text; });
@@ -137,7 +139,7 @@ function caption() {
   if (captioned !== state.name) $("target").replaceChildren(...formula(state.name.replace(/ \*$/, "") || "drawn"), ...(state.name.endsWith("*") ? [make("small", {}, " edited")] : []));
   captioned = state.name;
   const whole = area(state.values, state.facts.energies);
-  const gap = last?.gap ? `gap ${number(last.gap, 1)} eV` : "no gap";
+  const gap = state.part ? states.told(last?.band) : last?.gap ? `gap ${number(last.gap, 1)} eV` : "no gap";
   const counted = state.window ? `only ${number(state.window[0], 1)} to ${number(state.window[1], 1)} eV counts` : state.weights ? "weighted" : "";
   $("target-facts").textContent = [state.source, Math.abs(whole - 1) > 0.005 ? `area ${number(whole, 2)}, compared as 1` : "",
     gap, `broadening ${state.facts.broadening} eV`, counted].filter(Boolean).join(" \u00b7 ");
@@ -148,7 +150,7 @@ async function take(ask_, what) {
   tell(`reading ${what} \u2026`, "busy");
   let found;
   try { found = await ask_(); } finally { tell(""); }
-  commit({ values: found.values, name: found.name, source: found.source, ...(found.covered_ev ? { window: found.covered_ev } : {}) });
+  commit({ values: found.values, name: found.name, source: found.source, part: found.counted ?? "", parts: found.parts ?? [], of: found.material_id ?? "", ...(found.covered_ev ? { window: found.covered_ev } : {}) });
   targets.others(found);
 }
 
@@ -167,7 +169,7 @@ function inputs() {
   });
   $("open").addEventListener("click", () => $("file").click());
   $("file").addEventListener("change", () => { if ($("file").files[0]) file($("file").files[0]); $("file").value = ""; });
-  $("empty").addEventListener("click", () => commit({ values: flat(), name: "drawn", source: "drawn by hand", window: null, weights: null }));
+  $("empty").addEventListener("click", () => commit({ values: flat(), name: "drawn", source: "drawn by hand", window: null, weights: null, part: "", parts: [], of: "" }));
   $("share").addEventListener("click", async () => {
     const url = location.href.split("#")[0] + link();
     history.replaceState(null, "", link());
@@ -247,6 +249,7 @@ function fillControls() {
 
 function controls() {
   for (const field of ["system", "ratio", "count", "metric"]) $(field).value = state[field];
+  states.show();
   elements.show();
 }
 

@@ -2,7 +2,7 @@
 
 import { normalised } from "./curves.js";
 
-const FIELDS = ["values", "window", "weights", "metric", "system", "ratio", "count", "gap", "hull", "price", "elements", "name", "source"];
+const FIELDS = ["values", "window", "weights", "metric", "system", "ratio", "count", "gap", "hull", "price", "elements", "name", "source", "part", "parts", "of"];
 const listeners = new Map();
 export const on = (event, listener) => listeners.set(event, [...(listeners.get(event) ?? []), listener]);
 export function once(event, listener) {
@@ -17,6 +17,7 @@ export const state = {
   facts: null, values: [], window: null, weights: null, metric: "cosine", system: "", ratio: "", count: "",
   gap: null, hull: null, price: null, // [least, greatest] in eV, either may be null; eV/atom; USD/kg
   elements: {}, name: "", source: "", top: 12, changedAt: 0,
+  part: "", parts: [], of: "", // states that the curve is of, "" for all; those that the material `of` tells
 };
 
 const history = [];
@@ -58,7 +59,7 @@ export const canRedo = () => at < history.length - 1;
 export function query() {
   const of = (kind) => Object.keys(state.elements).filter((symbol) => state.elements[symbol] === kind);
   return {
-    values: state.values, window: state.window, weights: state.weights, metric: state.metric,
+    values: state.values, window: state.window, weights: state.weights, metric: state.metric, part: state.part || null,
     crystal_system: state.system || null, ratio: state.ratio || null, n_elements: state.count ? Number(state.count) : null,
     gap: state.gap, above_hull: state.hull, price: state.price,
     require: of("require"), exclude: of("forbid"), top: state.top,
@@ -107,6 +108,7 @@ export function fromText(text) {
     gap: gap && gap[1] != null && gap[1] <= (gap[0] ?? 0) ? null : gap, hull: bound(read.hull), price: bound(read.price),
     values, weights: curve(read.weights), window, elements, name: text_(read.name, 80), source: text_(read.source, 300),
     metric: ["cosine", "tanimoto", "wasserstein"].includes(read.metric) ? read.metric : "cosine",
+    part: text_(read.part, 12), parts: (Array.isArray(read.parts) ? read.parts : []).slice(0, 40).map((each) => text_(each, 12)).filter(Boolean), of: text_(read.of, 200),
     system: text_(read.system, 20), ratio: text_(read.ratio, 20), count: text_(read.count, 1),
   };
 }

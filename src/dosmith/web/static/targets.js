@@ -1,12 +1,10 @@
-// What may be a target: suggestions while one types, other crystals of the same formula, examples to begin with.
+// What may be a target: suggestions while one types, and other crystals of the same formula.
 
 import * as api from "./api.js";
 import { $, calling, make, tell } from "./dom.js";
 import { on, state } from "./state.js";
 
-const EXAMPLES = [["Pt3Ni", "a catalyst"], ["Pd", "stores hydrogen"], ["MgO", "an insulator"]];
 const WAIT = 120; // milliseconds without a key before suggestions are asked for
-const SEEN = "dosmith-welcomed";
 const byId = new Map(); // "kind id" as typed or chosen -> suggestion
 let take = null, timer, shown = "";
 
@@ -15,15 +13,6 @@ export function setUp(toTake) {
   $("name").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(suggest, WAIT); });
   $("polymorph").addEventListener("change", () => choose($("polymorph").value).catch((error) => tell(error.message)));
   on("commit", () => { if (!shown || !state.name.startsWith(shown)) $("polymorph-of").hidden = true; });
-  $("examples").replaceChildren(...EXAMPLES.map(([text, why]) => make("button", { type: "button", class: "link", onclick: () => named(text).catch((error) => tell(error.message)) }, `${text}, ${why}`)));
-  let seen = false;
-  try { seen = localStorage.getItem(SEEN) != null; } catch { /* not allowed */ }
-  $("welcome").hidden = seen;
-  $("welcome-close").addEventListener("click", () => {
-    $("welcome").hidden = true;
-    try { localStorage.setItem(SEEN, "yes"); } catch { /* then it comes again */ }
-    $("name").focus();
-  });
 }
 
 const words = ({ kind, prototype }) => `${calling(prototype, state.facts.prototypes).map((each) => each.textContent ?? each).join("")}, ${kind === "new" ? "predicted" : "computed"}`;
