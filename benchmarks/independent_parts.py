@@ -139,7 +139,7 @@ def page(results: Mapping[str, Any], materials: Mapping[str, Material]) -> str:
 
 Written by `python benchmarks/independent_parts.py`, which reads and extends `benchmarks/independent_parts.json`.
 
-**{np.mean(cosines):.3f}** mean cosine of {len(cosines)} parts, **{np.mean(apart):.2f} eV** mean difference of their centres below {BAND_ENDS:g} eV, and the sum of all parts is the total within **{MOST:.0%}** (largest
+Mean cosine of {len(cosines)} parts: {np.mean(cosines):.3f}. Mean difference of their centres below {BAND_ENDS:g} eV: {np.mean(apart):.2f} eV. The sum of all parts is the total within {MOST:.0%} (largest
 difference, of the highest density: {", ".join(sums)}).
 
 The same crystals by {versions}: plane waves up to {CUTOFF:g} eV, PBE, from {-REACH:g} to {REACH:g} eV, each from its own energy zero. Here a state is divided among Löwdin-orthogonalised

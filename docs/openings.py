@@ -316,6 +316,18 @@ def _independent(page: list[Table], text: str) -> Opening:
     )
 
 
+def _independent_parts(page: list[Table], text: str) -> Opening:
+    return (
+        [
+            (said(text, r"Mean cosine of \d+ parts: (0\.\d+)"), "is the mean cosine of projections to those of another code"),
+            (said(text, r"centres below 2\.5 eV: (\d+\.\d+) eV"), "eV is the mean difference of their centres"),
+            (said(text, r"within (\d+%)"), "of the total holds for the sum of all parts"),
+        ],
+        "Cosine to the projection of GPAW",
+        page[0].bars("cosine"),
+    )
+
+
 def _volumes(page: list[Table], text: str) -> Opening:
     return (
         [
@@ -509,6 +521,7 @@ OPENINGS: dict[str, Callable[[list[Table], str], Opening]] = {
     "stability-measured.md": _stability,
     "convergence.md": _convergence,
     "independent.md": _independent,
+    "independent-parts.md": _independent_parts,
     "volumes.md": _volumes,
     "external.md": _external,
     "equations-of-state.md": _equations,
