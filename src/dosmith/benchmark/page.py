@@ -202,7 +202,8 @@ The same targets in parts: whether the very crystal (composition and prototype) 
 what the set holds. Where that is unknown, a target is in neither part.
 """
     for metric in BY_GROUP:
-        shown = [name for name in names if found[(*parts[0], name, metric)]["mean"] is not None]
+        asked = [name for name in names if (*parts[0], name, metric) in found]  # results of before lack some
+        shown = [name for name in asked if found[(*parts[0], name, metric)]["mean"] is not None]
         if shown:
             rows = [f"| {name} | {' | '.join(_group_cell(found[(*part, name, metric)]) for part in parts)} |" for name in shown]
             heads = " | ".join(f"{part} ({counts[group, part]:,})" for group, part in parts)
