@@ -33,7 +33,7 @@ from dosmith.models.tight_binding.ensemble import BOND_LAYERS, PLAIN_LAYERS, Ato
 from dosmith.models.tight_binding.features import atom_features, embeddings, moments
 from dosmith.models.tight_binding.lattice import Lattice
 from dosmith.models.tight_binding.projected import member_parts
-from dosmith.models.tight_binding.train import parts_of, spin_differences
+from dosmith.models.tight_binding.train import computed_parts, spin_differences
 from dosmith.settings import ForwardSettings
 from dosmith.sources.open_set import FIRST_BASIS
 from dosmith.spectra.descriptors import Band
@@ -144,7 +144,7 @@ def seen_of(library: Library, recipe: Recipe, largest: int, potential: Potential
     """The crystals of a library that can train."""
     rows, vectors = standardise_library(library, recipe)
     known: dict[str, NDArray[np.float32]] = dict(np.load(cache)) if cache is not None and cache.is_file() else {}
-    differences, parts, found = spin_differences(library, rows, recipe), parts_of(library, rows, recipe), []
+    differences, parts, found = spin_differences(library, rows, recipe), computed_parts(library, rows, recipe), []
     for material, vector, more, part_of in zip(library.materials(rows.tolist()), vectors, differences, parts, strict=True):
         structure = material.structure
         if structure is None or len(structure) > largest or material.provenance.get("settings") == FIRST_BASIS:

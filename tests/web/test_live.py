@@ -156,6 +156,7 @@ def test_a_part_of_the_states_is_compared_with_that_part_of_each_material(design
     energies = told.recipe.grid.energies
     assert answer.band.centre == pytest.approx(np.average(energies, weights=values), abs=0.01)
     assert told.answer(Query(values=values)).band is None
+    assert told.answer(Query(values=values, part="Pt:d")).notes[0] == "None of the model's candidates has Pt d states."
 
 
 def test_a_model_without_projections_leaves_the_known_ones(live: Live, designer: Designer) -> None:

@@ -17,7 +17,7 @@ from dosmith.models.identity import Identity
 from dosmith.models.splits import Split
 from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, train
-from dosmith.models.tight_binding.train import parts_of, prepare_library, spin_differences
+from dosmith.models.tight_binding.train import computed_parts, prepare_library, spin_differences
 from dosmith.settings import ForwardSettings
 
 
@@ -40,7 +40,7 @@ def forward(spectra: Spectra, split: Split, library: Library, survey: Path, sett
         settings,
         kinds=[spectra.prototypes[row] or "other" for row in training],
         differences=spin_differences(library, places, spectra.recipe),
-        parts=parts_of(library, places, spectra.recipe),
+        parts=computed_parts(library, places, spectra.recipe),
     )
     alike = settings.model_copy(update={"seed": 0})  # crystals are prepared alike for every seed
     candidates = predict(model, _prepared(str(survey), alike, model.symbols))

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from dosmith import symmetry
 from dosmith.crystals.families import built
-from dosmith.errors import NotFoundError, did_you_mean
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -106,15 +105,3 @@ def aflow_prototypes() -> Mapping[str, AflowPrototype]:
         vectors, places = one.lattice.matrix.tolist(), tuple(map(tuple, one.frac_coords.tolist()))
         found[name] = AflowPrototype(name, family, tuple(map(tuple, vectors)), species, places)
     return found
-
-
-def aflow_prototype(name: str) -> AflowPrototype:
-    """The prototype of a label.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    found = aflow_prototypes()
-    if name not in found:
-        raise NotFoundError(f"'{name}' is not a prototype of the AFLOW library that pymatgen holds{did_you_mean(name, found)}")
-    return found[name]

@@ -45,9 +45,9 @@ class Kind:
         """
         if self.name in PROTOTYPES:
             return PROTOTYPES[self.name].stretched(stretch).structure(elements, volume)
-        from dosmith.crystals.aflow import aflow_prototype
+        from dosmith.crystals.aflow import aflow_prototypes
 
-        return aflow_prototype(self.name).structure(elements, volume)
+        return aflow_prototypes()[self.name].structure(elements, volume)
 
 
 def kind_of(name: str) -> Kind:

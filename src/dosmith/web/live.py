@@ -17,7 +17,7 @@ from dosmith.crystals.prototypes import crystal_id
 from dosmith.designer import Designer
 from dosmith.designs import ALIKE
 from dosmith.element_facts import prices_of
-from dosmith.errors import ConstraintError, ModelError, OptionError, SpectrumError
+from dosmith.errors import ConstraintError, DosmithError, ModelError, OptionError, SpectrumError
 from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.model import SURE, TightBindingModel
 from dosmith.ranking import Comparison, Judged, in_order, told
@@ -59,7 +59,7 @@ class Live:
         try:
             return Live(self.designer.for_part(part), self.here)
         except (OptionError, SpectrumError) as error:
-            why = "The model predicts no such states." if isinstance(error, OptionError) else f"{str(error).capitalize()}."
+            why = "The model predicts no such states." if isinstance(error, OptionError) else _sentence(error)
             return Live(self.designer.known_of_part(part), self.here, why)
 
     def target(self, query: Query, name: str = "drawn", source: str = "drawn by hand") -> Target:
@@ -169,7 +169,11 @@ class Live:
 
     def curve_of_part(self, part: Part, kind: Kind, identifier: str) -> Curve:
         """A part of a material's DOS on the board's energies; errors as of `Materials.curve`."""
-        return Materials(self._of_part(part).designer).curve(kind, identifier)
+        return self._of_part(part)._materials.curve(kind, identifier)
+
+    @cached_property
+    def _materials(self) -> Materials:
+        return Materials(self.designer)
 
     @cached_property
     def d_bands(self) -> bool:
@@ -300,7 +304,7 @@ class Live:
             wanted = plain(query.model_dump()) | {"top": min(query.top * 8, 400)}
             candidates = self.designer.design(target, **wanted).candidates
         except (ConstraintError, ModelError, OptionError) as error:
-            return [], heat, 0, [f"{str(error)[:1].upper()}{str(error)[1:]}."]
+            return [], heat, 0, [_sentence(error)]
         rows = [
             Row(
                 kind="new",
@@ -324,6 +328,10 @@ def _bounds(query: Query, wanted: Gaps | None) -> list[str]:
     """The bounds of a query as conditions, as `Designer.design` has them."""
     named = (("above_hull", query.above_hull), ("price", query.price))
     return [f"{name}<={bound}" for name, bound in named if bound is not None] + ([] if wanted is None else wanted.conditions)
+
+
+def _sentence(error: DosmithError) -> str:
+    return f"{str(error)[:1].upper()}{str(error)[1:]}."
 
 
 def _in_words(condition: Condition) -> str:

@@ -17,10 +17,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.constraints import Constraints
+from dosmith.constraints import Condition, Constraints
+from dosmith.element_facts import Supply
 from dosmith.errors import ConstraintError
 from dosmith.formulas import Composition
-from dosmith.ranking import Entries
 
 FloatArray = NDArray[np.float64]
 _EXAMINED = 10_000
@@ -51,16 +51,23 @@ def k_best(
     ordered = iterate_best(costs, symbols, constraints)
     if constraints is not None and constraints.conditions:
         near = list(itertools.islice(ordered, _EXAMINED))
-        fits = Entries([composition for _, composition in near], [None] * len(near)).fits(constraints)
-        if near and not fits.any():
+        found = list(itertools.islice((each for each in near if _affordable(each[1], constraints.conditions)), k))
+        if near and not found and k > 0:
             raise ConstraintError(
                 f"{' and '.join(map(str, constraints.conditions))} leaves none of the {len(near):,} nearest compositions; allow more"
             )
-        ordered = iter([each for each, fit in zip(near, fits.tolist(), strict=True) if fit])
-    found = list(itertools.islice(ordered, k))
+    else:
+        found = list(itertools.islice(ordered, k))
     if not found and k > 0:
         raise ConstraintError(_why_none(costs.shape, symbols, constraints or Constraints()))
     return found
+
+
+def _affordable(composition: Composition, conditions: Sequence[Condition]) -> bool:
+    """Whether a composition fulfils conditions on what its elements cost and how they are supplied; what is unknown does not."""
+    supply = Supply.of(composition)
+    values = [(condition, getattr(supply, condition.name)) for condition in conditions]
+    return all(value is not None and condition.holds(value) for condition, value in values)
 
 
 def iterate_best(

@@ -96,7 +96,7 @@ def train_forward(
             spin_differences(library, rows[chosen], recipe),
             np.array([library.gaps[rows[place]] or 0.0 for place in chosen]),
             classes_of(library, rows[chosen]),
-            parts_of(library, rows[chosen], recipe),
+            computed_parts(library, rows[chosen], recipe),
         )
         candidates = None if survey is None else _expected(model, crystals_of_survey, library, progress)
     finally:
@@ -120,7 +120,7 @@ def spin_differences(library: Library, rows: NDArray[np.intp], recipe: Recipe) -
     return np.array([spin_difference(material.spectrum, recipe) for material in library.materials(rows.tolist())])
 
 
-def parts_of(library: Library, rows: NDArray[np.intp], recipe: Recipe) -> list[dict[Label, NDArray[np.float64]]]:
+def computed_parts(library: Library, rows: NDArray[np.intp], recipe: Recipe) -> list[dict[Label, NDArray[np.float64]]]:
     """Of the vectors at some rows of a library their densities by element and orbital, 1/eV, shapes (points,); none where none are known."""
     return [
         {} if material.projections is None else standard_parts(material.spectrum, material.projections, recipe)
