@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import socket
 import threading
@@ -43,12 +44,14 @@ class Board:
 
 
 def status(connection: socket.socket) -> int:
-    """Of the answer; 0 where the connection was closed without one."""
+    """Of the answer, which is read to its end; 0 where the connection was closed without one."""
+    answer = http.client.HTTPResponse(connection)
     try:
-        line = connection.recv(4096).split()
+        answer.begin()
+        answer.read()  # or its rest would be taken for the next one's beginning
     except ConnectionError:
         return 0
-    return int(line[1]) if line else 0
+    return answer.status
 
 
 def keep_sending(connection: socket.socket, content: bytes, pause: float) -> None:
