@@ -68,3 +68,10 @@ def test_compounds_that_chemists_know_have_their_own_crystal_among_the_fillings(
     for composition, group in common_compounds():
         groups = {pattern.space_group for pattern, _ in fillings(composition)}
         assert group in groups or write(composition) in BEYOND, write(composition)
+
+
+@pytest.mark.parametrize(("symbol", "measured"), [("Ne", 22.2), ("Ar", 37.5), ("Kr", 45.0), ("Xe", 57.6)])
+def test_noble_gases_are_as_large_as_their_crystals(symbol: str, measured: float) -> None:
+    """In Angstrom^3/atom, of the face-centred cubic crystals near zero temperature (C. Kittel, Introduction to Solid State Physics)."""
+    pattern = next(each for each in patterns() if each.name == "A_cP20_213_cd")  # which the survey lacks
+    assert 0.4 * measured < volume_of(pattern, (symbol,)) < 1.6 * measured

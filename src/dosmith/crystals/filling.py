@@ -175,6 +175,8 @@ def _radius(symbol: str) -> float:
     element = Element(symbol)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        if element.is_noble_gas:
+            return float(element.van_der_waals_radius)
         return float((element.metallic_radius if element.is_metal else None) or element.atomic_radius or 1.5)
 
 
@@ -256,7 +258,9 @@ def _bond_radius(symbol: str) -> tuple[float, float]:
     from pymatgen.core.structure_prediction.volume_predictor import bond_params
 
     known = bond_params.get(symbol)
-    return (_radius(symbol), 0.0) if known is None else (float(known["r"]), float(known["k"]))
+    if known is None or known["r"] <= 0:  # argon's was fitted to nothing
+        return _radius(symbol), 0.0
+    return float(known["r"]), float(known["k"])
 
 
 def filled(composition: Composition, potential: Potential, most: int = 8) -> Iterator[tuple[str, Structure, float]]:
