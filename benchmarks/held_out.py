@@ -20,7 +20,6 @@ from dosmith.designer import open_dos_set
 from dosmith.formulas import Composition
 from dosmith.library import ParquetLibrary
 from dosmith.models.registry import open_model
-from dosmith.models.splits import held_out_system
 from dosmith.models.store import WEIGHTS
 from dosmith.models.tight_binding.card import text
 from dosmith.models.tight_binding.model import TightBindingModel
@@ -115,21 +114,18 @@ def _predicted(
 
     torch.set_num_threads(1)  # matrices this small gain nothing from more
     ensemble, settings = opened.ensemble, opened.settings
-    fold = np.zeros(len(rows), dtype=np.intp)  # of all spectra, as the training divided them
-    whole = [library.compositions[row] for row in rows.tolist()]
-    for number, split in enumerate(held_out_system(whole, np.ones(len(rows), dtype=bool), settings.members, settings.seed)):
-        fold[split.test] = number
     crystals = prepare_library(library, rows, settings, lambda what, done, count, _: print(f"\r{what} {done}/{count}", end=""))
     chosen = np.array([place for place, row in enumerate(rows) if int(row) in crystals])
+    fold = np.array([ensemble.unseen[formulas.chemical_system(library.compositions[row])] for row in rows[chosen].tolist()])
     expected, signed = np.zeros((len(chosen), opened.recipe.grid.points)), np.zeros(len(chosen))
     for number, member in enumerate(ensemble.members):
-        places = np.flatnonzero(fold[chosen] == number)
+        places = np.flatnonzero(fold == number)
         seen = [crystals[int(rows[chosen[place]])] for place in places]
         expected[places] = member.predict(seen, ensemble.symbols, opened.recipe, settings)
         signed[places] = member.gaps(seen, ensemble.symbols)
         print(f"\rmember {number + 1} of {settings.members}    ", end="", flush=True)
     print()
-    return chosen, expected, fold[chosen], signed
+    return chosen, expected, fold, signed
 
 
 def amend(opened: TightBindingModel, changes: dict[str, object], files: dict[str, bytes] | None = None) -> None:

@@ -44,6 +44,10 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str, candida
         "elements": list(model.symbols),
         "formulas": sorted(set(library.formulas)),
         "calibration": model.calibration.as_dict(),
+        "unseen": [
+            " ".join(sorted(system for system, each in model.unseen.items() if each == number))
+            for number in range(len(model.members))
+        ],
     }
     files = {}
     if candidates is not None:
@@ -85,7 +89,8 @@ def ensemble_of(opened: TightBindingModel) -> ForwardModel:
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"the model in {opened.folder} is damaged: {error}") from None
-    return ForwardModel(members, opened.elements, opened.recipe, settings, opened.calibration, opened.identity)
+    unseen = {system: number for number, each in enumerate(opened.spec.get("unseen", ())) for system in each.split()}
+    return ForwardModel(members, opened.elements, opened.recipe, settings, opened.calibration, opened.identity, unseen)
 
 
 def _numbered(model: ForwardModel) -> dict[str, NDArray[Any]]:

@@ -7,7 +7,7 @@ predictions come its accuracy, the width of its bands and the probability that a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -252,6 +252,7 @@ class ForwardModel:
         settings: how it was trained.
         calibration: what its errors on new chemistry are like.
         identity: how likely they are, to tell whose a spectrum is; None when that was not learned.
+        unseen: of each chemical system in its training the number of the one member that has not seen it.
     """
 
     members: tuple[Member, ...]
@@ -260,6 +261,16 @@ class ForwardModel:
     settings: ForwardSettings
     calibration: Calibration
     identity: Identity | None = None
+    unseen: Mapping[str, int] = field(default_factory=dict)
+
+    def without(self, composition: Composition) -> ForwardModel:
+        """The one member that has not seen a composition's chemical system, as a model; all, where none has seen it.
+
+        Args:
+            composition: of which what it predicts shall not come from its training.
+        """
+        number = self.unseen.get(formulas.chemical_system(composition))
+        return self if number is None else replace(self, members=(self.members[number],))
 
     @cached_property
     def _potential(self) -> Potential:
@@ -406,7 +417,8 @@ def train(
     systems = [formulas.chemical_system(composition) for composition in compositions]
     calibration = calibrate(unseen, vectors, systems, recipe, kinds, gaps, signed, classes)
     identity = learn_identity(unseen, vectors, compositions)
-    return ForwardModel(tuple(members), symbols, recipe, settings, calibration, identity)
+    held = {systems[row]: number for number, split in enumerate(splits) for row in split.test.tolist()}
+    return ForwardModel(tuple(members), symbols, recipe, settings, calibration, identity, held)
 
 
 def _numbered(progress: Progress | None, number: int, members: int) -> Progress | None:

@@ -39,7 +39,7 @@ def project(folder: str | Path, library: Library, progress: Progress | None = No
 
     Args:
         folder: of the model, or the name of a shipped one.
-        library: its materials with projections calibrate the model's; they were not trained on, though their totals may have been.
+        library: its materials with projections calibrate the model's, each by the member that has not seen its chemical system.
         progress: called after each few crystals.
 
     Raises:
@@ -88,7 +88,7 @@ def calibrated(model: ForwardModel, library: Library, progress: Progress | None 
         )
         if fits and structure is not None and projections is not None:
             with suppress(NotFoundError):
-                found = expected_parts(model, [model.prepare(structure)])[0]
+                found = expected_parts(model.without(material.composition), [model.prepare(structure)])[0]
                 computed = standard_parts(material.spectrum, projections, model.recipe)
                 whole = sum(float(curve.sum()) for curve in computed.values())
                 for label, (curve, certainty) in found.items():
