@@ -28,6 +28,7 @@ def train(
     survey: str | Path | None = None,
     settings: Settings | None = None,
     progress: Progress | None = None,
+    workers: int = 1,
 ) -> Model:
     """Train a model and save it.
 
@@ -39,6 +40,7 @@ def train(
         survey: crystals that dosmith's own model is to propose; the included survey when None.
         settings: from file and environment when None.
         progress: called after each epoch.
+        workers: processes side by side; only dosmith's own model uses more than one.
 
     Raises:
         OptionError: an option does not apply to what is trained.
@@ -61,7 +63,7 @@ def train(
     if "survey" in kind.options:
         from dosmith.shipped import shipped_folder
 
-        options["survey"] = survey or shipped_folder("survey") / "crystals.parquet"
+        options |= {"survey": survey or shipped_folder("survey") / "crystals.parquet", "workers": workers}
     trained: Model = named(str(kind.trainer))(
         _data(library, spectra), folder, settings, progress, name=Path(folder).name, **options
     )

@@ -38,7 +38,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
         "Crystal lists of your own, searched for a DOS like the one that comes with dosmith.",
         "atlas:add atlas:list_ atlas:info atlas:export atlas:remove",
     ),
-    "model": ("What a trained model is and how good it is.", "models:info models:project"),
+    "model": ("What a trained model is and how good it is.", "models:info models:candidates models:project"),
 }
 """Group -> its help, and module and function of its commands, in the order of the help; a group within another one comes after it."""
 

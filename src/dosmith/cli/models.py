@@ -33,6 +33,7 @@ def train(
         Path | None,
         typer.Option("--spectra", metavar="FILE", help="Train on a table (Parquet) of other spectra: columns formula, spectrum."),
     ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes side by side; dosmith's own model alone.")] = 1,
     library: LibraryOption = None,
 ) -> None:
     """Train a model on the library and save it as one folder. Needs dosmith[train], for dosmith also dosmith[relax]."""
@@ -60,6 +61,7 @@ def train(
             survey=survey,
             settings=settings,
             progress=progress,
+            workers=workers,
         )
     print_model(console, trained, None if table is None else table.skipped)
     console.print(f"Saved in {folder}", highlight=False, markup=False)
@@ -136,3 +138,21 @@ def project(
     with training_progress(console) as progress:
         project_candidates(model, library_at(library), progress)
     console.print(f"The candidates of {model} have projections", highlight=False, markup=False)
+
+
+def candidates(
+    survey: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Crystals: a survey, or a list by 'dosmith data generate' (Parquet).")
+    ],
+    model: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model or checkpoint folder.")] = "dosmith",
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes side by side.")] = 1,
+    library: LibraryOption = None,
+) -> None:
+    """Let a trained model propose other crystals than it has: their DOS is predicted. Needs dosmith[relax]; goes on where it stopped."""
+    from dosmith.models.tight_binding.train import propose_from
+    from dosmith.report.progress import training_progress
+
+    console = new_console()
+    with training_progress(console) as progress:
+        opened = propose_from(model, survey, library_at(library), progress, workers)
+    console.print(f"{model} proposes from {len(opened.atlas):,} crystals", highlight=False, markup=False)

@@ -152,8 +152,15 @@ def write_folder(
     (folder / CARD).write_text(card, encoding="utf-8")
 
 
-def add_file(folder: Path, name: str, content: bytes) -> None:
+def add_file(folder: Path, name: str, content: bytes, facts: Mapping[str, Any] | None = None, without: str | None = None) -> None:
     """Put one more file into the folder of a model, or another in its place: first the file, then what checkpoint.json says of it.
+
+    Args:
+        folder: of the model.
+        name: of the file.
+        content: of the file.
+        facts: what checkpoint.json is to say besides.
+        without: a file that the new one makes untrue, where there is one.
 
     Raises:
         ModelError: there is no model, or the folder cannot be written.
@@ -162,8 +169,11 @@ def add_file(folder: Path, name: str, content: bytes) -> None:
     try:
         with replacing(folder / name) as file:
             file.write(content)
-        sums = dict(spec["sha256"]) | {name: hashlib.sha256(content).hexdigest()}
-        write_text(folder / SPEC, json.dumps(spec | {"sha256": sums}, indent=1) + "\n")
+        sums = {each: known for each, known in spec["sha256"].items() if each != without}
+        sums[name] = hashlib.sha256(content).hexdigest()
+        write_text(folder / SPEC, json.dumps(spec | dict(facts or {}) | {"sha256": sums}, indent=1) + "\n")
+        if without is not None:
+            (folder / without).unlink(missing_ok=True)
     except OSError as error:
         raise ModelError(f"the folder {folder} of the model cannot be written ({error})") from None
 

@@ -27,8 +27,7 @@ def test_a_short_training_already_learns(trained, alloys) -> None:
     assert cosines(found.vectors, vectors).mean() > cosines(mean, vectors).mean() + 0.05
     assert {name for name, *_ in told} == {
         "crystals",
-        "crystals of the survey",
-        "their spectra",
+        "candidates",
         *(f"{kind} {number} of 2" for kind in ("tight binding", "plain network") for number in (1, 2)),
     }
 

@@ -65,3 +65,50 @@ def test_members_of_another_training_do_not_count(few, tmp_path) -> None:
     told: list[str] = []
     train_forward(few, tmp_path / "model", other, lambda name, *_: told.append(name))
     assert len(trained_epochs(told)) == 3
+
+
+def test_side_by_side_comes_the_same(few, small_survey, tmp_path) -> None:
+    one = train_forward(few, tmp_path / "one", TINY, survey=small_survey)
+    told: list[tuple[str, int, int]] = []
+    both = train_forward(few, tmp_path / "both", TINY, lambda *what: told.append(what[:3]), survey=small_survey, workers=2)
+    assert both.spec["sha256"] == one.spec["sha256"] and both.spec["calibration"] == one.spec["calibration"]
+    assert [each for each in told if each[0] == "members"] == [("members", number, 3) for number in (1, 2, 3)]
+
+
+def test_candidates_go_on_where_they_were(few, small_survey, tmp_path, monkeypatch) -> None:
+    from dosmith.models.tight_binding import expected_spectra
+
+    monkeypatch.setattr(expected_spectra, "_AT_ONCE", 40)
+    told: list[tuple[str, int, int]] = []
+
+    def stop_in_the_second(*what: object) -> None:
+        told.append(what[:3])  # type: ignore[arg-type]
+        if len([each for each in told if each[0] == "candidates"]) == 2:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train_forward(few, tmp_path / "model", TINY, stop_in_the_second, survey=small_survey)
+    kept = sorted(tmp_path.glob(".model-unfinished/candidates-*/*.parquet"))
+    assert len(kept) == 2
+    kept[0].write_bytes(kept[0].read_bytes()[:100])  # the disk lost some of it
+    again: list[tuple[str, int, int]] = []
+    model = train_forward(few, tmp_path / "model", TINY, lambda *what: again.append(what[:3]), survey=small_survey)
+    assert not trained_epochs([each[0] for each in again])
+    assert next(each[1] for each in again if each[0] == "candidates") == 120
+    whole = train_forward(few, tmp_path / "whole", TINY, survey=small_survey)
+    assert model.spec["sha256"] == whole.spec["sha256"]
+
+
+def test_a_trained_model_proposes_from_another_survey(few, small_survey, tmp_path) -> None:
+    from dosmith.crystals.survey import read_survey, write_survey
+    from dosmith.models.tight_binding.train import propose_from
+
+    train_forward(few, tmp_path / "model", TINY, survey=small_survey)
+    fewer = [each for each in read_survey(small_survey) if "Pt" in each.elements]
+    write_survey(tmp_path / "platinum.parquet", fewer, set())
+    before = (tmp_path / "model" / "weights.safetensors").read_bytes()
+    model = propose_from(tmp_path / "model", tmp_path / "platinum.parquet", few)
+    assert all("Pt" in each.elements for each in model.atlas.crystals) and len(model.atlas) > 10
+    assert model.spec["candidates"]["crystals"] == len(model.atlas)
+    assert (tmp_path / "model" / "weights.safetensors").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "platinum.parquet"]

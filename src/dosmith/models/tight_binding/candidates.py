@@ -7,7 +7,7 @@ than what anything here tells apart, and 37,000 spectra take five megabytes. Rea
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -52,9 +52,6 @@ _EMPTIER = 0.5
 """Of the mean density: a curve that falls nowhere below it just above the energy zero is no insulator's."""
 _SHAPES = 0.02
 """Ratios c/a are rounded to steps of this, so that crystals of one type share few lattices."""
-
-Progress = Callable[[int, int], None]
-"""Called after each crystal, or each few: how many are done, and how many there are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +147,7 @@ def lowest(survey: Iterable[Surveyed], symbols: Iterable[str]) -> list[Surveyed]
 
 
 def prepare(
-    survey: Sequence[Surveyed], settings: ForwardSettings, potential: Potential | None = None, progress: Progress | None = None
+    survey: Sequence[Surveyed], settings: ForwardSettings, potential: Potential | None = None
 ) -> list[tuple[Surveyed, Atoms]]:
     """The crystals of a survey prepared for the members of a model; those with lone atoms are left out."""
     from dosmith.crystals.potential import Potential
@@ -162,12 +159,10 @@ def prepare(
         rounded = [replace(each, stretch=round(each.stretch / _SHAPES) * _SHAPES).structure for each in part]
         found = zip(part, Atoms.of_each(rounded, potential, settings), strict=True)
         prepared += [(each, atoms) for each, atoms in found if atoms is not None]
-        if progress is not None:
-            progress(start + len(part), len(survey))
     return prepared
 
 
-def predict(model: ForwardModel, prepared: Sequence[tuple[Surveyed, Atoms]], progress: Progress | None = None) -> Candidates:
+def predict(model: ForwardModel, prepared: Sequence[tuple[Surveyed, Atoms]]) -> Candidates:
     """Prepared crystals with the spectra and gaps that a model predicts of them."""
     parts, gaps, half_gaps = [], [], []
     for start in range(0, len(prepared), _AT_ONCE):
@@ -180,8 +175,6 @@ def predict(model: ForwardModel, prepared: Sequence[tuple[Surveyed, Atoms]], pro
         parts.append(expected)
         gaps.append(found)
         half_gaps.append(model.half_metallic_gaps([atoms for _, atoms in part]))
-        if progress is not None:
-            progress(start + len(part), len(prepared))
     points = model.recipe.grid.points
     signed = np.concatenate(gaps) if gaps else np.zeros((0, len(model.members)))
     return Candidates(
@@ -190,6 +183,21 @@ def predict(model: ForwardModel, prepared: Sequence[tuple[Surveyed, Atoms]], pro
         signed.mean(axis=1).astype(np.float32),
         signed.std(axis=1).astype(np.float32),
         half_gaps=np.concatenate(half_gaps, dtype=np.float32) if half_gaps else np.zeros(0, dtype=np.float32),
+    )
+
+
+def joined(parts: Sequence[Candidates], points: int) -> Candidates:
+    """Candidates in a row; of parts that tell the same of theirs.
+
+    Args:
+        parts: of a number of points each.
+        points: of the spectra.
+    """
+    told = [name for name in _COLUMNS if parts and all(getattr(part, name) is not None for part in parts)]
+    return Candidates(
+        SurveyedRows.of(crystal for part in parts for crystal in part.crystals),
+        np.concatenate([np.zeros((0, points), dtype=np.float32), *(part.expected for part in parts)]),
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in told},
     )
 
 

@@ -52,15 +52,20 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str, candida
     files = {}
     if candidates is not None:
         files[FILE] = candidates.as_bytes()
-        spec["candidates"] = {
-            "crystals": len(candidates.crystals),
-            "compositions": len(set(candidates.crystals.compositions)),
-            "sizes": np.unique(candidates.crystals.compositions.sizes).tolist(),
-        }
+        spec["candidates"] = facts_of(candidates)
     if model.identity is not None:
         files[IDENTITY] = model.identity.as_bytes()
         spec["identity"] = model.identity.as_dict()
     save_folder(folder, spec, card=card.text(spec), tensors=_numbered(model), files=files)
+
+
+def facts_of(candidates: Candidates) -> dict[str, Any]:
+    """What a checkpoint says of its candidates."""
+    return {
+        "crystals": len(candidates.crystals),
+        "compositions": len(set(candidates.crystals.compositions)),
+        "sizes": np.unique(candidates.crystals.compositions.sizes).tolist(),
+    }
 
 
 def open_ensemble(name: str | Path) -> ForwardModel:

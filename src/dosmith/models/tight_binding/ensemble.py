@@ -7,9 +7,10 @@ predictions come its accuracy, the width of its bands and the probability that a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -358,6 +359,7 @@ def train(
     gaps: FloatArray | None = None,
     classes: Mapping[str, NDArray[np.bool_]] | None = None,
     parts: Sequence[Mapping[Label, FloatArray]] = (),
+    pool: Executor | None = None,
 ) -> ForwardModel:
     """Train the ensemble.
 
@@ -374,6 +376,7 @@ def train(
         gaps: computed ones, eV, 0 for metals, shape (M,), so that it is known what the model's gaps are worth; None when that does not matter.
         classes: which crystals belong to classes whose accuracy shall be known, shapes (M,).
         parts: of each vector what is computed of its densities by element and orbital, 1/eV, shapes (points,); nothing when left out.
+        pool: processes that train members side by side; one after the other in this one when None.
 
     Raises:
         ModelError: there are too few chemical systems.
@@ -388,37 +391,57 @@ def train(
     more = np.zeros_like(spectra) if differences is None else differences / np.linalg.norm(vectors, axis=1, keepdims=True)
     norms = np.linalg.norm(vectors, axis=1)
     shares = [{label: part / norm for label, part in each.items()} for each, norm in zip(parts, norms, strict=False)]
-    members, unseen, signed = [], np.zeros_like(spectra), np.zeros(len(crystals))
-    for number, split in enumerate(splits, 1):
-        known, report = [crystals[row] for row in split.train], _numbered(progress, number, settings.members)
-        member = store.load(number - 1) if store else None
-        if member is None:
-            weights = weights_of([kinds[row] for row in split.train], settings) if kinds else None
-            seed = settings.seed + number
-            member = train_member(
-                known,
-                spectra[split.train],
-                symbols,
-                recipe,
-                settings,
-                seed,
-                report,
-                more[split.train],
-                weights,
-                [shares[row] for row in split.train] if shares else (),
-            )
-            if store:
-                store.store(number - 1, member)
+    members = {} if store is None else {number: member for number in range(len(splits)) if (member := store.load(number))}
+
+    def given(number: int) -> dict[str, Any]:
+        train = splits[number].train.tolist()
+        return {
+            "crystals": [crystals[row] for row in train],
+            "unit": spectra[train],
+            "symbols": symbols,
+            "recipe": recipe,
+            "settings": settings,
+            "seed": settings.seed + number + 1,
+            "more": more[train],
+            "weights": weights_of([kinds[row] for row in train], settings) if kinds else None,
+            "parts": [shares[row] for row in train] if shares else (),
+        }
+
+    def keep(number: int, member: Member) -> None:
+        members[number] = member
+        if store:
+            store.store(number, member)
+
+    missing = [number for number in range(len(splits)) if number not in members]
+    if pool is None:
+        for number in missing:
+            keep(number, train_member(**given(number), progress=_numbered(progress, number + 1, settings.members)))
+    else:
+        waiting = {pool.submit(_member_alone, given(number)): number for number in missing}
+        for done, each in enumerate(as_completed(waiting), len(members) + 1):
+            keep(waiting[each], each.result())
+            if progress is not None:
+                progress("members", done, len(splits), 0.0)
+    unseen, signed = np.zeros_like(spectra), np.zeros(len(crystals))
+    for number, split in enumerate(splits):
         new = [crystals[row] for row in split.test]
-        unseen[split.test] = member.predict(new, symbols, recipe, settings)
+        unseen[split.test] = members[number].predict(new, symbols, recipe, settings)
         if gaps is not None:
-            signed[split.test] = member.gaps(new, symbols)
-        members.append(member)
+            signed[split.test] = members[number].gaps(new, symbols)
     systems = [formulas.chemical_system(composition) for composition in compositions]
     calibration = calibrate(unseen, vectors, systems, recipe, kinds, gaps, signed, classes)
     identity = learn_identity(unseen, vectors, compositions)
     held = {systems[row]: number for number, split in enumerate(splits) for row in split.test.tolist()}
-    return ForwardModel(tuple(members), symbols, recipe, settings, calibration, identity, held)
+    every = tuple(members[number] for number in range(len(splits)))
+    return ForwardModel(every, symbols, recipe, settings, calibration, identity, held)
+
+
+def _member_alone(given: Mapping[str, Any]) -> Member:
+    """`train_member` in a process of its own."""
+    import torch
+
+    torch.set_num_threads(1)  # as side by side
+    return train_member(**given)
 
 
 def _numbered(progress: Progress | None, number: int, members: int) -> Progress | None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith import formulas
+from dosmith import formulas, processes
 from dosmith.crystals.hull import potential_hull
 from dosmith.crystals.survey import SurveyIndex, read_survey
 from dosmith.crystals.surveyed import Surveyed
 from dosmith.errors import MissingExtraError, ModelError
 from dosmith.library import Library
-from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare, with_heights
+from dosmith.models.store import WEIGHTS, add_file
+from dosmith.models.tight_binding.candidates import Candidates, with_heights
 from dosmith.models.tight_binding.classes import classes_of
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Label, Progress, train
+from dosmith.models.tight_binding.expected_spectra import expected_spectra
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.settings import ForwardSettings, Settings
 from dosmith.sources.open_set import FIRST_BASIS
@@ -37,10 +42,11 @@ def train_forward(
     progress: Progress | None = None,
     name: str = "dosmith",
     survey: str | Path | None = None,
+    workers: int = 1,
 ) -> TightBindingModel:
     """Train the forward model on all crystals of a library, let it predict the spectra of a survey, and save both.
 
-    A training that was stopped goes on after the last member that was whole.
+    A training that was stopped goes on after the last member that was whole, and after the last candidates that were kept.
 
     Args:
         library: materials without a structure, or with a large cell, are left out.
@@ -49,6 +55,7 @@ def train_forward(
         progress: called after each epoch.
         name: of the model.
         survey: crystals that it is to propose; without one it predicts, but proposes nothing.
+        workers: processes side by side.
 
     Raises:
         NotFoundError: there is no such survey.
@@ -84,35 +91,85 @@ def train_forward(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # matrices this small gain nothing from more
     try:
-        model = train(
-            [crystals[int(rows[place])] for place in chosen],
-            [formulas.parse(library.formulas[rows[place]]) for place in chosen],
-            vectors[chosen],
-            recipe,
-            settings.forward,
-            progress,
-            unfinished,
-            [library.prototypes[rows[place]] or "other" for place in chosen],
-            spin_differences(library, rows[chosen], recipe),
-            np.array([library.gaps[rows[place]] or 0.0 for place in chosen]),
-            classes_of(library, rows[chosen]),
-            computed_parts(library, rows[chosen], recipe),
-        )
-        candidates = None if survey is None else _expected(model, crystals_of_survey, library, progress)
+        with _side_by_side(workers) as pool:
+            model = train(
+                [crystals[int(rows[place])] for place in chosen],
+                [formulas.parse(library.formulas[rows[place]]) for place in chosen],
+                vectors[chosen],
+                recipe,
+                settings.forward,
+                progress,
+                unfinished,
+                [library.prototypes[rows[place]] or "other" for place in chosen],
+                spin_differences(library, rows[chosen], recipe),
+                np.array([library.gaps[rows[place]] or 0.0 for place in chosen]),
+                classes_of(library, rows[chosen]),
+                computed_parts(library, rows[chosen], recipe),
+                pool,
+            )
+            expected = (
+                None if survey is None else _expected(model, crystals_of_survey, library, unfinished.candidates, pool, progress)
+            )
     finally:
         torch.set_num_threads(threads)
-    save(model, final, library, name, candidates)
+    save(model, final, library, name, expected)
     unfinished.clear()
     return TightBindingModel.open(final)
 
 
-def _expected(model: ForwardModel, survey: Sequence[Surveyed], library: Library, progress: Progress | None) -> Candidates:
-    def report(what: str) -> Callable[[int, int], None] | None:
-        return None if progress is None else lambda done, count: progress(what, done, count, 0.0)
+def propose_from(
+    folder: str | Path, survey: str | Path, library: Library, progress: Progress | None = None, workers: int = 1
+) -> TightBindingModel:
+    """Let a trained model propose the crystals of a survey in place of those that it has.
 
-    prepared = prepare(lowest(survey, model.symbols), model.settings, progress=report("crystals of the survey"))
-    hull = potential_hull(SurveyIndex.of(survey), library)
-    return with_heights(predict(model, prepared, report("their spectra")), hull)
+    Their spectra are predicted; what was stopped goes on after the last candidates that were kept. Projections of the candidates of before are gone.
+
+    Args:
+        folder: of the model, or the name of a shipped one.
+        survey: crystals, as of `train_forward`.
+        library: whose energies in the potential count in their heights.
+        progress: called after each few crystals.
+        workers: processes side by side.
+
+    Raises:
+        NotFoundError: there is no such model or survey.
+        MissingExtraError: CHGNet, which brings PyTorch, is not installed.
+    """
+    from dosmith.models.tight_binding.candidate_parts import FILE as PARTS
+    from dosmith.models.tight_binding.candidates import FILE
+    from dosmith.models.tight_binding.checkpoint import facts_of
+
+    opened, crystals = TightBindingModel.open(folder), read_survey(survey)
+    place = opened.folder.resolve()
+    kept = place.with_name(f".{place.name}-candidates-{opened.spec['sha256'][WEIGHTS][:16]}")
+    with _side_by_side(workers) as pool:
+        candidates = _expected(opened.ensemble, crystals, library, kept, pool, progress)
+    add_file(opened.folder, FILE, candidates.as_bytes(), {"candidates": facts_of(candidates)}, without=PARTS)
+    shutil.rmtree(kept, ignore_errors=True)
+    return TightBindingModel.open(opened.folder)
+
+
+@contextmanager
+def _side_by_side(workers: int) -> Iterator[Executor | None]:
+    """As many processes; with one worker none but this one."""
+    if workers == 1:
+        yield None
+        return
+    with processes.workers(workers) as pool:
+        yield pool
+
+
+def _expected(
+    model: ForwardModel,
+    survey: Sequence[Surveyed],
+    library: Library,
+    kept: Path,
+    pool: Executor | None,
+    progress: Progress | None,
+) -> Candidates:
+    report = None if progress is None else lambda done, count: progress("candidates", done, count, 0.0)
+    found = expected_spectra(model, survey, kept, pool, report)
+    return with_heights(found, potential_hull(SurveyIndex.of(survey), library))
 
 
 def spin_differences(library: Library, rows: NDArray[np.intp], recipe: Recipe) -> NDArray[np.float64]:

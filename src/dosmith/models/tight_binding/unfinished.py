@@ -62,6 +62,11 @@ class Unfinished:
         with replacing(self._file(number)) as file:
             file.write(save(tensors, {_MARK: self._mark}))
 
+    @property
+    def candidates(self) -> Path:
+        """Folder of what these members expect of candidates."""
+        return self.folder / f"candidates-{self._mark[:16]}"
+
     def clear(self) -> None:
         """Nothing needs to be kept any more."""
         shutil.rmtree(self.folder, ignore_errors=True)
