@@ -124,7 +124,7 @@ def page(results: Results) -> str:
     return f"""# The d band of platinum
 
 Written by `python benchmarks/d_band.py`, from predictions of the model `{results["model"]}`: nothing here was computed by density-functional theory. Centres are those of the projected d states from -7.5 to
-7.5 eV, from the Fermi level ([definitions](projections.md)); the totals of many of these crystals were in the training, their projections were not.
+7.5 eV, from the Fermi level ([definitions](projections.md)); many of these crystals were in the training, some with their projections.
 
 ## Elements
 

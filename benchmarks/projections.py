@@ -1,10 +1,9 @@
 """Predicted projections against computed ones: written to benchmarks/projections.json and docs/projections-measured.md.
 
-    python benchmarks/projections.py --ledger data/campaign/crystals [--ledger ...]    (predicts what the JSON lacks)
-    python benchmarks/projections.py                                                   (the page alone, from the JSON)
+    python benchmarks/projections.py --predict    (asks the model)
+    python benchmarks/projections.py              (the page alone, from the JSON)
 
-The forward model learned totals only, so no projection was ever trained on. Crystals whose chemical system was in the training, with its total,
-are told apart from those of systems that were not. Interrupted, it goes on with what the JSON lacks.
+Each crystal of the open DOS set that has projections is predicted by the one member of the model that has not seen its chemical system.
 """
 
 from __future__ import annotations
@@ -12,18 +11,16 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from held_out import held_out, opened_forward
 from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.atomic import write_text
-from dosmith.errors import DosmithError
-from dosmith.library.ledger import Ledger
-from dosmith.models.registry import open_model
 from dosmith.records import Material
 from dosmith.spectra.descriptors import ANIONS, Band, standard_parts
 from dosmith.spectra.standard import Recipe
@@ -37,24 +34,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "projections-measured.md"
 MODEL = "dosmith"
 LEAST = 0.05
 """Of the states in the window: parts with fewer are left out."""
-LARGEST = 12
-"""Atoms in a primitive cell."""
 RESAMPLES, SEED = 2000, 0
 WANTED = {"crystals": 800, "d_band_centre": 0.20}
 """What is aimed at."""
-
-
-def materials(ledgers: Iterable[str | Path]) -> dict[str, Material]:
-    """Computed crystals with projections, by id; later ledgers go before earlier ones."""
-    found = {}
-    for ledger in ledgers:
-        for outcome in Ledger(ledger).outcomes():
-            material = outcome.material
-            if material is None or material.projections is None or len(material.species) > LARGEST:
-                continue
-            if material.provenance["scf_steps"] > 1:  # a run that ends with its first step is not self-consistent
-                found[material.id] = material
-    return found
 
 
 def kind_of(label: Label, elements: Sequence[str]) -> str | None:
@@ -74,12 +56,10 @@ def cosine(first: FloatArray, second: FloatArray) -> float:
     return float(first @ second / max(float(np.sqrt((first @ first) * (second @ second))), 1e-30))
 
 
-def predicted(material: Material, computed: Mapping[Label, FloatArray], model: Any) -> dict[str, Any]:
+def compared(
+    material: Material, computed: Mapping[Label, FloatArray], parts: Mapping[Label, FloatArray], energies: FloatArray
+) -> dict[str, Any]:
     """What the model makes of one crystal, beside what was computed."""
-    from dosmith.models.tight_binding.projected import parts_of
-
-    structure, energies = material.structure, model.recipe.grid.energies
-    parts = parts_of(model.ensemble, [model.ensemble.prepare(structure)])[0]
     whole, theirs = np.sum(list(parts.values()), axis=0), np.sum(list(computed.values()), axis=0)
     elements = [symbol for symbol, _ in material.composition]
     rows = {}
@@ -101,7 +81,6 @@ def predicted(material: Material, computed: Mapping[Label, FloatArray], model: A
         }
     return {
         "system": formulas.chemical_system(material.composition),
-        "seen": any(set(elements) == {symbol for symbol, _ in each} for each in model.trained_on()),
         "metal": not material.spectrum.gap,
         "alloy": not material.spectrum.gap and len(elements) > 1 and not set(elements) & {"H", "C", "B", "Si", *ANIONS},
         "spins": len(material.spectrum.densities),
@@ -132,32 +111,28 @@ def add_means(results: Results, curves: Mapping[str, Mapping[Label, FloatArray]]
                 part["mean_centre"] = None if band is None else round(band.centre, 4)
 
 
-def measure(ledgers: Sequence[str], results: Results) -> None:
-    """Predict what the results lack, and write them after each few."""
-    model = open_model(MODEL)
-    known = set(model.elements)
-    found = {name: each for name, each in materials(ledgers).items() if set(each.species) <= known}
-    curves = {name: standard_parts(each.spectrum, _projections(each), model.recipe) for name, each in found.items()}
-    fingerprint = model.spec["sha256"]
-    if results.get("weights") != fingerprint:
-        results |= {"weights": fingerprint, "model": model.name, "crystals": {}}
-    results["crystals"] = {name: row for name, row in results["crystals"].items() if name in found}
-    missing = [name for name in found if name not in results["crystals"]]
-    for count, name in enumerate(missing, 1):
-        try:
-            results["crystals"][name] = predicted(found[name], curves[name], model)
-        except DosmithError as error:
-            print(f"{name} is left out: {error}")
-        if count % 4 == 0 or count == len(missing):
-            print(f"{count} of {len(missing)}", flush=True)
-            write_text(OUTPUT, json.dumps(results, indent=1, sort_keys=True) + "\n")
-    add_means(results, curves, model.recipe)
-    write_text(OUTPUT, json.dumps(results, indent=1, sort_keys=True) + "\n")
+def measure() -> Results:
+    """What each member makes of the crystals that it has not seen."""
+    from dosmith.models.tight_binding.projected import member_parts
+    from dosmith.models.tight_binding.train import prepare_library
 
-
-def _projections(material: Material) -> Any:
-    assert material.projections is not None
-    return material.projections
+    model = opened_forward(MODEL)
+    ensemble, seen, recipe = model.ensemble, held_out(model), model.recipe
+    folds = dict(zip(seen.rows.tolist(), seen.fold.tolist(), strict=True))
+    rows = np.array([row for row in folds if seen.library.material(seen.library.ids[row]).projections is not None], dtype=np.intp)
+    atoms = prepare_library(seen.library, rows, model.settings)
+    curves: dict[str, dict[Label, FloatArray]] = {}
+    crystals = {}
+    for count, (row, material) in enumerate(zip(rows.tolist(), seen.library.materials(rows.tolist()), strict=True), 1):
+        assert material.projections is not None
+        curves[material.id] = standard_parts(material.spectrum, material.projections, recipe)
+        member = ensemble.members[folds[row]]
+        (expected,) = member_parts(member, [atoms[row]], ensemble.symbols, recipe, ensemble.settings)
+        crystals[material.id] = compared(material, curves[material.id], expected, recipe.grid.energies)
+        print(f"\r{count} of {len(rows)}", end="", flush=True)
+    results: Results = {"weights": model.spec["sha256"]["weights.safetensors"], "model": model.name, "crystals": crystals}
+    add_means(results, curves, recipe)
+    return results
 
 
 def parts(results: Results, kind: str, chosen: Callable[[Mapping[str, Any]], bool]) -> list[tuple[str, dict[str, Any]]]:
@@ -189,8 +164,6 @@ def interval(rows: Sequence[tuple[str, float]]) -> str:
 KINDS = ("element d", "zinc group d", "anion p")
 CLASSES: tuple[tuple[str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("all", lambda row: True),
-    ("chemical system not in the training", lambda row: not row["seen"]),
-    ("chemical system in the training, with its total", lambda row: row["seen"]),
     ("metals", lambda row: row["metal"]),
     ("gapped", lambda row: not row["metal"]),
     ("spin-polarised", lambda row: row["spins"] == 2),
@@ -218,7 +191,7 @@ def cosines(results: Results) -> str:
 
 def centres(results: Results) -> str:
     """Rows of the table of band centres."""
-    classes = (*CLASSES[:3], ("alloys", lambda row: row["alloy"]))
+    classes = (*CLASSES[:2], ("alloys", lambda row: row["alloy"]))
     lines = []
     for kind in KINDS:
         for name, chosen in classes:
@@ -237,7 +210,6 @@ def centres(results: Results) -> str:
 def page(results: Results) -> str:
     """The results in Markdown."""
     rows = results["crystals"].values()
-    unseen = sum(not row["seen"] for row in rows)
     alloys = [
         abs(part["predicted_centre"] - part["centre"])
         for _, part in parts(results, "element d", lambda row: row["alloy"])
@@ -246,12 +218,12 @@ def page(results: Results) -> str:
     mean = f"{np.mean(alloys):.2f} eV on {len(alloys)} d bands of alloys" if alloys else "unknown: no alloys are among them"
     return f"""# Predicted projections, measured
 
-Written by `python benchmarks/projections.py`, which extends `benchmarks/projections.json`.
+Written by `python benchmarks/projections.py`.
 
-{len(rows)} crystals of up to {LARGEST} atoms with projections by CP2K (Löwdin), {unseen} of them of chemical systems that the model `{results["model"]}` was not trained on. It learned
-totals; no projection was ever trained on, and what it says of them comes from the eigenvectors of its tight binding. Counted are parts with at least {LEAST:.0%} of the states from
+{len(rows)} crystals of the open DOS set, those with projections by CP2K (Löwdin), each predicted by the one member of the model `{results["model"]}` that has seen
+neither it nor any crystal of its chemical system. The members learned projections of the others. Counted are parts with at least {LEAST:.0%} of the states from
 -7.5 to 7.5 eV: d bands of transition metals of groups 3 to 11, those of Zn, Cd and Hg apart, which the window cuts,
-and the p band of the most electronegative element of a compound. Runs of CP2K that ended with their first step are left out: they are not self-consistent. 95 % intervals from a bootstrap over chemical systems.
+and the p band of the most electronegative element of a compound. 95 % intervals from a bootstrap over chemical systems.
 
 Aimed at were {WANTED["crystals"]} crystals and an error of the d-band centre of {WANTED["d_band_centre"]:.2f} eV on held-out alloys: {len(rows)} crystals are there, and the error is
 {mean}.
@@ -275,13 +247,10 @@ Mean absolute error of the centre from -7.5 to 7.5 eV, of the predicted part, of
 def main() -> None:
     """Measure what is missing, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--ledger", action="append", default=[], metavar="DIR", help="computed crystals with projections; repeatable"
-    )
-    arguments = parser.parse_args()
-    results: Results = json.loads(OUTPUT.read_text(encoding="utf-8")) if OUTPUT.exists() else {}
-    if arguments.ledger:
-        measure(arguments.ledger, results)
+    parser.add_argument("--predict", action="store_true", help="ask the model")
+    if parser.parse_args().predict:
+        write_text(OUTPUT, json.dumps(measure(), indent=1, sort_keys=True) + "\n")
+    results: Results = json.loads(OUTPUT.read_text(encoding="utf-8"))
     write_text(PAGE, page(results))
 
 

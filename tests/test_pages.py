@@ -24,6 +24,7 @@ OF_ONE_FILE = (
     "doubt",
     "equations_of_state",
     "external",
+    "half_metals",
     "identity",
     "install",
     "known_solids",

@@ -147,7 +147,7 @@ class ForwardSettings(DescentSettings):
     smallest_gap: float = Field(0.3, ge=0, description="gap from which on the zero is the valence-band top, eV")
     gap_softness: float = Field(0.05, gt=0, description="softness of that border, eV")
     shift_change: float = Field(
-        0.5,
+        0,
         ge=0,
         description="energy by which a mean output of 1 of the network shifts the energy zero, eV; 0 leaves it where it is",
     )

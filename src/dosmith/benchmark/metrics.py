@@ -221,17 +221,15 @@ def calibration(parts: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, Any
     """How far probabilities are from the shares of what happened.
 
     Args:
-        parts: `probability` and `match` (0 or 1) of each pick, and whether its target is `gapped`, by fold.
+        parts: `probability` and `match` (0 or 1) of each pick, and, where that is told, whether its target is `gapped`, by fold.
 
     Returns:
         `error`: the mean distance over `BINS` equal bins, each counted by its picks (ECE); `probability` and `share` over all; `n`;
         `bins`: the same three for each bin that is not empty; `by_class`: all of it for targets with a gap and for metals apart.
     """
-    probability, match, gapped = (
-        np.concatenate([np.asarray(part[name], dtype=np.float64) for part in parts])
-        for name in ("probability", "match", "gapped")
-    )
-    classes = {"gapped": gapped > 0, "metal": gapped == 0}
+    names = [name for name in ("probability", "match", "gapped") if all(name in part for part in parts)]
+    probability, match, *told = (np.concatenate([np.asarray(part[name], dtype=np.float64) for part in parts]) for name in names)
+    classes = {name: gapped == value for gapped in told for name, value in (("gapped", 1), ("metal", 0))}
     apart = {name: _calibration(probability[here], match[here]) for name, here in classes.items() if here.any()}
     return _calibration(probability, match) | {"by_class": apart}
 
