@@ -142,7 +142,7 @@ def fitted(
     training = [crystals[int(row)] for row in split.train]
     with pairs_alike(not variant.pairs):
         member = train_member(training, spectra.unit[split.train], symbols, spectra.recipe, settings, split.fold)
-        expected = member.predict([crystals[int(row)] for row in split.test], symbols, spectra.recipe, settings)
+        expected = member.answers([crystals[int(row)] for row in split.test], symbols, spectra.recipe).spectra
     place = {int(row): position for position, row in enumerate(split.test)}
     nothing = BASELINES["mixed centroids"](spectra, split)  # compositions are not what is asked here
     return Predictor(nothing, lambda rows: expected[[place[int(row)] for row in rows]], by_material=True)

@@ -121,8 +121,8 @@ def _predicted(
     for number, member in enumerate(ensemble.members):
         places = np.flatnonzero(fold == number)
         seen = [crystals[int(rows[chosen[place]])] for place in places]
-        expected[places] = member.predict(seen, ensemble.symbols, opened.recipe, settings)
-        signed[places] = member.gaps(seen, ensemble.symbols)
+        found = member.answers(seen, ensemble.symbols, opened.recipe)
+        expected[places], signed[places] = found.spectra, found.gaps
         print(f"\rmember {number + 1} of {settings.members}    ", end="", flush=True)
     print()
     return chosen, expected, fold, signed

@@ -105,7 +105,7 @@ def learn(
 
     def expected(wanted: Rows) -> NDArray[np.float64]:
         seen = [crystals[row] for row in wanted]
-        return np.mean([each.predict(seen, symbols, spectra.recipe, settings) for each in members], axis=0)
+        return np.mean([each.answers(seen, symbols, spectra.recipe).spectra for each in members], axis=0)
 
     rest = np.setdiff1d(split.train, rows)
     norms = np.linalg.norm(expected(rest), axis=1) if len(rest) else np.empty(0)  # what the mean lacks in norm is doubt

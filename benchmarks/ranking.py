@@ -87,7 +87,7 @@ def folds_of(library: ParquetLibrary, spectra: Spectra, splits: Sequence[Split],
                 errors = np.zeros((len(training), spectra.vectors.shape[1]), dtype=np.float32)
                 inner = held_out_system(compositions, np.ones(len(training), dtype=bool), settings.members, settings.seed)
                 for member, part in zip(model.members, inner, strict=True):
-                    guess = unit(member.predict([training[row] for row in part.test], model.symbols, spectra.recipe, settings))
+                    guess = unit(member.answers([training[row] for row in part.test], model.symbols, spectra.recipe).spectra)
                     errors[part.test] = spectra.unit[split.train[part.test]] - guess
                 places, heights = standing(spectra, candidates.crystals)
                 with replacing(file) as opened:

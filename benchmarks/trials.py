@@ -228,7 +228,7 @@ def tried(
     by_kind: dict[str, list[tuple[float, float]]] = {}
     scores: dict[str, Any] = {"seconds": round(time.process_time() - start)}
     energies = recipe.grid.energies
-    expected = unit(member.predict([prepared[row] for row in split.test], symbols, recipe, settings))
+    expected = unit(member.answers([prepared[row] for row in split.test], symbols, recipe).spectra)
     judged = np.array([judge(energies, p, t, energies) for p, t in zip(expected, targets[split.test], strict=True)])
     gapped = np.array([crystals[row].gap >= settings.smallest_gap for row in split.test])
     magnetic = np.array([bool(crystals[row].magnetic) for row in split.test])
@@ -268,7 +268,7 @@ def by_others(
     rows = [each for each in others if {site.specie.symbol for site in each[0]} <= set(symbols)]
     if not rows:
         return {}
-    expected = member.predict([atoms(structure, embedded, None) for structure, embedded, _, _ in rows], symbols, recipe, settings)
+    expected = member.answers([atoms(structure, embedded, None) for structure, embedded, _, _ in rows], symbols, recipe).spectra
     judged, gapped = [], []
     for curve, (_, _, energies, dos) in zip(expected, rows, strict=True):
         inside = np.abs(energies) <= REACH

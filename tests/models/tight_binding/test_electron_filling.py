@@ -87,7 +87,7 @@ def test_spin_up_of_a_magnet_lies_lower_and_holds_more() -> None:
     total, more = model.curves(crystals, GRID, 0.3)[0].detach()
     assert (more.abs() <= total + 1e-6).all()
     assert float((GRID * more).sum()) < -0.1 * float(total.sum())
-    moments, half = model.magnetism(crystals)
+    moments, half = model.told(crystals, GRID, 0.3)[2:]
     assert 1 < float(moments[0]) < 5 and float(moments[1]) == 0 and not half.any()
     filled = torch.sigmoid(-model.eigenvalues(crystals).detach() / SETTINGS.filling_width)
     np.testing.assert_allclose(2 * (crystals.weights * filled).sum(dim=1), crystals.electrons, atol=0.01)
@@ -98,7 +98,7 @@ def test_a_half_metal_has_a_gap_in_one_spin() -> None:
     model = network(size=0.35)
     with torch.no_grad():
         model.orbital[SYMBOLS.index("Mn"), 0] += 3  # no s electron stays
-    moments, half = model.magnetism(batch(seen("A1", ["Mn"], 30.0, [6.0])))
+    moments, half = model.told(batch(seen("A1", ["Mn"], 30.0, [6.0])), GRID, 0.3)[2:]
     assert float(moments[0]) == pytest.approx(3.0, abs=0.05) and bool(half[0])
 
 
@@ -132,11 +132,11 @@ def test_every_element_has_somewhere_to_begin() -> None:
 
 def test_gaps_are_those_between_filled_and_empty_bands() -> None:
     """Also where spins are told apart, each of whose bands holds one electron."""
-    from dosmith.models.tight_binding.gaps import ODD, signed_gaps
+    from dosmith.models.tight_binding.filling import ODD
 
     salt, twice = seen("B1", ["Na", "Cl"], 22.0), seen("B1", ["Na", "Cl"], 22.0, [0.0, 0.0])
     odd = seen("A1", ["Al"], 16.5)
-    found = signed_gaps(network(size=0.4), [salt, twice, odd])
+    found = network(size=0.4).told(batch(salt, twice, odd), GRID, 0.3).gaps.tolist()
     assert found[0] > 1.0 and found[1] == pytest.approx(found[0], abs=1e-3) and found[2] == ODD
-    metal = signed_gaps(network(), [seen("B2", ["Mg", "Na"], 30.0), seen("A1", ["Mg"], 23.0)])
+    metal = network().told(batch(seen("B2", ["Mg", "Na"], 30.0), seen("A1", ["Mg"], 23.0)), GRID, 0.3).gaps.tolist()
     assert metal[0] == ODD and -9 < metal[1] < 0

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 FILE = "candidates.parquet"
 """Name of the file in the folder of a model."""
-_AT_ONCE = 512  # crystals predicted
 _PREPARED = 64  # crystals prepared together
 _COLUMNS: dict[str, type] = {
     "gaps": np.float32,
@@ -164,25 +163,18 @@ def prepare(
 
 def predict(model: ForwardModel, prepared: Sequence[tuple[Surveyed, Atoms]]) -> Candidates:
     """Prepared crystals with the spectra and gaps that a model predicts of them."""
-    parts, gaps, half_gaps = [], [], []
-    for start in range(0, len(prepared), _AT_ONCE):
-        part = prepared[start : start + _AT_ONCE]
-        expected = model.predict_atoms([atoms for _, atoms in part]).expected.astype(np.float32)
-        able = np.flatnonzero(may_be_gapped([crystal for crystal, _ in part], expected, model.recipe.grid.energies))
-        found = np.full((len(part), len(model.members)), METAL)
-        if len(able):
-            found[able] = model.gaps([part[place][1] for place in able.tolist()])
-        parts.append(expected)
-        gaps.append(found)
-        half_gaps.append(model.half_metallic_gaps([atoms for _, atoms in part]))
-    points = model.recipe.grid.points
-    signed = np.concatenate(gaps) if gaps else np.zeros((0, len(model.members)))
+    crystals, energies = [crystal for crystal, _ in prepared], model.recipe.grid.energies
+    answers = model.answers([atoms for _, atoms in prepared])
+    expected = np.mean([each.spectra for each in answers], axis=0).astype(np.float32)
+    able = may_be_gapped(crystals, expected, energies)
+    signed = np.where(able[:, None], np.stack([each.gaps for each in answers], axis=1), METAL)
+    half_gaps = np.mean([each.half_gaps for each in answers], axis=0)
     return Candidates(
-        SurveyedRows.of(crystal for crystal, _ in prepared),
-        np.concatenate(parts) if parts else np.zeros((0, points), dtype=np.float32),
+        SurveyedRows.of(crystals),
+        expected,
         signed.mean(axis=1).astype(np.float32),
         signed.std(axis=1).astype(np.float32),
-        half_gaps=np.concatenate(half_gaps, dtype=np.float32) if half_gaps else np.zeros(0, dtype=np.float32),
+        half_gaps=half_gaps.astype(np.float32),
     )
 
 

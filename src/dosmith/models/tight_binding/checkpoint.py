@@ -9,6 +9,7 @@ card.md               what it is, how it was made, how good it is
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,14 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str, candida
         files[IDENTITY] = model.identity.as_bytes()
         spec["identity"] = model.identity.as_dict()
     save_folder(folder, spec, card=card.text(spec), tensors=_numbered(model), files=files)
+
+
+def fingerprint(model: ForwardModel) -> str:
+    """Tells the networks of one model from those of another."""
+    tensors = _numbered(model)
+    return hashlib.sha256(
+        b"".join(name.encode() + np.ascontiguousarray(tensors[name]).tobytes() for name in sorted(tensors))
+    ).hexdigest()[:16]
 
 
 def facts_of(candidates: Candidates) -> dict[str, Any]:

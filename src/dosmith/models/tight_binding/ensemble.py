@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from dosmith.crystals.potential import Potential, View
     from dosmith.models.tight_binding.batches import CrystalInput
-    from dosmith.models.tight_binding.network import PlainNetwork, TightBinding
+    from dosmith.models.tight_binding.network import PlainNetwork, TightBinding, Told
 
 FloatArray = NDArray[np.float64]
 Label = tuple[str, str]
@@ -161,52 +161,53 @@ class Member:
         """The crystals as the tight binding takes them."""
         return [crystal_input(each, symbols, self.bond_scale, self.tight_binding.settings) for each in crystals]
 
-    def magnetism(self, atoms: Atoms, symbols: Sequence[str], recipe: Recipe) -> tuple[FloatArray, float, float]:
-        """Polarisation at each energy, the cell's moment in Bohr magnetons, the half-metallic gap in eV; of a magnetic crystal."""
-        import torch
-
-        from dosmith.models.tight_binding.batches import CrystalBatch
-
-        grid, network = torch.tensor(recipe.grid.energies, dtype=torch.float32), self.tight_binding
-        with torch.inference_mode():
-            batch = CrystalBatch.of(self.inputs([atoms], symbols))
-            total, more = network.curves(batch, grid, network.settings.broadening)[0]
-            moments, half_gaps = network.magnetism(batch)
-        polarisation = (more / total.clamp_min(_EMPTY)).clamp(-1, 1)
-        return polarisation.numpy().astype(np.float64), float(moments[0]), float(half_gaps[0])
-
-    def half_metallic_gaps(self, crystals: Sequence[Atoms], symbols: Sequence[str]) -> FloatArray:
-        """The gap of the one spin that has one, eV, 0 where both conduct or none does, shape (M,); of magnetic crystals."""
+    def told(self, crystals: Sequence[Atoms], symbols: Sequence[str], recipe: Recipe) -> list[Told]:
+        """What tight binding tells of crystals, some at once."""
         import torch
 
         from dosmith.models.tight_binding.batches import in_batches
 
+        grid, network = torch.tensor(recipe.grid.energies, dtype=torch.float32), self.tight_binding
         with torch.inference_mode():
-            found = [self.tight_binding.magnetism(batch)[1] for batch in in_batches(self.inputs(crystals, symbols))]
-        return torch.cat(found).numpy().astype(np.float64) if found else np.zeros(0)
+            batches = in_batches(self.inputs(crystals, symbols))
+            return [network.told(batch, grid, network.settings.broadening) for batch in batches]
 
-    def predict(self, crystals: Sequence[Atoms], symbols: Sequence[str], recipe: Recipe, settings: ForwardSettings) -> FloatArray:
-        """Expected spectra, each the mixture of two of norm 1 and so itself of norm 1 or less, shape (M, points)."""
+    def magnetism(self, atoms: Atoms, symbols: Sequence[str], recipe: Recipe) -> tuple[FloatArray, float, float]:
+        """Polarisation at each energy, the cell's moment in Bohr magnetons, the half-metallic gap in eV; of a magnetic crystal."""
+        (found,) = self.told([atoms], symbols, recipe)
+        total, more = found.curves[0]
+        polarisation = (more / total.clamp_min(_EMPTY)).clamp(-1, 1)
+        return polarisation.numpy().astype(np.float64), float(found.moments[0]), float(found.half_gaps[0])
+
+    def answers(self, crystals: Sequence[Atoms], symbols: Sequence[str], recipe: Recipe) -> Answers:
+        """Spectra and gaps of crystals."""
         import torch
 
-        from dosmith.models.tight_binding.batches import spectra
         from dosmith.models.tight_binding.fitting import plain_spectra
 
-        grid = torch.tensor(recipe.grid.energies, dtype=torch.float32)
+        if not crystals:
+            return Answers(np.zeros((0, recipe.grid.points)), np.zeros(0), np.zeros(0))
+        told, share = self.told(crystals, symbols, recipe), self.tight_binding.settings.share
         with torch.inference_mode():
-            seen = self.inputs(crystals, symbols)
-            bonded = spectra(self.tight_binding, seen, grid, settings.broadening)
             plain = plain_spectra(self.plain, [self.plain_scale(each.plain_features) for each in crystals])
-        return (settings.share * bonded + (1 - settings.share) * plain).numpy().astype(np.float64)
+            spectra = share * torch.cat([each.curves[:, 0] for each in told]) + (1 - share) * plain
+        gaps, half_gaps = (torch.cat([getattr(each, name) for each in told]) for name in ("gaps", "half_gaps"))
+        return Answers(*(each.numpy().astype(np.float64) for each in (spectra, gaps, half_gaps)))
 
-    def gaps(self, crystals: Sequence[Atoms], symbols: Sequence[str]) -> FloatArray:
-        """Gaps by the tight binding's eigenvalues, eV, below zero where bands overlap, shape (M,); see `gaps.signed_gaps`."""
-        import torch
 
-        from dosmith.models.tight_binding.gaps import signed_gaps
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a member expects of M crystals.
 
-        with torch.inference_mode():
-            return signed_gaps(self.tight_binding, self.inputs(crystals, symbols))
+    Attributes:
+        spectra: each the mixture of two of norm 1 and so itself of norm 1 or less, shape (M, points).
+        gaps: by the tight binding's eigenvalues, eV, below zero where bands overlap, shape (M,); see `filling.signed_gaps`.
+        half_gaps: the gap of the one spin that has one, eV, 0 where both conduct or none does, shape (M,).
+    """
+
+    spectra: FloatArray
+    gaps: FloatArray
+    half_gaps: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,22 +316,13 @@ class ForwardModel:
         half = float(np.mean(np.array(gaps) > 0))
         return Magnetism(np.mean(polarisations, axis=0), float(np.mean(moments)), half, float(np.mean(gaps)))
 
-    def half_metallic_gaps(self, crystals: Sequence[Atoms]) -> FloatArray:
-        """The mean of the members' half-metallic gaps, eV, 0 of what is not magnetic, shape (M,)."""
-        found = np.zeros(len(crystals))
-        places = [place for place, each in enumerate(crystals) if each.magnetic]
-        magnets = [crystals[place] for place in places]
-        found[places] = np.mean([member.half_metallic_gaps(magnets, self.symbols) for member in self.members], axis=0)
-        return found
-
-    def gaps(self, crystals: Sequence[Atoms]) -> FloatArray:
-        """Gaps of prepared crystals by each member, eV, below zero where bands overlap, shape (M, members)."""
-        return np.stack([member.gaps(crystals, self.symbols) for member in self.members], axis=1)
+    def answers(self, crystals: Sequence[Atoms]) -> list[Answers]:
+        """What each member expects of prepared crystals."""
+        return [member.answers(crystals, self.symbols, self.recipe) for member in self.members]
 
     def predict_atoms(self, crystals: Sequence[Atoms]) -> Prediction:
         """The DOS of prepared crystals."""
-        found = [member.predict(crystals, self.symbols, self.recipe, self.settings) for member in self.members]
-        expected = np.mean(found, axis=0)
+        expected = np.mean([each.spectra for each in self.answers(crystals)], axis=0)
         area = expected.sum(axis=1, keepdims=True) * self.recipe.grid.step
         vectors = expected / area
         return Prediction(expected, vectors, self.calibration.half_widths(vectors))
@@ -425,9 +417,8 @@ def train(
     unseen, signed = np.zeros_like(spectra), np.zeros(len(crystals))
     for number, split in enumerate(splits):
         new = [crystals[row] for row in split.test]
-        unseen[split.test] = members[number].predict(new, symbols, recipe, settings)
-        if gaps is not None:
-            signed[split.test] = members[number].gaps(new, symbols)
+        found = members[number].answers(new, symbols, recipe)
+        unseen[split.test], signed[split.test] = found.spectra, found.gaps
     systems = [formulas.chemical_system(composition) for composition in compositions]
     calibration = calibrate(unseen, vectors, systems, recipe, kinds, gaps, signed, classes)
     identity = learn_identity(unseen, vectors, compositions)

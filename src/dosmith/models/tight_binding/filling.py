@@ -18,6 +18,8 @@ FloatArray = NDArray[np.float64]
 
 NOWHERE = 1e4
 """Energy of eigenvalues that are none, eV."""
+ODD = -9.0
+"""eV; stands for the gap of a cell with an odd number of electrons, whose highest occupied band is half full."""
 _HALVINGS = 28
 
 
@@ -129,6 +131,26 @@ def band_edges(bands: Sequence[Tensor], fermi: Tensor) -> tuple[Tensor, Tensor]:
             tops.append(level)
             gaps.append(torch.zeros_like(level))
     return torch.stack(tops), torch.stack(gaps)
+
+
+def signed_gaps(bands: Sequence[Tensor], electrons: Tensor) -> Tensor:
+    """From the highest occupied to the lowest empty eigenvalue over all points, eV, shape (C,).
+
+    Each band holds two electrons, or one where spins are told apart, and at each point the lowest bands are filled. Below zero these overlap
+    with the others by so much and the crystal is a metal: how far it is from having a gap.
+
+    Args:
+        bands: eigenvalues of each crystal, eV, shapes (spins, K, bands).
+        electrons: of the cells, shape (C,).
+    """
+    found = torch.full((len(bands),), ODD)
+    for place, (each, count) in enumerate(zip(bands, electrons.tolist(), strict=True)):
+        states = each.transpose(0, 1).flatten(1)
+        states = states.sort(dim=1).values if len(each) > 1 else states  # one spin's are in order
+        filled, rest = divmod(round(count) * len(each), 2)
+        if not rest and 0 < filled < states.shape[1]:
+            found[place] = states[:, filled].min() - states[:, filled - 1].max()
+    return found.clamp_min(ODD)
 
 
 def energy_zero(tops: Tensor, gaps: Tensor, fermi: Tensor, smallest: float, softness: float) -> Tensor:

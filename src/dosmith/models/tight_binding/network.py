@@ -9,12 +9,13 @@ The gradient of an eigenvalue is that of a Hamiltonian's expectation value, so a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from dosmith.models.tight_binding.batches import CrystalBatch
-from dosmith.models.tight_binding.filling import NOWHERE, band_edges, broadened, energy_zero, fermi_level
+from dosmith.models.tight_binding.filling import NOWHERE, band_edges, broadened, energy_zero, fermi_level, signed_gaps
 from dosmith.models.tight_binding.projected_density import projected_density
 from dosmith.models.tight_binding.slater_koster import (
     BONDS,
@@ -29,6 +30,22 @@ from dosmith.models.tight_binding.slater_koster import (
     TERM_ROW,
 )
 from dosmith.settings import ForwardSettings
+
+
+class Told(NamedTuple):
+    """What tight binding tells of C crystals.
+
+    Attributes:
+        curves: see `TightBinding.curves`, shape (C, 2, G).
+        gaps: see `filling.signed_gaps`, eV, shape (C,).
+        moments: of each cell, Bohr magnetons, shape (C,).
+        half_gaps: the gap of the one spin that has one at the Fermi level, eV, shape (C,); 0 where both spins conduct, and where neither does.
+    """
+
+    curves: Tensor
+    gaps: Tensor
+    moments: Tensor
+    half_gaps: Tensor
 
 
 class TightBinding(nn.Module):
@@ -180,24 +197,24 @@ class TightBinding(nn.Module):
         electrons = crystals.electrons - unfilled * crystals.atoms
         return fermi_level(energies, crystals.weights, electrons, self.settings.filling_width)
 
-    def magnetism(self, crystals: CrystalBatch) -> tuple[Tensor, Tensor]:
-        """Moment of each cell, Bohr magnetons, and the gap of the one spin that has one at the Fermi level, eV, shapes (C,).
-
-        The gap is 0 where both spins conduct, and where neither does.
-        """
+    def told(self, crystals: CrystalBatch, grid: Tensor, broadening: float) -> Told:
+        """All that one diagonalisation tells of crystals; arguments as of `curves`."""
         changes = self.changes(crystals)
         bands = self.bands(crystals, changes)
-        energies = self._rows(crystals, bands, changes)
-        fermi = self._fermi_level(crystals, energies)
-        filling = torch.sigmoid((fermi[:, None] - energies) / self.settings.filling_width)
-        moments = 2 * (crystals.weights * crystals.spins * filling).sum(dim=1)
-        half_gaps = torch.zeros(len(bands))
-        for place, (each, level) in enumerate(zip(bands, fermi, strict=True)):
-            _, gaps = band_edges([channel[None] for channel in each], level.expand(len(each)))
-            gapped = gaps >= self.settings.smallest_gap
-            if len(each) == 2 and int(gapped.sum()) == 1:
-                half_gaps[place] = gaps[gapped]
-        return moments, half_gaps
+        energies, zero = self._zeroed(crystals, bands, changes)
+        curves, norms = _curves(crystals, energies - zero[:, None], grid, broadening)
+        moments, half_gaps = torch.zeros(len(bands)), torch.zeros(len(bands))
+        if any(part.moments is not None for part in crystals.parts):
+            fermi = self._fermi_level(crystals, energies)
+            filling = torch.sigmoid((fermi[:, None] - energies) / self.settings.filling_width)
+            moments = 2 * (crystals.weights * crystals.spins * filling).sum(dim=1)
+            for place, (each, level) in enumerate(zip(bands, fermi, strict=True)):
+                if len(each) == 2:
+                    _, gaps = band_edges([channel[None] for channel in each], level.expand(2))
+                    gapped = gaps >= self.settings.smallest_gap
+                    if int(gapped.sum()) == 1:
+                        half_gaps[place] = gaps[gapped]
+        return Told(curves / norms, signed_gaps(bands, crystals.electrons), moments, half_gaps)
 
     def forward(self, crystals: CrystalBatch, grid: Tensor, broadening: float) -> Tensor:
         """DOS on a grid of G energies, scaled to norm 1, shape (C, G)."""

@@ -18,7 +18,7 @@ from dosmith.crystals.survey import SurveyIndex, read_survey
 from dosmith.crystals.surveyed import Surveyed
 from dosmith.errors import MissingExtraError, ModelError
 from dosmith.library import Library
-from dosmith.models.store import WEIGHTS, add_file
+from dosmith.models.store import add_file
 from dosmith.models.tight_binding.candidates import Candidates, with_heights
 from dosmith.models.tight_binding.classes import classes_of
 from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Label, Progress, train
@@ -108,7 +108,7 @@ def train_forward(
                 pool,
             )
             expected = (
-                None if survey is None else _expected(model, crystals_of_survey, library, unfinished.candidates, pool, progress)
+                None if survey is None else _expected(model, crystals_of_survey, library, unfinished.folder, pool, progress)
             )
     finally:
         torch.set_num_threads(threads)
@@ -140,8 +140,7 @@ def propose_from(
     from dosmith.models.tight_binding.checkpoint import facts_of
 
     opened, crystals = TightBindingModel.open(folder), read_survey(survey)
-    place = opened.folder.resolve()
-    kept = place.with_name(f".{place.name}-candidates-{opened.spec['sha256'][WEIGHTS][:16]}")
+    kept = (place := opened.folder.resolve()).with_name(f".{place.name}-proposing")
     with _side_by_side(workers) as pool:
         candidates = _expected(opened.ensemble, crystals, library, kept, pool, progress)
     add_file(opened.folder, FILE, candidates.as_bytes(), {"candidates": facts_of(candidates)}, without=PARTS)
@@ -167,8 +166,10 @@ def _expected(
     pool: Executor | None,
     progress: Progress | None,
 ) -> Candidates:
+    from dosmith.models.tight_binding.checkpoint import fingerprint
+
     report = None if progress is None else lambda done, count: progress("candidates", done, count, 0.0)
-    found = expected_spectra(model, survey, kept, pool, report)
+    found = expected_spectra(model, survey, kept / f"candidates-{fingerprint(model)}", pool, report)
     return with_heights(found, potential_hull(SurveyIndex.of(survey), library))
 
 
