@@ -105,7 +105,7 @@ def computed() -> list[dict[str, Any]]:
         if not material.spectrum.spin_polarized or moment < ORDERED:
             continue
         atoms = prepare_library(seen.library, np.array([row], dtype=np.intp), model.settings)[row]
-        gap = float(ensemble.members[folds[row]].half_metallic_gaps([atoms], ensemble.symbols)[0])
+        gap = float(ensemble.members[folds[row]].answers([atoms], ensemble.symbols, model.recipe).half_gaps[0])
         told = describe(material, model.recipe).half_metallic_gap or 0.0
         facts = {"formula": material.formula, "prototype": material.prototype, "moment": round(moment, 2)}
         found.append({"id": material.id, **facts, "computed": round(told, 3), "predicted": round(gap, 3)})

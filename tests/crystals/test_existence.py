@@ -65,11 +65,13 @@ def test_a_hull_without_rivals_is_none_and_the_potential_speaks() -> None:
         ("SiO2", {"formation_energy": 1.0, "energy_above_hull": 3.6}),  # alone, but above something
         ("GaN", {}),
         ("NaCl", {"purpose": "textbook"}),
+        ("NaF", {"purpose": "real"}),  # other ions in a real crystal: nobody says that it exists
     ]
     library = Known([formulas.parse(name) for name, _ in rows], [facts for _, facts in rows])
     known = {formulas.parse("MgO"): -3.01}
     found = Heights.of_library(library, lambda some: np.array([known.get(each, np.nan) for each in some]), EXISTENCE)
-    assert found.dft.tolist() == [False, True, True, True, False, False]
+    assert found.dft.tolist() == [False, True, True, True, False, False, False]
     assert found.above[:4] == pytest.approx([0.01, 0.02, 0.0, 3.6])
     assert np.isnan(found.above[4:]).all() and np.nanmin(found.above) >= 0
     assert found.chances[0] > 0.6 and found.chances[3] < 0.05 and np.isnan(found.chances[4]) and found.chances[5] == 0.99
+    assert np.isnan(found.chances[6])

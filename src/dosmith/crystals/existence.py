@@ -32,8 +32,8 @@ FILE = "existence.json"
 _FARTHEST = 0.5  # eV/atom; beyond it little was measured
 _USUAL = 0.05  # eV/atom
 _SOMETHING = 1e-3  # eV/atom; lower is on the hull
-MADE = frozenset({"element", "textbook", "prototype", "real"})
-"""Purposes of calculations of crystals that are known from experiment."""
+MADE = frozenset({"element", "textbook", "prototype"})
+"""Purposes of calculations of crystals that are known from experiment; those with other ions in a known crystal's place ("real") may not be."""
 _SURE = 0.99
 
 
