@@ -178,7 +178,7 @@ def _projections(page: list[Table], text: str) -> Opening:
         [
             (f"{row[0]}: {what}", value(row[place]) or 0.0, shown(row[place]))
             for row in every
-            for what, place in (("predicted", 3), ("the total", 4))
+            for what, place in (("predicted", 3), ("the total", 5))
         ],
     )
 

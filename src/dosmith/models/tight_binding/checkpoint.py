@@ -3,6 +3,7 @@
 checkpoint.json       format version, recipe, settings, elements, calibration, SHA-256 of the rest
 weights.safetensors   weights of every member, and the scales of its features
 identity.safetensors  inverse covariance of its errors, to tell whose a spectrum is; not in every model
+shares.safetensors    corrects the shares of orbitals; not in every model
 candidates.parquet    crystals that a search may propose, each with the DOS expected of it; not in every model
 card.md               what it is, how it was made, how good it is
 """
@@ -20,11 +21,13 @@ from numpy.typing import NDArray
 from dosmith.errors import MissingExtraError, ModelError
 from dosmith.library import Library
 from dosmith.models.identity import FILE as IDENTITY
-from dosmith.models.store import read_tensors, save_folder
+from dosmith.models.store import read_checked, read_tensors, save_folder
 from dosmith.models.tight_binding import card
 from dosmith.models.tight_binding.candidates import FILE, Candidates
 from dosmith.models.tight_binding.ensemble import ForwardModel, Member, Scale
 from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.models.tight_binding.orbital_shares import FILE as SHARES
+from dosmith.models.tight_binding.orbital_shares import OrbitalShares
 from dosmith.settings import ForwardSettings
 
 _PARTS = ("tight_binding", "plain")
@@ -57,6 +60,8 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str, candida
     if model.identity is not None:
         files[IDENTITY] = model.identity.as_bytes()
         spec["identity"] = model.identity.as_dict()
+    if model.shares is not None:
+        files[SHARES] = model.shares.as_bytes()
     save_folder(folder, spec, card=card.text(spec), tensors=_numbered(model), files=files)
 
 
@@ -104,7 +109,10 @@ def ensemble_of(opened: TightBindingModel) -> ForwardModel:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"the model in {opened.folder} is damaged: {error}") from None
     unseen = {system: number for number, each in enumerate(opened.spec.get("unseen", ())) for system in each.split()}
-    return ForwardModel(members, opened.elements, opened.recipe, settings, opened.calibration, opened.identity, unseen)
+    shares = None
+    if SHARES in opened.spec["sha256"]:
+        shares = OrbitalShares.read(read_checked(opened.folder, SHARES, opened.spec), opened.recipe.grid.points)
+    return ForwardModel(members, opened.elements, opened.recipe, settings, opened.calibration, opened.identity, unseen, shares)
 
 
 def _numbered(model: ForwardModel) -> dict[str, NDArray[Any]]:

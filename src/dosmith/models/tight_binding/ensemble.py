@@ -23,6 +23,7 @@ from dosmith.models.calibration import Calibration, calibrate
 from dosmith.models.identity import Identity, learn_identity
 from dosmith.models.tight_binding.features import atom_features
 from dosmith.models.tight_binding.lattice import Lattice
+from dosmith.models.tight_binding.orbital_shares import FEWEST, OrbitalShares
 from dosmith.settings import ForwardSettings
 from dosmith.spectra.similarity import unit
 from dosmith.spectra.standard import Recipe
@@ -179,6 +180,12 @@ class Member:
         polarisation = (more / total.clamp_min(_EMPTY)).clamp(-1, 1)
         return polarisation.numpy().astype(np.float64), float(found.moments[0]), float(found.half_gaps[0])
 
+    def parts(self, crystals: Sequence[Atoms], symbols: Sequence[str], recipe: Recipe) -> list[dict[Label, FloatArray]]:
+        """By element and orbital, the density expected of each crystal, see `projected.member_parts`."""
+        from dosmith.models.tight_binding.projected import member_parts
+
+        return member_parts(self, crystals, symbols, recipe, self.tight_binding.settings)
+
     def answers(self, crystals: Sequence[Atoms], symbols: Sequence[str], recipe: Recipe) -> Answers:
         """Spectra and gaps of crystals."""
         import torch
@@ -255,6 +262,7 @@ class ForwardModel:
         calibration: what its errors on new chemistry are like.
         identity: how likely they are, to tell whose a spectrum is; None when that was not learned.
         unseen: of each chemical system in its training the number of the one member that has not seen it.
+        shares: corrects the shares of orbitals; None when that was not learned.
     """
 
     members: tuple[Member, ...]
@@ -264,6 +272,7 @@ class ForwardModel:
     calibration: Calibration
     identity: Identity | None = None
     unseen: Mapping[str, int] = field(default_factory=dict)
+    shares: OrbitalShares | None = None
 
     def without(self, composition: Composition) -> ForwardModel:
         """The one member that has not seen a composition's chemical system, as a model; all, where none has seen it.
@@ -424,7 +433,12 @@ def train(
     identity = learn_identity(unseen, vectors, compositions)
     held = {systems[row]: number for number, split in enumerate(splits) for row in split.test.tolist()}
     every = tuple(members[number] for number in range(len(splits)))
-    return ForwardModel(every, symbols, recipe, settings, calibration, identity, held)
+    told = [row for row, each in enumerate(parts) if each]
+    learned = None
+    if len(told) >= FEWEST:
+        expected = [members[held[systems[row]]].parts([crystals[row]], symbols, recipe)[0] for row in told]
+        learned = OrbitalShares.learn(expected, [parts[row] for row in told], recipe.grid.energies)
+    return ForwardModel(every, symbols, recipe, settings, calibration, identity, held, learned)
 
 
 def _member_alone(given: Mapping[str, Any]) -> Member:

@@ -91,7 +91,9 @@ def expected_parts(model: ForwardModel, crystals: Sequence[Atoms]) -> list[dict[
 
     The second is the norm of the mean of their densities of norm 1: 1 where all members agree in every detail.
     """
-    found = [member_parts(member, crystals, model.symbols, model.recipe, model.settings) for member in model.members]
+    found = [member.parts(crystals, model.symbols, model.recipe) for member in model.members]
+    if model.shares is not None:
+        found = [[model.shares.corrected(parts) for parts in each] for each in found]
     return [
         {label: _together([parts[place][label] for parts in found]) for label in found[0][place]}
         for place in range(len(crystals))
