@@ -30,6 +30,7 @@ from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.candidates import FILE, with_heights
 from dosmith.models.tight_binding.classes import classes_of
 from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.ranking import Judged
 from dosmith.spectra.match import GAPPED, Gaps, matches
 from dosmith.spectra.similarity import unit
 
@@ -63,6 +64,7 @@ def _matches(found: HeldOut, opened: TightBindingModel, atlas: Atlas) -> Iterato
         systems = [found.systems[place] for place in np.flatnonzero(half).tolist()]
         scale, learned = calibrate_gaps(expected[half], vectors[half], systems, gaps[half], signed[half])
         calibration = replace(opened.calibration, gaps=scale, matches=learned)
+        gapped_chances = scale.hold(signed[rest], Gaps(GAPPED, np.inf))
         true, norms, gapped = unit(vectors[rest]), np.linalg.norm(expected[rest], axis=1), gaps[rest] >= GAPPED
         for row in range(len(rest)):
             wanted = Gaps.like(float(gaps[rest[row]]))
@@ -70,7 +72,9 @@ def _matches(found: HeldOut, opened: TightBindingModel, atlas: Atlas) -> Iterato
             similarity, cosine = expected[rest] @ true[row], true @ true[row]
             chance = calibration.match(similarity, norms, scale.hold(signed[rest], wanted), wanted)
             match = matches(cosine, gaps[rest], wanted)
-            orders = {"similarity": similarity, "match": chance, "both": chance * exist[rest] * np.clip(similarity, 0, 1) ** 4}
+            of_class = gapped_chances if gapped[row] else 1 - gapped_chances
+            design = Judged(similarity, similarity, chance, exist[rest], of_class).scores("probability")
+            orders = {"similarity": similarity, "match": chance, "both": design}
             for way, order in orders.items():
                 best = np.argsort(-np.where(others, order, -np.inf))[:TOP]
                 kept = (

@@ -114,12 +114,14 @@ class Judged:
             above its elements, shape (N,).
         p_match: the probabilities that they match, shape (N,); None where these are not calibrated.
         p_exists: the probabilities that they exist, NaN where unknown, shape (N,).
+        p_class: the probabilities that they are metals, or have a gap, as the target; None where that does not matter, shape (N,).
     """
 
     similarity: FloatArray
     likeness: FloatArray
     p_match: FloatArray | None
     p_exists: FloatArray
+    p_class: FloatArray | None = None
 
     @cached_property
     def probability(self) -> FloatArray | None:
@@ -144,12 +146,14 @@ class Judged:
 
         Args:
             by: "probability": that they match and exist, times the fourth power of the likeness, so that of two which hold the more
-                similar comes first; an entry of which nobody knows whether it exists counts as if that were even. "similarity": the
+                similar comes first, and the square of the probability of the class, so that what may be a metal comes late where a gap is
+                wanted; an entry of which nobody knows whether it exists counts as if that were even. "similarity": the
                 likeness alone, as always where nothing is calibrated.
         """
         if by == "similarity" or self.chances is None:
             return self.likeness
-        return np.asarray(self.chances * np.clip(self.likeness, 0.0, 1.0) ** 4 + 1e-6 * self.likeness)
+        sure = 1.0 if self.p_class is None else self.p_class**2
+        return np.asarray((self.chances * np.clip(self.likeness, 0.0, 1.0) ** 4 + 1e-6 * self.likeness) * sure)
 
 
 _EVEN = 0.5

@@ -20,7 +20,7 @@ from dosmith.models.tight_binding.candidates import METAL, Candidates
 from dosmith.ranking import Comparison, Entries, Judged, penalised
 from dosmith.spectra.descriptors import DESCRIPTORS
 from dosmith.spectra.grid import Window
-from dosmith.spectra.match import Gaps
+from dosmith.spectra.match import GAPPED, Gaps
 from dosmith.spectra.shape import band_centres, densities_at_zero
 from dosmith.spectra.similarity import Curves
 from dosmith.spectra.standard import Recipe
@@ -219,7 +219,7 @@ class Atlas:
             states = comparison.count.electrons.states(self.entries.table, vectors)
             told = similarities * comparison.agreement(vectors, states)
         likeness = self.scores(told) if comparison.curve else np.ones(len(self))
-        return Judged(told, likeness, match, self.heights.chances)
+        return Judged(told, likeness, match, self.heights.chances, self._of_class(comparison.gaps))
 
     def match_chances(self, similarities: FloatArray, comparison: Comparison) -> FloatArray | None:
         """The probability that each crystal matches, DOS and gap, shape (C,); None where that is not calibrated.
@@ -247,6 +247,17 @@ class Atlas:
         found = np.full(len(self), float(wanted.lower <= 0))  # of those that can have no gap
         found[self._able] = self.calibration.gaps.hold(self.candidates.gaps[self._able].astype(np.float64), wanted)
         return found
+
+    def _of_class(self, wanted: Gaps | None) -> FloatArray | None:
+        """The probability that each is a metal, or has a gap, as is wanted, shape (C,); None where either will do, or nothing is known."""
+        if wanted is None or self._gapped is None or not (wanted.metallic or wanted.lower >= GAPPED):
+            return None
+        return 1 - self._gapped if wanted.metallic else self._gapped
+
+    @cached_property
+    def _gapped(self) -> FloatArray | None:
+        """The probability that each has a gap, shape (C,); None where the model was not asked for gaps."""
+        return self._agreement(Gaps(GAPPED, np.inf))
 
     @cached_property
     def _able(self) -> NDArray[np.intp]:
