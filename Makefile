@@ -40,7 +40,7 @@ convergence: .venv/dev            ## what the DFT settings and volumes are worth
 model: .venv/dev            ## train the shipped models again, and measure what they are worth
 	$(BIN)/python benchmarks/existence.py
 	$(BIN)/dosmith train --model paper --out models/paper
-	$(BIN)/dosmith train --out models/dosmith
+	$(BIN)/dosmith train --out models/dosmith --workers 2
 	for each in gaps windows identity doubt holding readme; do $(BIN)/python benchmarks/$$each.py || exit 1; done
 	$(BIN)/python tests/gold.py
 

@@ -187,7 +187,7 @@ def _d_band(page: list[Table], text: str) -> Opening:
     return (
         [
             (said(text, r"Correlation: (0\.\d+)"), "is the correlation of centres with those published for surfaces"),
-            (said(text, r"mean difference (-?\d\.\d+) eV"), "eV, mean difference: bulk against surface"),
+            (said(text, r"mean difference ([+-]?\d\.\d+) eV"), "eV, mean difference: bulk against surface"),
             (
                 said(text, r"falls in (\d of these \d) steps"),
                 "steps from Pt to Pt3Ti go down, as photoemission and theory have it",
