@@ -443,7 +443,7 @@ def design(
     Examples:
         >>> answer = design("Pt3Ni", top=3, exclude=["Rh"])
         >>> [(each.formula, round(each.similarity, 2)) for each in answer.candidates]
-        [('Pt3Pd', 0.98), ('Pt2CoNi', 0.98), ('Pt3Cd', 0.96)]
+        [('Pt3Pd', 0.98), ('Pt2CoNi', 0.99), ('Pt3Cd', 0.96)]
 
     Raises:
         DosmithError: something given cannot be used; the message is one line and says what to do.
@@ -458,7 +458,7 @@ def similar(
 
     Examples:
         >>> [(each.id, round(each.similarity, 2)) for each in similar("Pt3Ni", top=2)]
-        [('Pt3Ni-L1_2', 1.0), ('Pt3Pd-L1_2', 0.98)]
+        [('Pt3Ni-L1_2', 1.0), ('Pt3Co-L1_2', 0.98)]
     """
     return _designer(model, library).similar(target, **options)
 

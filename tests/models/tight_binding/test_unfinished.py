@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -24,11 +26,17 @@ def few(alloys):
     return MemoryLibrary([alloys.material(identifier) for identifier in alloys.ids[:24]], "few")
 
 
+@pytest.fixture(scope="module")
+def whole(few, small_survey, tmp_path_factory):
+    """A training that nothing stopped."""
+    return train_forward(few, tmp_path_factory.mktemp("whole") / "model", TINY, survey=small_survey)
+
+
 def trained_epochs(told: list[str], part: str = "tight binding") -> list[str]:
     return [name for name in dict.fromkeys(told) if name.startswith(part)]
 
 
-def test_it_goes_on_after_the_last_whole_member(few, tmp_path) -> None:
+def test_it_goes_on_after_the_last_whole_member(few, whole, tmp_path) -> None:
     told: list[str] = []
 
     def stop_in_the_third(name: str, *_: object) -> None:
@@ -46,7 +54,6 @@ def test_it_goes_on_after_the_last_whole_member(few, tmp_path) -> None:
     model = train_forward(few, tmp_path / "model", TINY, lambda name, *_: again.append(name))
     assert trained_epochs(again) == ["tight binding 1 of 3", "tight binding 3 of 3"]
     assert not kept.exists()
-    whole = train_forward(few, tmp_path / "other", TINY)
     structure = few.material(few.ids[0]).structure
     np.testing.assert_allclose(
         model.ensemble.predict([structure]).vectors, whole.ensemble.predict([structure]).vectors, atol=1e-6
@@ -67,15 +74,14 @@ def test_members_of_another_training_do_not_count(few, tmp_path) -> None:
     assert len(trained_epochs(told)) == 3
 
 
-def test_side_by_side_comes_the_same(few, small_survey, tmp_path) -> None:
-    one = train_forward(few, tmp_path / "one", TINY, survey=small_survey)
+def test_side_by_side_comes_the_same(few, small_survey, whole, tmp_path) -> None:
     told: list[tuple[str, int, int]] = []
     both = train_forward(few, tmp_path / "both", TINY, lambda *what: told.append(what[:3]), survey=small_survey, workers=2)
-    assert both.spec["sha256"] == one.spec["sha256"] and both.spec["calibration"] == one.spec["calibration"]
+    assert both.spec["sha256"] == whole.spec["sha256"] and both.spec["calibration"] == whole.spec["calibration"]
     assert [each for each in told if each[0] == "members"] == [("members", number, 3) for number in (1, 2, 3)]
 
 
-def test_candidates_go_on_where_they_were(few, small_survey, tmp_path, monkeypatch) -> None:
+def test_candidates_go_on_where_they_were(few, small_survey, whole, tmp_path, monkeypatch) -> None:
     from dosmith.models.tight_binding import expected_spectra
 
     monkeypatch.setattr(expected_spectra, "_AT_ONCE", 40)
@@ -95,15 +101,14 @@ def test_candidates_go_on_where_they_were(few, small_survey, tmp_path, monkeypat
     model = train_forward(few, tmp_path / "model", TINY, lambda *what: again.append(what[:3]), survey=small_survey)
     assert not trained_epochs([each[0] for each in again])
     assert next(each[1] for each in again if each[0] == "candidates") == 120
-    whole = train_forward(few, tmp_path / "whole", TINY, survey=small_survey)
     assert model.spec["sha256"] == whole.spec["sha256"]
 
 
-def test_a_trained_model_proposes_from_another_survey(few, small_survey, tmp_path) -> None:
+def test_a_trained_model_proposes_from_another_survey(few, small_survey, whole, tmp_path) -> None:
     from dosmith.crystals.survey import read_survey, write_survey
     from dosmith.models.tight_binding.train import propose_from
 
-    train_forward(few, tmp_path / "model", TINY, survey=small_survey)
+    shutil.copytree(whole.folder, tmp_path / "model")
     fewer = [each for each in read_survey(small_survey) if "Pt" in each.elements]
     write_survey(tmp_path / "platinum.parquet", fewer, set())
     before = (tmp_path / "model" / "weights.safetensors").read_bytes()

@@ -20,7 +20,7 @@ def test_spectra_of_the_damaged_basis_do_not_train(open_set) -> None:
     pytest.importorskip("chgnet", reason="CHGNet is not installed: pip install 'dosmith[relax]'")
     from dosmith.models.tight_binding.train import prepare_library
 
-    right = open_set.material("Cu-A1")
+    right = replace(open_set.material("Cu-A1"), projections=None)
     wrong = replace(right, id="wrong", provenance=dict(right.provenance) | {"settings": FIRST_BASIS})
     spins = Spectrum(right.spectrum.energies, np.tile(right.spectrum.total / 2, (2, 1)), right.spectrum.fermi)
     magnet = replace(right, id="magnet", spectrum=spins)
