@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from dosmith.errors import ConstraintError
@@ -204,9 +205,13 @@ class Constraints:
         """Whether the element may take part."""
         return symbol not in self.forbidden and (self.allowed is None or symbol in self.allowed)
 
+    @cached_property
+    def _free(self) -> bool:
+        return self == _NONE
+
     def admit(self, composition: Composition) -> bool:
         """Whether a composition satisfies all that are on compositions."""
-        if self == _NONE:
+        if self._free:
             return True
         symbols = {symbol for symbol, _ in composition}
         return (
