@@ -22,6 +22,7 @@ from dosmith import formulas
 from dosmith.atomic import write_text
 from dosmith.choosing import descriptors_of
 from dosmith.designer import Designer
+from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.spectra.descriptors import describe
 
 Results = dict[str, Any]
@@ -57,24 +58,14 @@ def measure() -> Results:
     """What the model makes of them."""
     model = opened_forward(MODEL)
     atlas = model.atlas
-    gaps = {
-        (composition, crystal.prototype): float(gap)
-        for composition, crystal, gap in zip(atlas.entries.compositions, atlas.crystals, atlas.half_metallic_gaps, strict=True)
-        if gap > 0
-    }
-    listed = {
-        (composition, crystal.prototype) for composition, crystal in zip(atlas.entries.compositions, atlas.crystals, strict=True)
-    }
-    known = {
-        formula: gaps.get((formulas.parse(formula), prototype), 0.0) if (formulas.parse(formula), prototype) in listed else None
-        for formula, (prototype, _) in KNOWN.items()
-    }
+    crystals = zip(atlas.entries.compositions, atlas.crystals, atlas.half_metallic_gaps.tolist(), strict=True)
+    gaps = {(composition, crystal.prototype): gap for composition, crystal, gap in crystals}
     answer = Designer(model=MODEL).design(gap="metal", keep=f"half_metallic_gap>={WIDE}", top=TOP)
     return {
         "weights": model.spec["sha256"]["weights.safetensors"],
-        "computed": computed(),
+        "computed": computed(model),
         "candidates": {"all": len(atlas), "with": int((atlas.half_metallic_gaps >= WIDE).sum())},
-        "known": {formula: _rounded(gap) for formula, gap in known.items()},
+        "known": {formula: _rounded(gaps.get((formulas.parse(formula), prototype))) for formula, (prototype, _) in KNOWN.items()},
         "answer": [
             {
                 "formula": each.formula,
@@ -92,20 +83,21 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def computed() -> list[dict[str, Any]]:
+def computed(model: TightBindingModel) -> list[dict[str, Any]]:
     """Of each crystal with two spins and a moment: its gap of one spin as computed, and as predicted by the member that has not seen it."""
     from dosmith.models.tight_binding.train import prepare_library
 
-    model = opened_forward(MODEL)
     seen, ensemble = held_out(model), model.ensemble
-    folds = dict(zip(seen.rows.tolist(), seen.fold.tolist(), strict=True))
+    magnets = {
+        row: (material, moment)
+        for row, material in zip(seen.rows.tolist(), seen.library.materials(seen.rows.tolist()), strict=True)
+        if material.spectrum.spin_polarized and (moment := abs(material.provenance.get("magnetic_moment") or 0.0)) >= ORDERED
+    }
     found = []
-    for row, material in zip(folds, seen.library.materials(list(folds)), strict=True):
-        moment = abs(material.provenance.get("magnetic_moment") or 0.0)
-        if not material.spectrum.spin_polarized or moment < ORDERED:
-            continue
-        atoms = prepare_library(seen.library, np.array([row], dtype=np.intp), model.settings)[row]
-        gap = float(ensemble.members[folds[row]].answers([atoms], ensemble.symbols, model.recipe).half_gaps[0])
+    for row, atoms in prepare_library(seen.library, np.array(list(magnets), dtype=np.intp), model.settings).items():
+        material, moment = magnets[row]
+        (member,) = ensemble.without(material.composition).members
+        gap = float(member.answers([atoms], ensemble.symbols, model.recipe).half_gaps[0])
         told = describe(material, model.recipe).half_metallic_gap or 0.0
         facts = {"formula": material.formula, "prototype": material.prototype, "moment": round(moment, 2)}
         found.append({"id": material.id, **facts, "computed": round(told, 3), "predicted": round(gap, 3)})

@@ -29,7 +29,7 @@ from dosmith.benchmark.data import Spectra, survey_file
 from dosmith.benchmark.jobs import FORWARD, fit
 from dosmith.crystals.existence import WITHIN
 from dosmith.crystals.hull import potential_hull
-from dosmith.crystals.survey import SurveyIndex, read_survey
+from dosmith.crystals.survey import read_survey, shipped_survey
 from dosmith.crystals.surveyed import Surveyed
 from dosmith.designer import open_dos_set
 from dosmith.dft.plan import Entry, write_plan
@@ -114,7 +114,7 @@ def by_dosmith(
     kept = KEPT / f"{opened.spec['sha256'][WEIGHTS][:16]}-{FOLD}"
     with processes.workers(WORKERS) as pool:
         candidates = expected_spectra(alone, survey, kept, pool)
-    candidates = with_heights(candidates, potential_hull(SurveyIndex.of(read_survey(survey_file())), library))
+    candidates = with_heights(candidates, potential_hull(shipped_survey(), library))
     asked = replace(opened)
     asked.__dict__["atlas"] = replace(opened.atlas, candidates=candidates, bands=None)  # in the place of the cached property
 

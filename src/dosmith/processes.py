@@ -157,6 +157,16 @@ def workers(count: int) -> Iterator[ProcessPoolExecutor]:
             os.environ[_SAFE_PATH] = before
 
 
+@contextmanager
+def side_by_side(count: int) -> Iterator[ProcessPoolExecutor | None]:
+    """A pool of so many processes; of one worker none, since this process does as well."""
+    if count == 1:
+        yield None
+        return
+    with workers(count) as pool:
+        yield pool
+
+
 def _end_workers(pool: ProcessPoolExecutor) -> None:
     """End the workers by SIGTERM and, after `GRACE`, by SIGKILL: at a low priority on a busy machine, or in code that
     catches whatever is raised, they would not heed the first for minutes. What they run ends with them."""

@@ -293,9 +293,8 @@ def executor(workers: int, cluster: str | None) -> Iterator[Executor | None]:
     if cluster is not None:
         with processes.cluster(cluster, workers) as client:
             yield client.get_executor()
-    elif workers > 1:
+        return
+    if workers > 1:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the workers: one core each
-        with processes.workers(workers) as pool:
-            yield pool
-    else:
-        yield None
+    with processes.side_by_side(workers) as pool:
+        yield pool

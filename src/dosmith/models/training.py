@@ -8,6 +8,7 @@ spectra s.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -168,3 +169,14 @@ def onnx_of(network: nn.Module, width: int, reads: str, gives: str, rows: str) -
             verbose=False,
         )
         return (Path(scratch) / "network.onnx").read_bytes()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch works on one core: matrices as small as those of crystals gain nothing from more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

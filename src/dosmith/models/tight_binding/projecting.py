@@ -48,20 +48,18 @@ def project(folder: str | Path, library: Library, progress: Progress | None = No
     """
     try:
         import chgnet  # noqa: F401
-        import torch
+        import torch  # noqa: F401
     except ImportError:
         raise MissingExtraError("predicting projections (CHGNet)", "relax") from None
+    from dosmith.models.training import one_thread
+
     opened = TightBindingModel.open(folder)
     candidates, model = opened.atlas.candidates, opened.ensemble
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # matrices this small gain nothing from more
-    try:
+    with one_thread():
         calibration = calibrated(model, library, progress)
         kept = opened.folder.resolve().with_name(f".{opened.folder.resolve().name}-projecting")
         mark = hashlib.sha256(repr(sorted(opened.spec["sha256"].items())).encode()).hexdigest()[:12]
         parts = _parts(model, candidates, calibration, kept, mark, progress)
-    finally:
-        torch.set_num_threads(threads)
     add_file(opened.folder, FILE, parts.as_bytes())
     shutil.rmtree(kept, ignore_errors=True)
     return TightBindingModel.open(opened.folder)

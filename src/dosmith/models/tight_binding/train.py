@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,12 +63,13 @@ def train_forward(
     """
     try:
         import chgnet  # noqa: F401
-        import torch
+        import torch  # noqa: F401
     except ImportError:
         raise MissingExtraError("training the forward model (CHGNet)", "relax") from None
     from dosmith.models.store import refuse_foreign
     from dosmith.models.tight_binding.checkpoint import save
     from dosmith.models.tight_binding.unfinished import Unfinished
+    from dosmith.models.training import one_thread
 
     crystals_of_survey = [] if survey is None else read_survey(survey)
     final = Path(folder).resolve()
@@ -88,30 +88,23 @@ def train_forward(
     symbols = {symbol for place in chosen for symbol in crystals[int(rows[place])].symbols}
     ids = [library.ids[rows[place]] for place in chosen]
     unfinished = Unfinished(final, ids, vectors[chosen], len(symbols), recipe, settings.forward)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # matrices this small gain nothing from more
-    try:
-        with _side_by_side(workers) as pool:
-            model = train(
-                [crystals[int(rows[place])] for place in chosen],
-                [formulas.parse(library.formulas[rows[place]]) for place in chosen],
-                vectors[chosen],
-                recipe,
-                settings.forward,
-                progress,
-                unfinished,
-                [library.prototypes[rows[place]] or "other" for place in chosen],
-                spin_differences(library, rows[chosen], recipe),
-                np.array([library.gaps[rows[place]] or 0.0 for place in chosen]),
-                classes_of(library, rows[chosen]),
-                computed_parts(library, rows[chosen], recipe),
-                pool,
-            )
-            expected = (
-                None if survey is None else _expected(model, crystals_of_survey, library, unfinished.folder, pool, progress)
-            )
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), processes.side_by_side(workers) as pool:
+        model = train(
+            [crystals[int(rows[place])] for place in chosen],
+            [formulas.parse(library.formulas[rows[place]]) for place in chosen],
+            vectors[chosen],
+            recipe,
+            settings.forward,
+            progress,
+            unfinished,
+            [library.prototypes[rows[place]] or "other" for place in chosen],
+            spin_differences(library, rows[chosen], recipe),
+            np.array([library.gaps[rows[place]] or 0.0 for place in chosen]),
+            classes_of(library, rows[chosen]),
+            computed_parts(library, rows[chosen], recipe),
+            pool,
+        )
+        expected = None if survey is None else _expected(model, crystals_of_survey, library, unfinished.folder, pool, progress)
     save(model, final, library, name, expected)
     unfinished.clear()
     return TightBindingModel.open(final)
@@ -140,22 +133,15 @@ def propose_from(
     from dosmith.models.tight_binding.checkpoint import facts_of
 
     opened, crystals = TightBindingModel.open(folder), read_survey(survey)
+    model = opened.ensemble
+    from dosmith.models.training import one_thread  # once it is known that PyTorch is there
+
     kept = (place := opened.folder.resolve()).with_name(f".{place.name}-proposing")
-    with _side_by_side(workers) as pool:
-        candidates = _expected(opened.ensemble, crystals, library, kept, pool, progress)
+    with one_thread(), processes.side_by_side(workers) as pool:
+        candidates = _expected(model, crystals, library, kept, pool, progress)
     add_file(opened.folder, FILE, candidates.as_bytes(), {"candidates": facts_of(candidates)}, without=PARTS)
     shutil.rmtree(kept, ignore_errors=True)
     return TightBindingModel.open(opened.folder)
-
-
-@contextmanager
-def _side_by_side(workers: int) -> Iterator[Executor | None]:
-    """As many processes; with one worker none but this one."""
-    if workers == 1:
-        yield None
-        return
-    with processes.workers(workers) as pool:
-        yield pool
 
 
 def _expected(
