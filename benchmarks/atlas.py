@@ -31,9 +31,10 @@ MASK = {"exclude": ("Pt", "Pd", "Rh", "Ir", "Au"), "price": 100.0}
 
 def base() -> tuple[Any, Any]:
     """Rows of the shipped model's crystals, and the basis."""
-    from dosmith.atlas import AtlasCrystal, Basis
+    from dosmith.atlas import AtlasCrystal
     from dosmith.atlas.schema import to_table
     from dosmith.models.registry import open_model
+    from dosmith.spectra.code import Basis
 
     model: Any = open_model("dosmith")
     candidates = model.atlas.candidates
@@ -120,9 +121,9 @@ def look(folder: Path, wanted: Path) -> None:
 def scan(folder: Path, wanted: Path, by: str) -> None:
     """The same by a scan over all codes in single precision: NumPy, or FAISS's exact index."""
     from dosmith.atlas import Atlas, similarities
-    from dosmith.atlas.code import STEPS
     from dosmith.atlas.index import HEAD
     from dosmith.constraints import Constraints
+    from dosmith.spectra.code import STEPS
 
     atlas = Atlas(folder)
     index, basis, vectors = atlas.index, atlas.basis, np.load(wanted)

@@ -237,9 +237,10 @@ def _expectations(cells: Any, model: str) -> list[Any]:
 
 def atlas(folder: Path, tell: Tell, crystals: Path | None = None) -> None:
     """dosmith atlas add."""
-    from dosmith.atlas import Atlas, Basis
+    from dosmith.atlas import Atlas
     from dosmith.atlas.adding import add
     from dosmith.atlas.reading import items
+    from dosmith.spectra.code import Basis
 
     recipe = open_model("dosmith").recipe
     opened = Atlas.at(folder / "atlas", "killed", lambda: Basis.of(np.empty((0, recipe.grid.points)), recipe))

@@ -18,11 +18,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from atlas_samples import RECIPE, jarvis_entry, make_crystals, optimade_entry, peaks
 from dosmith import symmetry
-from dosmith.atlas import Atlas, Basis
+from dosmith.atlas import Atlas
 from dosmith.atlas.adding import Addition, Record
 from dosmith.atlas.reading import crystal_of, items
 from dosmith.atlas.search import search
 from dosmith.errors import DosmithError
+from dosmith.spectra.code import Basis
 
 SOUND = 20
 """Crystals of the atlas."""

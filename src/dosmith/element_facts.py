@@ -20,7 +20,8 @@ from functools import lru_cache
 from importlib import resources
 
 from dosmith.errors import ConstraintError, did_you_mean
-from dosmith.formulas import HEAVIEST, Composition, symbol_of
+from dosmith.formulas import Composition
+from dosmith.periodic_table import elements
 
 POISONOUS = frozenset({"As", "Be", "Cd", "Hg", "Pb", "Tl"})
 SCARCE = 0.1
@@ -118,9 +119,7 @@ def avoided(words: str | Iterable[str]) -> frozenset[str]:
 @lru_cache(maxsize=256)
 def group_of(symbol: str) -> int:
     """The group of an element in the periodic table, 1 ... 18."""
-    from pymatgen.core.periodic_table import Element
-
-    return int(Element(symbol).group)
+    return elements()[symbol].group
 
 
 F_ELECTRONS: Mapping[str, int] = {"La": 0, "Ce": 1}
@@ -158,10 +157,7 @@ def prices_of(compositions: Iterable[Composition]) -> list[float | None]:
 @lru_cache(maxsize=1)
 def radioactive() -> frozenset[str]:
     """Elements without a stable isotope."""
-    from pymatgen.core.periodic_table import Element
-
-    numbers = range(1, HEAVIEST + 1)
-    return frozenset(symbol_of(number) for number in numbers if Element.from_Z(number).is_radioactive)
+    return frozenset(symbol for symbol, each in elements().items() if each.radioactive)
 
 
 @lru_cache(maxsize=1)
@@ -172,17 +168,9 @@ def _concentrations() -> dict[str, tuple[float, float]]:
     return {symbol: (float(made), float(held)) for symbol, (made, held) in HHIModel().symbol_hhip_hhir.items()}
 
 
-@lru_cache(maxsize=1)
-def _masses() -> dict[str, float]:
-    from pymatgen.core.periodic_table import Element
-
-    return {symbol_of(number): float(Element.from_Z(number).atomic_mass) for number in range(1, HEAVIEST + 1)}
-
-
 def _by_mass(composition: Composition, values: Mapping[str, float]) -> float | None:
     """Mean over the mass; None where an element has no value."""
     if not all(symbol in values for symbol, _ in composition):
         return None
-    masses = _masses()
-    mass = sum(count * masses[symbol] for symbol, count in composition)
-    return sum(count * masses[symbol] * values[symbol] for symbol, count in composition) / mass
+    masses = [count * elements()[symbol].mass for symbol, count in composition]
+    return sum(mass * values[symbol] for mass, (symbol, _) in zip(masses, composition, strict=True)) / sum(masses)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 from dosmith.errors import FormulaError
+from dosmith.periodic_table import elements, symbols
 
 Composition = tuple[tuple[str, int], ...]
 """Reduced: ((symbol, count), ...) sorted by atomic number."""
@@ -28,26 +29,27 @@ _JARGON = {"SCF", "NSCF", "SOC", "SP", "U"}
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 
-@lru_cache(maxsize=256)
 def atomic_number(symbol: str) -> int:
     """Atomic number of an element symbol.
 
     Raises:
         FormulaError: the symbol names no element.
     """
-    from pymatgen.core.periodic_table import Element
-
-    if not Element.is_valid_symbol(symbol) or symbol in ("D", "T") or Element(symbol).Z > HEAVIEST:
+    element = elements().get(symbol)
+    if element is None:
         raise FormulaError(f"'{symbol}' is not an element up to Lr{_meant_element(symbol) or '; write symbols like Pt or Ni'}")
-    return int(Element(symbol).Z)
+    return element.number
 
 
-@lru_cache(maxsize=256)
 def symbol_of(number: int) -> str:
-    """Element symbol of an atomic number (1 ... 103)."""
-    from pymatgen.core.periodic_table import Element
+    """Element symbol of an atomic number (1 ... 103).
 
-    return str(Element.from_Z(number).symbol)
+    Raises:
+        FormulaError: no element has it.
+    """
+    if not 1 <= number <= HEAVIEST:
+        raise FormulaError(f"no element up to Lr has the atomic number {number}")
+    return symbols()[number - 1]
 
 
 def reduce(counts: Mapping[str, int] | Iterable[tuple[str, int]]) -> Composition:
@@ -158,10 +160,7 @@ def _symbols() -> frozenset[str]:
 @lru_cache(maxsize=1)
 def _element_names() -> dict[str, str]:
     """Symbol by name and by symbol, in small letters."""
-    from pymatgen.core.periodic_table import Element
-
-    symbols = [symbol_of(number) for number in range(1, HEAVIEST + 1)]
-    return {str(Element(each).long_name).lower(): each for each in symbols} | {each.lower(): each for each in symbols}
+    return {each.name: symbol for symbol, each in elements().items()} | {symbol.lower(): symbol for symbol in symbols()}
 
 
 def _meant_element(text: str) -> str:
@@ -218,18 +217,10 @@ def write(composition: Composition) -> str:
     >>> write(parse("NiPt3")), write(parse("O3TiBa"))
     ('Pt3Ni', 'BaTiO3')
     """
-    alloy = all(_written(symbol)[1] for symbol, _ in composition)
-    ordered = sorted(composition, key=lambda pair: (-pair[1] if alloy else 0, _written(pair[0])[0]))
+    known = elements()
+    alloy = all(known[symbol].metal for symbol, _ in composition)
+    ordered = sorted(composition, key=lambda pair: (-pair[1] if alloy else 0, known[pair[0]].iupac))
     return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in ordered)
-
-
-@lru_cache(maxsize=256)
-def _written(symbol: str) -> tuple[float, bool]:
-    """The place of an element in IUPAC's order, and whether it is a metal."""
-    from pymatgen.core.periodic_table import Element
-
-    element = Element(symbol)
-    return float(element.iupac_ordering), bool(element.is_metal)
 
 
 def chemical_system(composition: Composition) -> str:

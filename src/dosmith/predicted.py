@@ -183,7 +183,7 @@ def _of_model(named: Named, model: TightBindingModel, crystal_system: str | None
         return _of_structure(structure, f"{formula} as {name}", model, composition)
     if (place := _candidate(named, model, crystal_system)) is not None:
         crystal = model.atlas.crystals[place]
-        vector = model.atlas.candidates.expected[place].astype(np.float64)
+        vector = model.atlas.candidates.spectrum(place)
         source = f"{formula} as {crystal.prototype}; {_HOW.format(model.name)}"
         return _target(formula, source, composition, vector, model)
     from dosmith.crystals.potential import Potential

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from atlas_samples import RECIPE, make_crystals, peaks
-from dosmith.atlas import AtlasCrystal, Basis
+from dosmith.atlas import AtlasCrystal
+from dosmith.spectra.code import Basis
 
 
 @pytest.fixture(scope="session")

@@ -142,7 +142,7 @@ def test_models_that_predict_no_crystals_are_refused(atlas, tmp_path):
 
 
 def test_an_atlas_of_another_grid_is_refused(tmp_path):
-    from dosmith.atlas import Basis
+    from dosmith.spectra.code import Basis
     from dosmith.spectra.standard import Recipe
 
     recipe = Recipe.from_dict(RECIPE.as_dict() | {"grid": "-5.0:5.0:101"})
@@ -186,6 +186,6 @@ def test_the_model_itself_predicts(tmp_path):
         for n, each in enumerate(model.atlas.crystals)
         if each.composition == formulas.parse("Pt3Ni") and each.prototype == "L1_2"
     ]
-    theirs = model.atlas.candidates.expected[places[0]]
+    theirs = model.atlas.candidates.spectrum(int(places[0]))
     assert crystal.expected @ theirs / np.linalg.norm(crystal.expected) / np.linalg.norm(theirs) > 0.99
     assert expected.__module__ == "dosmith.atlas.expecting"  # it travels by its name

@@ -14,9 +14,10 @@ from scipy.stats import wasserstein_distance
 
 from dosmith.errors import SettingsError, SpectrumError
 from dosmith.library import ParquetLibrary
+from dosmith.spectra.code import Coded
 from dosmith.spectra.grid import EnergyGrid, Window
-from dosmith.spectra.similarity import METRICS, Curves, similarity
-from dosmith.spectra.standard import standardise_library
+from dosmith.spectra.similarity import METRICS, Curves, similarity, unit
+from dosmith.spectra.standard import Recipe, standardise_library
 
 GRID = EnergyGrid(-2.0, 2.0, 21)
 E = GRID.energies
@@ -197,3 +198,29 @@ def test_what_is_held_ready_changes_nothing() -> None:
         for options in ({}, *({"weights": each} for each in weights), {"window": Window(-3.0, 1.0)}, {}):
             plain = similarity(vectors[5], vectors, metric, **options)
             np.testing.assert_allclose(similarity(vectors[5], curves, metric, **options), plain, rtol=1e-12)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_codes_are_compared_as_the_curves_that_they_stand_for(metric: str) -> None:
+    recipe, random = Recipe(), np.random.default_rng(6)
+    centres = random.uniform(-6, 6, (60, 3, 1))
+    vectors = unit(np.exp(-0.5 * ((recipe.grid.energies - centres) / 0.3) ** 2).sum(axis=1))
+    coded = Curves(Coded.of(vectors, recipe))
+    assert coded.points == recipe.grid.points
+    for options in ({}, {"weights": random.random(151)}, {"window": Window(-4.0, 3.0)}):
+        counted = vectors * options.get("weights", 1.0)
+        if "window" in options:
+            counted = counted * options["window"].mask(recipe.grid)
+        told = counted.sum(axis=1) > 0.1 * vectors.sum(axis=1)
+        assert told.sum() > 40
+        plain = similarity(vectors[5], vectors, metric, **options)
+        np.testing.assert_allclose(similarity(vectors[5], coded, metric, **options)[told], plain[told], atol=0.01)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "wasserstein"])
+def test_a_code_of_a_curve_that_is_empty_in_the_window_is_like_nothing(metric: str) -> None:
+    recipe = Recipe()
+    below = np.exp(-0.5 * ((recipe.grid.energies - np.linspace(-6, -3, 40)[:, None]) / 0.3) ** 2)
+    above = np.exp(-0.5 * ((recipe.grid.energies - 3.0) / 0.3) ** 2)
+    coded = Curves(Coded.of(below / np.linalg.norm(below, axis=1, keepdims=True), recipe))
+    assert similarity(above, coded, metric, window=Window(1.0, 5.0)).max() == 0.0

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dosmith.atlas.code import Basis
 from dosmith.atlas.crystal import AtlasCrystal, Built, Cell
 from dosmith.atlas.search import Found, best_of_each, search, similarities
 from dosmith.atlas.store import Atlas
 
-__all__ = ["Atlas", "AtlasCrystal", "Basis", "Built", "Cell", "Found", "best_of_each", "search", "similarities"]
+__all__ = ["Atlas", "AtlasCrystal", "Built", "Cell", "Found", "best_of_each", "search", "similarities"]

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.atlas.code import Basis
 from dosmith.atlas.crystal import Cell
 from dosmith.errors import DosmithError, ModelError
 from dosmith.models.registry import open_model
 from dosmith.models.store import WEIGHTS
 from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.spectra.code import Basis
 from dosmith.spectra.zero import energy_zeros
 
 if TYPE_CHECKING:

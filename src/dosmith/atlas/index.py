@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.atlas.code import STEPS
 from dosmith.atomic import replacing
 from dosmith.constraints import Constraints
 from dosmith.errors import LibraryError
 from dosmith.library import arrow
+from dosmith.periodic_table import elements
+from dosmith.spectra.code import STEPS
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]
@@ -152,14 +153,11 @@ def _contents(table: pa.Table) -> tuple[NDArray[np.uint64], NDArray[np.uint64], 
 
 def _facts() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mass and price of each element by atomic number; NaN where there is no price."""
-    from pymatgen.core.periodic_table import Element
-
     from dosmith.element_facts import element_prices
 
     masses, prices, known = np.zeros(formulas.HEAVIEST + 1), np.full(formulas.HEAVIEST + 1, np.nan), element_prices()
-    for number in range(1, formulas.HEAVIEST + 1):
-        symbol = formulas.symbol_of(number)
-        masses[number], prices[number] = float(Element(symbol).atomic_mass), known.get(symbol, np.nan)
+    for symbol, element in elements().items():
+        masses[element.number], prices[element.number] = element.mass, known.get(symbol, np.nan)
     return masses, prices
 
 

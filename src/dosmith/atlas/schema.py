@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from dosmith import formulas
-from dosmith.atlas.code import Basis
 from dosmith.atlas.crystal import AtlasCrystal, Built, Cell
 from dosmith.library.shards import Layout
+from dosmith.spectra.code import Basis
 
 VERSION = 1
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.atlas.code import STEPS, Basis
 from dosmith.atlas.index import HEAD, BoolArray, FloatArray, Index
+from dosmith.spectra.code import STEPS, Basis
 
 IntArray = NDArray[np.intp]
 

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from dosmith.atlas import index as indexing
 from dosmith.atlas import schema
-from dosmith.atlas.code import STEPS, Basis
 from dosmith.atlas.crystal import AtlasCrystal
 from dosmith.atlas.index import Index
 from dosmith.atlas.schema import LAYOUT
 from dosmith.atomic import replacing
 from dosmith.errors import LibraryError, NotFoundError, SpectrumError, did_you_mean
 from dosmith.library import shards
+from dosmith.spectra.code import STEPS, Basis
 from dosmith.spectra.standard import Recipe
 
 FloatArray = NDArray[np.float64]

@@ -12,6 +12,7 @@ import numpy as np
 from dosmith import formulas
 from dosmith.element_facts import valence_electrons
 from dosmith.formulas import Composition
+from dosmith.periodic_table import elements
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -64,10 +65,8 @@ def balance(composition: Composition) -> int:
 
 @lru_cache(maxsize=128)
 def _states(symbol: str) -> tuple[int, ...]:
-    from pymatgen.core.periodic_table import Element
-
-    element = Element(symbol)
-    return tuple(sorted({*element.common_oxidation_states, *element.icsd_oxidation_states}))
+    element = elements()[symbol]
+    return tuple(sorted({*element.common, *element.icsd}))
 
 
 def perovskites() -> Iterator[str]:
@@ -86,9 +85,9 @@ def perovskites() -> Iterator[str]:
 
 def half_heuslers() -> Iterator[str]:
     """ABC with 8 or 18 valence electrons."""
-    for elements in itertools.product(_HALF_FIRST, _HALF_SECOND, _HALF_THIRD):
-        if len(set(elements)) == 3 and sum(valence_electrons(symbol) for symbol in elements) in _HALF_ELECTRONS:
-            yield _formula(*((symbol, 1) for symbol in elements))
+    for three in itertools.product(_HALF_FIRST, _HALF_SECOND, _HALF_THIRD):
+        if len(set(three)) == 3 and sum(valence_electrons(symbol) for symbol in three) in _HALF_ELECTRONS:
+            yield _formula(*((symbol, 1) for symbol in three))
 
 
 def full_heuslers() -> Iterator[str]:
@@ -119,10 +118,8 @@ def _formula(*counts: tuple[str, int]) -> str:
 
 
 def _charges(symbol: str) -> list[int]:
-    from pymatgen.core.periodic_table import Element
-
-    element = Element(symbol)
-    return [charge for charge in element.common_oxidation_states if charge > 0] if element.is_metal or symbol == "Ge" else []
+    element = elements()[symbol]
+    return [charge for charge in element.common if charge > 0] if element.metal or symbol == "Ge" else []
 
 
 def _ionic_radius(symbol: str, charge: int) -> float:

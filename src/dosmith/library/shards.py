@@ -35,6 +35,8 @@ from dosmith.library.arrow import taken
 MANIFEST = "manifest.json"
 ROWS = 4096
 """Materials in a shard that others are merged into, at most."""
+_GROUP = 64
+"""Rows that are read together, so that one row costs no whole shard."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,19 @@ class Shard:
         wanted = list(self._layout.columns if columns is None else columns)
         others = [source for name in wanted if name not in held for source in self._layout.sources.get(name, ())]
         needed = [name for name in dict.fromkeys([*wanted, *others]) if name in held]
-        table = self._file.read(needed, use_threads=False)
-        return self._layout.upgraded(table if rows is None else taken(table, rows), wanted)
+        if rows is None:
+            return self._layout.upgraded(self._file.read(needed, use_threads=False), wanted)
+        group = np.searchsorted(self._firsts, rows, side="right") - 1
+        groups, place = np.unique(group, return_inverse=True)
+        starts = np.concatenate([[0], np.cumsum(np.diff(self._firsts)[groups])])
+        table = self._file.read_row_groups(groups.tolist(), needed, use_threads=False)
+        return self._layout.upgraded(taken(table, rows - self._firsts[group] + starts[place]), wanted)
+
+    @cached_property
+    def _firsts(self) -> NDArray[np.int64]:
+        """The row that each group of rows begins at, and how many rows there are, shape (groups + 1,)."""
+        facts = self._file.metadata
+        return np.cumsum([0, *(facts.row_group(number).num_rows for number in range(facts.num_row_groups))])
 
     @cached_property
     def ids(self) -> frozenset[str]:
@@ -154,7 +167,7 @@ def write_manifest(folder: Path, facts: Mapping[str, Any], shards: Shards, layou
 def write_shard(folder: Path, number: int, table: pa.Table) -> Shards:
     """Write one shard; it is on the disk when this returns, and part of the library when a manifest names it."""
     content = io.BytesIO()
-    pq.write_table(table, content, compression="zstd", compression_level=9)
+    pq.write_table(table, content, compression="zstd", compression_level=9, row_group_size=_GROUP)
     digest = hashlib.sha256(content.getbuffer()).hexdigest()
     name = f"part-{number:04d}-{digest[:8]}.parquet"
     with replacing(folder / name) as file:

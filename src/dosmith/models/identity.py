@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dosmith.errors import ModelError
 from dosmith.formulas import Composition
+from dosmith.spectra.code import Coded
 from dosmith.spectra.similarity import unit
 
 FloatArray = NDArray[np.float64]
@@ -43,8 +44,10 @@ class Identity:
     power: float
     floor: float
 
-    def quadratics(self, shapes: NDArray[np.floating[Any]]) -> FloatArray:
+    def quadratics(self, shapes: NDArray[np.floating[Any]] | Coded) -> FloatArray:
         """What `log_likelihoods` needs of candidates of norm 1, shape (C, points), whatever the target; shape (C,)."""
+        if isinstance(shapes, Coded):
+            return shapes.squares(self.precision.astype(np.float64))
         return np.concatenate(
             [np.einsum("cp,cp->c", part @ self.precision, part, dtype=np.float64) for part in _parts(shapes)] or [np.zeros(0)]
         )
@@ -52,7 +55,7 @@ class Identity:
     def log_likelihoods(
         self,
         target: FloatArray,
-        shapes: NDArray[np.floating[Any]],
+        shapes: NDArray[np.floating[Any]] | Coded,
         quadratics: FloatArray | None = None,
         norms: NDArray[np.floating[Any]] | float = 1.0,
     ) -> FloatArray:
@@ -60,14 +63,16 @@ class Identity:
 
         Args:
             target: any norm, shape (points,).
-            shapes: of the candidates, shape (C, points).
+            shapes: of the candidates, shape (C, points), or as codes.
             quadratics: of these with norm 1, if they are known.
             norms: of the candidates, by which they are divided, shape (C,).
         """
         mine = unit(target)
         turned = self.precision.astype(np.float64) @ mine
         squares = self.quadratics(shapes) if quadratics is None else quadratics
-        met = (shapes @ turned.astype(shapes.dtype)).astype(np.float64) / np.maximum(norms, 1e-9)
+        met = (shapes @ (turned if isinstance(shapes, Coded) else turned.astype(shapes.dtype))).astype(np.float64) / np.maximum(
+            norms, 1e-9
+        )
         return np.asarray(met - 0.5 * squares - 0.5 * float(mine @ turned))
 
     def probabilities(self, log_likelihoods: FloatArray) -> FloatArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ _VALENCE = -7.5  # eV; from here to the energy zero grid points count in the ban
 _AT_ZERO = 0.15  # eV to each side
 
 
-def band_centres(energies: FloatArray, curves: FloatArray) -> FloatArray:
+def band_centres(energies: FloatArray, curves: NDArray[np.floating[Any]]) -> FloatArray:
     """Mean energy of the states from -7.5 eV to the energy zero, eV, shape (M,); NaN where there are none.
 
     Args:
@@ -23,7 +25,7 @@ def band_centres(energies: FloatArray, curves: FloatArray) -> FloatArray:
     return np.asarray(curves[:, inside] @ energies[inside] / np.where(weights > 0, weights, np.nan))
 
 
-def densities_at_zero(energies: FloatArray, curves: FloatArray) -> FloatArray:
+def densities_at_zero(energies: FloatArray, curves: NDArray[np.floating[Any]]) -> FloatArray:
     """Mean density within 0.15 eV of the energy zero, of curves scaled to unit area, 1/eV, shape (M,); arguments as of `band_centres`."""
     areas = curves.sum(axis=1) * (energies[1] - energies[0])
     return np.asarray(curves[:, np.abs(energies) <= _AT_ZERO + 1e-9].mean(axis=1) / areas)

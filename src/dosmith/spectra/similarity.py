@@ -8,45 +8,76 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.errors import SettingsError, SpectrumError, did_you_mean
+from dosmith.spectra.code import Coded
 from dosmith.spectra.grid import EnergyGrid, Window
 
 FloatArray = NDArray[np.float64]
 
 MATCH = 0.9
 """Two densities of states match when their cosine is above this."""
+_BLOCK = 1024
+_NOISE = 0.02
+"""Of a curve's norm or area: where so little of it counts, a code tells nothing of its shape."""
 
 
 class Curves:
     """Curves to be compared with many targets: what depends on them and on the weights alone is worked out once.
 
     Args:
-        vectors: shape (M, points).
+        vectors: shape (M, points), or as codes.
     """
 
-    def __init__(self, vectors: FloatArray) -> None:
-        self.vectors = vectors
+    def __init__(self, vectors: NDArray[np.floating[Any]] | Coded) -> None:
+        self._held = vectors
         self._norms, self._sums = lru_cache(maxsize=2)(self._squared), lru_cache(maxsize=2)(self._summed)
+
+    @property
+    def vectors(self) -> NDArray[np.floating[Any]]:
+        """The curves, shape (M, points)."""
+        return self._held.spectra if isinstance(self._held, Coded) else self._held
+
+    @property
+    def points(self) -> int:
+        """Of each curve."""
+        return int((self._held.basis.vectors if isinstance(self._held, Coded) else self._held).shape[1])
+
+    def products(self, curve: FloatArray) -> FloatArray:
+        """Inner products with a curve, shape (points,) -> (M,)."""
+        if isinstance(self._held, Coded):
+            return (self._held @ curve).astype(np.float64)
+        return np.asarray(self._held @ curve)
 
     def norms(self, weight: FloatArray) -> FloatArray:
         """Weighted sums of squares, shape (M,)."""
         return self._norms(weight.tobytes())
 
-    def sums(self, weight: FloatArray) -> FloatArray:
+    def sums(self, weight: FloatArray) -> NDArray[np.floating[Any]]:
         """Weighted cumulative sums up to 1, nan for curves that are zero wherever they count, shape (M, points)."""
         return self._sums(weight.tobytes())
 
     def _squared(self, weight: bytes) -> FloatArray:
-        return np.asarray(np.einsum("ij,ij,j->i", self.vectors, self.vectors, np.frombuffer(weight)))
+        if isinstance(self._held, Coded):
+            values = np.frombuffer(weight)
+            found, whole = self._held.squares(np.diag(values)), self._held.squares()
+            return np.where(found > _NOISE**2 * values.max() * whole, found, 0.0)
+        return np.asarray(np.einsum("ij,ij,j->i", self._held, self._held, np.frombuffer(weight)))
 
-    def _summed(self, weight: bytes) -> FloatArray:
-        found = np.cumsum(self.vectors * np.frombuffer(weight), axis=1, dtype=np.float64)
+    def _summed(self, weight: bytes) -> NDArray[np.floating[Any]]:
+        if isinstance(self._held, Coded):
+            values = np.frombuffer(weight)
+            found = self._held.turned(np.triu(np.ones((self.points, self.points))) * values[:, None])
+            least = _NOISE * values.max() * (self._held @ np.ones(self.points))[:, None]
+        else:
+            found = np.cumsum(self._held * np.frombuffer(weight), axis=1, dtype=np.float64)
+            least = np.zeros((1, 1))
         areas = found[:, -1:].copy()
-        found /= np.where(areas > 0, areas, np.nan)
+        found /= np.where(areas > least, areas, np.nan)
         return found
 
 
@@ -84,8 +115,8 @@ def similarity(
         raise SettingsError(f"there is no similarity '{metric}'; choose from {', '.join(METRICS)}{did_you_mean(metric, METRICS)}")
     grid = grid or EnergyGrid()
     curves = others if isinstance(others, Curves) else Curves(np.atleast_2d(others))
-    if target.shape != (grid.points,) or curves.vectors.shape[1] != grid.points:
-        raise SpectrumError(f"vectors of {target.shape[-1]} and {curves.vectors.shape[1]} points do not fit the grid {grid.key}")
+    if target.shape != (grid.points,) or curves.points != grid.points:
+        raise SpectrumError(f"vectors of {target.shape[-1]} and {curves.points} points do not fit the grid {grid.key}")
     try:
         weight = np.ones(grid.points) if weights is None else np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError):
@@ -113,13 +144,13 @@ def unit(vectors: FloatArray) -> FloatArray:
 def _cosine(target: FloatArray, others: Curves, weight: FloatArray, step: float) -> FloatArray:
     """Bang et al. 2024, equation 2."""
     norms, mine = others.norms(weight), weight * target
-    return np.asarray(others.vectors @ mine / np.sqrt(np.where(norms > 0, norms, np.inf) * float(target @ mine)))
+    return np.asarray(others.products(mine) / np.sqrt(np.where(norms > 0, norms, np.inf) * float(target @ mine)))
 
 
 def _tanimoto(target: FloatArray, others: Curves, weight: FloatArray, step: float) -> FloatArray:
     """Kuban et al., Sci. Data 9, 646 (2022), on the curve as pymatgen's DOS fingerprint does: a.b / (a.a + b.b - a.b)."""
     mine = weight * target
-    product = others.vectors @ mine
+    product = others.products(mine)
     return np.asarray(product / (others.norms(weight) + float(target @ mine) - product))
 
 
@@ -128,10 +159,12 @@ def _wasserstein(target: FloatArray, others: Curves, weight: FloatArray, step: f
 
     In one dimension that is the area between the two curves' cumulative sums.
     """
-    from scipy.spatial.distance import cdist
-
-    mine = np.cumsum(target * weight) / float(target @ weight)
-    moved = cdist(mine[None], others.sums(weight), "cityblock")[0] * step
+    sums = others.sums(weight)
+    mine = (np.cumsum(target * weight) / float(target @ weight)).astype(sums.dtype)
+    moved = np.empty(len(sums))
+    for start in range(0, len(sums), _BLOCK):  # so few that they stay in the processor's cache
+        moved[start : start + _BLOCK] = np.abs(sums[start : start + _BLOCK] - mine).sum(axis=1)
+    moved *= step
     return np.where(np.isnan(moved), 0.0, 1.0 / (1.0 + moved))
 
 

@@ -20,6 +20,7 @@ from dosmith.dft.plan import Entry
 from dosmith.dft.planning import BOX
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.library.stability import MOLECULE
+from dosmith.periodic_table import elements
 from dosmith.records import Material
 
 if TYPE_CHECKING:
@@ -111,9 +112,7 @@ def by_potential(
 
 def caution(host: Structure) -> str:
     """What to bear in mind of hydrogen in a host without metal; "" otherwise."""
-    from pymatgen.core.periodic_table import Element
-
-    if any(Element(site.specie.symbol).is_metal for site in host):
+    if any(elements()[site.specie.symbol].metal for site in host):
         return ""
     formula = host.composition.reduced_formula
     return f"{formula} holds no metal: hydrogen there binds to atoms rather than sits between them, which these sites leave out."

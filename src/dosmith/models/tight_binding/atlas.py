@@ -18,6 +18,7 @@ from dosmith.models.doubt import Doubt
 from dosmith.models.identity import Identity
 from dosmith.models.tight_binding.candidates import METAL, Candidates
 from dosmith.ranking import Comparison, Entries, Judged, penalised
+from dosmith.spectra.code import Coded
 from dosmith.spectra.descriptors import DESCRIPTORS
 from dosmith.spectra.grid import Window
 from dosmith.spectra.match import GAPPED, Gaps
@@ -156,7 +157,10 @@ class Atlas:
     @cached_property
     def _shapes(self) -> Curves:
         """The expected spectra with norm 1."""
-        return Curves(self.candidates.expected.astype(np.float64) / self.certainties[:, None])
+        spectra = self.candidates.spectra
+        if isinstance(spectra, Coded):
+            return Curves(spectra.scaled(1 / self.certainties))
+        return Curves(spectra.astype(np.float64) / self.certainties[:, None])
 
     def similarities(self, target: FloatArray, alike: Alike | None = None) -> FloatArray:
         """The expected similarity of each crystal to the target, shape (C,).
@@ -168,18 +172,18 @@ class Atlas:
         if alike is not None:
             return np.asarray(alike(self._shapes) * self.certainties)
         unit = (target / np.linalg.norm(target)).astype(np.float32)
-        return np.asarray((self.candidates.expected @ unit).astype(np.float64))
+        return np.asarray((self.candidates.spectra @ unit).astype(np.float64))
 
     @cached_property
     def _quadratics(self) -> FloatArray:
         assert self.identity is not None
-        squares = self.identity.quadratics(self.candidates.expected)
+        squares = self.identity.quadratics(self.candidates.spectra)
         return np.asarray(squares / np.maximum(self.certainties.astype(np.float64), 1e-9) ** 2)
 
     def log_likelihoods(self, target: FloatArray) -> FloatArray:
         """Logarithm of the likelihood of the error that each crystal would mean, shape (C,); only with an `identity`."""
         assert self.identity is not None
-        return self.identity.log_likelihoods(target, self.candidates.expected, self._quadratics, self.certainties)
+        return self.identity.log_likelihoods(target, self.candidates.spectra, self._quadratics, self.certainties)
 
     def scores(self, similarities: FloatArray) -> FloatArray:
         """What the crystals are ranked by: similarities less a penalty for what lies above its elements, shape (C,)."""
@@ -215,7 +219,7 @@ class Atlas:
         similarities = self.similarities(comparison.target, None if comparison.whole else comparison)
         match, told = self.match_chances(similarities, comparison), similarities
         if comparison.count is not None:
-            vectors = self._shapes.vectors
+            vectors = self._shapes.vectors.astype(np.float64)
             states = comparison.count.electrons.states(self.entries.table, vectors)
             told = similarities * comparison.agreement(vectors, states)
         likeness = self.scores(told) if comparison.curve else np.ones(len(self))
@@ -271,6 +275,6 @@ class Atlas:
 
     def curve(self, place: int) -> tuple[FloatArray, FloatArray]:
         """The spectrum that is expected of a crystal and the half-width of the band around it, 1/eV, shapes (points,)."""
-        vector = self.candidates.expected[place].astype(np.float64)
+        vector = self.candidates.spectrum(place)
         vector /= vector.sum() * self.recipe.grid.step
         return vector, self.calibration.half_widths(vector)

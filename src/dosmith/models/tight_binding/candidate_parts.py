@@ -193,7 +193,7 @@ def atlas_of_part(atlas: Atlas, parts: CandidateParts, part: Part) -> tuple[Atla
         values = getattr(candidates, field.name)
         if isinstance(values, np.ndarray):
             kept[field.name] = values[places]
-    kept["expected"] = spectra.astype(np.float32)
+    kept["spectra"] = spectra.astype(np.float32)
     own = {field.name: getattr(parts.calibration, field.name) for field in fields(Calibration) if field.name in _OF_PARTS}
     return replace(atlas, candidates=replace(candidates, **kept), calibration=replace(atlas.calibration, **own)), places
 

@@ -1,7 +1,7 @@
 """Crystals that a search may propose, each with the DOS that a forward model expects of it.
 
-On disk a spectrum is a byte for each grid point, the square root of its density over the highest density: what is lost is less
-than what anything here tells apart, and 37,000 spectra take five megabytes. Reading them needs no PyTorch.
+On disk a spectrum is a code, its coordinates among the principal components of all of them (`spectra.code`): 55 bytes each, and a
+cosine to the spectrum itself above 0.999. Targets are compared with codes, so nothing is decoded. Reading them needs no PyTorch.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from dosmith.crystals.plausible import balance
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.surveyed import Surveyed, SurveyedRows, as_table
 from dosmith.element_facts import valence_electrons
-from dosmith.errors import FileFormatError
+from dosmith.errors import FileFormatError, LibraryError
 from dosmith.formulas import Composition
-from dosmith.library.arrow import numbers
+from dosmith.library.arrow import numbers, view
+from dosmith.spectra.code import SIZE, STEPS, Basis, Coded
+from dosmith.spectra.standard import Recipe
 
 if TYPE_CHECKING:
     from dosmith.crystals.hull import Hull
@@ -45,6 +47,7 @@ _COLUMNS: dict[str, type] = {
     "half_gaps": np.float32,
 }
 """Columns of a file that older ones lack."""
+_CODE, _BASIS = "c", b"basis"
 METAL = -9.0
 """eV; stands for the gap of a crystal that can have none."""
 _EMPTIER = 0.5
@@ -59,7 +62,7 @@ class Candidates:
 
     Attributes:
         crystals: in the order of the survey.
-        expected: spectra of norm 1 or less; see `ensemble.Prediction`, shape (C, points).
+        spectra: expected, of norm 1 or less; see `ensemble.Prediction`, shape (C, points), or as codes.
         gaps: mean of the members' gaps by eigenvalues, eV, below zero where bands overlap, `METAL` where none is possible, shape (C,);
             None in older files.
         spreads: their standard deviation, eV, shape (C,); None in older files.
@@ -70,7 +73,7 @@ class Candidates:
     """
 
     crystals: SurveyedRows
-    expected: NDArray[np.float32]
+    spectra: NDArray[np.float32] | Coded
     gaps: NDArray[np.float32] | None = None
     spreads: NDArray[np.float32] | None = None
     heights: NDArray[np.float32] | None = None
@@ -78,23 +81,40 @@ class Candidates:
     balances: NDArray[np.int32] | None = None
     half_gaps: NDArray[np.float32] | None = None
 
-    def as_bytes(self) -> bytes:
-        """The contents of a file that holds them."""
-        highest = self.expected.max(axis=1, keepdims=True)
-        codes = np.rint(255 * np.sqrt(np.clip(self.expected, 0, None) / np.where(highest > 0, highest, 1))).astype(np.uint8)
+    def coded(self, recipe: Recipe, size: int = SIZE) -> Candidates:
+        """The same with their spectra as codes, learned from them unless they are codes already.
+
+        Args:
+            recipe: of the spectra.
+            size: of a code; with as many numbers as points nothing is lost but by rounding.
+        """
+        return self if isinstance(self.spectra, Coded) else replace(self, spectra=Coded.of(self.spectra, recipe, size))
+
+    def as_bytes(self, recipe: Recipe, size: int = SIZE) -> bytes:
+        """The contents of a file that holds them; arguments as of `coded`."""
+        coded = self.coded(recipe, size).spectra
+        assert isinstance(coded, Coded)
         table = as_table(self.crystals)
-        table = table.append_column("highest", pa.array(highest[:, 0], pa.float32()))
-        table = table.append_column("levels", pa.array([code.tobytes() for code in codes], pa.binary(self.expected.shape[1])))
+        codes = [f"{_CODE}{place}" for place in range(coded.basis.size)]
+        for name, column in zip(codes, coded.codes.T, strict=True):
+            table = table.append_column(name, pa.array(np.ascontiguousarray(column)))
         for name in _COLUMNS:
             if (values := getattr(self, name)) is not None:
                 table = table.append_column(name, pa.array(values))
+        table = table.replace_schema_metadata({_BASIS: coded.basis.as_bytes()})
         content = io.BytesIO()
-        pq.write_table(table, content, compression="zstd", compression_level=15)
+        apart = dict.fromkeys(codes, "BYTE_STREAM_SPLIT")  # high bytes are nearly all alike
+        named = ["prototype", "elements.list.element"]
+        pq.write_table(table, content, compression="zstd", compression_level=15, use_dictionary=named, column_encoding=apart)
         return content.getvalue()
 
     @classmethod
-    def read(cls, content: bytes) -> Candidates:
+    def read(cls, content: bytes, recipe: Recipe) -> Candidates:
         """Candidates from the contents of a file.
+
+        Args:
+            content: of the file.
+            recipe: of their spectra.
 
         Raises:
             FileFormatError: it is not what `as_bytes` made.
@@ -103,23 +123,44 @@ class Candidates:
             with pq.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:  # no threads that outlive the program
                 table = file.read(use_threads=False)
             crystals = SurveyedRows.from_table(table)
-            highest = numbers(table["highest"]).astype(np.float32)
-            codes = _bytes_of(table["levels"].combine_chunks())
+            spectra = _spectra_of(table, recipe)
             columns: dict[str, Any] = {
                 name: numbers(table[name]).astype(kind) for name, kind in _COLUMNS.items() if name in table.column_names
             }
-        except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
+        except (pa.ArrowException, KeyError, ValueError, TypeError, OSError, LibraryError) as error:
             raise FileFormatError(f"the candidates of the model are damaged ({error})") from None
-        expected = codes.astype(np.float32)
-        expected /= 255
-        expected *= expected
-        expected *= highest[:, None]
-        return cls(crystals, expected, **columns)
+        return cls(crystals, spectra, **columns)
+
+    @property
+    def expected(self) -> NDArray[np.float32]:
+        """The spectra themselves, shape (C, points)."""
+        return self.spectra.spectra if isinstance(self.spectra, Coded) else self.spectra
+
+    def spectrum(self, place: int) -> NDArray[np.float64]:
+        """One of the spectra, shape (points,)."""
+        return self.spectra.spectrum(place) if isinstance(self.spectra, Coded) else self.spectra[place].astype(np.float64)
 
     @cached_property
     def norms(self) -> NDArray[np.float32]:
         """Norms of the expected spectra, shape (C,)."""
-        return np.asarray(np.linalg.norm(self.expected, axis=1))
+        if isinstance(self.spectra, Coded):
+            return np.asarray(np.sqrt(self.spectra.squares()), dtype=np.float32)
+        return np.asarray(np.linalg.norm(self.spectra, axis=1))
+
+
+def _spectra_of(table: pa.Table, recipe: Recipe) -> Coded | NDArray[np.float32]:
+    """The spectra in a table; files of before hold a byte for each point, the square root of its density over the highest."""
+    if "levels" not in table.column_names:
+        basis = Basis.read((table.schema.metadata or {})[_BASIS], recipe)
+        coordinates = np.empty((basis.size, len(table)), dtype=np.float32)
+        for place in range(basis.size):
+            np.divide(view(table[f"{_CODE}{place}"].combine_chunks()), STEPS, out=coordinates[place], casting="same_kind")
+        return Coded(basis, coordinates.T)
+    expected = _bytes_of(table["levels"].combine_chunks()).astype(np.float32)
+    expected /= 255
+    expected *= expected
+    expected *= numbers(table["highest"]).astype(np.float32)[:, None]
+    return expected
 
 
 def _bytes_of(column: pa.Array) -> NDArray[np.uint8]:

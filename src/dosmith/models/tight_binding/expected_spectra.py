@@ -66,7 +66,7 @@ def predicted(model: ForwardModel, part: Sequence[Surveyed]) -> bytes:
     import torch
 
     torch.set_num_threads(1)  # matrices this small gain nothing from more
-    return predict(model, prepare(part, model.settings, _potential())).as_bytes()
+    return predict(model, prepare(part, model.settings, _potential())).as_bytes(model.recipe, model.recipe.grid.points)
 
 
 @lru_cache(maxsize=1)
@@ -82,8 +82,8 @@ def _mark(part: Sequence[Surveyed]) -> str:
 
 def _read(part: Sequence[Surveyed], file: Path, model: ForwardModel) -> Candidates:
     try:
-        return Candidates.read(file.read_bytes())
+        return Candidates.read(file.read_bytes(), model.recipe)
     except FileFormatError:  # the disk lost some of it
         with replacing(file) as opened:
             opened.write(predicted(model, part))
-        return Candidates.read(file.read_bytes())
+        return Candidates.read(file.read_bytes(), model.recipe)

@@ -145,7 +145,7 @@ class TightBindingModel(Model):
             raise ModelError(
                 f"the model in {self.folder} has no candidates to propose; train it with a survey (dosmith data survey)"
             )
-        candidates = Candidates.read(read_checked(self.folder, FILE, self.spec))
+        candidates = Candidates.read(read_checked(self.folder, FILE, self.spec), self.recipe)
         return Atlas(
             candidates,
             self.recipe,

@@ -139,7 +139,7 @@ def propose_from(
     kept = (place := opened.folder.resolve()).with_name(f".{place.name}-proposing")
     with one_thread(), processes.side_by_side(workers) as pool:
         candidates = _expected(model, crystals, library, kept, pool, progress)
-    add_file(opened.folder, FILE, candidates.as_bytes(), {"candidates": facts_of(candidates)}, without=PARTS)
+    add_file(opened.folder, FILE, candidates.as_bytes(model.recipe), {"candidates": facts_of(candidates)}, without=PARTS)
     shutil.rmtree(kept, ignore_errors=True)
     return TightBindingModel.open(opened.folder)
 

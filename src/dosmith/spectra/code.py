@@ -107,7 +107,80 @@ class Basis:
         try:
             vectors = load(content)["vectors"].astype(np.float64)
         except (SafetensorError, KeyError, ValueError) as error:
-            raise LibraryError(f"the basis of the atlas is damaged ({error})") from None
+            raise LibraryError(f"the basis of its codes is damaged ({error})") from None
         if vectors.ndim != 2 or vectors.shape[1] != recipe.grid.points:
-            raise LibraryError("the basis of the atlas is damaged: it is of another grid")
+            raise LibraryError("the basis of its codes is damaged: it is of another grid")
         return cls(vectors, recipe)
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """N spectra by their coordinates; what many targets ask of them is answered without decoding.
+
+    >>> recipe = Recipe()
+    >>> curves = np.exp(-0.5 * (recipe.grid.energies[None] - np.array([[-2.0], [1.0]])) ** 2).astype(np.float32)
+    >>> coded = Coded.of(curves, recipe)
+    >>> bool(np.allclose(coded @ curves[0], curves @ curves[0], rtol=1e-3))
+    True
+
+    Attributes:
+        basis: of the coordinates.
+        coordinates: shape (N, size).
+    """
+
+    basis: Basis
+    coordinates: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, spectra: NDArray[np.floating[Any]], recipe: Recipe, size: int = SIZE) -> Coded:
+        """Spectra of norm 1 or less, shape (N, points), in the basis that keeps most of them."""
+        basis = Basis.of(spectra, recipe, size)
+        return cls.from_codes(basis, basis.encode(spectra))
+
+    @classmethod
+    def from_codes(cls, basis: Basis, codes: Codes) -> Coded:
+        """Those of codes, shape (N, size)."""
+        coordinates = codes.astype(np.float32)
+        coordinates /= STEPS
+        return cls(basis, coordinates)
+
+    @property
+    def codes(self) -> Codes:
+        """Coordinates in whole steps, shape (N, size)."""
+        return np.asarray(np.rint(self.coordinates * STEPS), dtype=np.int16)
+
+    def __len__(self) -> int:
+        return len(self.coordinates)
+
+    def __matmul__(self, curve: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """Inner products with a curve, shape (points,) -> (N,)."""
+        return np.asarray(self.coordinates @ (self.basis.vectors @ curve).astype(np.float32))
+
+    def scaled(self, factors: NDArray[np.floating[Any]]) -> Coded:
+        """Each times a factor, shape (N,)."""
+        return Coded(self.basis, self.coordinates * factors[:, None].astype(np.float32))
+
+    def taken(self, places: NDArray[np.intp]) -> Coded:
+        """Some of them, in this order."""
+        return Coded(self.basis, self.coordinates[places])
+
+    def squares(self, form: FloatArray | None = None) -> FloatArray:
+        """Squared norms, shape (N,), or the values of a quadratic form, shape (points, points)."""
+        turned = self.coordinates
+        if form is not None:
+            turned = turned @ (self.basis.vectors @ form @ self.basis.vectors.T).astype(np.float32)
+        return np.asarray(np.einsum("ij,ij->i", turned, self.coordinates, dtype=np.float64))
+
+    def turned(self, matrix: FloatArray) -> NDArray[np.float32]:
+        """Products with a matrix from the right, shape (points, M) -> (N, M)."""
+        return np.asarray(self.coordinates @ (self.basis.vectors @ matrix).astype(np.float32))
+
+    def spectrum(self, place: int) -> FloatArray:
+        """What is kept of one of them, shape (points,); never below zero."""
+        return np.asarray(np.maximum(self.coordinates[place].astype(np.float64) @ self.basis.vectors, 0.0))
+
+    @cached_property
+    def spectra(self) -> NDArray[np.float32]:
+        """What is kept of the spectra, shape (N, points); never below zero."""
+        found = self.coordinates @ self.basis.vectors.astype(np.float32)
+        return np.asarray(np.maximum(found, 0.0, out=found))
