@@ -223,7 +223,7 @@ def generate(
     Args:
         path: of the list (Parquet).
         symbols: of the elements.
-        most: crystals to try in all.
+        most: crystals to try in all; more than before goes on with a list that was finished.
         potential: CHGNet when None.
         progress: called after each batch.
         limit: crystals to try now; None goes to the end.
@@ -232,7 +232,7 @@ def generate(
         FileFormatError: the file is no such list, or was begun for other elements.
         MissingExtraError: CHGNet is not installed.
     """
-    rows, done = _read(path, symbols, most) if path.is_file() else (_of_survey(symbols), 0)
+    rows, done = _read(path, symbols) if path.is_file() else (_of_survey(symbols), 0)
     todo, potential = wanted(symbols, most), potential or Potential()
     end = len(todo) if limit is None else min(done + limit, len(todo))
     start = done
@@ -322,15 +322,15 @@ def _write(path: Path, rows: Sequence[dict[str, object]], symbols: Sequence[str]
         pq.write_table(table, file, compression="zstd")
 
 
-def _read(path: Path, symbols: Sequence[str], most: int) -> tuple[list[dict[str, object]], int]:
+def _read(path: Path, symbols: Sequence[str]) -> tuple[list[dict[str, object]], int]:
     try:
         table = pq.read_table(path, use_threads=False)
         state = json.loads((table.schema.metadata or {})[GENERATED])
         rows, done = table.select(SCHEMA.names).to_pylist(), int(state["tried"])
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise FileFormatError(f"{path} is not a list of crystals that dosmith made ({error}); name a new file") from None
-    if state["elements"] != sorted(symbols) or state["most"] != most:
-        raise FileFormatError(f"{path} was begun for other elements, or for another number of crystals; name a new file")
+    if state["elements"] != sorted(symbols):
+        raise FileFormatError(f"{path} was begun for other elements; name a new file")
     return rows, done
 
 

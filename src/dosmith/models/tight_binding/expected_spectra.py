@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dosmith.atomic import replacing
 from dosmith.crystals.surveyed import Surveyed
 from dosmith.errors import FileFormatError
-from dosmith.models.tight_binding.candidates import Candidates, joined, lowest, predict, prepare
+from dosmith.models.tight_binding.candidates import Candidates, joined, predict, prepare
 
 if TYPE_CHECKING:
     from dosmith.crystals.potential import Potential
@@ -27,7 +27,7 @@ Progress = Callable[[int, int], None]
 def expected_spectra(
     model: ForwardModel, survey: Sequence[Surveyed], kept: Path, pool: Executor | None = None, progress: Progress | None = None
 ) -> Candidates:
-    """The crystals of a survey that a model knows, with the spectra and gaps that it expects of them; without heights.
+    """The crystals of a survey whose elements a model knows, all polymorphs, with the spectra and gaps that it expects of them; without heights.
 
     Args:
         model: that predicts.
@@ -36,7 +36,8 @@ def expected_spectra(
         pool: processes that predict parts side by side; this one when None.
         progress: called after each part.
     """
-    chosen = lowest(survey, model.symbols)
+    known = frozenset(model.symbols)
+    chosen = [each for each in survey if known.issuperset(each.elements)]
     kept.mkdir(parents=True, exist_ok=True)
     parts = [chosen[start : start + _AT_ONCE] for start in range(0, len(chosen), _AT_ONCE)]
     files = [kept / f"{_mark(part)}.parquet" for part in parts]
