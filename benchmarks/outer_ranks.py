@@ -13,6 +13,7 @@ import argparse
 import gzip
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,16 @@ from dosmith.atomic import write_text
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import MemoryLibrary
+from dosmith.models.identity import Identity
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.ranking import Comparison, penalised
+from dosmith.spectra.grid import Window
+from dosmith.spectra.similarity import Curves
 from dosmith.targets import resolve_target
 
 OUTPUT = Path(__file__).with_suffix(".json")
 PAGE = Path(__file__).parents[1] / "docs" / "outer-ranks.md"
+ORDERS = ("identity", "similarity")
 AMONG = (1, 10, 100)
 """Ranks up to which a share is told."""
 FloatArray = NDArray[np.float64]
@@ -64,10 +69,11 @@ def measure(path: Path, opened: TightBindingModel, folder: Path | None) -> dict[
         found_heights.append(0.0 if height is None else height)
     groups: dict[Composition, int] = {}
     numbers = np.array([groups.setdefault(each, len(groups)) for each in [*names, *(compositions[place] for place in added)]])
-    shapes = np.concatenate([expected, more]).astype(np.float64)
-    norms = np.linalg.norm(shapes, axis=1)
-    shapes /= norms[:, None]
-    penalty = penalised(np.zeros(len(shapes)), np.array([*heights, *found_heights]), opened.settings.height_penalty)
+    spectra = np.concatenate([expected, more]).astype(np.float32)
+    norms = np.linalg.norm(spectra, axis=1)
+    shapes = Curves(spectra / norms[:, None])
+    likely = lru_cache(maxsize=8)(partial(_errors_within, opened, spectra))
+    penalty = penalised(np.zeros(len(spectra)), np.array([*heights, *found_heights]), opened.settings.height_penalty)
     empty, rows = MemoryLibrary([], "nothing"), []
     for place, (each, composition) in enumerate(zip(content["materials"], compositions, strict=True)):
         row: dict[str, Any] = {"id": each["id"], "formula": formulas.write(composition), "known_elements": known[place]}
@@ -78,18 +84,34 @@ def measure(path: Path, opened: TightBindingModel, folder: Path | None) -> dict[
             row["refused"] = str(error)[:120]
             continue
         comparison = Comparison(target.standard.values, grid, covered=target.standard.covered)
-        scores = comparison(shapes) * norms + penalty
+        errors, sizes, squares = likely(target.standard.covered)
         row["listed"] = composition in listed
-        row["alone"] = _rank_of(scores[: len(expected)], numbers[: len(expected)], groups[composition]) if row["listed"] else None
-        if known[place]:
-            own = len(expected) + added.index(place)
-            row["crystal"] = int((scores > scores[own]).sum()) + 1
-            row["composition"] = _rank_of(scores, numbers, groups[composition])
+        for by, scores in (
+            ("identity", errors.log_likelihoods(comparison.target, spectra, squares, sizes)),
+            ("similarity", comparison(shapes) * norms + penalty),
+        ):
+            told = row[by] = {}
+            alone = scores[: len(expected)], numbers[: len(expected)]
+            told["alone"] = _rank_of(*alone, groups[composition]) if row["listed"] else None
+            if known[place]:
+                told["crystal"] = int((scores > scores[len(expected) + added.index(place)]).sum()) + 1
+                told["composition"] = _rank_of(scores, numbers, groups[composition])
     return {
         "model": {"name": opened.name, "spectra": opened.spec["library"]["count"]},
         "atlas": {"crystals": len(expected), "compositions": len(listed)},
         "targets": rows,
     }
+
+
+def _errors_within(
+    opened: TightBindingModel, spectra: NDArray[np.float32], window: Window | None
+) -> tuple[Identity, FloatArray, FloatArray]:
+    """What errors are like at the energies that are known, the crystals' norms there, and what likelihoods need of them."""
+    assert opened.identity is not None
+    grid = opened.recipe.grid
+    errors = opened.identity if window is None else opened.identity.within(window.mask(grid))
+    norms = np.maximum(errors.norms(spectra), 1e-6)
+    return errors, norms, errors.quadratics(spectra) / norms**2
 
 
 def _listed(
@@ -122,43 +144,56 @@ def page(results: Mapping[str, Any]) -> str:
     rows, atlas, model = results["targets"], results["atlas"], results["model"]
     answerable = [row for row in rows if row["known_elements"] and "refused" not in row]
     listed = [row for row in rows if row.get("listed")]
-    crystal, composition = ([row[name] for row in answerable] for name in ("crystal", "composition"))
-    alone = [row["alone"] for row in listed]
-    told = [
-        f"| the crystal, the {len(answerable)} added to the atlas, of all {len(rows)} | {_shares(crystal, len(rows))} | {np.median(crystal):.0f} |",
-        f"| the same, of the {len(answerable)} whose elements the model knows | {_shares(crystal, len(answerable))} | {np.median(crystal):.0f} |",
-        f"| the composition, the crystals added, of these {len(answerable)} | {_shares(composition, len(answerable))} | {np.median(composition):.0f} |",
-        f"| the composition, the atlas alone, of the {len(listed)} that it holds | {_shares(alone, len(listed))} | {np.median(alone):.0f} |",
-    ]
+    tables = {by: _table(by, rows, answerable, listed) for by in ORDERS}
     each = [
-        f"| {row['formula']} | {_said(row, 'crystal')} | {_said(row, 'composition')} | {_said(row, 'alone')} |"
-        for row in sorted(rows, key=lambda row: (row.get("crystal") is None, row.get("crystal") or 0, row["formula"]))
+        f"| {row['formula']} | {_said(row, 'identity', 'crystal')} | {_said(row, 'identity', 'composition')}"
+        f" | {_said(row, 'identity', 'alone')} | {_said(row, 'similarity', 'crystal')} |"
+        for row in sorted(rows, key=lambda row: (row.get("identity", {}).get("crystal") or 10**9, row["formula"]))
     ]
-    heads = " | ".join("first" if most == 1 else f"within {most}" for most in AMONG)
     return f"""# From spectra that nobody here computed back to the crystal
 
 Written by `python benchmarks/outer_ranks.py FILE` from `benchmarks/outer_ranks.json`. The targets are the {len(rows)} VASP spectra of [the forward test](outer.md), known from -4 to 4 eV; they validate and do nothing
-else. Ranked by the model *{model["name"]}* ({model["spectra"]:,} spectra of another program): {atlas["crystals"]:,} crystals of {atlas["compositions"]:,} compositions, in the order in which a design has them. The atlas alone
+else. Ranked by the model *{model["name"]}* ({model["spectra"]:,} spectra of another program): {atlas["crystals"]:,} crystals of {atlas["compositions"]:,} compositions. The atlas alone
 holds the composition of {len(listed)} of the {len(rows)}. *Crystal*: rank among all crystals; *composition*: rank among compositions, each as its best crystal.
 
-| what is looked for | {heads} | median rank |
-|---|{"---|" * len(AMONG)}---|
-{chr(10).join(told)}
+## Whose DOS is it?
+
+In the order of `--rank-by identity`, of [correlated errors](identity.md) where the curve is known:
+
+{tables["identity"]}
+
+## What is like it?
+
+In the order of `--rank-by similarity`, which asks for materials that have such a DOS, the true one being one of many:
+
+{tables["similarity"]}
 
 ## Each target
 
-| crystal | rank of the crystal, added | rank of the composition, added | rank of the composition, atlas alone |
-|---|---|---|---|
+| crystal | rank of the crystal, added | rank of the composition, added | rank of the composition, atlas alone | the crystal by similarity |
+|---|---|---|---|---|
 {chr(10).join(each)}
 """
 
 
-def _said(row: Mapping[str, Any], name: str) -> str:
+def _table(by: str, rows: Sequence[Any], answerable: Sequence[Any], listed: Sequence[Any]) -> str:
+    crystal, composition = ([row[by][name] for row in answerable] for name in ("crystal", "composition"))
+    alone = [row[by]["alone"] for row in listed]
+    heads = " | ".join("first" if most == 1 else f"within {most}" for most in AMONG)
+    return f"""| what is looked for | {heads} | median rank |
+|---|{"---|" * len(AMONG)}---|
+| the crystal, the {len(answerable)} added to the atlas, of all {len(rows)} | {_shares(crystal, len(rows))} | {np.median(crystal):.0f} |
+| the same, of the {len(answerable)} whose elements the model knows | {_shares(crystal, len(answerable))} | {np.median(crystal):.0f} |
+| the composition, the crystals added, of these {len(answerable)} | {_shares(composition, len(answerable))} | {np.median(composition):.0f} |
+| the composition, the atlas alone, of the {len(listed)} that it holds | {_shares(alone, len(listed))} | {np.median(alone):.0f} |"""
+
+
+def _said(row: Mapping[str, Any], by: str, name: str) -> str:
     if "refused" in row:
         return "refused"
     if name == "alone":
-        return f"{row['alone']:,}" if row["listed"] else "not in it"
-    return f"{row[name]:,}" if name in row else "an element is unknown"
+        return f"{row[by]['alone']:,}" if row["listed"] else "not in it"
+    return f"{row[by][name]:,}" if name in row[by] else "an element is unknown"
 
 
 def main() -> None:

@@ -287,10 +287,21 @@ def test_ranked_by_identity_a_known_curve_is_its_own_compositions() -> None:
     assert all(each.identity is None for each in dosmith.design("Pt3Ni", top=2).candidates)
 
 
-def test_whose_a_dos_is_cannot_be_told_of_a_part_or_by_every_model() -> None:
-    for options in ({"window": "-3:3"}, {"metric": "tanimoto"}):
-        with pytest.raises(OptionError, match="whole curve"):
-            dosmith.design("Pt3Ni", rank_by="identity", **options)
+def test_whose_a_dos_is_can_be_told_of_the_energies_that_are_known() -> None:
+    designer = Designer(model="dosmith")
+    energies, values = designer.model.recipe.grid.energies, designer.known.vector("Pt3Ni-L1_2")
+    inside = (energies >= -4) & (energies <= 4)
+    short = designer.design((energies[inside], values[inside]), broadening=0.15, zero=0.0, rank_by="identity", top=5)
+    assert short.candidates[0].formula == "Pt3Ni" and short.target.standard.covered is not None
+    windowed = designer.design("Pt3Ni", window="-4:4", rank_by="identity", top=5)
+    whole = designer.design("Pt3Ni", rank_by="identity", top=5)
+    assert windowed.candidates[0].formula == "Pt3Ni"
+    assert windowed.candidates[0].identity < whole.candidates[0].identity  # less is known
+
+
+def test_whose_a_dos_is_cannot_be_told_by_another_measure_or_by_every_model() -> None:
+    with pytest.raises(OptionError, match="leave --metric and weights out"):
+        dosmith.design("Pt3Ni", rank_by="identity", metric="tanimoto")
     with pytest.raises(OptionError, match="leave --rank-by identity out"):
         dosmith.design("Pt3Ni", rank_by="identity", model="paper")
 

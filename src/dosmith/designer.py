@@ -377,19 +377,18 @@ class Designer:
         """Compositions by the probability that the target is their DOS.
 
         Raises:
-            OptionError: only a part of the curve is known, or counts, or an atlas shall be searched.
+            OptionError: another measure than the cosine is asked for, or an atlas shall be searched.
         """
         if self.atlases:
             raise OptionError(
                 "whose a DOS is can be told among the model's own crystals alone: leave --atlas or --rank-by identity out"
             )
-        if not asked.comparison.whole:
+        if not asked.comparison.calibrated:
             raise OptionError(
-                "whose a DOS is can be told of a whole curve alone, by its cosine: leave --window, --metric and weights out, and give"
-                f" a curve that covers {self.model.recipe.grid.lower:g} to {self.model.recipe.grid.upper:g} eV"
+                "whose a DOS is goes by errors of the curve as it is: leave --metric and weights out, or --rank-by identity"
             )
-        values, system = target.standard.values, asked.crystal_system
-        return self.model.identify(values, top, constraints, known=asked.within(), crystal_system=system)
+        values, system, window = target.standard.values, asked.crystal_system, asked.comparison.counted
+        return self.model.identify(values, top, constraints, known=asked.within(), crystal_system=system, window=window)
 
     def _proposals(self, target: Target, top: int, constraints: Constraints, asked: Asked, fits: BoolArray) -> list[Proposal]:
         """What the model and the atlases propose, in one order: with atlases, whose crystals have no hull, that of similarity.

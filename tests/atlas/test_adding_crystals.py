@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,7 +13,7 @@ import pytest
 from atlas_samples import RECIPE
 from dosmith import formulas, symmetry
 from dosmith.atlas import Atlas
-from dosmith.atlas.adding import RECORD, Record, add
+from dosmith.atlas.adding import RECORD, Record, add, executor
 from dosmith.atlas.expecting import Expectation, basis_for, expected, fingerprint, forward_model
 from dosmith.atlas.reading import items
 from dosmith.atlas.same import mark_of, same
@@ -189,3 +193,40 @@ def test_the_model_itself_predicts(tmp_path):
     theirs = model.atlas.candidates.spectrum(int(places[0]))
     assert crystal.expected @ theirs / np.linalg.norm(crystal.expected) / np.linalg.norm(theirs) > 0.99
     assert expected.__module__ == "dosmith.atlas.expecting"  # it travels by its name
+
+
+def test_a_dask_worker_killed_midway_loses_and_doubles_nothing(atlas, salts, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    tracks = tmp_path / "workers"
+    expectation, grid = Expectation, RECIPE.grid.energies
+
+    def slowly(cells, model):  # of no module, so that it travels whole
+        with open(tracks, "a") as file:
+            file.write(f"{os.getpid()}\n")
+        time.sleep(0.3)
+        curve = np.exp(-0.5 * (grid / 0.5) ** 2)
+        return [expectation((curve / np.linalg.norm(curve)).astype(np.float32), 1.0, -3.0, -0.5) for _ in cells]
+
+    killed: list[int] = []
+    over = threading.Event()
+
+    def kill() -> None:
+        """The worker of the third batch, while it works."""
+        while not killed and not over.is_set():
+            workers = tracks.read_text().split() if tracks.exists() else []
+            if len(workers) >= 3:
+                killed.append(int(workers[2]))
+                os.kill(killed[0], signal.SIGKILL)
+            time.sleep(0.02)
+
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        thread = threading.Thread(target=kill, daemon=True)
+        thread.start()
+        with executor(2, cluster.scheduler_address) as pool:
+            told = list(add(atlas, items([salts]), "dosmith", executor=pool, workers=2, predict=slowly, batch=2))
+        over.set()
+        thread.join()
+    assert outcomes(told) == {"added": 20}
+    kept = [identifier for table in Atlas(atlas.folder).tables(("id",)) for identifier in table["id"].to_pylist()]
+    assert sorted(kept) == sorted(each.id for each in told) and len(set(kept)) == 20
+    assert killed and len(set(tracks.read_text().split())) >= 2 and len(tracks.read_text().split()) > 10

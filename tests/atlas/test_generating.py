@@ -101,6 +101,10 @@ def test_a_list_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch, tod
     for _ in range(3):
         generate(parts, SYMBOLS, 150, StandIn(), limit=50)
     assert pq.read_table(whole).equals(pq.read_table(parts))
+    longer = tmp_path / "longer.parquet"
+    for most in (60, 150, 40):  # a finished list can be made longer, never shorter
+        generate(longer, SYMBOLS, most, StandIn())
+    assert pq.read_table(whole).equals(pq.read_table(longer))
     table = pq.read_table(whole).to_pylist()
     made = [row for row in table if row["origin"] != "survey"]
     assert len(table) - len(made) > 300 and 20 < len(made) < 150

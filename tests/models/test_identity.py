@@ -7,7 +7,9 @@ import pytest
 
 from dosmith.errors import ModelError
 from dosmith.models.identity import Identity, best_by_composition, learn_identity
+from dosmith.spectra.code import Coded
 from dosmith.spectra.similarity import unit
+from dosmith.spectra.standard import Recipe
 
 POINTS = 60
 AXIS = np.linspace(-6, 6, POINTS)
@@ -56,6 +58,33 @@ def test_no_error_is_the_likeliest_and_norms_do_not_matter() -> None:
     np.testing.assert_allclose(scaled, found, atol=1e-6)
     chances = identity.probabilities(found)
     assert chances[0] == chances.max() and chances.sum() == pytest.approx(1)
+
+
+def test_of_a_part_of_the_points_the_errors_are_those_of_the_part() -> None:
+    random = np.random.default_rng(3)
+    mixed = random.normal(size=(6, 6))
+    covariance = mixed @ mixed.T + np.eye(6)
+    identity = Identity(np.linalg.inv(covariance).astype(np.float32), 10.0, 1.0)
+    counted = np.array([True, True, False, True, False, False])
+    part = identity.within(counted)
+    shapes, target = random.random((4, 6)), random.random(6)
+    errors = unit(target[counted]) - unit(shapes[:, counted])
+    wanted = [-0.5 * error @ np.linalg.solve(covariance[np.ix_(counted, counted)], error) for error in errors]
+    np.testing.assert_allclose(part.log_likelihoods(target, shapes, None, part.norms(shapes)), wanted, rtol=1e-4)
+    other = target + np.where(counted, 0.0, 5.0)  # what does not count changes nothing
+    np.testing.assert_allclose(part.log_likelihoods(other, shapes, None, part.norms(shapes)), wanted, rtol=1e-4)
+    assert part.power < identity.power
+
+
+def test_codes_are_as_likely_as_the_spectra_that_they_stand_for() -> None:
+    recipe, random = Recipe(), np.random.default_rng(4)
+    centres = random.uniform(-6, 6, (80, 3, 1))
+    spectra = np.exp(-0.5 * ((recipe.grid.energies - centres) / 0.4) ** 2).sum(axis=1)
+    coded = Coded.of(unit(spectra), recipe)
+    identity = Identity((50 * np.eye(151)).astype(np.float32), 10.0, 1.0)
+    for each in (identity, identity.within(recipe.grid.energies > -5)):
+        plain = each.log_likelihoods(spectra[3], coded.spectra, None, each.norms(coded.spectra))
+        np.testing.assert_allclose(each.log_likelihoods(spectra[3], coded, None, each.norms(coded)), plain, atol=0.3)
 
 
 def test_what_is_kept_comes_back_and_damage_is_told() -> None:

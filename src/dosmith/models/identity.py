@@ -25,6 +25,8 @@ FILE = "identity.safetensors"
 """Name of the file in the folder of a model."""
 SHRUNK = 0.1
 """Share of the errors' covariance that is taken as the same for all points and uncorrelated."""
+_FEWER = 0.4
+"""Power of the share of points that count, by which probabilities of compositions differ less: of windows of 4 to 10 eV, held out."""
 _ASKED = 1000
 """Targets from which probabilities are learned, at most."""
 
@@ -38,11 +40,33 @@ class Identity:
         power: how fast probabilities fall with the squared distance that the precision measures. A power, as of Student's t, and not an
             exponential: how large errors are differs from crystal to crystal.
         floor: added to the squared distance.
+        counted: the points that are known and count, shape (points,); all when None.
     """
 
     precision: NDArray[np.float32]
     power: float
     floor: float
+    counted: NDArray[np.bool_] | None = None
+
+    def within(self, counted: NDArray[np.bool_]) -> Identity:
+        """The same for curves of which only some points are known or count, shape (points,); all of norm 1 there.
+
+        The errors of these points are correlated as they are among all. Few points tell less, so that probabilities differ less: the power
+        falls with their share, as it does on held-out chemistry (docs/identity.md).
+        """
+        there = np.flatnonzero(counted)
+        covariance = np.linalg.inv(self.precision.astype(np.float64))[np.ix_(there, there)]
+        precision = np.zeros_like(self.precision)
+        precision[np.ix_(there, there)] = np.linalg.inv(covariance)
+        return Identity(
+            precision, self.power * (len(there) / len(counted)) ** _FEWER, self.floor, np.asarray(counted, dtype=np.bool_)
+        )
+
+    def norms(self, shapes: NDArray[np.floating[Any]] | Coded) -> FloatArray:
+        """Of curves where they count, shape (C, points) -> (C,)."""
+        if isinstance(shapes, Coded):
+            return np.sqrt(shapes.squares(None if self.counted is None else np.diag(self.counted.astype(np.float64))))
+        return np.asarray(np.linalg.norm(shapes if self.counted is None else shapes[:, self.counted], axis=1))
 
     def quadratics(self, shapes: NDArray[np.floating[Any]] | Coded) -> FloatArray:
         """What `log_likelihoods` needs of candidates of norm 1, shape (C, points), whatever the target; shape (C,)."""
@@ -67,12 +91,11 @@ class Identity:
             quadratics: of these with norm 1, if they are known.
             norms: of the candidates, by which they are divided, shape (C,).
         """
-        mine = unit(target)
+        mine = unit(target if self.counted is None else target * self.counted)
         turned = self.precision.astype(np.float64) @ mine
-        squares = self.quadratics(shapes) if quadratics is None else quadratics
-        met = (shapes @ (turned if isinstance(shapes, Coded) else turned.astype(shapes.dtype))).astype(np.float64) / np.maximum(
-            norms, 1e-9
-        )
+        sizes = np.maximum(norms, 1e-9)
+        squares = self.quadratics(shapes) / sizes**2 if quadratics is None else quadratics
+        met = (shapes @ (turned if isinstance(shapes, Coded) else turned.astype(shapes.dtype))).astype(np.float64) / sizes
         return np.asarray(met - 0.5 * squares - 0.5 * float(mine @ turned))
 
     def probabilities(self, log_likelihoods: FloatArray) -> FloatArray:
@@ -157,11 +180,12 @@ def best_by_composition(
     place: dict[Composition, int] = {}
     group = np.array([place.setdefault(each, len(place)) for each in compositions])
     shapes = unit(expected)
-    squares = identity.quadratics(shapes)
+    norms = np.maximum(identity.norms(shapes), 1e-6)
+    squares = identity.quadratics(shapes) / norms**2
     asked = np.sort(np.random.default_rng(0).permutation(len(vectors))[:_ASKED])
     best = np.full((len(asked), len(place)), -np.inf)
     for row, target in zip(best, asked, strict=True):
-        np.maximum.at(row, group, identity.log_likelihoods(vectors[target], shapes, squares))
+        np.maximum.at(row, group, identity.log_likelihoods(vectors[target], shapes, squares, norms))
     return best, group[asked]
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from dosmith.library import Library
     from dosmith.models.tight_binding.atlas import Atlas
+    from dosmith.spectra.grid import Window
     from dosmith.spectra.parts import Part
     from dosmith.spectra.standard import Recipe
 
@@ -354,15 +355,17 @@ class Model(ABC):
         *,
         known: tuple[Sequence[Composition], FloatArray] | None = None,
         crystal_system: str | None = None,
+        window: Window | None = None,
     ) -> list[Proposal]:
         """The compositions whose spectrum the target most probably is, best first; what merely is like it comes later.
 
         Args:
-            target: on the model's axis, known throughout, shape (points,).
+            target: on the model's axis, shape (points,).
             top: how many.
             constraints: what the compositions must be.
             known: compositions and spectra that the asker knows, shape (M, points): they count as these.
             crystal_system: of the crystals.
+            window: energies at which the target is known and counts; all when None.
 
         Raises:
             OptionError: it does not know what its errors are like.

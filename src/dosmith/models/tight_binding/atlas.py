@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ from dosmith.spectra.standard import Recipe
 
 FloatArray = NDArray[np.float64]
 
+EMPTY = 0.02
+"""Of the norm of a spectrum: one with less of it where energies count is no answer."""
 Alike = Callable[[Curves], FloatArray]
 """C spectra -> their similarity to a target, shape (C,)."""
 
@@ -175,15 +177,37 @@ class Atlas:
         return np.asarray((self.candidates.spectra @ unit).astype(np.float64))
 
     @cached_property
-    def _quadratics(self) -> FloatArray:
-        assert self.identity is not None
-        squares = self.identity.quadratics(self.candidates.spectra)
-        return np.asarray(squares / np.maximum(self.certainties.astype(np.float64), 1e-9) ** 2)
+    def _errors_within(self) -> Callable[[bytes], tuple[Identity, FloatArray, FloatArray]]:
+        """What errors are like where some points count, with the crystals' norms there and what `log_likelihoods` needs of them."""
 
-    def log_likelihoods(self, target: FloatArray) -> FloatArray:
-        """Logarithm of the likelihood of the error that each crystal would mean, shape (C,); only with an `identity`."""
-        assert self.identity is not None
-        return self.identity.log_likelihoods(target, self.candidates.spectra, self._quadratics, self.certainties)
+        def made(counted: bytes) -> tuple[Identity, FloatArray, FloatArray]:
+            assert self.identity is not None
+            mask = np.frombuffer(counted, dtype=np.bool_)
+            found = self.identity if mask.all() else self.identity.within(mask)
+            norms = found.norms(self.candidates.spectra)
+            norms = np.where(norms > EMPTY * self.certainties, norms, np.inf)
+            return found, norms, found.quadratics(self.candidates.spectra) / norms**2
+
+        return lru_cache(maxsize=4)(made)
+
+    def errors_within(self, window: Window | None = None) -> Identity:
+        """What errors are like in a window; only with an `identity`."""
+        return self._errors_within(self._mask(window))[0]
+
+    def log_likelihoods(self, target: FloatArray, window: Window | None = None) -> FloatArray:
+        """Logarithm of the likelihood of the error that each crystal would mean, shape (C,); only with an `identity`.
+
+        Args:
+            target: standard vector, shape (points,).
+            window: energies that are known and count; all when None.
+        """
+        identity, norms, squares = self._errors_within(self._mask(window))
+        found = identity.log_likelihoods(target, self.candidates.spectra, squares, norms)
+        return np.where(np.isfinite(norms), found, -np.inf)
+
+    def _mask(self, window: Window | None) -> bytes:
+        grid = self.recipe.grid
+        return (np.ones(grid.points, dtype=np.bool_) if window is None else window.mask(grid)).tobytes()
 
     def scores(self, similarities: FloatArray) -> FloatArray:
         """What the crystals are ranked by: similarities less a penalty for what lies above its elements, shape (C,)."""

@@ -25,13 +25,13 @@ from dosmith.models.identity import FILE as IDENTITY
 from dosmith.models.identity import Identity
 from dosmith.models.interface import ANY, COMPOSITIONS, CRYSTALS, CURVES, Model, Predicted, Proposal, Summary
 from dosmith.models.store import read_checked
-from dosmith.models.tight_binding.atlas import Atlas
+from dosmith.models.tight_binding.atlas import EMPTY, Atlas
 from dosmith.models.tight_binding.candidate_parts import FILE as PARTS
 from dosmith.models.tight_binding.candidate_parts import CandidateParts, atlas_of_part
 from dosmith.models.tight_binding.candidates import FILE, Candidates
 from dosmith.ranking import Comparison, Judged, kind_of, merged, told, varied
 from dosmith.settings import ForwardSettings
-from dosmith.spectra.similarity import MATCH, unit
+from dosmith.spectra.similarity import MATCH
 from dosmith.spectra.standard import Recipe
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from dosmith.library import Library
     from dosmith.models.tight_binding.ensemble import ForwardModel
+    from dosmith.spectra.grid import Window
     from dosmith.spectra.parts import Part
 
 FloatArray = NDArray[np.float64]
@@ -236,26 +237,30 @@ class TightBindingModel(Model):
         *,
         known: tuple[Sequence[Composition], FloatArray] | None = None,
         crystal_system: str | None = None,
+        window: Window | None = None,
     ) -> list[Proposal]:
         """See `Model.identify`. A known composition counts as its best spectrum, another as its best crystal."""
         constraints, atlas = constraints or Constraints(), self.atlas
         if atlas.identity is None:
             raise OptionError(f"the model '{self.name}' has not learned how likely its errors are; leave --rank-by identity out")
         self._check_system(crystal_system)
-        likely = atlas.log_likelihoods(self.on_axis(target))
+        likely = atlas.log_likelihoods(self.on_axis(target), window)
         places = atlas.entries.best_of_each(likely, atlas.entries.fits(constraints, crystal_system), max(top, _LISTED))
         predicted = [(atlas.entries.compositions[place], float(likely[place]), int(place)) for place in places]
         usable: dict[Composition, float] = {}
         if known is not None:
-            told = atlas.identity.log_likelihoods(target, unit(known[1]).astype(np.float32))
+            errors = atlas.errors_within(window)
+            sizes = errors.norms(known[1])
+            told = errors.log_likelihoods(target, known[1].astype(np.float32), None, sizes)
+            told[sizes <= EMPTY * np.linalg.norm(known[1], axis=1)] = -np.inf
             for composition, each in zip(known[0], told.tolist(), strict=True):
                 if constraints.admit(composition):
                     usable[composition] = max(each, usable.get(composition, -np.inf))
         found = merged(usable, predicted, len(usable) + len(predicted))
         if not found:
             raise ConstraintError(self._why_none(constraints, crystal_system, {}))
-        chances = atlas.identity.probabilities(np.array([each for _, each, _ in found]))
-        judged = atlas.judged(Comparison(target, self.recipe.grid))
+        chances = atlas.errors_within(window).probabilities(np.array([each for _, each, _ in found]))
+        judged = atlas.judged(Comparison(target, self.recipe.grid, covered=window))
         proposals = [
             Proposal(composition) if place is None else self._predicted(place, judged) for composition, _, place in found[:top]
         ]
