@@ -25,7 +25,7 @@ FILE = "identity.safetensors"
 """Name of the file in the folder of a model."""
 SHRUNK = 0.1
 """Share of the errors' covariance that is taken as the same for all points and uncorrelated."""
-_FEWER = 0.4
+_FEWER = 0.25
 """Power of the share of points that count, by which probabilities of compositions differ less: of windows of 4 to 10 eV, held out."""
 _ASKED = 1000
 """Targets from which probabilities are learned, at most."""
