@@ -355,6 +355,15 @@ def _volumes(page: list[Table], text: str) -> Opening:
     )
 
 
+def _potentials(page: list[Table], text: str) -> Opening:
+    errors = {row[1]: row[3] for row in page[0].rows if row[0] == "all"}
+    return (
+        [(error, f"eV/atom is the mean error of formation energies by {name}") for name, error in errors.items()],
+        "Mean absolute error of formation energies, eV/atom",
+        [(f"{row[1]}, {row[0]}", float(row[3]), row[3]) for row in page[0].rows],
+    )
+
+
 def _external(page: list[Table], text: str) -> Opening:
     return (
         [
@@ -538,6 +547,7 @@ OPENINGS: dict[str, Callable[[list[Table], str], Opening]] = {
     "convergence.md": _convergence,
     "independent.md": _independent,
     "independent-parts.md": _independent_parts,
+    "potentials.md": _potentials,
     "volumes.md": _volumes,
     "external.md": _external,
     "equations-of-state.md": _equations,

@@ -30,6 +30,7 @@ OF_ONE_FILE = (
     "known_solids",
     "outer",
     "paper_curve",
+    "potentials",
     "outer_ranks",
     "projections",
     "throughput",
