@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from dosmith.atomic import write_text
 from dosmith.crystals.minimum import minimum
+from dosmith.crystals.sevennet import MODELS, SevenNet
 from dosmith.designer import open_dos_set
 from dosmith.errors import NotFoundError
 from dosmith.library import Library
@@ -34,8 +36,6 @@ PAGE = Path(__file__).parents[1] / "docs" / "potentials.md"
 COUNT = 1500
 STEP = 0.03
 """Of the logarithm of a volume."""
-TOGETHER = 8
-"""Crystals in one pass."""
 NEAR = 0.1
 """eV/atom above the hull."""
 Energies = Callable[[Sequence["Structure"]], list[float | None]]
@@ -50,46 +50,13 @@ def chgnet() -> Energies:
 
 
 def sevennet(name: str) -> Energies:
-    """A model of SevenNet, energies alone: forces would take most of the time."""
-    import sevenn._keys as key
-    import torch
-    from pymatgen.io.ase import AseAtomsAdaptor
-    from sevenn.atom_graph_data import AtomGraphData
-    from sevenn.calculator import SevenNetCalculator
-    from sevenn.train.dataload import unlabeled_atoms_to_graph
-    from torch_geometric.data import Batch
-
-    calculator = SevenNetCalculator(name, device="cpu")
-    network, kinds = calculator.model, calculator.type_map
-    network.set_is_batch_data(True)
-    steps = [step for title, step in network._modules.items() if title != "force_output"]
-
-    def energies(structures: Sequence[Structure]) -> list[float | None]:
-        found: list[float | None] = [None] * len(structures)
-        known = [place for place, each in enumerate(structures) if {site.specie.Z for site in each} <= kinds.keys()]
-        for start in range(0, len(known), TOGETHER):
-            some = known[start : start + TOGETHER]
-            graphs = []
-            for place in some:
-                atoms = AseAtomsAdaptor.get_atoms(structures[place])
-                graph = AtomGraphData.from_numpy_dict(unlabeled_atoms_to_graph(atoms, calculator.cutoff))
-                graph[key.NODE_FEATURE] = torch.tensor([kinds[number] for number in atoms.numbers.tolist()])
-                graphs.append(graph)
-            batch = Batch.from_data_list(graphs)
-            with torch.no_grad():
-                for step in steps:
-                    batch = step(batch)
-            for place, energy in zip(some, batch[key.PRED_TOTAL_ENERGY].ravel().tolist(), strict=True):
-                found[place] = energy / len(structures[place])
-        return found
-
-    return energies
+    """A model of SevenNet."""
+    return SevenNet(name).energies
 
 
 POTENTIALS: dict[str, Callable[[], Energies]] = {
     "CHGNet": chgnet,
-    "SevenNet-0": lambda: sevennet("7net-0"),
-    "SevenNet-l3i5": lambda: sevennet("7net-l3i5"),
+    **{name: partial(sevennet, name) for name in MODELS},
 }
 
 
