@@ -37,7 +37,7 @@ def train(
         model: ``dosmith`` (from a crystal to its DOS; the default) or ``paper`` (from a DOS to a composition).
         library: what to learn from; the open DOS set when None.
         spectra: a table of other spectra with formulas, or its file, in place of a library and a model.
-        survey: crystals that dosmith's own model is to propose; the included survey when None.
+        survey: crystals that dosmith's own model is to propose; the included list of expected crystals when None.
         settings: from file and environment when None.
         progress: called after each epoch.
         workers: processes side by side; only dosmith's own model uses more than one.
@@ -63,7 +63,7 @@ def train(
     if "survey" in kind.options:
         from dosmith.shipped import shipped_folder
 
-        options |= {"survey": survey or shipped_folder("survey") / "crystals.parquet", "workers": workers}
+        options |= {"survey": survey or shipped_folder("survey") / "expected.parquet", "workers": workers}
     trained: Model = named(str(kind.trainer))(
         _data(library, spectra), folder, settings, progress, name=Path(folder).name, **options
     )

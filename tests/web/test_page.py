@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from pymatgen.core.structure import Structure
 
 from board_page import IN_BROWSER, answered, box, drag, ids, named, rows, settled, state
+from dosmith.models.registry import open_model
 
 pytestmark = IN_BROWSER
 
@@ -325,6 +326,11 @@ def test_the_card_covers_nothing_that_one_needs(page: Page) -> None:
         for other in ("#elements", "#new", "#known", "#plot"):
             a, b, c, d = box(page.locator(other))
             assert c <= left or a >= right or d <= top or b >= bottom, other
+
+
+def test_every_element_that_the_model_knows_can_be_chosen(page: Page) -> None:
+    shown = page.evaluate("[...document.querySelectorAll('.element')].map((each) => each.dataset.symbol)")
+    assert sorted(shown) == sorted(open_model("dosmith").elements) and {"Dy", "Xe"} <= set(shown)
 
 
 @pytest.mark.parametrize("page", ["narrow"], indirect=True)

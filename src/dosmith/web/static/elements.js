@@ -4,13 +4,15 @@ import { $, make, number } from "./dom.js";
 import { announce, commit, state } from "./state.js";
 
 const ROWS = [
-  "H . . . . . . . . . . . . . . . .",
-  "Li Be . . . . . . . . . . B C N O F",
-  "Na Mg . . . . . . . . . . Al Si P S Cl",
-  "K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br",
-  "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I",
-  "Cs Ba La Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi . .",
+  "H . . . . . . . . . . . . . . . . He",
+  "Li Be . . . . . . . . . . B C N O F Ne",
+  "Na Mg . . . . . . . . . . Al Si P S Cl Ar",
+  "K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr",
+  "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe",
+  "Cs Ba La Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn",
+  ". . . Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu .",
 ];
+const APART = 6; // the row of the lanthanides
 const NEXT = { undefined: "require", require: "forbid", forbid: undefined };
 const WORDS = { undefined: "allowed", require: "required", forbid: "forbidden" };
 const cells = new Map();
@@ -26,9 +28,11 @@ export function setUp() {
       onkeydown: (event) => move(event, symbol),
     }, symbol);
     cell.style.gridArea = `${y + 1} / ${x + 1}`;
+    cell.classList.toggle("apart", y === APART);
     cells.set(symbol, { cell, x, y });
     $("elements").append(cell);
   }));
+  $("elements").style.setProperty("--columns", 1 + Math.max(...[...cells.values()].map(({ x }) => x), 0));
   $("allow-all").addEventListener("click", () => commit({ elements: {} }));
   $("forbid-all").addEventListener("click", () => commit({ elements: Object.fromEntries([...cells.keys()].map((s) => [s, "forbid"])) }));
 }
