@@ -22,7 +22,7 @@ from dosmith.known import KnownSpectra, gap_target
 from dosmith.library import Library, ParquetLibrary
 from dosmith.models.interface import Model, Predicted, Proposal
 from dosmith.models.registry import open_model
-from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.models.tight_binding.model import LISTED, TightBindingModel
 from dosmith.predicted import known_id, predicted_target
 from dosmith.question import IDENTITY, Question
 from dosmith.ranking import BoolArray, Comparison, count_of
@@ -377,18 +377,25 @@ class Designer:
         """Compositions by the probability that the target is their DOS.
 
         Raises:
-            OptionError: another measure than the cosine is asked for, or an atlas shall be searched.
+            OptionError: another measure than the cosine is asked for.
         """
-        if self.atlases:
-            raise OptionError(
-                "whose a DOS is can be told among the model's own crystals alone: leave --atlas or --rank-by identity out"
-            )
         if not asked.comparison.calibrated:
             raise OptionError(
                 "whose a DOS is goes by errors of the curve as it is: leave --metric and weights out, or --rank-by identity"
             )
         values, system, window = target.standard.values, asked.crystal_system, asked.comparison.counted
-        return self.model.identify(values, top, constraints, known=asked.within(), crystal_system=system, window=window)
+        options: dict[str, Any] = {"known": asked.within(), "crystal_system": system, "window": window}
+        if self.atlases:
+            from dosmith.atlas.proposing import identify
+
+            assert isinstance(self.model, TightBindingModel)
+            options["own"] = self.shipped
+            options["others"] = [
+                each
+                for atlas in self.atlases
+                for each in identify(atlas, self.model, values, max(top, LISTED), constraints, system, window)
+            ]
+        return self.model.identify(values, top, constraints, **options)
 
     def _proposals(self, target: Target, top: int, constraints: Constraints, asked: Asked, fits: BoolArray) -> list[Proposal]:
         """What the model and the atlases propose, in one order: with atlases, whose crystals have no hull, that of similarity.

@@ -61,9 +61,10 @@ def train(
         raise OptionError(f"the model '{model}' proposes no crystals, so that --survey does not apply; leave it out")
     options: dict[str, Any] = {}
     if "survey" in kind.options:
+        from dosmith.crystals.survey import EXPECTED
         from dosmith.shipped import shipped_folder
 
-        options |= {"survey": survey or shipped_folder("survey") / "expected.parquet", "workers": workers}
+        options |= {"survey": survey or shipped_folder("survey") / EXPECTED, "workers": workers}
     trained: Model = named(str(kind.trainer))(
         _data(library, spectra), folder, settings, progress, name=Path(folder).name, **options
     )

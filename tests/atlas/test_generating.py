@@ -117,6 +117,21 @@ def test_a_list_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch, tod
         generate(whole, SYMBOLS, 150, StandIn())
 
 
+def test_elements_that_the_survey_lacks_have_references_of_their_own():
+    class Other(StandIn):
+        def energies(self, structures):
+            return [-9.0 for _ in structures]
+
+        def elemental_energy(self, symbol):
+            assert symbol == "Dy"
+            return -4.0
+
+    row = tried([Wanted("B2", ("Dy", "Ni"), "metals")], Other())[0]
+    nickel = shipped_survey().elemental_energies["Ni"]
+    assert "Dy" not in shipped_survey().crystals.elemental_energies
+    assert row["formation_energy"] == pytest.approx(-9.0 - (nickel + shipped_survey().elemental_energies.get("Dy", -4.0)) / 2)
+
+
 def test_a_list_is_read_as_crystals(tmp_path):
     path = tmp_path / "list.parquet"
     rows = [

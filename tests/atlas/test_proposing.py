@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from dosmith.atlas import Atlas, AtlasCrystal
+from dosmith.atlas.expecting import basis_for, forward_model
 from dosmith.atlas.proposing import together
 from dosmith.crystals.surveyed import Surveyed
+from dosmith.designer import Designer
 from dosmith.models.interface import Proposal
 
 NI_PT, AL_NI, CU_PT = ((("Ni", 1), ("Pt", 3)), (("Al", 1), ("Ni", 1)), (("Cu", 1), ("Pt", 3)))
@@ -27,3 +32,20 @@ def test_a_crystal_above_its_elements_comes_later() -> None:
     high, low = predicted(("Ni", "Al"), "B2", 0.95, 0.5), predicted(("Pt", "Cu"), "L1_2", 0.9)
     assert together([[high], [low]], {}, 0.2, 2) == [low, high]
     assert together([[high], [low]], {}, 0.0, 2) == [high, low]
+
+
+def test_whose_a_dos_is_is_told_among_crystals_of_ones_own_too(tmp_path) -> None:
+    model = forward_model("dosmith")
+    places = np.flatnonzero(model.atlas.crystals.compositions.sizes == 3)[::400][:50].tolist()
+    crystals, spectra = model.atlas.crystals, model.atlas.candidates.expected
+    kept = Atlas.at(tmp_path / "mine", "mine", lambda: basis_for(model))
+    kept.add([AtlasCrystal.of_survey(crystals[place], spectra[place], "mine") for place in places])
+    alone, both = (Designer(model="dosmith", atlases=[kept], shipped=shipped) for shipped in (False, True))
+    grid = model.recipe.grid
+    for place in places[::12]:
+        for covered in (slice(None), slice(35, 116)):  # the second from -4 to 4 eV
+            curve = grid.energies[covered], spectra[place][covered]
+            mine, among = (each.design(curve, rank_by="identity", zero=0.0, broadening=0.15, top=3) for each in (alone, both))
+            assert mine.candidates[0].composition == among.candidates[0].composition == crystals[place].composition
+            assert mine.candidates[0].crystal_from is not None
+            assert mine.candidates[0].identity > among.candidates[0].identity > 0.02  # there are fewer others

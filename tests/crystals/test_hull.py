@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.relaxation import FORCE, relax
 from dosmith.crystals.stability import Judge
 from dosmith.crystals.survey import SurveyIndex, shipped_survey
-from dosmith.crystals.surveyed import Surveyed
+from dosmith.crystals.surveyed import Surveyed, SurveyedRows
 from dosmith.library import MemoryLibrary, ParquetLibrary
 from dosmith.records import Material
 
@@ -103,6 +104,12 @@ class TestHeight:
         # of its pairs AlPt (2/3 of the atoms) with Ni is lowest: -0.533
         assert height.above_hull == pytest.approx(-0.3 + 0.8 * 2 / 3)
         assert set(height.rivals) == {"PtAl", "Ni"}
+
+    def test_crystals_beside_the_survey_are_rivals_too(self) -> None:
+        beside = SurveyedRows.of([*SURVEY.crystals.rows, crystal("D0_3", ("Ni", "Al"), -0.8)])
+        wider = replace(SURVEY, beside=lambda: beside)
+        assert potential_hull(wider).height(A3B, -0.2).above_hull == pytest.approx(0.6)
+        assert wider.crystals is SURVEY.crystals and len(wider.rivals.rows) == len(SURVEY.crystals.rows) + 1
 
     def test_of_an_unknown_pair_stands_on_the_elements(self) -> None:
         height = potential_hull(SURVEY).height(formulas.parse("ZrCu"), 0.05)

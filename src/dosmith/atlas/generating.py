@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pyarrow as pa
@@ -32,8 +32,9 @@ from dosmith.crystals.plausible import balance
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.survey import GENERATED, shipped_survey
 from dosmith.crystals.surveyed import as_table
-from dosmith.errors import FileFormatError
+from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
+from dosmith.library.stability import formation_energy
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -235,10 +236,11 @@ def generate(
     rows, done = _read(path, symbols) if path.is_file() else (_of_survey(symbols), 0)
     todo, potential = wanted(symbols, most), potential or Potential()
     end = len(todo) if limit is None else min(done + limit, len(todo))
+    held = {(row["prototype"], tuple(cast("list[str]", row["elements"]))) for row in rows}
     start = done
     for number, first in enumerate(range(start, end, BATCH), 1):
         batch = todo[first : min(first + BATCH, end)]
-        rows += tried(batch, potential)
+        rows += tried([each for each in batch if (each.prototype, each.elements) not in held], potential)
         done = first + len(batch)
         if number % SAVED_EVERY == 0 or done == end:
             _write(path, rows, symbols, most, done)
@@ -253,7 +255,12 @@ def tried(batch: Sequence[Wanted], potential: Potential) -> list[dict[str, objec
     sized = [(each, volume_of(named[each.prototype], each.elements)) for each in batch]
     sized = [(each, volume) for each, volume in sized if not _too_close(named[each.prototype], each.elements, volume)]
     energies = _energies(sized, potential)
-    rest = [(*pair, energy) for pair, energy in zip(sized, energies, strict=True) if _formed(pair[0], energy, IMPOSSIBLE)]
+    found = (_formation(each, energy, potential) for (each, _), energy in zip(sized, energies, strict=True))
+    rest = [
+        (*pair, energy)
+        for pair, energy, formation in zip(sized, energies, found, strict=True)
+        if energy is not None and _formed(pair[0], formation, IMPOSSIBLE)
+    ]
     beside = [[(each, volume * float(np.exp(step))) for each, volume, _ in rest] for step in (-STEP, STEP)]
     around = _energies([*beside[0], *beside[1]], potential)
     rows: list[dict[str, object]] = []
@@ -261,12 +268,13 @@ def tried(batch: Sequence[Wanted], potential: Potential) -> list[dict[str, objec
         if middle is None or below is None or above is None:
             continue
         move, energy = _lowest(below, middle, above)
-        if _formed(each, energy, HIGHEST):
+        formation = _formation(each, energy, potential)
+        if _formed(each, formation, HIGHEST):
             facts: dict[str, object] = {
                 "volume": volume * float(np.exp(move * STEP)),
                 "stretch": 1.0,
                 "energy": energy,
-                "formation_energy": shipped_survey().formation_energy(_composition(each), energy),
+                "formation_energy": formation,
                 "origin": each.origin,
             }
             rows.append({"prototype": each.prototype, "elements": list(each.elements)} | facts)
@@ -282,13 +290,21 @@ def _lowest(below: float, middle: float, above: float) -> tuple[float, float]:
     return move, middle + slope * move + curve * move**2 / 2
 
 
-def _formed(each: Wanted, energy: float | None, highest: float) -> bool:
+def _formation(each: Wanted, energy: float | None, potential: Potential) -> float | None:
+    """eV/atom from the survey's elements; those that it lacks are as in the survey, lowest of the simple structures in the potential."""
     if energy is None:
-        return False
-    formation = shipped_survey().formation_energy(_composition(each), energy)
-    return each.origin == "known" or (
-        formation is not None and formation <= highest
-    )  # what is known exists, whatever the potential says
+        return None
+    composition, references = _composition(each), dict(shipped_survey().elemental_energies)
+    try:
+        references |= {symbol: potential.elemental_energy(symbol) for symbol, _ in composition if symbol not in references}
+    except NotFoundError:
+        return None
+    return formation_energy(composition, energy, references)
+
+
+def _formed(each: Wanted, formation: float | None, highest: float) -> bool:
+    """Whether a crystal is kept: what is known exists, whatever the potential says."""
+    return each.origin == "known" or (formation is not None and formation <= highest)
 
 
 def _energies(sized: Sequence[tuple[Wanted, float]], potential: Potential) -> list[float | None]:

@@ -13,6 +13,7 @@ from dosmith.constraints import Constraints
 from dosmith.errors import LibraryError
 from dosmith.formulas import Composition
 from dosmith.models.interface import Proposal
+from dosmith.models.tight_binding.atlas import EMPTY
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.ranking import Comparison, penalised
 from dosmith.spectra.grid import Window
@@ -45,10 +46,7 @@ def propose(
     Raises:
         LibraryError: the spectra of the atlas are not those of the model.
     """
-    if atlas.recipe.grid != model.recipe.grid:
-        raise LibraryError(
-            f"the spectra of {atlas.name} are not those of the model '{model.name}'; add its crystals anew with this model"
-        )
+    _refuse_other(atlas, model)
     fits = atlas.index.fits(constraints or Constraints(), crystal_system=crystal_system)
     heights = np.nan_to_num(atlas.index.numbers("formation_energy").astype(np.float64))
     bonus = penalised(np.zeros(len(heights)), heights, model.settings.height_penalty)
@@ -58,6 +56,55 @@ def propose(
         found = _scanned(atlas, comparison, top, fits, bonus)
     window = None if comparison is None else comparison.counted
     return _proposals(atlas, model, found, window, comparison)
+
+
+def identify(
+    atlas: Atlas,
+    model: TightBindingModel,
+    target: FloatArray,
+    top: int,
+    constraints: Constraints | None = None,
+    crystal_system: str | None = None,
+    window: Window | None = None,
+) -> list[tuple[float, Proposal]]:
+    """The crystals of an atlas whose spectrum the target most probably is, each composition once, with the logarithm of its likelihood.
+
+    Args:
+        atlas: that holds them.
+        model: whose spectra they are, with an `identity`.
+        target: standard vector, shape (points,).
+        top: how many.
+        constraints: on compositions.
+        crystal_system: of the crystals.
+        window: energies that are known and count; all when None.
+
+    Raises:
+        LibraryError: the spectra of the atlas are not those of the model.
+    """
+    _refuse_other(atlas, model)
+    errors = model.atlas.errors_within(window)
+    rows = np.flatnonzero(atlas.index.fits(constraints or Constraints(), crystal_system=crystal_system))
+    likely = np.full(len(rows), -np.inf)
+    for start in range(0, len(rows), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        spectra = atlas.coded(rows[part])
+        norms, whole = errors.norms(spectra), np.sqrt(spectra.squares())
+        likely[part] = np.where(norms > EMPTY * whole, errors.log_likelihoods(target, spectra, None, norms), -np.inf)
+    order = np.argsort(-likely, kind="stable")
+    order = order[np.isfinite(likely[order])]
+    _, first = np.unique(atlas.index.groups[rows[order]], return_index=True)
+    chosen = order[np.sort(first)[:top]]
+    comparison = Comparison(target, atlas.recipe.grid, covered=window)
+    alike = comparison(atlas.expected(rows[chosen])) * np.sqrt(atlas.coded(rows[chosen]).squares())
+    found = Found(rows[chosen], alike, likely[chosen], len(rows))
+    return list(zip(likely[chosen].tolist(), _proposals(atlas, model, found, window, comparison), strict=True))
+
+
+def _refuse_other(atlas: Atlas, model: TightBindingModel) -> None:
+    if atlas.recipe.grid != model.recipe.grid:
+        raise LibraryError(
+            f"the spectra of {atlas.name} are not those of the model '{model.name}'; add its crystals anew with this model"
+        )
 
 
 def _scanned(atlas: Atlas, comparison: Comparison, top: int, fits: NDArray[np.bool_], bonus: FloatArray) -> Found:

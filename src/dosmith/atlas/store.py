@@ -27,7 +27,7 @@ from dosmith.atlas.schema import LAYOUT
 from dosmith.atomic import replacing
 from dosmith.errors import LibraryError, NotFoundError, SpectrumError, did_you_mean
 from dosmith.library import shards
-from dosmith.spectra.code import STEPS, Basis
+from dosmith.spectra.code import STEPS, Basis, Coded
 from dosmith.spectra.standard import Recipe
 
 FloatArray = NDArray[np.float64]
@@ -207,11 +207,15 @@ class Atlas:
                 for row in batch.to_pylist():
                     yield schema.from_row(row, self.basis)
 
-    def expected(self, rows: Sequence[int] | NDArray[np.intp]) -> FloatArray:
-        """What is kept of the expected spectra of some rows, shape (len(rows), points)."""
+    def coded(self, rows: Sequence[int] | NDArray[np.intp]) -> Coded:
+        """The expected spectra of some rows as codes."""
         place = np.asarray(rows, dtype=np.int64)
         head = np.rint(self.index.head[place, : indexing.HEAD] * STEPS).astype(np.int16)
-        return self.basis.decode(np.concatenate([head, self.index.tail[place]], axis=1))
+        return Coded.from_codes(self.basis, np.concatenate([head, self.index.tail[place]], axis=1))
+
+    def expected(self, rows: Sequence[int] | NDArray[np.intp]) -> FloatArray:
+        """What is kept of the expected spectra of some rows, shape (len(rows), points)."""
+        return self.coded(rows).spectra.astype(np.float64)
 
     def add(self, crystals: Sequence[AtlasCrystal]) -> list[str]:
         """Append the crystals whose ids are new; those of known ids are left out. All of them are kept, or none.

@@ -27,7 +27,11 @@ def train(
     ] = None,
     survey: Annotated[
         Path | None,
-        typer.Option("--survey", metavar="FILE", help="Crystals that dosmith is to propose.  [default: the included list of expected crystals]"),
+        typer.Option(
+            "--survey",
+            metavar="FILE",
+            help="Crystals that dosmith is to propose.  [default: the included list of expected crystals]",
+        ),
     ] = None,
     spectra: Annotated[
         Path | None,

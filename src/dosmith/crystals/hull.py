@@ -128,11 +128,13 @@ def potential_hull(survey: SurveyIndex, library: Library | None = None) -> Hull:
         library: whose materials may carry `potential_energy` (eV/atom) in their provenance.
     """
     wrong = set() if library is None else contradicted(library, survey)
+    rows = survey.rivals.rows
     energies = [
-        (composition, crystal.formation_energy)
-        for composition, crystals in survey.crystals.items()
-        for crystal in crystals
-        if (composition, crystal.prototype) not in wrong
+        (composition, energy)
+        for composition, energy, prototype in zip(
+            rows.compositions, rows.formation_energies.tolist(), rows.prototypes, strict=True
+        )
+        if not (wrong and (composition, prototype) in wrong) and np.isfinite(energy)
     ]
     if library is not None:
         for composition, prototype, facts in zip(library.compositions, library.prototypes, library.provenances, strict=True):

@@ -36,6 +36,8 @@ SKIPPED = (*ELEMENTAL, "C14")
 """Prototypes that are not tried: those of elements, and one with many atoms that is much like C15."""
 _SAVED_EVERY = 20  # steps
 
+EXPECTED = "expected.parquet"
+"""Name of the shipped list of crystals to be expected, beside the survey."""
 GENERATED = b"generated"
 """Where a list of expected crystals keeps how far it is."""
 _FRUITLESS = b"without_crystal"
@@ -210,10 +212,12 @@ class SurveyIndex:
     Attributes:
         crystals: of each composition.
         fruitless: prototypes in which a composition was tried and gave no crystal.
+        beside: further crystals in the same potential, read when first asked for: rivals in a hull, no more.
     """
 
     crystals: SurveyedCrystals
     fruitless: Trials = field(default_factory=dict)
+    beside: Callable[[], SurveyedRows] | None = None
 
     @classmethod
     def of(cls, survey: Sequence[Surveyed] = (), fruitless: Trials | None = None) -> SurveyIndex:
@@ -224,10 +228,20 @@ class SurveyIndex:
         """The prototypes in which a composition was tried."""
         return {each.prototype for each in self.crystals.get(composition, ())} | self.fruitless.get(composition, set())
 
-    @property
+    @cached_property
     def elemental_energies(self) -> dict[str, float]:
         """eV/atom of the elements that all its formation energies are counted from."""
-        return self.crystals.elemental_energies
+        rivals = self.rivals
+        return (
+            self.crystals.elemental_energies
+            if rivals is self.crystals
+            else rivals.elemental_energies | self.crystals.elemental_energies
+        )
+
+    @cached_property
+    def rivals(self) -> SurveyedCrystals:
+        """All crystals that count in a hull: its own, and those beside."""
+        return self.crystals if self.beside is None else SurveyedCrystals(self.beside())
 
     def formation_energy(self, composition: Composition, energy: float) -> float | None:
         """The formation energy of a crystal with this energy, both eV/atom in the potential; None when the survey lacks one of its elements."""
@@ -241,7 +255,15 @@ def shipped_survey() -> SurveyIndex:
         rows, fruitless = _rows(shipped_folder("survey") / "crystals.parquet")
     except NotFoundError:
         return SurveyIndex.of()
-    return SurveyIndex(SurveyedCrystals(rows), fruitless)
+    return SurveyIndex(SurveyedCrystals(rows), fruitless, _expected_rows)
+
+
+def _expected_rows() -> SurveyedRows:
+    """The crystals to be expected that come with dosmith, the survey's among them."""
+    try:
+        return _rows(shipped_folder("survey") / EXPECTED)[0]
+    except (NotFoundError, FileFormatError):
+        return shipped_survey().crystals.rows
 
 
 def write_survey(path: Path, crystals: Sequence[Surveyed], fruitless: Trials | None = None) -> None:

@@ -79,7 +79,7 @@ _BEFORE = {
 """Settings of models that were trained before these were settings, whatever the defaults are by now."""
 _GONE = frozenset({"group"})
 """What models may state that is no setting any more and changes no answer."""
-_LISTED = 2000
+LISTED = 2000
 """Compositions among which likelihoods are shared out; all others are far too unlikely."""
 _EXAMINED = 400
 """Candidates among which variety is looked for, at least."""
@@ -238,15 +238,26 @@ class TightBindingModel(Model):
         known: tuple[Sequence[Composition], FloatArray] | None = None,
         crystal_system: str | None = None,
         window: Window | None = None,
+        others: Sequence[tuple[float, Proposal]] = (),
+        own: bool = True,
     ) -> list[Proposal]:
-        """See `Model.identify`. A known composition counts as its best spectrum, another as its best crystal."""
+        """See `Model.identify`. A known composition counts as its best spectrum, another as its best crystal.
+
+        Args:
+            target: see there, as the others.
+            others: crystals that are not the model's, each with the logarithm of its likelihood.
+            own: whether the model's crystals count.
+        """
         constraints, atlas = constraints or Constraints(), self.atlas
         if atlas.identity is None:
             raise OptionError(f"the model '{self.name}' has not learned how likely its errors are; leave --rank-by identity out")
         self._check_system(crystal_system)
-        likely = atlas.log_likelihoods(self.on_axis(target), window)
-        places = atlas.entries.best_of_each(likely, atlas.entries.fits(constraints, crystal_system), max(top, _LISTED))
-        predicted = [(atlas.entries.compositions[place], float(likely[place]), int(place)) for place in places]
+        predicted = [(each.composition, likelihood, -number) for number, (likelihood, each) in enumerate(others, 1)]
+        if own:
+            likely = atlas.log_likelihoods(self.on_axis(target), window)
+            places = atlas.entries.best_of_each(likely, atlas.entries.fits(constraints, crystal_system), max(top, LISTED))
+            predicted += [(atlas.entries.compositions[place], float(likely[place]), int(place)) for place in places]
+        predicted.sort(key=itemgetter(1), reverse=True)
         usable: dict[Composition, float] = {}
         if known is not None:
             errors = atlas.errors_within(window)
@@ -262,7 +273,8 @@ class TightBindingModel(Model):
         chances = atlas.errors_within(window).probabilities(np.array([each for _, each, _ in found]))
         judged = atlas.judged(Comparison(target, self.recipe.grid, covered=window))
         proposals = [
-            Proposal(composition) if place is None else self._predicted(place, judged) for composition, _, place in found[:top]
+            Proposal(composition) if place is None else others[-place - 1][1] if place < 0 else self._predicted(place, judged)
+            for composition, _, place in found[:top]
         ]
         return [replace(each, identity=float(chance)) for each, chance in zip(proposals, chances, strict=False)]
 
