@@ -302,3 +302,19 @@ def test_the_open_set_is_standardised_whole(open_set: ParquetLibrary) -> None:
     platinum = values[place["Pt-A1"]]
     below = EnergyGrid().energies <= 0
     assert platinum[below].sum() * 0.1 > 0.7  # the d band of platinum is almost full
+
+
+@pytest.mark.parametrize(("lower", "upper"), [(-7.5, 7.5), (-5.0, 5.0), (-4.0, 4.0), (-6.03, 2.04)])
+def test_a_curve_on_the_grid_is_itself_wherever_it_ends(lower: float, upper: float) -> None:
+    """No point is held to be lower since its bin reaches beyond the end of the curve."""
+    recipe = Recipe()
+    energies = recipe.grid.energies
+    values = 1.0 + 0.3 * np.sin(energies)
+    kept = (energies >= lower - 1e-9) & (energies <= upper + 1e-9)
+    spectrum = Spectrum(energies[kept], values[kept], fermi=0.0, broadening=recipe.broadening)
+    found = standardise(spectrum, recipe, zero=0.0)
+    inside = np.ones(len(energies), dtype=bool) if found.covered is None else found.covered.mask(recipe.grid)
+    assert inside.sum() >= kept.sum() - 2
+    np.testing.assert_allclose(
+        found.values[inside] / found.values[inside].sum(), values[inside] / values[inside].sum(), rtol=2e-3
+    )

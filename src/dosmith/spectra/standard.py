@@ -143,7 +143,7 @@ def standardise(spectrum: Spectrum, recipe: Recipe | None = None, zero: ZeroChoi
     found, gap = float(zeros[0]), float(gaps[0])
     coverage = float(_coverage(energies, zeros, recipe.grid)[0])
     covered = _covered(energies, densities[0], found, spectrum.broadening, recipe)
-    states = binned(energies, densities, zeros, broadening, recipe)
+    states = binned(*_to_the_edges(energies, densities, found, recipe.grid), zeros, broadening, recipe)
     values = _normalised(states, recipe.grid, covered)[0]
     area = _areas(states, recipe.grid, covered)[0]
     origin = _origin(spectrum, rule, found, gap, zero)
@@ -298,7 +298,7 @@ def _covered(energies: FloatArray, density: FloatArray, zero: float, broadening:
     """The part of the grid in which a curve may be compared; None when that is all of it.
 
     A curve that covers most of the window and ends where it is zero has no states beyond. Of another that ends within the window
-    nothing is known beyond, and little within one and a half sigma of the broadening that is added.
+    nothing is known beyond, and little within one and a half sigma of the broadening that is added, nor of a point whose bin it fills in part.
 
     Raises:
         SpectrumError: it covers too little.
@@ -318,8 +318,20 @@ def _covered(energies: FloatArray, density: FloatArray, zero: float, broadening:
             f"the DOS reaches from {start:.2f} to {stop:.2f} eV around its energy zero; {NARROWEST:g} eV or more between"
             f" {grid.lower:g} and {grid.upper:g} eV are needed: compute or export a wider window"
         )
-    margin = 1.5 * math.sqrt(max(recipe.broadening**2 - broadening**2, 0.0))
+    margin = max(1.5 * math.sqrt(max(recipe.broadening**2 - broadening**2, 0.0)), grid.step / 2 - 1e-6)
     return Window(start + margin if cut[0] else grid.lower, stop - margin if cut[1] else grid.upper)
+
+
+def _to_the_edges(energies: FloatArray, densities: FloatArray, zero: float, grid: EnergyGrid) -> tuple[FloatArray, FloatArray]:
+    """A curve that ends at the first or last point of the grid, as those on the grid itself do, goes on level to the edge of that point's bin.
+
+    Shapes (E,), (1, E) -> (E + 0 ... 2,), (1, E + 0 ... 2).
+    """
+    half = grid.step / 2
+    first, last = grid.lower - (energies[0] - zero), (energies[-1] - zero) - grid.upper
+    sides = [-1e-6 <= beyond < half - 1e-6 for beyond in (first, last)]
+    before, behind = ([zero + grid.lower - half] if sides[0] else []), ([zero + grid.upper + half] if sides[1] else [])
+    return np.concatenate([before, energies, behind]), np.pad(densities, ((0, 0), (len(before), len(behind))), mode="edge")
 
 
 def _coverage(energies: FloatArray, zeros: FloatArray, grid: EnergyGrid) -> FloatArray:
