@@ -144,7 +144,7 @@ def main(name: str) -> None:
     classes = accuracies(found.cosines, classes_of(found.library, found.rows))
     learned = {"gaps": asdict(scale), "matches": matches, "classes": classes}
     rounded = json.loads(json.dumps(learned), parse_float=lambda text: round(float(text), 5))
-    amend(opened, {"calibration": {**opened.spec["calibration"], **rounded}}, {FILE: candidates.as_bytes(opened.recipe)})
+    amend(opened, {"calibration": {**opened.spec["calibration"], **rounded}}, {FILE: candidates.coded(opened.recipe).as_bytes()})
     print(f"written to {opened.folder}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_side_by_side_comes_the_same(few, small_survey, whole, tmp_path) -> None
 def test_candidates_go_on_where_they_were(few, small_survey, whole, tmp_path, monkeypatch) -> None:
     from dosmith.models.tight_binding import expected_spectra
 
-    monkeypatch.setattr(expected_spectra, "_AT_ONCE", 40)
+    monkeypatch.setattr(expected_spectra, "_AT_ONCE", 64)  # a multiple of the crystals that are worked on together
     told: list[tuple[str, int, int]] = []
 
     def stop_in_the_second(*what: object) -> None:
@@ -100,14 +101,18 @@ def test_candidates_go_on_where_they_were(few, small_survey, whole, tmp_path, mo
     again: list[tuple[str, int, int]] = []
     model = train_forward(few, tmp_path / "model", TINY, lambda *what: again.append(what[:3]), survey=small_survey)
     assert not trained_epochs([each[0] for each in again])
-    assert next(each[1] for each in again if each[0] == "candidates") == 120
+    assert next(each[1] for each in again if each[0] == "candidates") == 192
     assert model.spec["sha256"] == whole.spec["sha256"]
 
 
-def test_a_trained_model_proposes_from_another_survey(few, small_survey, whole, tmp_path) -> None:
+def test_a_trained_model_proposes_from_another_survey(few, small_survey, whole, tmp_path, monkeypatch) -> None:
     from dosmith.crystals.survey import read_survey, write_survey
+    from dosmith.models.tight_binding import expected_spectra
     from dosmith.models.tight_binding.train import propose_from
 
+    asked: list[Any] = []
+    really = expected_spectra.predicted
+    monkeypatch.setattr(expected_spectra, "predicted", lambda model, part: asked.extend(part) or really(model, part))
     shutil.copytree(whole.folder, tmp_path / "model")
     fewer = [each for each in read_survey(small_survey) if "Pt" in each.elements]
     write_survey(tmp_path / "platinum.parquet", fewer, set())
@@ -117,3 +122,8 @@ def test_a_trained_model_proposes_from_another_survey(few, small_survey, whole, 
     assert model.spec["candidates"]["crystals"] == len(model.atlas)
     assert (tmp_path / "model" / "weights.safetensors").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "platinum.parquet"]
+    assert not asked  # it had told of all of these
+    again = propose_from(tmp_path / "model", small_survey, few)
+    assert {"Pt"}.isdisjoint(symbol for each in asked for symbol in each.elements) and asked
+    assert list(again.atlas.crystals) == list(whole.atlas.crystals)
+    np.testing.assert_allclose(again.atlas.certainties, whole.atlas.certainties, atol=0.01)

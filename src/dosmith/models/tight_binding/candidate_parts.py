@@ -187,15 +187,9 @@ def atlas_of_part(atlas: Atlas, parts: CandidateParts, part: Part) -> tuple[Atla
     places, spectra = parts.of(part, atlas.candidates.expected)
     if not len(places):
         raise SpectrumError(f"none of the model's candidates has {part} states")
-    candidates = atlas.candidates
-    kept: dict[str, Any] = {"crystals": candidates.crystals.taken(places)}
-    for field in fields(candidates):
-        values = getattr(candidates, field.name)
-        if isinstance(values, np.ndarray):
-            kept[field.name] = values[places]
-    kept["spectra"] = spectra.astype(np.float32)
+    candidates = replace(atlas.candidates.taken(places), spectra=spectra.astype(np.float32))
     own = {field.name: getattr(parts.calibration, field.name) for field in fields(Calibration) if field.name in _OF_PARTS}
-    return replace(atlas, candidates=replace(candidates, **kept), calibration=replace(atlas.calibration, **own)), places
+    return replace(atlas, candidates=candidates, calibration=replace(atlas.calibration, **own)), places
 
 
 _OF_PARTS = frozenset(

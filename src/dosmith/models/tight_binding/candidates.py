@@ -26,7 +26,7 @@ from dosmith.element_facts import valence_electrons
 from dosmith.errors import FileFormatError, LibraryError
 from dosmith.formulas import Composition
 from dosmith.library.arrow import numbers, view
-from dosmith.spectra.code import SIZE, STEPS, Basis, Coded
+from dosmith.spectra.code import STEPS, Basis, Coded
 from dosmith.spectra.standard import Recipe
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _COLUMNS: dict[str, type] = {
     "half_gaps": np.float32,
 }
 """Columns of a file that older ones lack."""
-_CODE, _BASIS = "c", b"basis"
+_CODE, _WHOLE, _BASIS = "c", "spectrum", b"basis"
 METAL = -9.0
 """eV; stands for the gap of a crystal that can have none."""
 _EMPTIER = 0.5
@@ -81,27 +81,31 @@ class Candidates:
     balances: NDArray[np.int32] | None = None
     half_gaps: NDArray[np.float32] | None = None
 
-    def coded(self, recipe: Recipe, size: int = SIZE) -> Candidates:
-        """The same with their spectra as codes, learned from them unless they are codes already.
+    def coded(self, recipe: Recipe) -> Candidates:
+        """The same with their spectra as codes of a recipe's, learned from them unless they are codes already."""
+        return self if isinstance(self.spectra, Coded) else replace(self, spectra=Coded.of(self.spectra, recipe))
 
-        Args:
-            recipe: of the spectra.
-            size: of a code; with as many numbers as points nothing is lost but by rounding.
-        """
-        return self if isinstance(self.spectra, Coded) else replace(self, spectra=Coded.of(self.spectra, recipe, size))
+    def taken(self, places: NDArray[np.intp]) -> Candidates:
+        """Some of them, in this order."""
+        spectra = self.spectra.taken(places) if isinstance(self.spectra, Coded) else self.spectra[places]
+        columns = {name: values[places] for name in _COLUMNS if (values := getattr(self, name)) is not None}
+        return replace(self, crystals=self.crystals.taken(places), spectra=spectra, **columns)
 
-    def as_bytes(self, recipe: Recipe, size: int = SIZE) -> bytes:
-        """The contents of a file that holds them; arguments as of `coded`."""
-        coded = self.coded(recipe, size).spectra
-        assert isinstance(coded, Coded)
+    def as_bytes(self) -> bytes:
+        """The contents of a file that holds them, spectra or codes as they are."""
         table = as_table(self.crystals)
-        codes = [f"{_CODE}{place}" for place in range(coded.basis.size)]
-        for name, column in zip(codes, coded.codes.T, strict=True):
-            table = table.append_column(name, pa.array(np.ascontiguousarray(column)))
+        codes: list[str] = []
+        if isinstance(self.spectra, Coded):
+            codes = [f"{_CODE}{place}" for place in range(self.spectra.basis.size)]
+            for name, column in zip(codes, self.spectra.codes.T, strict=True):
+                table = table.append_column(name, pa.array(np.ascontiguousarray(column)))
+            table = table.replace_schema_metadata({_BASIS: self.spectra.basis.as_bytes()})
+        else:
+            rows = [row.tobytes() for row in self.spectra.astype("<f4")]
+            table = table.append_column(_WHOLE, pa.array(rows, pa.binary(4 * self.spectra.shape[1])))
         for name in _COLUMNS:
             if (values := getattr(self, name)) is not None:
                 table = table.append_column(name, pa.array(values))
-        table = table.replace_schema_metadata({_BASIS: coded.basis.as_bytes()})
         content = io.BytesIO()
         apart = dict.fromkeys(codes, "BYTE_STREAM_SPLIT")  # high bytes are nearly all alike
         named = ["prototype", "elements.list.element"]
@@ -150,6 +154,8 @@ class Candidates:
 
 def _spectra_of(table: pa.Table, recipe: Recipe) -> Coded | NDArray[np.float32]:
     """The spectra in a table; files of before hold a byte for each point, the square root of its density over the highest."""
+    if _WHOLE in table.column_names:
+        return _bytes_of(table[_WHOLE].combine_chunks()).view("<f4").astype(np.float32)
     if "levels" not in table.column_names:
         basis = Basis.read((table.schema.metadata or {})[_BASIS], recipe)
         coordinates = np.empty((basis.size, len(table)), dtype=np.float32)

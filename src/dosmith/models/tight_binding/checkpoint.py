@@ -55,7 +55,7 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str, candida
     }
     files = {}
     if candidates is not None:
-        files[FILE] = candidates.as_bytes(model.recipe)
+        files[FILE] = candidates.coded(model.recipe).as_bytes()
         spec["candidates"] = facts_of(candidates)
     if model.identity is not None:
         files[IDENTITY] = model.identity.as_bytes()

@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dosmith.atomic import replacing
 from dosmith.crystals.surveyed import Surveyed
 from dosmith.errors import FileFormatError
@@ -25,7 +27,12 @@ Progress = Callable[[int, int], None]
 
 
 def expected_spectra(
-    model: ForwardModel, survey: Sequence[Surveyed], kept: Path, pool: Executor | None = None, progress: Progress | None = None
+    model: ForwardModel,
+    survey: Sequence[Surveyed],
+    kept: Path,
+    pool: Executor | None = None,
+    progress: Progress | None = None,
+    before: Candidates | None = None,
 ) -> Candidates:
     """The crystals of a survey whose elements a model knows, all polymorphs, with the spectra and gaps that it expects of them; without heights.
 
@@ -35,9 +42,12 @@ def expected_spectra(
         kept: folder of parts that are done; made, and left for the next time.
         pool: processes that predict parts side by side; this one when None.
         progress: called after each part.
+        before: crystals of which the same model has told already what it expects; those of the survey are not predicted again.
     """
     known = frozenset(model.symbols)
-    chosen = [each for each in survey if known.issuperset(each.elements)]
+    wanted = [each for each in survey if known.issuperset(each.elements)]
+    told = {} if before is None else {each: place for place, each in enumerate(before.crystals)}
+    chosen = [each for each in wanted if each not in told]
     kept.mkdir(parents=True, exist_ok=True)
     parts = [chosen[start : start + _AT_ONCE] for start in range(0, len(chosen), _AT_ONCE)]
     files = [kept / f"{_mark(part)}.parquet" for part in parts]
@@ -59,7 +69,12 @@ def expected_spectra(
         waiting = {pool.submit(predicted, model, part): (part, file) for part, file in missing}
         for each in as_completed(waiting):
             keep(*waiting.pop(each), each.result())
-    return joined([_read(part, file, model) for part, file in zip(parts, files, strict=True)], model.recipe.grid.points)
+    found = [_read(part, file, model) for part, file in zip(parts, files, strict=True)]
+    if before is not None:
+        found.insert(0, before.taken(np.array([told[each] for each in wanted if each in told], dtype=np.intp)))
+    whole = joined(found, model.recipe.grid.points)
+    places = {each: place for place, each in enumerate(whole.crystals)}
+    return whole.taken(np.array([places[each] for each in wanted if each in places], dtype=np.intp))
 
 
 def predicted(model: ForwardModel, part: Sequence[Surveyed]) -> bytes:
@@ -67,7 +82,7 @@ def predicted(model: ForwardModel, part: Sequence[Surveyed]) -> bytes:
     import torch
 
     torch.set_num_threads(1)  # matrices this small gain nothing from more
-    return predict(model, prepare(part, model.settings, _potential())).as_bytes(model.recipe, model.recipe.grid.points)
+    return predict(model, prepare(part, model.settings, _potential())).as_bytes()
 
 
 @lru_cache(maxsize=1)

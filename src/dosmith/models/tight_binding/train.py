@@ -115,7 +115,8 @@ def propose_from(
 ) -> TightBindingModel:
     """Let a trained model propose the crystals of a survey in place of those that it has.
 
-    Their spectra are predicted; what was stopped goes on after the last candidates that were kept. Projections of the candidates of before are gone.
+    Their spectra are predicted, but for those that it has already; what was stopped goes on after the last candidates that were kept.
+    Projections of the candidates of before are gone.
 
     Args:
         folder: of the model, or the name of a shipped one.
@@ -138,8 +139,9 @@ def propose_from(
 
     kept = (place := opened.folder.resolve()).with_name(f".{place.name}-proposing")
     with one_thread(), processes.side_by_side(workers) as pool:
-        candidates = _expected(model, crystals, library, kept, pool, progress)
-    add_file(opened.folder, FILE, candidates.as_bytes(model.recipe), {"candidates": facts_of(candidates)}, without=PARTS)
+        before = opened.atlas.candidates if FILE in opened.spec["sha256"] else None
+        candidates = _expected(model, crystals, library, kept, pool, progress, before)
+    add_file(opened.folder, FILE, candidates.coded(model.recipe).as_bytes(), {"candidates": facts_of(candidates)}, without=PARTS)
     shutil.rmtree(kept, ignore_errors=True)
     return TightBindingModel.open(opened.folder)
 
@@ -151,11 +153,12 @@ def _expected(
     kept: Path,
     pool: Executor | None,
     progress: Progress | None,
+    before: Candidates | None = None,
 ) -> Candidates:
     from dosmith.models.tight_binding.checkpoint import fingerprint
 
     report = None if progress is None else lambda done, count: progress("candidates", done, count, 0.0)
-    found = expected_spectra(model, survey, kept / f"candidates-{fingerprint(model)}", pool, report)
+    found = expected_spectra(model, survey, kept / f"candidates-{fingerprint(model)}", pool, report, before)
     return with_heights(found, potential_hull(SurveyIndex.of(survey), library))
 
 
