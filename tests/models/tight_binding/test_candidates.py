@@ -36,9 +36,7 @@ def test_real_crystals_stay_beside_one_another_and_are_kept() -> None:
         Surveyed("ABCD_tP8_129_c_b_a_c", ("Cs", "Ag", "Bi", "Br"), 31.0, 1.0, -3.3, -1.0),
     ]
     assert lowest(real, ["Ti", "O", "Cs", "Ag", "Bi", "Br"]) == real
-    found = Candidates.read(
-        Candidates(SurveyedRows.of(real), np.ones((3, 151), dtype=np.float32)).as_bytes(), RECIPE
-    ).crystals
+    found = Candidates.read(Candidates(SurveyedRows.of(real), np.ones((3, 151), dtype=np.float32)).as_bytes(), RECIPE).crystals
     assert [each.prototype for each in found] == [each.prototype for each in real]
     assert found.space_groups.tolist() == [136, 141, 129] and found.crystal_systems == ["tetragonal", "tetragonal", "tetragonal"]
     assert {site.specie.symbol for site in found[2].structure} == {"Cs", "Ag", "Bi", "Br"}

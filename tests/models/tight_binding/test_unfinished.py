@@ -85,7 +85,7 @@ def test_side_by_side_comes_the_same(few, small_survey, whole, tmp_path) -> None
 def test_candidates_go_on_where_they_were(few, small_survey, whole, tmp_path, monkeypatch) -> None:
     from dosmith.models.tight_binding import expected_spectra
 
-    monkeypatch.setattr(expected_spectra, "_AT_ONCE", 64)  # a multiple of the crystals that are worked on together
+    monkeypatch.setattr(expected_spectra, "_AT_ONCE", 40)
     told: list[tuple[str, int, int]] = []
 
     def stop_in_the_second(*what: object) -> None:
@@ -101,8 +101,11 @@ def test_candidates_go_on_where_they_were(few, small_survey, whole, tmp_path, mo
     again: list[tuple[str, int, int]] = []
     model = train_forward(few, tmp_path / "model", TINY, lambda *what: again.append(what[:3]), survey=small_survey)
     assert not trained_epochs([each[0] for each in again])
-    assert next(each[1] for each in again if each[0] == "candidates") == 192
-    assert model.spec["sha256"] == whole.spec["sha256"]
+    assert next(each[1] for each in again if each[0] == "candidates") == 120
+    assert model.spec["sha256"]["weights.safetensors"] == whole.spec["sha256"]["weights.safetensors"]
+    assert list(model.atlas.crystals) == list(whole.atlas.crystals)
+    # Others that a crystal is worked on with change its spectrum in the last digits, and so a step of its code.
+    np.testing.assert_allclose(model.atlas.candidates.expected, whole.atlas.candidates.expected, atol=2e-3)
 
 
 def test_a_trained_model_proposes_from_another_survey(few, small_survey, whole, tmp_path, monkeypatch) -> None:
