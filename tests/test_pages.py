@@ -77,3 +77,8 @@ def test_readme_counts_elements_and_spectra_as_model_and_data_do() -> None:
     (over,) = re.findall(r"over ([\d,]+) densities of states", text)
     rows = json.loads((ROOT / "data" / "open-dos" / "manifest.json").read_text(encoding="utf-8"))["rows"]
     assert int(over.replace(",", "")) <= rows < 1.25 * int(over.replace(",", ""))
+    facts = read_spec(ROOT / "models" / "dosmith")["candidates"]
+    for page in ("README.md", "docs/faq.md", "docs/which-tool.md"):
+        said = re.findall(r"over ([\d,]+) (?:crystals|of them)", (ROOT / page).read_text(encoding="utf-8"))
+        assert said, page
+        assert all(int(each.replace(",", "")) <= facts["crystals"] < 1.25 * int(each.replace(",", "")) for each in said), page

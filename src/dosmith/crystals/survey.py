@@ -262,7 +262,7 @@ def _expected_rows() -> SurveyedRows:
     """The crystals to be expected that come with dosmith, the survey's among them."""
     try:
         return _rows(shipped_folder("survey") / EXPECTED)[0]
-    except (NotFoundError, FileFormatError):
+    except NotFoundError:
         return shipped_survey().crystals.rows
 
 

@@ -165,11 +165,11 @@ class Coded:
         return Coded(self.basis, self.coordinates[places])
 
     def squares(self, form: FloatArray | None = None) -> FloatArray:
-        """Squared norms, shape (N,), or the values of a quadratic form, shape (points, points)."""
+        """Squared norms, shape (N,), or the values of a quadratic form without negative ones, shape (points, points)."""
         turned = self.coordinates
         if form is not None:
             turned = turned @ (self.basis.vectors @ form @ self.basis.vectors.T).astype(np.float32)
-        return np.asarray(np.einsum("ij,ij->i", turned, self.coordinates, dtype=np.float64))
+        return np.maximum(np.einsum("ij,ij->i", turned, self.coordinates, dtype=np.float64), 0.0)
 
     def turned(self, matrix: FloatArray) -> NDArray[np.float32]:
         """Products with a matrix from the right, shape (points, M) -> (N, M)."""
