@@ -169,7 +169,7 @@ class Coded:
         turned = self.coordinates
         if form is not None:
             turned = turned @ (self.basis.vectors @ form @ self.basis.vectors.T).astype(np.float32)
-        return np.maximum(np.einsum("ij,ij->i", turned, self.coordinates, dtype=np.float64), 0.0)
+        return np.asarray(np.maximum(np.einsum("ij,ij->i", turned, self.coordinates, dtype=np.float64), 0.0))
 
     def turned(self, matrix: FloatArray) -> NDArray[np.float32]:
         """Products with a matrix from the right, shape (points, M) -> (N, M)."""
