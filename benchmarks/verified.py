@@ -292,7 +292,7 @@ def page(found: Mapping[str, Any]) -> str:
 
 Written by `benchmarks/verified.py`. {found["targets"]} targets, {EACH} with a gap and {EACH} metals, from the {found["held_out"]:,} crystals whose chemical systems one member
 of the shipped model has not seen (seed {found["seed"]}). That member alone predicted; substitution and the paper's network learned from the same {found["trained_on"]:,} crystals of the set ({found["set"]["count"]:,}).
-Each method proposed its {found["top"]} best compositions among those of which nothing had been computed here. Then those were
+Each method proposed its {found["top"]} best compositions among those of which nothing had been computed here, dosmith in the simple crystals of the survey. Then those were
 computed (PBE, as the rest of the set; see [computing](computing.md)), those of first rank first and magnets last: {done} of {found["asked"]} so far; failed: {failed}.
 The crystal is that in which dosmith proposes a composition, for the other methods the one of lowest energy in the CHGNet
 potential; the volume is CHGNet's. A match is a cosine above {MATCH:g} and a gap that agrees ([what a match is](concepts.md)). The height is that above the hull of all
