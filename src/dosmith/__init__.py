@@ -2,7 +2,7 @@
 
 >>> import dosmith
 >>> dosmith.design("Pt3Ni", top=1).candidates[0].structure_id
-'Pt3Pd-L1_2'
+'Pt3Ni-L1_2'
 """
 
 from __future__ import annotations

@@ -449,7 +449,7 @@ def design(
     Examples:
         >>> answer = design("Pt3Ni", top=3, exclude=["Rh"])
         >>> [(each.formula, round(each.similarity, 2)) for each in answer.candidates]
-        [('Pt3Pd', 0.98), ('Pt2CoNi', 0.99), ('Pt3Cd', 0.96)]
+        [('Pt3Ni', 1.0), ('Pt2CoNi', 0.99), ('Pt8Li', 0.98)]
 
     Raises:
         DosmithError: something given cannot be used; the message is one line and says what to do.

@@ -86,9 +86,9 @@ def aflow_prototypes() -> Mapping[str, AflowPrototype]:
     """All of them by name."""
     import pymatgen.analysis.prototypes as package
 
-    file = Path(package.__file__).with_name("aflow_prototypes.json.gz")
-    with gzip.open(file, "rt", encoding="utf-8") as text:
-        rows = json.load(text)
+    packed = Path(package.__file__).with_name("aflow_prototypes.json.gz")
+    plain = packed.with_suffix("")  # as older releases have it
+    rows = json.loads(gzip.decompress(packed.read_bytes()) if packed.exists() else plain.read_bytes())
     found: dict[str, AflowPrototype] = {}
     for row in rows:
         tags, label = row["tags"], str(row["tags"]["aflow"])

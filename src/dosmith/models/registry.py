@@ -63,7 +63,7 @@ def open_model(name: str | Path) -> Model:
     Examples:
         >>> model = open_model("dosmith")
         >>> model.sizes
-        (2, 3)
+        (1, 2, 3, 4)
     """
     folder = find_checkpoint(name)
     kind = read_spec(folder).get("kind")
