@@ -128,7 +128,7 @@ class Judged:
         """That they match and exist, NaN where unknown, shape (N,); None where nothing is calibrated."""
         return None if self.p_match is None else self.p_match * self.p_exists
 
-    @property
+    @cached_property
     def chances(self) -> FloatArray | None:
         """The same, where nobody knows whether an entry exists as if that were even, shape (N,)."""
         return None if self.p_match is None else self.p_match * np.where(np.isnan(self.p_exists), _EVEN, self.p_exists)
@@ -153,7 +153,8 @@ class Judged:
         if by == "similarity" or self.chances is None:
             return self.likeness
         sure = 1.0 if self.p_class is None else self.p_class**2
-        return np.asarray((self.chances * np.clip(self.likeness, 0.0, 1.0) ** 4 + 1e-6 * self.likeness) * sure)
+        squared = np.square(np.clip(self.likeness, 0.0, 1.0))
+        return np.asarray((self.chances * squared * squared + 1e-6 * self.likeness) * sure)
 
 
 _EVEN = 0.5

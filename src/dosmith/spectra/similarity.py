@@ -47,6 +47,11 @@ class Curves:
         """Of each curve."""
         return int((self._held.basis.vectors if isinstance(self._held, Coded) else self._held).shape[1])
 
+    @property
+    def every(self) -> int:
+        """How many points apart cumulative sums are taken: those of codes, which are many and smooth, at every third point."""
+        return 3 if isinstance(self._held, Coded) else 1
+
     def products(self, curve: FloatArray) -> FloatArray:
         """Inner products with a curve, shape (points,) -> (M,)."""
         if isinstance(self._held, Coded):
@@ -58,7 +63,7 @@ class Curves:
         return self._norms(weight.tobytes())
 
     def sums(self, weight: FloatArray) -> NDArray[np.floating[Any]]:
-        """Weighted cumulative sums up to 1, nan for curves that are zero wherever they count, shape (M, points)."""
+        """Weighted cumulative sums up to 1, nan for curves that are zero wherever they count, at points `every` apart, shape (M, S)."""
         return self._sums(weight.tobytes())
 
     def _squared(self, weight: bytes) -> FloatArray:
@@ -71,13 +76,13 @@ class Curves:
     def _summed(self, weight: bytes) -> NDArray[np.floating[Any]]:
         if isinstance(self._held, Coded):
             values = np.frombuffer(weight)
-            found = self._held.turned(np.triu(np.ones((self.points, self.points))) * values[:, None])
-            least = _NOISE * values.max() * (self._held @ np.ones(self.points))[:, None]
-        else:
-            found = np.cumsum(self._held * np.frombuffer(weight), axis=1, dtype=np.float64)
-            least = np.zeros((1, 1))
-        areas = found[:, -1:].copy()
-        found /= np.where(areas > least, areas, np.nan)
+            found = self._held.turned((np.triu(np.ones((self.points, self.points))) * values[:, None])[:, :: self.every])
+            areas, whole = self._held @ values, self._held @ np.ones(self.points)
+            found /= np.where(areas > _NOISE * values.max() * whole, areas, np.nan)[:, None]
+            return found
+        found = np.cumsum(self._held * np.frombuffer(weight), axis=1, dtype=np.float64)
+        areas = found[:, -1].copy()
+        found /= np.where(areas > 0, areas, np.nan)[:, None]
         return found
 
 
@@ -160,11 +165,11 @@ def _wasserstein(target: FloatArray, others: Curves, weight: FloatArray, step: f
     In one dimension that is the area between the two curves' cumulative sums.
     """
     sums = others.sums(weight)
-    mine = (np.cumsum(target * weight) / float(target @ weight)).astype(sums.dtype)
+    mine = (np.cumsum(target * weight) / float(target @ weight)).astype(sums.dtype)[:: others.every]
     moved = np.empty(len(sums))
     for start in range(0, len(sums), _BLOCK):  # so few that they stay in the processor's cache
         moved[start : start + _BLOCK] = np.abs(sums[start : start + _BLOCK] - mine).sum(axis=1)
-    moved *= step
+    moved *= step * others.every
     return np.where(np.isnan(moved), 0.0, 1.0 / (1.0 + moved))
 
 

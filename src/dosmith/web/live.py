@@ -54,6 +54,7 @@ class Live:
         self._known_d_band = lru_cache(maxsize=None)(self._known_d_band_of)
         self._new_d_band = lru_cache(maxsize=None)(self._new_d_band_of)
         self._of_part = lru_cache(maxsize=8)(self._for_part)
+        self._telling: tuple[list[str], frozenset[int]] | None = None
 
     def _for_part(self, part: Part) -> Live:
         try:
@@ -180,10 +181,21 @@ class Live:
         """Whether library or model tells d-band centres."""
         model = self.designer.model
         parts = model.candidate_parts if isinstance(model, TightBindingModel) else None
-        return parts is not None or bool(self.designer.library.projected(orbital="d"))
+        return parts is not None or bool(self._with_d_bands)
+
+    @property
+    def _with_d_bands(self) -> frozenset[int]:
+        """Rows of the library that tell a d band: only these are read for one; anew when materials came or went."""
+        library = self.designer.library
+        if self._telling is None or self._telling[0] is not library.ids:
+            self._telling = library.ids, frozenset(library.projected(orbital="d"))
+        return self._telling[1]
 
     def _known_d_band_of(self, identifier: str) -> float | None:
-        return describe(self.designer.library.material(identifier), self.recipe).d_band_centre
+        library = self.designer.library
+        if library.row_of(identifier) not in self._with_d_bands:
+            return None
+        return describe(library.material(identifier), self.recipe).d_band_centre
 
     def _new_d_band_of(self, place: int) -> float | None:
         model = self.designer.model

@@ -270,6 +270,13 @@ class Atlas:
 
     def _agreement(self, wanted: Gaps) -> FloatArray | None:
         """The probability that each gap lies in an interval, shape (C,); None where the model was not asked for gaps."""
+        return self._agreements(wanted)
+
+    @cached_property
+    def _agreements(self) -> Callable[[Gaps], FloatArray | None]:
+        return lru_cache(maxsize=8)(self._agreed)  # the same while a curve is dragged
+
+    def _agreed(self, wanted: Gaps) -> FloatArray | None:
         if self._gaps is None or self.calibration.gaps is None or self.candidates.gaps is None:
             return None
         found = np.full(len(self), float(wanted.lower <= 0))  # of those that can have no gap
