@@ -30,6 +30,8 @@ def unpack(file: BinaryIO, max_mebibytes: int) -> bytes:
             raise FileFormatError("is truncated: its gzip data end early; copy the file again") from None
         except (OSError, zlib.error) as error:
             raise FileFormatError(f"is damaged: its gzip data cannot be unpacked ({error}); copy the file again") from None
+        except MemoryError:
+            raise FileFormatError("is larger than the memory of this machine when unpacked; split it") from None
     if len(content) > limit:
         raise FileFormatError(f"is larger than {max_mebibytes} MiB unpacked; raise the setting files.max_mebibytes to read it")
     return content
