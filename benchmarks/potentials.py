@@ -27,6 +27,7 @@ from dosmith.crystals.sevennet import MODELS, SevenNet
 from dosmith.designer import open_dos_set
 from dosmith.errors import NotFoundError
 from dosmith.library import Library
+from dosmith.library.stability import formation_energy
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -74,10 +75,8 @@ def formation(library: Library, rows: Sequence[int], energies: Energies) -> tupl
     took = (time.process_time() - began) / len(rows)
     result = np.full(len(rows), np.nan)
     for place, (row, energy) in enumerate(zip(rows, found, strict=True)):
-        composition = library.compositions[row]
-        if energy is not None and all(symbol in elements for symbol, _ in composition):
-            atoms = sum(count for _, count in composition)
-            result[place] = energy - sum(count * elements[symbol] for symbol, count in composition) / atoms
+        if energy is not None and (formed := formation_energy(library.compositions[row], energy, elements)) is not None:
+            result[place] = formed
     return result, took
 
 

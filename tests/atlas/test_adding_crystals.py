@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 
 from atlas_samples import RECIPE
+from dask_worker import third_killed
 from dosmith import formulas, symmetry
 from dosmith.atlas import Atlas
 from dosmith.atlas.adding import RECORD, Record, add, executor
@@ -207,25 +206,12 @@ def test_a_dask_worker_killed_midway_loses_and_doubles_nothing(atlas, salts, tmp
         curve = np.exp(-0.5 * (grid / 0.5) ** 2)
         return [expectation((curve / np.linalg.norm(curve)).astype(np.float32), 1.0, -3.0, -0.5) for _ in cells]
 
-    killed: list[int] = []
-    over = threading.Event()
-
-    def kill() -> None:
-        """The worker of the third batch, while it works."""
-        while not killed and not over.is_set():
-            workers = tracks.read_text().split() if tracks.exists() else []
-            if len(workers) >= 3:
-                killed.append(int(workers[2]))
-                os.kill(killed[0], signal.SIGKILL)
-            time.sleep(0.02)
-
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-        thread = threading.Thread(target=kill, daemon=True)
-        thread.start()
-        with executor(2, cluster.scheduler_address) as pool:
-            told = list(add(atlas, items([salts]), "dosmith", executor=pool, workers=2, predict=slowly, batch=2))
-        over.set()
-        thread.join()
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        third_killed(tracks) as killed,
+        executor(2, cluster.scheduler_address) as pool,
+    ):
+        told = list(add(atlas, items([salts]), "dosmith", executor=pool, workers=2, predict=slowly, batch=2))
     assert outcomes(told) == {"added": 20}
     kept = [identifier for table in Atlas(atlas.folder).tables(("id",)) for identifier in table["id"].to_pylist()]
     assert sorted(kept) == sorted(each.id for each in told) and len(set(kept)) == 20

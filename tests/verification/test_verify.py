@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import sys
-import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +13,7 @@ import numpy as np
 import pytest
 
 import dosmith
+from dask_worker import third_killed
 from dosmith import formulas
 from dosmith.crystals.survey import SurveyIndex, shipped_survey
 from dosmith.designer import Designer
@@ -202,24 +200,11 @@ def test_a_dask_worker_killed_midway_costs_only_its_own_work(tmp_path: Path, mon
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     entries = [_entry(number) for number in range(6)]
     ledger = Ledger(tmp_path / "ledger")
-    killed: list[int] = []
-    over = threading.Event()
-
-    def kill() -> None:
-        """The worker of the third calculation, while it runs."""
-        while not killed and not over.is_set():
-            workers = (tmp_path / "workers").read_text().split() if (tmp_path / "workers").exists() else []
-            if len(workers) >= 3:
-                killed.append(int(workers[2]))
-                os.kill(killed[0], signal.SIGKILL)
-            time.sleep(0.02)
-
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-        thread = threading.Thread(target=kill, daemon=True)
-        thread.start()
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        third_killed(tmp_path / "workers") as killed,
+    ):
         campaign.run_entries(entries, ledger, COARSE, 2, cluster.scheduler_address)
-        over.set()
-        thread.join()
     assert ledger.reasons() == {entry.id: None for entry in entries}
     workers = (tmp_path / "workers").read_text().split()
     assert killed and len(entries) < len(workers) <= len(entries) + 2  # the killed one again, and perhaps what it had finished

@@ -228,15 +228,10 @@ class SurveyIndex:
         """The prototypes in which a composition was tried."""
         return {each.prototype for each in self.crystals.get(composition, ())} | self.fruitless.get(composition, set())
 
-    @cached_property
+    @property
     def elemental_energies(self) -> dict[str, float]:
         """eV/atom of the elements that all its formation energies are counted from."""
-        rivals = self.rivals
-        return (
-            self.crystals.elemental_energies
-            if rivals is self.crystals
-            else rivals.elemental_energies | self.crystals.elemental_energies
-        )
+        return self.rivals.elemental_energies
 
     @cached_property
     def rivals(self) -> SurveyedCrystals:
