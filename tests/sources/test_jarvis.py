@@ -137,7 +137,7 @@ def test_a_gap_fits_its_own_curve_and_no_other(gap: float) -> None:
 def test_entries_are_read_one_at_a_time_whatever_their_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [entry(i, gap) for i, gap in enumerate(GAPS)]
     for piece in (7, 1000, 1 << 20):
-        monkeypatch.setattr("dosmith.sources.jarvis._PIECE", piece)
+        monkeypatch.setattr("dosmith.sources.json_values.PIECE", piece)
         part = rows[:3] if piece == 7 else rows
         assert list(entries(packed(tmp_path / "a.zip", part))) == part
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import re
 import sys
@@ -26,6 +27,7 @@ from dosmith.errors import DosmithError, FileFormatError, NotFoundError
 from dosmith.sources.content import unpack
 from dosmith.sources.crystal import Crystal
 from dosmith.sources.files import printable
+from dosmith.sources.json_values import values
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 LARGEST = 60
 """Atoms in the primitive cell, at most."""
 _FAR_TOO_LARGE = 16 * LARGEST
+_STRANGE = 100  # entries of a list that are no crystals, one after another, before the rest is taken for the same
 _IDS = ("material_id", "mp_id", "mpid", "jid", "entry_id", "task_id", "id", "immutable_id")
 _NAMED = re.compile(r"(mp|mvc|mp-gnome|JVASP|oqmd|cod|agm|icsd)-\d+(?![0-9A-Za-z])")
 _SOURCES = {"mp": "materials-project", "mvc": "materials-project", "JVASP": "jarvis"}
@@ -281,22 +284,29 @@ def _of_jarvis_set(path: Path, label: str) -> Iterator[Item]:
 
 
 def _of_json(content: bytes, label: str) -> Iterator[Item]:
-    text = content.decode("utf-8-sig", "replace")
-    try:
-        whole = json.loads(text)
-    except (ValueError, RecursionError):
-        try:
-            whole = [json.loads(line) for line in text.splitlines() if line.strip()]  # JSON lines
-        except (ValueError, RecursionError):
-            yield _refused(label, _digest(content), "is damaged: it is not JSON")
+    """Crystals of a list, of one object that holds a list, of JSON lines, or one crystal."""
+    found = _till_damaged(values(io.BytesIO(content)))
+    first = list(itertools.islice(found, 2))
+    if len(first) == 1 and isinstance(whole := first[0], Mapping):
+        inside = (whole[name] for name in ("data", "entries", "materials", "structures") if isinstance(whole.get(name), list))
+        first = next(inside, first)
+    strange = 0
+    for number, entry in enumerate(itertools.chain(first, found), 1):
+        named = label if len(first) == 1 else f"{label} #{number}"
+        strange = 0 if isinstance(entry, Mapping) else strange + 1
+        if isinstance(entry, ValueError) or strange > _STRANGE:
+            why = str(entry)[:120] if isinstance(entry, ValueError) else f"{_STRANGE:,} things before are no crystals"
+            yield _refused(named, _digest(content), f"is damaged{'' if number == 1 else ' from here on'}: {why}")
             return
-    if isinstance(whole, Mapping):
-        inside = next(
-            (whole[name] for name in ("data", "entries", "materials", "structures") if isinstance(whole.get(name), list)), None
-        )
-        whole = [whole] if inside is None else inside
-    for number, entry in enumerate(whole, 1):
-        yield of_entry(entry, label if len(whole) == 1 else f"{label} #{number}")
+        yield of_entry(entry, named)
+
+
+def _till_damaged(found: Iterator[Any]) -> Iterator[Any]:
+    """The same, and at last what is wrong where it cannot go on."""
+    try:
+        yield from found
+    except ValueError as error:
+        yield error
 
 
 def of_entry(entry: Any, label: str) -> Item:

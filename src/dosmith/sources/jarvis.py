@@ -6,8 +6,6 @@ curves of insulators, whose gaps the set `dft_3d` states, the gap must be where 
 
 from __future__ import annotations
 
-import codecs
-import json
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +20,7 @@ from dosmith.errors import DosmithError, FileFormatError, MissingExtraError, Spe
 from dosmith.records import Material, Spectrum
 from dosmith.sources.crystal import Crystal
 from dosmith.sources.fetching import Ledger, Progress, Query, Store, Tally, TransientError, fill, patiently
+from dosmith.sources.json_values import PIECE, values
 
 FloatArray = NDArray[np.float64]
 
@@ -33,8 +32,6 @@ ENOUGH, SHARE = 20, 0.9
 """The check needs this many insulators with a narrow gap, and this share of them, and of all insulators, must fit."""
 
 _EMPTY, _REACH, _SLACK = 0.02, 0.3, 0.5
-_PIECE = 1 << 20
-_LONGEST = 16 * _PIECE  # of one entry; real ones have some ten thousand characters
 _FACTS = ("jid", "optb88vdw_bandgap", "crys", "spg_symbol", "formation_energy_peratom", "ehull", "func")
 
 
@@ -155,30 +152,13 @@ def entries(file: Path) -> Iterator[dict[str, Any]]:
     Raises:
         FileFormatError: it is no such archive, or it is damaged.
     """
-    decoder, read = json.JSONDecoder(), codecs.getincrementaldecoder("utf-8")()
     try:
         with zipfile.ZipFile(file) as archive, archive.open(archive.namelist()[0]) as stream:
-            text = read.decode(stream.read(_PIECE)).lstrip()
-            if not text.startswith("["):
-                raise ValueError("not a list")
-            text = text[1:]
-            while True:
-                text = text.lstrip(", \n\r\t")
-                if text.startswith("]"):
-                    return
-                try:
-                    entry, end = decoder.raw_decode(text)
-                except json.JSONDecodeError:
-                    piece = stream.read(_PIECE)
-                    if not piece or len(text) > _LONGEST:
-                        raise
-                    text += read.decode(piece)
-                    continue
+            for entry in values(stream, list_alone=True):
                 if not isinstance(entry, dict) or not isinstance(entry.get("atoms") or {}, dict):
                     raise ValueError("not a list of materials")
                 yield entry
-                text = text[end:]
-    except (OSError, ValueError, IndexError, RecursionError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, IndexError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise FileFormatError(f"{file} is damaged ({str(error)[:80]}); remove it and fetch again") from None
 
 
@@ -212,7 +192,7 @@ def download(url: str, path: Path, get: Callable[..., Any]) -> None:
     with get(url, stream=True, timeout=60) as answer:
         answer.raise_for_status()
         with replacing(path) as file:
-            for piece in answer.iter_content(_PIECE):
+            for piece in answer.iter_content(PIECE):
                 file.write(piece)
             file.flush()
             with zipfile.ZipFile(file.name) as archive:
