@@ -59,7 +59,7 @@ openapi: .venv/dev            ## the drawing board's addresses, into docs/openap
 		print(json.dumps(create_app(Settings(), Designer()).openapi(), indent=1))' > docs/openapi.json
 
 picture: .venv/dev            ## the pictures of report and drawing board in docs/ (needs chromium)
-	$(BIN)/dosmith design Pt3Ni --top 6 --out "$(OUT)" >/dev/null
+	$(BIN)/dosmith design Pt3Ni --out "$(OUT)" >/dev/null
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --virtual-time-budget=3000 --window-size=1100,1000 \
 		--screenshot=docs/report.png "file://$(abspath $(OUT))/report.html"
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1200,1500 \

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 TargetLike: TypeAlias = "str | os.PathLike[str] | Spectrum | Material | Dos | tuple[ArrayLike, ArrayLike]"
 """Formula, id or file; Spectrum or Material; a pymatgen Dos or CompleteDos; (energies in eV from the Fermi level, densities)."""
+OTHERS = "; ask for others by id: "
+"""What the source of a formula's DOS says of the other crystals begins with it."""
 _NEAR = 10.0
 """eV from the Fermi level within which a curve's broadening is read off."""
 _BROAD = (0.2, 0.6)
@@ -416,16 +418,18 @@ def _from_formula(text: str, library: Library, crystal_system: str | None) -> _F
     remark = f"; its crystal is {_crystal_of(library, rows[0])}"
     if others:
         remark += f", the lowest in energy of {len(rows)}" if len(rows) > 1 else ""
-        remark += f"; ask for others by id: {named}"
     if crystal_system is not None and library.crystal_systems[rows[0]] != crystal_system:
         remark += f"; no {crystal_system} DOS of it is known, so this one is the target"
+    if others:
+        remark += f"{OTHERS}{named}"
     return _from_library(library.ids[rows[0]], library, remark)
 
 
 def _crystal_of(library: Library, row: int) -> str:
-    """What people call the crystal of a row."""
+    """What people call the crystal of a row; one that is called after another material, or by a label, is of that type."""
     name = library.prototypes[row]
-    return COMMON_NAMES.get(name or "", name) or library.crystal_systems[row] or "of unknown kind"
+    called = COMMON_NAMES.get(name or "", name) or library.crystal_systems[row] or "of unknown kind"
+    return called if called[0].islower() else f"of the {called} type"
 
 
 def _polymorphs(target: Target, library: Library) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from dosmith import formulas
 from dosmith.cli import _usage, main, program
-from dosmith.cli.groups import PURPOSES
+from dosmith.cli.groups import EXAMPLES_OF, OPTIONS, PURPOSES
 from dosmith.errors import FormulaError, did_you_mean
 
 WORDS = {
@@ -99,7 +99,19 @@ def test_help_has_every_command_under_one_purpose_with_its_whole_sentence() -> N
     assert all(f"\n{purpose}:\n" in text for purpose in PURPOSES)
     assert "..." not in text.replace("[ARGS]...", "") and "\nExamples:\n  dosmith design Pt3Ni" in text
     assert text.index("dosmith design vasprun.xml --out answer") > 0
-    assert "tetragonal" in CliRunner().invoke(program(), ["design", "--help"]).stdout
+
+
+def test_many_options_are_grouped_by_purpose_with_examples() -> None:
+    help_of = {name: CliRunner().invoke(program(), [name, "--help"], env={"COLUMNS": "80"}).stdout for name in EXAMPLES_OF}
+    assert "tetragonal" in help_of["design"]
+    for purpose, options in OPTIONS.items():
+        section = help_of["design"].partition(f"\n{purpose}:\n")[2].partition("\n\n")[0]
+        assert all(f"\n  {option}" in f"\n{section}" for option in options.split())
+    for name, examples in EXAMPLES_OF.items():
+        assert len(examples) == 2 and "\nExamples:\n" in help_of[name]
+        for example, _ in examples:
+            assert all(f"\n  {word}" in help_of[name] for word in example.split() if word.startswith("--"))
+        assert max(map(len, help_of[name].splitlines())) <= 80
 
 
 def test_predict_takes_a_folder_and_leaves_out_what_is_no_crystal(tmp_path: Path, open_set) -> None:  # type: ignore[no-untyped-def]

@@ -22,7 +22,7 @@ from dosmith.report.choosing import print_merits
 from dosmith.report.console import _folder_of, print_design, print_library, print_neighbours, print_shown
 from dosmith.report.periodic_table import _ROWS, lines
 from dosmith.report.sparkline import BLOCKS, can_draw, scale, sparklines, zero_place
-from dosmith.report.tables import flowing, table
+from dosmith.report.tables import add_curves, flowing, table
 
 SPARK = re.compile(f"[{BLOCKS[1:]}]")
 
@@ -202,6 +202,22 @@ def test_the_scale_is_as_wide_as_the_curve(lower: float, upper: float, width: in
 def test_words_are_not_broken(words: list[str], width: int) -> None:
     found = flowing(words, width)
     assert "  ".join(found) == "  ".join(words) and all(len(line) <= width for line in found)
+
+
+def test_the_order_of_candidates_is_explained_where_no_column_tells_it(answer: Design) -> None:
+    likely, alike = console(), console()
+    print_design(likely, replace(answer, settings=answer.settings | {"rank_by": "probability"}))
+    print_design(alike, answer)
+    assert "The order follows P and the similarity together" in text_of(likely) and "The order" not in text_of(alike)
+
+
+def test_a_narrow_curve_leaves_long_prototypes_whole() -> None:
+    shown = console()
+    rows = table({"formula": "left", "so much more": "left", "crystal": "left"})
+    rows.add_row("Pt8Li", "x" * 34, "A8B_tI18_139_hi_a")
+    assert add_curves(shown, rows, np.linspace(-7.5, 7.5, 151), [np.ones(151)])
+    shown.print(rows)
+    assert "A8B_tI18_139_hi_a" in text_of(shown) and "0 7.5 eV" in text_of(shown)
 
 
 def test_tables_fold_what_does_not_fit() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pymatgen.core.structure import Structure
 
 from board_page import IN_BROWSER, answered, box, drag, ids, named, rows, settled, state
@@ -172,6 +172,10 @@ def test_what_is_computed_here_moves_to_the_known_at_once(page: Page) -> None:
     moved = page.locator(f'#known tr[data-id="{identifier}"]')
     expect(moved).to_be_visible(timeout=240_000)
     expect(moved).to_contain_text("computed here")
+    keep = page.locator("#jobs .job").first.get_by_role("button", name="Keep curve")
+    keep.focus()
+    page.keyboard.press("Enter")  # its curve is shown by key, beside target and prediction
+    expect(page.locator("#keys")).to_contain_text(f"{formula}, computed by DFT")
     expect(page.locator(f'#new tr[data-id="{identifier}"]')).to_have_count(0)
     expect(page.locator("#problem")).to_contain_text("stands among the known crystals now")
     expect(page.locator("#card .badge").first).to_have_text("computed")  # the card shows what is known now
@@ -187,6 +191,8 @@ def test_a_broken_file_is_told_and_changes_nothing(page: Page) -> None:
     drop(page, "vasprun.xml", "<modeling><broken")
     expect(page.locator("#problem")).to_be_visible()
     expect(page.locator("#problem")).to_contain_text("vasprun.xml")
+    drop(page, "doscar", "nonsense")
+    expect(page.locator("#problem")).to_contain_text("The file doscar is")  # its name as it is
     assert state(page)["values"] == before
     drop(page, "dos.csv", "energy,dos\n" + "\n".join(f"{e / 10},{abs(e) % 30}" for e in range(-100, 101)))
     expect(page.locator("#target")).to_have_text("dos.csv")
@@ -196,6 +202,7 @@ def test_a_broken_file_is_told_and_changes_nothing(page: Page) -> None:
 def test_the_fermi_level_is_asked_for(page: Page) -> None:
     drop(page, "late.csv", "\n".join(f"{e / 10} {1 + max(0, 5 - abs(e - 100) / 10)}" for e in range(20, 221)))
     expect(page.locator("#fermi-box")).to_be_visible()
+    expect(page.locator("#fermi-why")).not_to_contain_text("--")  # no options of the command line
     page.locator("#fermi-of-file").fill("12")
     page.locator("#fermi-go").click()
     expect(page.locator("#target")).to_have_text("late.csv")
@@ -219,12 +226,63 @@ def test_columns_are_pasted(page: Page) -> None:
     page.get_by_role("button", name="Paste columns").click()
     page.locator("#columns").fill("nonsense")
     page.locator("#paste-go").click()
-    expect(page.locator("#paste-problem")).to_be_visible()
+    expect(page.locator("#paste-problem")).to_contain_text("The pasted table is")
     page.locator("#columns").fill("\n".join(f"{e / 10} {max(0, 5 - abs(e + 20) / 10)}" for e in range(-100, 101)))
     page.locator("#paste-go").click()
-    expect(page.locator("#target")).to_have_text("the pasted table")
+    expect(page.locator("#target")).to_have_text("Pasted columns")
     values = state(page)["values"]
     assert -7.5 + 0.1 * values.index(max(values)) == pytest.approx(-2, abs=0.11)
+
+
+def test_pasted_columns_without_a_fermi_level_take_the_number_of_electrons(page: Page) -> None:
+    page.get_by_role("button", name="Paste columns").click()
+    page.locator("#columns").fill("\n".join(f"{e / 10} {max(0, 5 - abs(e - 100) / 10)}" for e in range(20, 221)))
+    page.locator("#paste-go").click()
+    expect(page.locator("#paste-problem")).to_contain_text("the number of electrons")
+    page.locator("#electrons").fill("12.5")
+    page.locator("#paste-go").click()
+    expect(page.locator("#target")).to_have_text("Pasted columns")
+    values = state(page)["values"]
+    assert -7.5 + 0.1 * values.index(max(values)) == pytest.approx(0, abs=0.11)  # half of its 25 states are filled
+
+
+def test_a_target_that_is_being_read_is_named_at_once(page: Page) -> None:
+    def late(route: Route) -> None:
+        page.wait_for_timeout(600)
+        route.continue_()
+
+    page.route("**/api/target/**", late)
+    drop(page, "slow.csv", "energy,dos\n" + "\n".join(f"{e / 10},{abs(e) % 30}" for e in range(-100, 101)))
+    expect(page.locator("#problem")).to_have_text("Reading slow.csv \u2026")
+    expect(page.locator("#target")).to_have_text("slow.csv")
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_a_crystal_that_takes_time_to_open_is_named_meanwhile(page: Page) -> None:
+    def late(route: Route) -> None:
+        page.wait_for_timeout(1500)
+        route.continue_()
+
+    page.route(re.compile(r"/api/material\?"), late)
+    rows(page, "new").first.get_by_role("button").click()
+    expect(page.locator("#problem")).to_have_text(f"Opening {ids(page, 'new')[0]} \u2026")
+    expect(page.locator("#card")).to_be_visible()
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_energies_that_one_target_lacks_count_again_in_the_next(page: Page) -> None:
+    drop(page, "part.csv", "energy,dos\n" + "\n".join(f"{e / 10},{3 - abs(e) / 10}" for e in range(-30, 31)))
+    expect(page.locator("#target-facts")).to_contain_text("counts")
+    assert state(page)["window"] is not None
+    named(page, "Al")
+    expect(page.locator("#target")).to_have_text("Al")
+    assert state(page)["window"] is None
+    page.get_by_role("button", name="Window", exact=True).click()
+    drag(page, (0.2, 0.5), (0.6, 0.5))
+    mine = state(page)["window"]
+    named(page, "Pd")
+    expect(page.locator("#target")).to_have_text("Pd")
+    assert state(page)["window"] == mine  # what one has asked for stays
 
 
 def test_a_board_is_shared_by_link_and_file(page: Page, browser: Browser, tmp_path: Path) -> None:
@@ -279,6 +337,32 @@ def test_pictures_can_be_clicked(page: Page) -> None:
     settled(page)
     page.locator("#around .place.known circle:not(.touch)").nth(3).click(force=True)
     expect(page.locator("#card")).to_be_visible()
+
+
+def test_names_around_the_target_do_not_lie_on_one_another(page: Page) -> None:
+    expect(page.locator("#around .place").nth(20)).to_be_attached()
+    settled(page)
+    for place in page.locator("#around .place").all()[::9]:
+        place.dispatch_event("pointerenter")
+        settled(page)
+        expect(page.locator("#around .place.hovered")).to_have_count(1)
+        assert (
+            page.evaluate(
+                """() => {
+              const shown = [...document.querySelectorAll("#around .place text")].filter((each) => getComputedStyle(each).opacity > 0.1);
+              const boxes = shown.map((each) => each.getBoundingClientRect());
+              return boxes.some((a, i) => boxes.slice(i + 1).some((b) =>
+                Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 0.4 * a.height));
+            }"""
+            )
+            is False
+        )
+        place.dispatch_event("pointerleave")
+
+
+def test_the_curve_stays_in_sight_while_the_lists_scroll(page: Page) -> None:
+    rows(page, "known").last.scroll_into_view_if_needed()
+    expect(page.locator("#plot")).to_be_in_viewport(ratio=0.9)
 
 
 @pytest.mark.parametrize("page", ["wide", "narrow"], indirect=True)
@@ -359,7 +443,7 @@ def test_where_nothing_is_computed_the_prediction_may_be_the_target(page: Page) 
     expect(page.locator("#target-facts")).to_contain_text("predicted by dosmith and not computed")
     expect(page.locator("#problem")).to_be_hidden()
     named(page, "Xx9")
-    expect(page.locator("#problem")).to_be_visible()
+    expect(page.locator("#problem")).to_contain_text("did you mean Xe? The board still shows")
     named(page, "")
     expect(page.locator("#problem")).to_be_hidden()
 
@@ -369,6 +453,7 @@ def test_a_formula_is_suggested_and_its_crystals_can_be_chosen(page: Page) -> No
     expect(page.locator("#targets option").first).to_have_attribute("value", "Al-A1")
     named(page, "Al")
     expect(page.locator("#target")).to_have_text("Al")
+    expect(page.locator("#target-facts")).not_to_contain_text("by id")  # they stand there to choose from
     page.locator("#polymorph").select_option("known Al-A3")
     expect(page.locator("#target-facts")).to_contain_text("Al-A3")
     assert page.locator("#polymorph").input_value() == "known Al-A3"
@@ -438,6 +523,7 @@ def test_steps_back_survive_a_reload_and_an_edit_credits_nobody(page: Page) -> N
     drag(page, (0.85, 0.9), (0.86, 0.1))
     settled(page)
     expect(page.locator("#target-facts")).to_contain_text("edited by hand; began as Pt3Ni-L1_2")
+    expect(page.locator("#target-facts")).not_to_contain_text("CP2K")
     expect(page.locator("html[data-remembered=yes]")).to_have_count(1)
     page.reload()
     expect(page.locator("#target")).to_contain_text("edited")

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dosmith.cli.groups import Purposes
+from dosmith.cli.groups import ByPurpose, Purposes
 from dosmith.errors import DosmithError
 from dosmith.processes import Terminated, tidy_on_termination
 from dosmith.version import __version__
@@ -72,7 +72,7 @@ def program(called: str | None = None) -> typer.Typer:
         if called not in first or path.split()[0] == called:
             module, _, function = place.partition(":")
             command = getattr(import_module(f"dosmith.cli.{module}"), function)
-            groups[path.rpartition(" ")[0]].command(_name_of(place))(command)
+            groups[path.rpartition(" ")[0]].command(_name_of(place), cls=ByPurpose)(command)
     return app
 
 

@@ -82,7 +82,11 @@ MetricOption = Annotated[
 FormatOption = Annotated[Format, typer.Option("--format", help="How the answer is printed.")]
 SystemOption = Annotated[
     str | None,
-    typer.Option("--crystal-system", metavar="S", help="Crystal system of the candidates: cubic, hexagonal, tetragonal."),
+    typer.Option(
+        "--crystal-system",
+        metavar="S",
+        help="Crystal system of the candidates: cubic, tetragonal, hexagonal, orthorhombic or another.",
+    ),
 ]
 ModelOption = Annotated[str | None, typer.Option("--model", metavar="NAME|DIR", help="Shipped model or checkpoint folder.")]
 LibraryOption = Annotated[

@@ -76,7 +76,8 @@ def print_design(console: Console, design: Design, found: Sequence[Merits] = ())
         print_merits(console, found)
         merits = merit_notes(found)
     print_similar(console, design.target, design.similar[:3], design.curves)
-    notes = (list(JUDGED) if predicting else []) + ([CURVES] if drawn else []) + list(merits)
+    ordered = predicting and not found and design.settings.get("rank_by") == "probability"
+    notes = (list(JUDGED) if predicting else []) + ([ORDER] if ordered else []) + ([CURVES] if drawn else []) + list(merits)
     if named:
         notes.insert(
             0, "P(it) is the probability that the curve is this composition's, if it is that of one that is known or expected."
@@ -92,6 +93,8 @@ JUDGED = (
     " the CHGNet potential (~).",
 )
 """What the columns of a design mean."""
+ORDER = "The order follows P and the similarity together; of one kind, each further candidate comes a little later (--variety 0: it does not)."
+"""What candidates are ranked by, where no merit is asked for: neither column alone falls."""
 
 
 def _judged(candidate: Candidate) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ FloatArray = NDArray[np.float64]
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 """From nothing to the highest."""
-WIDEST, NARROWEST = 36, 16
-"""Characters of a sparkline."""
+WIDEST, NARROWEST = 36, 15
+"""Characters of a sparkline; with fewer the zero has no room above it."""
 
 
 def can_draw(console: Console) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,7 +27,7 @@ from dosmith.library.store import JoinedLibrary, MemoryLibrary
 from dosmith.records import Spectrum
 from dosmith.settings import Settings
 from dosmith.spectra.standard import standardise
-from dosmith.targets import Reading, Target, named_target
+from dosmith.targets import OTHERS, Reading, Target, named_target
 from dosmith.version import __version__
 from dosmith.web import maps, messages
 from dosmith.web.guard import LOCAL, Guard
@@ -190,6 +191,7 @@ class _Board:
         library, recipe = self.designer.library, self.designer.model.recipe
         reading = Reading(request.crystal_system, zero=request.zero, part=messages.part_of(request.part))
         target = named_target(request.text.strip(), library, recipe, reading)
+        target = replace(target, source=target.source.partition(OTHERS)[0])  # they stand beside the title, to choose from
         parts = [] if target.material_id is None else parts_of(library.material(target.material_id))
         return _as_drawn(target).model_copy(update={"counted": request.part, "parts": parts})
 
@@ -268,7 +270,9 @@ def _routes(board: _Board) -> APIRouter:
         found = await board.reader.target(
             request.text.encode(), "the pasted table", request.fermi, request.broadening, request.electrons, request.zero
         )
-        return _as_drawn(found)
+        return _as_drawn(
+            replace(found, name="Pasted columns" if found.composition is None else found.name, source="pasted by hand")
+        )
 
     @router.post("/target/curve")
     async def target_from_curve(request: messages.Drawn) -> messages.TargetCurve:
@@ -371,12 +375,17 @@ def _download(content: str | bytes, name: str, kind: str) -> Response:
 
 
 _FIELDS = (
-    ("with --fermi", "in the field for it"),
-    ("with --electrons", "there"),
+    ("with --fermi", "in its field"),
+    ("with --electrons", "in theirs"),
+    ("--electrons with the number", "the number of electrons"),
     ("--fermi", "the Fermi level"),
     ("--electrons", "the number of electrons"),
+    ("give --zero in eV", "choose another energy zero"),
+    (", or say of what with --project", ""),
+    (", with --project", ""),
+    ("by --library", "to dosmith web by its option --library"),
 )
-"""What the command line calls an option has a field on the page."""
+"""What the command line calls an option has a field on the page, or none."""
 
 
 def _told(request: Request, error: Exception) -> Response:

@@ -255,7 +255,7 @@ class Live:
         heat = self._heat(values, self._open(around, query.crystal_system), chances is not None)
         fits = self._open(constraints, query.crystal_system)
         places = atlas.entries.best_of_each(judged.scores(comparison.by), fits, query.top)
-        rows = [self._new_row(place, judged.similarity, chances) for place in places.tolist()]
+        rows = [self._new_row(place, judged) for place in places.tolist()]
         agree = None if comparison.gaps is None else atlas.match_chances(judged.similarity, replace(comparison, curve=False))
         others = 0 if agree is None else int((agree[places] < _EVEN).sum())
         notes = []
@@ -291,15 +291,15 @@ class Live:
         found = {name: round(value, 4) for name, value in zip(names, best.tolist(), strict=False) if name and value > 0}
         return Heat(kind="probability" if whole else "similarity", values=found)
 
-    def _new_row(self, place: int, scores: FloatArray, probabilities: FloatArray | None) -> Row:
+    def _new_row(self, place: int, judged: Judged) -> Row:
         crystal, composition = self._atlas.crystals[place], self._atlas.entries.compositions[place]
         formula = formulas.write(composition)
         return Row(
             kind="new",
             id=crystal_id(composition, crystal.prototype),
             formula=formula,
-            similarity=float(scores[place]),
-            probability=None if probabilities is None else float(probabilities[place]),
+            similarity=float(judged.similarity[place]),
+            probability=None if judged.probability is None else told(judged.probability[place]),
             prototype=crystal.prototype,
             crystal_system=crystal.crystal_system,
             above_hull=self._height(place),

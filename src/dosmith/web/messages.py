@@ -130,7 +130,9 @@ class Row(BaseModel):
     id: str
     formula: str
     similarity: float | None = Field(description="to the curve: computed, or to be expected")
-    probability: float | None = Field(description=f"that the predicted DOS has a cosine above {MATCH:g} to the curve")
+    probability: float | None = Field(
+        description=f"that its DOS has a cosine above {MATCH:g} to the curve, its gap agrees, and it exists; null where nobody knows"
+    )
     prototype: str | None
     crystal_system: str | None
     above_hull: float | None = Field(

@@ -28,7 +28,7 @@ export const byName = (text, zero = "", part = "") => json("POST", "target/name"
 export const targets = (text) => json("GET", `targets?${new URLSearchParams({ text })}`);
 export const byFile = (file, more = {}, zero = "") =>
   json("POST", `target/file?${new URLSearchParams({ name: file.name.slice(0, 200), ...more, ...zeroed(zero) })}`, file, "application/octet-stream");
-export const byColumns = (text, fermi, broadening, zero = "") => json("POST", "target/columns", { text, fermi, broadening, ...zeroed(zero) });
+export const byColumns = (text, fermi, electrons, broadening, zero = "") => json("POST", "target/columns", { text, fermi, electrons, broadening, ...zeroed(zero) });
 export const answer = (query) => json("POST", "answer", query);
 export const neighbourhood = (query) => json("POST", "neighbourhood", query);
 export const elementMap = () => json("GET", "elements");

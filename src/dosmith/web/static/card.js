@@ -10,6 +10,7 @@ import { announce, on, state } from "./state.js";
 let shown = null, viewer = null, library = null;
 // The third axis up, a little from the right and from above: a turn by -90 degrees about x, then -26 about y, then 13 about x.
 const VIEW = turned(turned(turn(13, 0), turn(-26, 1)), turn(-90, 0));
+const SLOW = 400; // milliseconds after which a card is said to be on its way: the first of a rare prototype takes seconds
 const TASKS = { relax: "Relax", verify: "Verify by DFT" };
 
 export function setUp() {
@@ -22,8 +23,12 @@ export function setUp() {
 
 export async function open(kind, id) {
   shown = { kind, id };
+  let told = false;
+  const slow = setTimeout(() => { told = true; tell(`opening ${id} \u2026`, "busy"); }, SLOW);
   try {
     const found = await api.card(kind, id);
+    clearTimeout(slow);
+    if (told) tell("");
     if (shown?.id !== id || shown.kind !== kind) return;
     build(found);
     pin({ kind, id });
@@ -32,7 +37,7 @@ export async function open(kind, id) {
     box.querySelector("h2").focus({ preventScroll: true });
     announce("say", `${found.formula} opened`);
     await crystal(found.crystal);
-  } catch (error) { tell(error.message); }
+  } catch (error) { clearTimeout(slow); tell(error.message); }
 }
 
 function build(card) {
@@ -66,8 +71,8 @@ export function refresh() {
   const row = rowOf(shown.kind, shown.id);
   $("keep").setAttribute("aria-pressed", String(kept(`${shown.kind} ${shown.id}`)));
   $("card-match").textContent = !row ? "not among the first of its list"
-    : [row.probability == null ? null : `${Math.round(100 * row.probability)} % probable match`, row.similarity == null ? null : `similarity ${number(row.similarity, 3)}`,
-      row.above_hull == null ? null : `${number(row.above_hull, 3)} eV/atom above the hull`].filter(Boolean).join(" \u00b7 ");
+    : [row.probability == null ? null : `${Math.round(100 * row.probability)}\u2009% to match and exist`, row.similarity == null ? null : `similarity ${number(row.similarity, 3)}`,
+      row.above_hull == null ? null : `${number(row.above_hull, 2)} eV/atom above the hull`].filter(Boolean).join(" \u00b7 ");
   $("card-jobs").replaceChildren(...jobs.of(shown.kind, shown.id).map((job) => jobs.item(job, false)));
 }
 

@@ -45,6 +45,9 @@ export function price(value) {
   return value >= 9.95 ? `$${Math.round(value)}` : `$${value.toFixed(value < 0.1 ? 2 : 1)}`;
 }
 
+// What the server says begins in the middle of a sentence; a name like vasprun.xml stays as it is.
+export const sentence = (words) => (/^[a-z]+[ ,;']/.test(words) ? words[0].toUpperCase() + words.slice(1) : words);
+
 // Whether these are about to change; readers of the screen wait until they have.
 export const busy = (yes, ...ids) => ids.forEach((id) => $(id).setAttribute("aria-busy", String(yes)));
 
@@ -60,8 +63,7 @@ let timer;
 export function tell(message, kind = "bad", ...also) {
   clearTimeout(timer);
   problem.hidden = !message;
-  const said = /^[a-z]+[ ,;']/.test(message) ? message[0].toUpperCase() + message.slice(1) : message; // a file keeps its name
-  problem.replaceChildren(said, ...also);
+  problem.replaceChildren(sentence(message), ...also);
   problem.dataset.kind = kind;
   if (message && kind !== "busy") timer = setTimeout(() => tell(""), also.length ? 60000 : kind === "bad" ? 12000 : 4000);
 }

@@ -319,9 +319,9 @@ function work(p) {
   change(patch.values && tool !== "window" ? { ...patch, ...edited() } : patch);
 }
 
-// Name and source tell that this is no longer the curve it began as.
+// Name and source tell that this is no longer the curve it began as, nor the work of the program that computed that one.
 export const edited = () => (state.name.endsWith("*") || !state.source || state.source === "drawn by hand" ? { name: state.name || "drawn" }
-  : { name: `${state.name.slice(0, 78)} *`, source: `edited by hand; began as ${state.source}`.slice(0, 300) });
+  : { name: `${state.name.slice(0, 78)} *`, source: `edited by hand; began as ${state.source.split(/ \(|; /)[0]}`.slice(0, 300) });
 
 // The curve comes back to unit area before one's eyes; the ranking knows no other area.
 function settle() {

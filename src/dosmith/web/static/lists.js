@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { $, calling, formula, make, number, price, save, tell } from "./dom.js";
 import { overlay } from "./editor.js";
-import { change, state } from "./state.js";
+import { announce, change, state } from "./state.js";
 
 export const HUES = { known: "--known-line", new: "--new-line" };
 const rows = { known: new Map(), new: new Map() };
@@ -156,9 +156,10 @@ export async function hover(material) {
   hovered = material && `${material.kind} ${material.id}`;
   document.querySelectorAll("tr.hovered, .place.hovered").forEach((each) => each.classList.remove("hovered"));
   material ??= pinned;
-  if (!material) return overlay(null);
+  if (!material) { announce("pointed"); return overlay(null); }
   hovered = `${material.kind} ${material.id}`;
   for (const each of document.querySelectorAll(`[data-kind="${material.kind}"][data-id="${CSS.escape(material.id)}"]`)) each.classList.add("hovered");
+  announce("pointed");
   try {
     const curve = await api.curve(material.kind, material.id, state.part);
     if (hovered === `${material.kind} ${material.id}`) overlay(asCurve(curve));

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { facts, first, START } from "./begin.js";
 import * as card from "./card.js";
 import { area } from "./curves.js";
-import { $, busy, formula, make, number, save, tell } from "./dom.js";
+import { $, busy, formula, make, number, save, sentence, tell } from "./dom.js";
 import * as editor from "./editor.js";
 import * as elements from "./elements.js";
 import * as jobs from "./jobs.js";
@@ -19,6 +19,8 @@ import * as welcome from "./welcome.js";
 const FAST = 80; // milliseconds from hand to table above which nothing is animated
 const SAID_AFTER = 700; // milliseconds of rest after which the ranking is read out
 let dirty = false, asking = false, last = null, resting, took = Infinity;
+let taking = 0;
+let covered = null; // the energies that count because a target tells no others
 
 history.scrollRestoration = "manual"; // what one looks for after a reload is above
 
@@ -145,17 +147,23 @@ function caption() {
     gap, `broadening ${state.facts.broadening} eV`, counted].filter(Boolean).join(" \u00b7 ");
 }
 
-// A target from the server; what was asked for is told while it is read.
+// A target from the server; what was asked for is told while it is read, and what is asked for later goes before it.
 async function take(ask_, what) {
+  const mine = ++taking;
   tell(`reading ${what} \u2026`, "busy");
-  let found;
-  try { found = await ask_(); } finally { tell(""); }
-  commit({ values: found.values, name: found.name, source: found.source, part: found.counted ?? "", parts: found.parts ?? [], of: found.material_id ?? "", ...(found.covered_ev ? { window: found.covered_ev } : {}) });
+  let found, refused;
+  try { found = await ask_(); } catch (error) { refused = error; }
+  if (mine !== taking) return;
+  tell("");
+  if (refused) throw refused;
+  const window = found.covered_ev ?? (String(state.window) === String(covered) ? null : state.window); // what the last target lacked, this one may tell
+  covered = found.covered_ev ?? null;
+  commit({ values: found.values, name: found.name, source: found.source, window, part: found.counted ?? "", parts: found.parts ?? [], of: found.material_id ?? "" });
   targets.others(found);
 }
 
 // What was refused changes nothing, and the board says so.
-const still = (message) => `${message.replace(/\.$/, "")}. The board still shows ${state.name.replace(/ \*$/, ", edited") || "its curve"}.`;
+const still = (message) => `${message}${/[.?!]$/.test(message) ? "" : "."} The board still shows ${state.name.replace(/ \*$/, ", edited") || "its curve"}.`;
 
 const flat = () => state.facts.energies.map((e) => (e < 0 && e > -6 ? 1 : 0.35));
 
@@ -197,13 +205,13 @@ async function file(found, more = {}) {
     $("fermi-box").close();
   } catch (error) {
     if (/Fermi level/.test(error.message)) askFermi(found, error.message);
-    else tell(still(error.message));
+    else tell(still(error.message.startsWith(found.name) ? `The file ${error.message}` : error.message));
   }
 }
 
 // Some files do not say where the Fermi level is; the person who computed them knows.
 function askFermi(found, message) {
-  $("fermi-why").textContent = message;
+  $("fermi-why").textContent = sentence(message);
   $("fermi-go").onclick = () => {
     const [fermi, electrons] = ["fermi-of-file", "electrons-of-file"].map((id) => $(id).value);
     if (fermi !== "" || electrons !== "") file(found, fermi !== "" ? { fermi } : { electrons });
@@ -218,10 +226,10 @@ function pasting() {
   $("paste-cancel").addEventListener("click", () => box.close());
   $("paste-go").addEventListener("click", async () => {
     try {
-      await take(() => api.byColumns($("columns").value, value("fermi"), value("sigma") ?? 0, $("zero").value), "the columns");
+      await take(() => api.byColumns($("columns").value, value("fermi"), value("electrons"), value("sigma") ?? 0, $("zero").value), "the columns");
       box.close();
     } catch (error) {
-      problem.textContent = error.message;
+      problem.textContent = sentence(error.message);
       problem.hidden = false;
     }
   });

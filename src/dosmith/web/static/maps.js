@@ -12,9 +12,10 @@ const REACH = 66; // of the furthest one; distances go with the square root of 1
 const LABELS = 22, WAIT = 220, APART = 9.8;
 const places = new Map();
 const spots = new Map();
-let timer, asked = 0, visible = false;
+let timer, asked = 0, visible = false, laid = []; // {group, x, y, wide} of each place, the most similar first
 
 export function setUp() {
+  on("pointed", label);
   on("change", () => { busy(true, "around"); clearTimeout(timer); timer = setTimeout(around, WAIT); });
   const rings = RINGS.map((similarity) => draw("g", { class: "ring" }, draw("circle"), draw("text", {}, document.createTextNode(String(similarity)))));
   $("around").append(...rings, draw("path", { class: "centre", d: "M-3 0H3M0-3V3" }), draw("g", { id: "places" }));
@@ -45,25 +46,32 @@ async function around() {
     ring.lastChild.style.transform = `translateY(${-r - 1.2}px)`;
     ring.classList.toggle("outside", r > 72);
   });
-  const letter = innerWidth < 620 ? 3.6 : 2.4; // width of one, as in parts.css
-  const spots_ = found.map((material) => {
-    const grown = scale / Math.sqrt(far(material) || 1);
-    return { x: material.x * grown, y: -material.y * grown, wide: letter * material.formula.length + 4 };
-  });
-  let named = 0;
-  found.forEach((material, i) => {
-    const key = `${material.kind} ${material.id}`, here = spots_[i];
+  laid = found.map((material, i) => {
+    const key = `${material.kind} ${material.id}`, grown = scale / Math.sqrt(far(material) || 1), [x, y] = [material.x * grown, -material.y * grown];
     if (!places.has(key)) places.set(key, spot(material));
     const each = places.get(key);
-    each.style.transform = `translate(${here.x.toFixed(2)}px, ${here.y.toFixed(2)}px)`;
-    const over = (other) => other !== here && Math.abs(other.y - here.y) < 1.5 * letter && other.x > here.x - 1 - (other.named ? other.wide : 0) && other.x < here.x + here.wide + 1;
-    here.named = named < LABELS && here.x + here.wide < 98 && !spots_.some(over);
-    named += here.named;
-    each.classList.toggle("named", here.named);
+    each.style.transform = `translate(${x.toFixed(2)}px, ${y.toFixed(2)}px)`;
     each.querySelector("title").textContent = `${material.formula}, ${material.kind === "new" ? "predicted" : "computed"}, similarity ${number(material.similarity, 3)}`;
     each.setAttribute("aria-label", each.querySelector("title").textContent);
     each.tabIndex = i < 12 ? 0 : -1;
+    return { group: each, x, y, wide: letter() * material.formula.length + 4 };
   });
+  label();
+}
+
+const letter = () => (innerWidth < 620 ? 3.6 : 2.4); // width of one, as in parts.css
+
+// Names, as long as none lies over another or over a point; the one that is pointed at goes before all.
+function label() {
+  const pointed = laid.find(({ group }) => group.classList.contains("hovered"));
+  for (const each of laid) each.named = each === pointed;
+  const over = (here, other) => other !== here && Math.abs(other.y - here.y) < 1.5 * letter() && other.x > here.x - 1 - (other.named ? other.wide : 0) && other.x < here.x + here.wide + 1;
+  let named = 0;
+  for (const here of laid) {
+    here.named ||= named < LABELS && here.x + here.wide < 98 && !laid.some((other) => over(here, other));
+    named += here.named;
+    here.group.classList.toggle("named", here.named);
+  }
 }
 
 const far = (material) => Math.hypot(material.x, material.y);
@@ -74,9 +82,9 @@ function spot(material) {
     draw("title"), draw("circle", { class: "touch", r: 4 }), draw("circle", { r: kind === "new" ? 1.5 : 1.8 }),
     draw("text", { x: 2.8, y: 1.4 }, document.createTextNode(material.formula)));
   group.addEventListener("click", () => card.open(kind, id));
-  group.addEventListener("keydown", (event) => { if (event.key === "Enter") card.open(kind, id); });
-  group.addEventListener("pointerenter", () => hover({ kind, id }));
-  group.addEventListener("pointerleave", () => hover(null));
+  group.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); card.open(kind, id); } });
+  for (const way of ["pointerenter", "focus"]) group.addEventListener(way, () => hover({ kind, id }));
+  for (const way of ["pointerleave", "blur"]) group.addEventListener(way, () => hover(null));
   $("places").append(group);
   return group;
 }
