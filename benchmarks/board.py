@@ -277,17 +277,24 @@ def written(found: dict[str, Any]) -> None:
     print(json.dumps(found, indent=1))
 
 
+def pictured(chromium: Any, address: str, width: int, height: int, scheme: str = "light") -> Any:
+    """The page without its line of milliseconds: those of the moment say more of other work than of the board."""
+    page = opened(chromium, address, width, height, scheme)
+    page.locator("#speed").evaluate("(line) => { line.style.visibility = 'hidden'; }")
+    return page
+
+
 def pictures() -> None:
     """Wide and narrow, light and dark."""
     docs = ROOT / "docs"
     with board() as running, browser("--enable-unsafe-swiftshader", "--use-angle=swiftshader") as chromium:
         address = running.address
-        page = opened(chromium, address, 1280, 900)
+        page = pictured(chromium, address, 1280, 900)
         page.locator("#new tbody tr").nth(1).hover()
         page.wait_for_timeout(400)
         page.screenshot(path=docs / "board.png")
 
-        page = opened(chromium, address, 1280, 900, "dark")
+        page = pictured(chromium, address, 1280, 900, "dark")
         page.locator("[data-tool=peak]").click()
         drag(page, (0.62, 0.8), (0.62, 0.25))
         page.wait_for_timeout(900)
@@ -296,13 +303,13 @@ def pictures() -> None:
         page.wait_for_timeout(900)
         page.screenshot(path=docs / "board-crystal.png")
 
-        page = opened(chromium, address, 1280, 900)
+        page = pictured(chromium, address, 1280, 900)
         page.locator("#map").scroll_into_view_if_needed()
         page.locator("#map .spot").first.wait_for(timeout=60_000)
         page.wait_for_timeout(900)
         page.locator(".halves").screenshot(path=docs / "board-maps.png")
 
-        page = opened(chromium, address, 390, 844)
+        page = pictured(chromium, address, 390, 844)
         page.screenshot(path=docs / "board-narrow.png")
 
 
