@@ -20,7 +20,7 @@ from dosmith import formulas
 from dosmith.compositions import Compositions, numbered
 from dosmith.constraints import Constraints
 from dosmith.element_facts import Supply
-from dosmith.errors import ConstraintError
+from dosmith.errors import ConstraintError, did_you_mean
 from dosmith.formulas import Composition
 from dosmith.spectra.count import Count, agreement
 from dosmith.spectra.grid import EnergyGrid, Window
@@ -236,12 +236,13 @@ class Entries:
         return {name: table[:, place] for place, name in enumerate(SUPPLY)}
 
     @cached_property
-    def _numbers(self) -> IntArray:
+    def group_numbers(self) -> IntArray:
+        """Space groups, 0 where unknown, shape (N,)."""
         return np.zeros(len(self), dtype=np.intp) if self.space_groups is None else np.array(self.space_groups(), dtype=np.intp)
 
     @cached_property
     def _names(self) -> NDArray[np.str_]:
-        return np.array([_plain(name or "") for name in self.prototypes or [None] * len(self)], dtype=np.str_)
+        return np.array([plain_name(name or "") for name in self.prototypes or [None] * len(self)], dtype=np.str_)
 
     def fits(
         self, constraints: Constraints, crystal_system: str | None = None, merits: Mapping[str, FloatArray] | None = None
@@ -268,9 +269,9 @@ class Entries:
         if constraints.composition is not None:
             found &= np.isin(np.arange(len(self)), self.table.rows_of(constraints.composition))
         if constraints.space_group is not None:
-            found &= self._numbers == constraints.space_group
+            found &= self.group_numbers == constraints.space_group
         if constraints.prototype is not None:
-            found &= self._names == _plain(constraints.prototype)
+            found &= self._names == plain_name(constraints.prototype)
         for condition in constraints.conditions:
             values = (merits or {}).get(condition.name)
             values = self.column(condition.name) if values is None else values
@@ -285,7 +286,12 @@ class Entries:
         for option, alone in constraints.alone():
             fits = self.fits(alone, crystal_system, merits)
             if not fits.any():
-                return f"{option} alone leaves none of {len(self):,} candidates"
+                near = (
+                    ""
+                    if alone.prototype is None
+                    else did_you_mean(alone.prototype, {each for each in self.prototypes or () if each})
+                )
+                return f"{option} alone leaves none of {len(self):,} candidates{near}"
             told.append(f"{option} leaves {int(fits.sum()):,}")
             left &= fits
             if not left.any():
@@ -322,8 +328,9 @@ class Entries:
             asked *= 4
 
 
-def _plain(name: str) -> str:
-    return name.replace("_", "").replace(" ", "").lower()
+def plain_name(name: str) -> str:
+    """A prototype's name as it is compared with another: L12 is L1_2."""
+    return name.replace("_", "").replace(" ", "").replace("-", "").lower()
 
 
 def count_of(top: object) -> int:

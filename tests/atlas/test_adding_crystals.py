@@ -11,7 +11,7 @@ import pytest
 from atlas_samples import RECIPE
 from dask_worker import third_killed
 from dosmith import formulas, symmetry
-from dosmith.atlas import Atlas
+from dosmith.atlas import Atlas, Cell
 from dosmith.atlas.adding import RECORD, Record, add, executor
 from dosmith.atlas.expecting import Expectation, basis_for, expected, fingerprint, forward_model
 from dosmith.atlas.reading import items
@@ -132,6 +132,22 @@ def test_the_same_crystal_from_elsewhere_is_recognised(atlas, tmp_path):
     assert Record(atlas.folder).aliases() == {"mp-2": "mp-1"}
 
 
+def test_another_crystal_under_the_same_name_is_kept_under_a_name_of_its_own(atlas, tmp_path):
+    for place, volume in (("mp-149.cif", 20.0), ("mp-149-strained.cif", 26.0), ("mp-149/POSCAR", 20.1)):
+        path = tmp_path / "si" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        structure = PROTOTYPES["A4"].structure(("Si",), volume)
+        path.write_text(symmetry.cif(structure) if place.endswith("cif") else structure.to(fmt="poscar"))
+    found = {each.label: each for each in add(atlas, items([tmp_path / "si"]), "dosmith", predict=stand_in)}
+    assert {label: each.outcome for label, each in found.items()} == {
+        "mp-149/POSCAR": "added",
+        "mp-149-strained.cif": "added",
+        "mp-149.cif": "the same as",
+    }
+    assert {each.id.partition("-")[0]: each.source for each in atlas} == {"mp": "materials-project", "Si": "file"}
+    assert found["mp-149/POSCAR"].id == found["mp-149.cif"].id
+
+
 def test_elements_that_the_model_does_not_know_are_named(atlas, tmp_path):
     path = tmp_path / "a.cif"
     path.write_text(symmetry.cif(PROTOTYPES["B1"].structure(("Pu", "O"), 15.0)))
@@ -192,6 +208,15 @@ def test_the_model_itself_predicts(tmp_path):
     theirs = model.atlas.candidates.spectrum(int(places[0]))
     assert crystal.expected @ theirs / np.linalg.norm(crystal.expected) / np.linalg.norm(theirs) > 0.99
     assert expected.__module__ == "dosmith.atlas.expecting"  # it travels by its name
+
+
+def test_gaps_that_are_expected_are_those_of_eigenvalues():
+    """The mean of several spectra fills a gap up; see `ForwardModel.predict_atoms`."""
+    kinds = (("B1", ("Li", "F"), 8.1), ("B1", ("Mg", "O"), 9.4), ("A1", ("Cu",), 11.8), ("L1_2", ("Pt", "Ni"), 14.0))
+    found = expected([Cell.of(PROTOTYPES[name].structure(elements, volume)) for name, elements, volume in kinds], "dosmith")
+    assert [each.gap > 2 for each in found] == [True, True, False, False]
+    assert [each.gap == 0 for each in found] == [False, False, True, True]
+    assert all(each.gap_spread > 0 for each in found[:2]) and all(each.signed_gap < 0 for each in found[2:])
 
 
 def test_a_dask_worker_killed_midway_loses_and_doubles_nothing(atlas, salts, tmp_path):

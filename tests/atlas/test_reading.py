@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
@@ -43,6 +44,13 @@ def write_all(folder):
     with zipfile.ZipFile(folder / "jarvis.json.zip", "w") as archive:
         archive.writestr("a.json", json.dumps([jarvis_entry(ROCK_SALT, "JVASP-3")]))
     (folder / "optimade.json").write_text(json.dumps({"data": [optimade_entry(ROCK_SALT, "cod-1")]}))
+    (folder / "by-id.json").write_text(json.dumps({"mp-4": ALLOY.as_dict(), "mp-5": {"structure": ROCK_SALT.as_dict()}}))
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        (folder / name / "POSCAR").write_text(ROCK_SALT.to(fmt="poscar"))
+    (folder / "mp-6").mkdir()
+    (folder / "mp-6" / "CONTCAR").write_text(ALLOY.to(fmt="poscar"))
+    (folder / "comp-12.cif").write_text(symmetry.cif(ALLOY))
 
 
 def test_every_format_gives_its_crystal_and_id(tmp_path):
@@ -59,6 +67,12 @@ def test_every_format_gives_its_crystal_and_id(tmp_path):
         "jarvis.json": (ALLOY, "JVASP-1002", "jarvis"),
         "jarvis.json.zip #1": (ROCK_SALT, "JVASP-3", "jarvis"),
         "optimade.json": (ROCK_SALT, "cod-1", "optimade"),
+        "by-id.json #1": (ALLOY, "mp-4", "materials-project"),
+        "by-id.json #2": (ROCK_SALT, "mp-5", "materials-project"),
+        "one/POSCAR": (ROCK_SALT, None, "file"),  # each is named so that it can be found
+        "two/POSCAR": (ROCK_SALT, None, "file"),
+        "mp-6/CONTCAR": (ALLOY, "mp-6", "materials-project"),
+        "comp-12.cif": (ALLOY, None, "file"),
     }
     for label, (structure, identifier, source) in expected.items():
         crystal, *facts = found.pop(label)
@@ -97,11 +111,18 @@ def test_extended_xyz_and_ase_databases(tmp_path):
         for each, name in ((ROCK_SALT, "mp-1"), (ALLOY, "mp-2"))
     ]
     write(tmp_path / "all.extxyz", [*made, Atoms("H2", positions=[[0, 0, 0], [0, 0, 1]])])
-    with db.connect(tmp_path / "all.db") as database:
-        for each in made:
-            database.write(each, mp_id=each.info["material_id"])
+    for name in ("all.db", "all.json"):
+        with db.connect(tmp_path / name) as database:
+            for each in made:
+                database.write(each, mp_id=each.info["material_id"])
+    charged = made[0].copy()
+    charged.info["charge"] = 2
+    write(tmp_path / "charged.extxyz", charged)
+    write(tmp_path / "plain.xyz", made[0], format="xyz")
     found = crystals(tmp_path)
-    for label in ("all.db #{}", "all.extxyz #{}"):
+    assert found["charged.extxyz #1"][0] == "carries a charge of +2; crystals are neutral"
+    assert "holds no lattice; write extended XYZ" in found["plain.xyz"][0]
+    for label in ("all.db #{}", "all.json #{}", "all.extxyz #{}"):
         for number, structure in ((1, ROCK_SALT), (2, ALLOY)):
             crystal, identifier, _ = found[label.format(number)]
             assert crystal.matches(structure) and identifier == f"mp-{number}"
@@ -138,6 +159,20 @@ def test_charges_of_ions_are_left_out_and_those_of_cells_refused(tmp_path):
     assert found["charged.json"][0] == "carries a charge of +1; crystals are neutral"
 
 
+def test_a_site_that_is_full_but_for_rounding_is_full(tmp_path):
+    for share, fine in ((0.9995, True), (0.99, False)):
+        structure = Structure(ROCK_SALT.lattice, [{"Na": share}, "Cl"], ROCK_SALT.frac_coords)
+        (tmp_path / "a.json").write_text(json.dumps(structure.as_dict()))
+        found, *_ = crystals(tmp_path)["a.json"]
+        assert found.matches(ROCK_SALT) if fine else "is disordered" in found
+
+
+def test_atoms_in_one_place_are_refused(tmp_path):
+    doubled = Structure(ROCK_SALT.lattice, ["Na", "Cl", "Cl"], [*ROCK_SALT.frac_coords, [0.501, 0.5, 0.5]])
+    (tmp_path / "a.json").write_text(json.dumps(doubled.as_dict()))
+    assert "has two atoms 0.00 Angstrom apart" in crystals(tmp_path)["a.json"][0]
+
+
 def test_deuterium_is_hydrogen(tmp_path):
     lithium = PROTOTYPES["B1"].structure(("Li", "H"), 8.5)
     (tmp_path / "a.cif").write_text(symmetry.cif(lithium).replace("  H  H", "  D  D"))
@@ -147,7 +182,8 @@ def test_deuterium_is_hydrogen(tmp_path):
 
 
 def test_large_cells_are_refused_with_their_size_and_supercells_reduced(tmp_path):
-    large = Structure(np.eye(3) * 12, ["Na"] * 62, np.random.default_rng(0).random((62, 3)))
+    places = np.stack(np.unravel_index(np.arange(62), (4, 4, 4)), axis=1) / 4 + np.random.default_rng(0).random((62, 3)) / 20
+    large = Structure(np.eye(3) * 12, ["Na"] * 62, places)
     (tmp_path / "large.json").write_text(json.dumps(large.as_dict()))
     (tmp_path / "super.json").write_text(json.dumps((ROCK_SALT * (4, 4, 4)).as_dict()))
     found = crystals(tmp_path)
@@ -168,6 +204,8 @@ BROKEN = {
     "c.json.zip": b"PK\x03\x04 and nothing",
     "d.json.gz": b"\x1f\x8b and nothing",
     "e.cif": bytes(range(256)) * 20,
+    "f.cif.bz2": bz2.compress(symmetry.cif(ALLOY).encode()),
+    "g.cif.zip": b"PK\x03\x04 and nothing",
 }
 
 

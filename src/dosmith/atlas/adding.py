@@ -207,7 +207,7 @@ class _Adding:
         before = self.record.found.get(item.key)
         if before is not None and before.id in self.ids:  # what was skipped is tried again: the model may know more by now
             return Addition(item.key, item.label, "there already", before.id, before.known_as)
-        if item.id is not None and item.id in self.ids:
+        if item.id is not None and item.id in self.ids and not item.guessed:
             return Addition(item.key, item.label, "there already", item.id)
         try:
             structure = crystal_of(item)
@@ -219,7 +219,9 @@ class _Adding:
                 )
             formula = formulas.write(formulas.reduce((symbol, 1) for symbol in cell.species))
             digest = digest_of(cell.lattice, cell.species, cell.frac_coords)
-            named_so = item.id or (None if item.built is None else crystal_id(formulas.parse(formula), item.built[0]))
+            named_so = (None if item.guessed and item.id in self.ids else item.id) or (
+                None if item.built is None else crystal_id(formulas.parse(formula), item.built[0])
+            )
             identifier = named_so or f"{formula}-{digest}"
             if identifier in self.ids:
                 return Addition(item.key, item.label, "there already", identifier)
@@ -263,7 +265,7 @@ class _Adding:
             crystals.append(
                 AtlasCrystal(
                     each.id,
-                    item.source,
+                    "file" if item.guessed and each.id != item.id else item.source,
                     each.cell if item.built is None else item.built[1],
                     each.space_group,
                     each.prototype if item.built is None else item.built[0],
@@ -274,6 +276,8 @@ class _Adding:
                     formation_energy=expectation.formation_energy,
                     above_hull=item.facts.get("above_hull"),
                     gap=expectation.gap,
+                    gap_spread=expectation.gap_spread,
+                    signed_gap=expectation.signed_gap,
                     mark=each.mark.tobytes(),
                 )
             )

@@ -77,7 +77,8 @@ class AtlasCrystal:
         above_hull: eV/atom, as its source says, else in the potential.
         rivals: what it would decompose into, or its rivals on the hull.
         gap: expected, eV.
-        gap_spread: of the members of the model, eV.
+        gap_spread: its standard deviation, eV.
+        signed_gap: by the model's eigenvalues, eV, below zero where bands overlap: tells how likely another gap is.
         mark: by which the same crystal is recognised; see `same.py`.
     """
 
@@ -95,6 +96,7 @@ class AtlasCrystal:
     rivals: tuple[str, ...] = ()
     gap: float | None = None
     gap_spread: float | None = None
+    signed_gap: float | None = None
     mark: bytes | None = None
 
     @cached_property

@@ -16,8 +16,8 @@ from dosmith.errors import DosmithError, ModelError
 from dosmith.models.registry import open_model
 from dosmith.models.store import WEIGHTS
 from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.ranking import told
 from dosmith.spectra.code import Basis
-from dosmith.spectra.zero import energy_zeros
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -29,15 +29,19 @@ class Expectation:
 
     Attributes:
         spectrum: of norm 1 or less, shape (points,).
-        gap: eV; 0 of a metal.
+        gap: to be expected, eV; 0 of a metal, None when the model tells none.
         energy: in the potential, eV/atom; None when unknown.
         formation_energy: in the same; None when unknown.
+        gap_spread: standard deviation of the gap, eV; None when unknown.
+        signed_gap: by eigenvalues, eV, below zero where bands overlap; None when unknown.
     """
 
     spectrum: NDArray[np.float32]
-    gap: float
+    gap: float | None
     energy: float | None
     formation_energy: float | None
+    gap_spread: float | None = None
+    signed_gap: float | None = None
 
 
 def forward_model(name: str) -> TightBindingModel:
@@ -84,13 +88,17 @@ def expected(cells: Sequence[Cell], name: str) -> list[Expectation | str]:
 
 def _together(model: TightBindingModel, structures: Sequence[Structure]) -> list[Expectation | str]:
     prepared = model.ensemble.prepare_each(structures)
-    spectra = model.ensemble.predict_atoms(prepared).expected
-    zeros = np.zeros(len(structures))
-    rule = model.recipe.gap
-    _, gaps = energy_zeros(model.recipe.grid.energies, spectra, zeros, zeros + model.recipe.broadening, "auto", how=rule)
+    found = model.ensemble.predict_atoms(prepared)
     return [
-        Expectation(spectrum.astype(np.float32), float(gap), atoms.energy, _formation_energy(structure, atoms.energy))
-        for structure, atoms, spectrum, gap in zip(structures, prepared, spectra, gaps, strict=True)
+        Expectation(
+            found.expected[place].astype(np.float32),
+            told(found.gaps[place]),
+            atoms.energy,
+            _formation_energy(structure, atoms.energy),
+            told(found.gap_spreads[place]),
+            float(found.signed_gaps[place]),
+        )
+        for place, (structure, atoms) in enumerate(zip(structures, prepared, strict=True))
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,16 @@ from dosmith import formulas
 from dosmith.atomic import replacing
 from dosmith.constraints import Constraints
 from dosmith.errors import LibraryError
+from dosmith.formulas import Composition
 from dosmith.library import arrow
 from dosmith.periodic_table import elements
+from dosmith.ranking import plain_name
 from dosmith.spectra.code import STEPS
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]
 
-VERSION = 1
+VERSION = 2
 HEAD = 16
 """Coordinates that are looked at of every crystal; the others only where they can matter."""
 _HALF = 64  # elements in one mask
@@ -41,11 +43,12 @@ NEEDED = (
     "above_hull",
     "gap",
     "gap_spread",
+    "signed_gap",
     "model",
     "code",
 )
 """Columns of a shard that an index is made from."""
-_NUMBERS = ("energy", "formation_energy", "above_hull", "gap", "gap_spread")
+_NUMBERS = ("energy", "formation_energy", "above_hull", "gap", "gap_spread", "signed_gap")
 _WORDS = ("formula", "source", "prototype", "model")
 
 
@@ -195,7 +198,7 @@ class Index:
         return self._batch.column(name)
 
     def numbers(self, name: str) -> NDArray[Any]:
-        """A column of numbers, shape (N,): `norm`, `gap`, `gap_spread`, `energy`, `formation_energy`, `above_hull`, `price`, `space_group`."""
+        """A column of numbers, shape (N,): `norm`, `gap`, `gap_spread`, `signed_gap`, `energy`, `formation_energy`, `above_hull`, `price`, `space_group`."""
         return arrow.view(self._column(name))
 
     @cached_property
@@ -252,7 +255,7 @@ class Index:
         """Which crystals satisfy what is asked, shape (N,). What is unknown of a crystal does not pass where it is asked for.
 
         Args:
-            constraints: on elements and counts.
+            constraints: on elements, counts and crystals; not its conditions on merits, of which an index knows a few only.
             crystal_system: cubic, hexagonal, ...
             space_group: its number.
             prototype: Strukturbericht symbol or AFLOW label.
@@ -263,6 +266,8 @@ class Index:
         found = np.ones(len(self), dtype=np.bool_)
         if constraints is not None:
             self._admit(constraints, found)
+            space_group = constraints.space_group if space_group is None else space_group
+            prototype = constraints.prototype if prototype is None else prototype
         if crystal_system is not None:
             from dosmith.symmetry import system_of
 
@@ -270,11 +275,9 @@ class Index:
             found &= of_group[self.numbers("space_group")]
         if space_group is not None:
             found &= self.numbers("space_group") == space_group
-        for name, word in (("prototype", prototype),):
-            if word is not None:
-                chosen = np.zeros(len(self), dtype=np.bool_)
-                chosen[self.rows_with(name, word)] = True
-                found &= chosen
+        if prototype is not None:
+            alike = [word for word in self.all_words("prototype") if plain_name(word) == plain_name(prototype)]
+            found &= self._having("prototype", alike)
         if gap is not None:
             found &= (self.numbers("gap") >= gap[0]) & (self.numbers("gap") <= gap[1])
         for name, most in (("above_hull", above_hull), ("price", price)):
@@ -282,7 +285,29 @@ class Index:
                 found &= self.numbers(name) <= most
         return found
 
+    def _having(self, name: str, words: Sequence[str]) -> BoolArray:
+        """Which rows have one of these texts in a column that repeats its texts, shape (N,)."""
+        column = self._column(name)
+        places = arrow.numbers(pc.index_in(pa.array(words, pa.string()), value_set=column.dictionary))
+        wanted = np.zeros(len(column.dictionary) + 1, dtype=np.bool_)  # the last for rows without a text
+        wanted[places[~np.isnan(places)].astype(np.intp)] = True
+        return np.asarray(wanted[arrow.view(column.indices.fill_null(-1))])
+
+    def holds(self, written: Sequence[str], space_groups: NDArray[np.integer]) -> BoolArray:
+        """Whether there is a crystal of each formula and space group, any of the formula where that is 0, shape as given."""
+        column = self._column("formula")
+        places = np.nan_to_num(arrow.numbers(pc.index_in(pa.array(written, pa.string()), value_set=column.dictionary)), nan=-1)
+        wanted = places.astype(np.int64)
+        kinds = self.groups.astype(np.int64) * 256 + self.numbers("space_group")
+        return np.where(space_groups > 0, np.isin(wanted * 256 + space_groups, kinds), wanted >= 0)
+
+    def of_compositions(self, compositions: Iterable[Composition]) -> BoolArray:
+        """Which rows are of one of these compositions, shape (N,)."""
+        return self._having("formula", [formulas.write(each) for each in compositions])
+
     def _admit(self, constraints: Constraints, found: BoolArray) -> None:
+        if constraints.composition is not None:
+            found &= self.of_compositions([constraints.composition])
         masks = [self.numbers("low"), self.numbers("high")]
         permitted = [n for n in range(1, formulas.HEAVIEST + 1) if constraints.permits(formulas.symbol_of(n))]
         if len(permitted) < formulas.HEAVIEST:

@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dosmith.atlas.crystal import Built, built
-from dosmith.crystals.find import structure_in
+from dosmith.crystals.find import DISORDERED, plain_cell, structure_in
 from dosmith.errors import DosmithError, FileFormatError, NotFoundError
 from dosmith.sources.content import unpack
-from dosmith.sources.crystal import Crystal
 from dosmith.sources.files import printable
 from dosmith.sources.json_values import values
 
@@ -37,7 +36,7 @@ LARGEST = 60
 _FAR_TOO_LARGE = 16 * LARGEST
 _STRANGE = 100  # entries of a list that are no crystals, one after another, before the rest is taken for the same
 _IDS = ("material_id", "mp_id", "mpid", "jid", "entry_id", "task_id", "id", "immutable_id")
-_NAMED = re.compile(r"(mp|mvc|mp-gnome|JVASP|oqmd|cod|agm|icsd)-\d+(?![0-9A-Za-z])")
+_NAMED = re.compile(r"(?<![0-9A-Za-z])(mp|mvc|mp-gnome|JVASP|oqmd|cod|agm|icsd)-\d+(?![0-9A-Za-z])")
 _SOURCES = {"mp": "materials-project", "mvc": "materials-project", "JVASP": "jarvis"}
 _BLOCK = re.compile(r"^data_", re.MULTILINE)
 _PATTERNS = (
@@ -56,6 +55,7 @@ _PATTERNS = (
     "*.db",
 )
 _SQLITE = b"SQLite format 3\x00"
+_PACKED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7-Zip"}
 _NAME = re.compile(r"[^\x21-\x7e]")
 
 
@@ -68,6 +68,7 @@ class Item:
         label: file and number, for people.
         read: the crystal, as it is written.
         id: that its source calls it by; None when it has none.
+        guessed: whether the id is merely read off the name of a file, where another crystal may have it too.
         source: materials-project, jarvis, optimade, file.
         facts: what the source says of it: `above_hull`, eV/atom.
         built: the same as a prototype with elements, its name first; None where the source names none.
@@ -77,6 +78,7 @@ class Item:
     label: str
     read: Callable[[], Structure]
     id: str | None = None
+    guessed: bool = False
     source: str = "file"
     facts: Mapping[str, float] = field(default_factory=dict)
     built: tuple[str, Built] | None = None
@@ -103,9 +105,9 @@ def items(paths: Sequence[str | Path], max_mebibytes: int = 256) -> Iterator[Ite
                     f"there is no structure file (CIF, POSCAR, extended XYZ, JSON, ...) in the folder {printable(path)}"
                 )
             for file in files:
-                yield from _of_file(file, max_mebibytes)
+                yield from _of_file(file, max_mebibytes, printable(str(file.relative_to(path))))
         elif Path(path).is_file():
-            yield from _of_file(Path(path), max_mebibytes)
+            yield from _of_file(Path(path), max_mebibytes, printable(Path(path).name))
         else:
             raise NotFoundError(f"there is no file {printable(path)}")
 
@@ -117,22 +119,23 @@ def _looks_right(path: Path) -> bool:
     return not hidden and any(fnmatch(path.name.lower(), pattern) for pattern in _PATTERNS)
 
 
-def _of_file(path: Path, max_mebibytes: int) -> Iterator[Item]:
-    label = printable(path.name)
+def _of_file(path: Path, max_mebibytes: int, label: str) -> Iterator[Item]:
     try:
         with open(path, "rb") as file:
-            if file.read(len(_SQLITE)) == _SQLITE:
+            head = file.read(len(_SQLITE))
+            file.seek(0)
+            if head == _SQLITE:
                 yield from _of_ase(path, label)
                 return
-            file.seek(0)
-            if file.read(4) == b"PAR1":
+            if head.startswith(b"PAR1"):
                 yield from _of_list(path, label)
                 return
-            file.seek(0)
-            if file.read(4) == b"PK\x03\x04":
+            if head.startswith(b"PK\x03\x04"):
                 yield from _of_jarvis_set(path, label)
                 return
-            file.seek(0)
+            packed = next((name for mark, name in _PACKED.items() if head.startswith(mark)), None)
+            if packed is not None:
+                raise FileFormatError(f"is packed by {packed}; unpack it, or pack it by gzip")
             content = unpack(file, max_mebibytes)
     except (OSError, DosmithError) as error:
         yield _refused(label, str(path), str(getattr(error, "strerror", None) or error))
@@ -162,9 +165,10 @@ def _of_content(content: bytes, label: str, max_mebibytes: int) -> Iterator[Item
         yield from _of_cif(content, label)
     elif re.match(rb"\s*\d+\s*\n[^\n]*Lattice\s*=", content[:4096]):
         yield from _of_xyz(content, label)
+    elif label.lower().removesuffix(".gz").endswith("xyz"):
+        yield _refused(label, _digest(content), 'holds no lattice; write extended XYZ, with Lattice="..." in its second line')
     else:
-        identifier = _id_in(label)
-        yield Item(_digest(content), label, partial(structure_in, content, _form(label)), identifier, _source(identifier))
+        yield _item_of_file(content, label, partial(structure_in, content, _form(label)))
 
 
 def _form(label: str) -> str:
@@ -179,10 +183,22 @@ def _of_cif(content: bytes, label: str) -> Iterator[Item]:
     whole = [block for block in blocks if "_cell_length_a" in block and "_atom_site" in block] or [text]
     for number, block in enumerate(whole, 1):
         several = len(whole) > 1
-        identifier = _id_in(block.split("\n", 1)[0]) or (None if several else _id_in(label))
         written = block.encode()
-        named, read = f"{label} #{number}" if several else label, partial(structure_in, written, "cif")
-        yield Item(_digest(written), named, read, identifier, _source(identifier))
+        read = partial(structure_in, written, "cif")
+        inside = _id_in(block.split("\n", 1)[0])
+        if inside is not None:
+            yield Item(_digest(written), f"{label} #{number}" if several else label, read, inside, source=_source(inside))
+        elif several:
+            yield Item(_digest(written), f"{label} #{number}", read)
+        else:
+            yield _item_of_file(written, label, read)
+
+
+def _item_of_file(content: bytes, label: str, read: Callable[[], Structure]) -> Item:
+    """The one crystal of a file, with the id in its name, else in that of its folder."""
+    name, folder = Path(label).name, Path(label).parent.name
+    identifier = _id_in(name) or _id_in(folder)
+    return Item(_digest(content), label, read, identifier, identifier is not None, _source(identifier))
 
 
 def _of_xyz(content: bytes, label: str) -> Iterator[Item]:
@@ -218,8 +234,8 @@ def _ase(purpose: str) -> Any:
     from dosmith.errors import MissingExtraError
 
     try:
-        import ase.db
-        import ase.io
+        import ase.db.row
+        import ase.io.jsonio
     except ImportError:
         raise MissingExtraError(purpose, "relax") from None
     return ase
@@ -229,11 +245,14 @@ def _of_atoms(atoms: Any) -> Structure:
     from pymatgen.core.structure import Structure
 
     if not np.all(atoms.pbc) or atoms.cell.rank < 3:
-        raise FileFormatError("is no crystal: it is not periodic in three directions")
+        raise FileFormatError(_OPEN)
     if "occupancy" in atoms.info:
         occupied = atoms.info["occupancy"]
         if isinstance(occupied, Mapping) and any(len(shares) > 1 or min(shares.values()) < 1 for shares in occupied.values()):
-            raise FileFormatError(_DISORDERED)
+            raise FileFormatError(DISORDERED)
+    charge = atoms.info.get("charge", 0)
+    if isinstance(charge, int | float | np.integer | np.floating) and abs(float(charge)) > 1e-8:
+        raise FileFormatError(_charged(float(charge)))
     return Structure(np.array(atoms.cell), atoms.get_chemical_symbols(), atoms.get_scaled_positions(wrap=False))
 
 
@@ -251,6 +270,12 @@ def _of_ase(path: Path, label: str) -> Iterator[Item]:
             raise
         except Exception as error:  # of SQLite, or of what ASE makes of its contents
             yield _refused(label, str(path), f"is no ASE database that can be read ({type(error).__name__})")
+
+
+def _of_json_row(row: Mapping[str, Any]) -> Structure:
+    """A row of an ASE database in JSON."""
+    ase = _ase("reading ASE databases")
+    return _of_row(ase.db.row.AtomsRow(ase.io.jsonio.decode(json.dumps(row))))
 
 
 def _of_row(row: Any) -> Structure:
@@ -279,8 +304,11 @@ def _of_jarvis_set(path: Path, label: str) -> Iterator[Item]:
     """A zip archive with a JSON list, as JARVIS hands out its sets."""
     from dosmith.sources.jarvis import entries
 
-    for number, entry in enumerate(entries(path), 1):
-        yield of_entry(entry, f"{label} #{number}")
+    try:
+        for number, entry in enumerate(entries(path), 1):
+            yield of_entry(entry, f"{label} #{number}")
+    except DosmithError:
+        yield _refused(label, str(path), "is a zip archive without a JSON list of crystals, or damaged; unpack it")
 
 
 def _of_json(content: bytes, label: str) -> Iterator[Item]:
@@ -289,7 +317,7 @@ def _of_json(content: bytes, label: str) -> Iterator[Item]:
     first = list(itertools.islice(found, 2))
     if len(first) == 1 and isinstance(whole := first[0], Mapping):
         inside = (whole[name] for name in ("data", "entries", "materials", "structures") if isinstance(whole.get(name), list))
-        first = next(inside, first)
+        first = next(inside, _by_id(whole) or first)
     strange = 0
     for number, entry in enumerate(itertools.chain(first, found), 1):
         named = label if len(first) == 1 else f"{label} #{number}"
@@ -299,6 +327,14 @@ def _of_json(content: bytes, label: str) -> Iterator[Item]:
             yield _refused(named, _digest(content), f"is damaged{'' if number == 1 else ' from here on'}: {why}")
             return
         yield of_entry(entry, named)
+
+
+def _by_id(whole: Mapping[str, Any]) -> list[Any]:
+    """The crystals of an object that has them by their ids, as ASE's JSON databases and many dictionaries do; none where it is another one."""
+    crystals = {name: each for name, each in whole.items() if isinstance(each, Mapping) and _CRYSTALS & set(each)}
+    if _CRYSTALS & set(whole) or len(crystals) < len(whole) - len(_ASE_FACTS & set(whole)):
+        return []
+    return [{"id": name, **each} for name, each in crystals.items()]
 
 
 def _till_damaged(found: Iterator[Any]) -> Iterator[Any]:
@@ -319,6 +355,8 @@ def of_entry(entry: Any, label: str) -> Item:
         return _item(key, label, lambda: _optimade(attributes), said | {"source": "optimade"})
     if isinstance(atoms := entry.get("atoms"), Mapping) and "lattice_mat" in atoms:
         return _item(key, label, lambda: _jarvis(atoms), said)
+    if set(entry) >= _ASE_ROW:
+        return _item(key, label, lambda: _of_json_row(entry), said | dict(entry.get("key_value_pairs") or {}))
     structure = entry.get("structure", entry)
     if isinstance(structure, str):
         return _item(key, label, lambda: structure_in(structure.encode(), "cif"), said)
@@ -336,7 +374,7 @@ def _item(key: str, label: str, read: Callable[[], Structure], said: Mapping[str
     source = "optimade" if said.get("source") == "optimade" else _source(identifier)
     hull = said.get("energy_above_hull", said.get("ehull"))
     facts = {"above_hull": float(hull)} if isinstance(hull, int | float) and np.isfinite(hull) else {}
-    return Item(key, label, read, identifier, source, facts)
+    return Item(key, label, read, identifier, source=source, facts=facts)
 
 
 def _source(identifier: str | None) -> str:
@@ -355,7 +393,7 @@ def _pymatgen(plain: Mapping[str, Any]) -> Structure:
 
     charge = plain.get("charge")
     if isinstance(charge, int | float) and abs(charge) > 1e-8:
-        raise FileFormatError(f"carries a charge of {charge:+g}; crystals are neutral")
+        raise FileFormatError(_charged(charge))
     species = [{str(each["element"]): float(each["occu"]) for each in site["species"]} for site in plain["sites"]]
     return Structure(plain["lattice"]["matrix"], species, [site["abc"] for site in plain["sites"]])
 
@@ -370,6 +408,8 @@ def _jarvis(atoms: Mapping[str, Any]) -> Structure:
 def _optimade(attributes: Mapping[str, Any]) -> Structure:
     from pymatgen.core.structure import Structure
 
+    if not attributes.get("lattice_vectors") or not attributes.get("species_at_sites"):
+        raise FileFormatError("is no crystal: the provider tells no lattice or no places of its atoms")
     kinds = {
         str(each["name"]): {
             str(symbol): float(share)
@@ -379,11 +419,18 @@ def _optimade(attributes: Mapping[str, Any]) -> Structure:
     }
     species = [kinds.get(name, {name: 1.0}) for name in attributes["species_at_sites"]]
     if any({"vacancy", "X"} & set(shares) for shares in species):
-        raise FileFormatError(_DISORDERED)
+        raise FileFormatError(DISORDERED)
     return Structure(attributes["lattice_vectors"], species, attributes["cartesian_site_positions"], coords_are_cartesian=True)
 
 
-_DISORDERED = "is disordered: a site is shared by several elements or partly empty; give an ordered cell"
+_OPEN = "is no crystal: it is not periodic in three directions"
+_CRYSTALS = {"structure", "lattice", "atoms", "attributes", "cif", "numbers"}
+"""Keys by one of which an object is known to be a crystal."""
+_ASE_ROW, _ASE_FACTS = {"numbers", "cell", "positions"}, {"ids", "nextid"}
+
+
+def _charged(charge: float) -> str:
+    return f"carries a charge of {charge:+g}; crystals are neutral"
 
 
 def crystal_of(item: Item) -> Structure:
@@ -392,22 +439,13 @@ def crystal_of(item: Item) -> Structure:
     Raises:
         DosmithError: it cannot be read, is disordered or charged, or larger than `LARGEST`; what is wrong, without the item's label.
     """
-    from pymatgen.core.structure import Structure
-
-    from dosmith import symmetry
-
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             read = item.read()
             if len(read) > _FAR_TOO_LARGE:
                 raise FileFormatError(_too_large(len(read)))
-            if not read.is_ordered or any(abs(sum(site.species.values()) - 1) > 1e-3 for site in read):
-                raise FileFormatError(_DISORDERED)
-            symbols = [_element(str(getattr(site.specie, "symbol", site.specie))) for site in read]
-            plain = Structure(read.lattice.matrix, symbols, read.frac_coords)
-            Crystal.of_pymatgen(plain)  # what is impossible would end spglib, and us
-            cell = symmetry.primitive(plain)
+            cell = plain_cell(read)
     except DosmithError:
         raise
     except Exception as error:  # pymatgen's readers raise whatever their parsers do
@@ -415,10 +453,6 @@ def crystal_of(item: Item) -> Structure:
     if len(cell) > LARGEST:
         raise FileFormatError(_too_large(len(cell)))
     return cell
-
-
-def _element(symbol: str) -> str:
-    return "H" if symbol in ("D", "T") else symbol
 
 
 def _too_large(count: int) -> str:

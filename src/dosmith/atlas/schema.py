@@ -38,6 +38,7 @@ SCHEMA = pa.schema(
         ("rivals", pa.list_(pa.string())),
         ("gap", pa.float32()),  # eV, expected
         ("gap_spread", pa.float32()),  # eV
+        ("signed_gap", pa.float32()),  # eV, below zero where bands overlap
         ("mark", pa.binary()),  # by which the same crystal is recognised
         ("model", _NAME),  # fingerprint of what expects the spectrum
         ("code", pa.list_(pa.int16())),  # of the expected spectrum in the atlas's basis
@@ -86,6 +87,7 @@ def _to_row(crystal: AtlasCrystal) -> dict[str, Any]:
         "rivals": list(crystal.rivals) or None,
         "gap": crystal.gap,
         "gap_spread": crystal.gap_spread,
+        "signed_gap": crystal.signed_gap,
         "mark": crystal.mark,
         "model": crystal.model,
     }
@@ -127,5 +129,6 @@ def from_row(row: dict[str, Any], basis: Basis) -> AtlasCrystal:
         rivals=tuple(row["rivals"] or ()),
         gap=row["gap"],
         gap_spread=row["gap_spread"],
+        signed_gap=row["signed_gap"],
         mark=row["mark"],
     )

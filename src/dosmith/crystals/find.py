@@ -16,15 +16,19 @@ from dosmith.crystals.prototypes import PROTOTYPES, prototype
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import Library
+from dosmith.sources.cif import structure_of_cif
 from dosmith.sources.crystal import Crystal, refuse_endless
 from dosmith.sources.files import read_content
-from dosmith.sources.vasp import refuse_counts
+from dosmith.sources.vasp import structure_of_poscar
 from dosmith.sources.xml_text import refuse_entities
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
 _MEBIBYTES = 1
+_SHARE = 1e-3  # of a site that may be missing by rounding
+_CLOSEST = 0.5  # Angstrom between atoms; the shortest bond, of hydrogen, is 0.74
+DISORDERED = "is disordered: a site is shared by several elements or partly empty; give an ordered cell"
 _FORMATS = {
     "*vasprun*.xml*": "vasprun",
     "*.cif*": "cif",
@@ -154,15 +158,33 @@ def from_file(path: Path) -> Structure:
             if form == "vasprun":
                 refuse_entities(content)
             structure = Structure.from_file(path) if form == "vasprun" else structure_in(content, form)
-            ordered = structure.is_ordered
-            if ordered:
-                Crystal.of_pymatgen(structure)  # what is impossible would end spglib, and us
-                structure = symmetry.primitive(structure)
+            cell = plain_cell(structure)
+    except FileFormatError as error:
+        raise FileFormatError(f"{path} {error}") from None
     except Exception as error:  # pymatgen's readers raise whatever their parsers do
         raise FileFormatError(f"{path} is not a structure file that pymatgen reads ({str(error)[:120]})") from None
-    if not ordered:
-        raise FileFormatError(f"{path} holds a disordered crystal; give one with an element on every site")
-    return structure
+    return cell
+
+
+def plain_cell(structure: Structure) -> Structure:
+    """The primitive cell of an ordered crystal, charges and other properties left out; deuterium is hydrogen.
+
+    Raises:
+        FileFormatError: it is disordered or impossible, or two of its atoms are in one place.
+    """
+    from pymatgen.core.structure import Structure
+
+    if any(len(site.species) > 1 or abs(site.species.num_atoms - 1) > _SHARE for site in structure):
+        raise FileFormatError(DISORDERED)
+    symbols = [str(getattr(each, "symbol", each)) for site in structure for each in site.species]
+    plain = Structure(structure.lattice.matrix, ["H" if each in ("D", "T") else each for each in symbols], structure.frac_coords)
+    Crystal.of_pymatgen(plain)  # what is impossible would end spglib, and us
+    cell = symmetry.primitive(plain)
+    distances = cell.distance_matrix
+    np.fill_diagonal(distances, np.inf)
+    if distances.min() < _CLOSEST:
+        raise FileFormatError(f"has two atoms {distances.min():.2f} Angstrom apart; give one place to each")
+    return cell
 
 
 def _format(path: Path) -> str | None:
@@ -179,13 +201,15 @@ def structure_in(content: bytes, form: str) -> Structure:
         form: cif, poscar, cssr, xsf, res, json.
 
     Raises:
-        FileFormatError: reading it would take for ever.
+        FileFormatError: reading it would take for ever, or what is there is no whole crystal.
     """
     from pymatgen.core.structure import Structure
 
-    text = content.decode("utf-8-sig")
+    text = content.decode("utf-8-sig", "replace")  # names of authors come in all encodings
     if form == "poscar":
-        refuse_counts(text)
+        return structure_of_poscar(text)
+    if form == "cif":
+        return structure_of_cif(text)
     if form != "json":
         refuse_endless(text)
         return Structure.from_str(text, fmt=form)  # type: ignore[arg-type]

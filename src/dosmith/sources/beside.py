@@ -18,8 +18,9 @@ import numpy as np
 from dosmith import formulas
 from dosmith.errors import FileFormatError
 from dosmith.sources import abinit, aims, castep, cp2k, elk, espresso, siesta, vasp
+from dosmith.sources.cif import structure_of_cif
 from dosmith.sources.content import content_of, text_of
-from dosmith.sources.crystal import Crystal, refuse_endless
+from dosmith.sources.crystal import Crystal
 from dosmith.sources.files import FileDos, printable
 from dosmith.sources.run import of_run, schemas
 
@@ -159,11 +160,7 @@ def _cp2k(name: str, path: Path) -> Crystal:
 
 
 def _cif(path: Path) -> Crystal:
-    from pymatgen.core.structure import Structure
-
-    text = text_of(path)
-    refuse_endless(text)
-    return Crystal.of_pymatgen(Structure.from_str(text, fmt="cif"))
+    return Crystal.of_pymatgen(structure_of_cif(text_of(path)))
 
 
 def _gpw(path: Path) -> Crystal:

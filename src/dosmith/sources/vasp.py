@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -20,6 +21,7 @@ from dosmith import formulas
 from dosmith.edges import BandEdges, edges_of_eigenvalues
 from dosmith.errors import FileFormatError, FormulaError
 from dosmith.formulas import Composition
+from dosmith.periodic_table import elements
 from dosmith.sources.crystal import MOST_SITES, Crystal
 from dosmith.sources.curve import Curve
 from dosmith.sources.eigenvalues import MOST, Eigenvalues
@@ -28,6 +30,8 @@ from dosmith.sources.xml_text import refuse_entities
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
+
+    from pymatgen.core.structure import Structure
 
 FloatArray = NDArray[np.float64]
 
@@ -137,18 +141,30 @@ def read_doscar(head: Sequence[str], rows: Iterator[str]) -> Curve:
 
 
 def read_poscar(text: str) -> Crystal:
-    """The crystal in a POSCAR or CONTCAR, by pymatgen; one that names no elements (VASP 4) is refused.
+    """The crystal in a POSCAR or CONTCAR; errors as of `structure_of_poscar`."""
+    return Crystal.of_pymatgen(structure_of_poscar(text))
+
+
+def structure_of_poscar(text: str) -> Structure:
+    """The crystal in a POSCAR or CONTCAR, by pymatgen, which takes one of VASP 4 that names no elements for hydrogen: that is refused.
 
     Raises:
-        FileFormatError: it holds no crystal, or does not name its elements.
+        FileFormatError: it holds no crystal, or names its elements neither before their counts nor in its first line.
     """
     from pymatgen.io.vasp.inputs import Poscar
 
     refuse_counts(text)
-    poscar = Poscar.from_str(text, read_velocities=False)
+    lines = text.splitlines()
+    if len(lines) < 8:
+        raise FileFormatError(f"is no POSCAR: it has {len(lines)} lines")
+    named, counts = lines[0].split(), lines[5].split()
+    of_vasp_4 = all(map(str.isdigit, counts)) and len(named) == len(counts) and all(each in elements() for each in named)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        poscar = Poscar.from_str(text, named if of_vasp_4 else None, read_velocities=False)
     if not poscar.true_names:
-        raise FileFormatError("does not name its elements")
-    return Crystal.of_pymatgen(poscar.structure)
+        raise FileFormatError("does not name its elements; write their symbols in a line before their counts")
+    return poscar.structure
 
 
 def refuse_counts(poscar: str) -> None:

@@ -243,11 +243,17 @@ class Prediction:
             expected, and the lower its norm, the less the members agree, shape (M, points).
         vectors: standard vectors, 1/eV, shape (M, points).
         half_widths: of a band around them that holds 68 % of the grid points of new chemistry, 1/eV, shape (M, points).
+        signed_gaps: mean of the members' gaps by eigenvalues, eV, below zero where bands overlap, shape (M,).
+        gaps: to be expected, eV, 0 for metals, NaN where that was not learned, shape (M,).
+        gap_spreads: their standard deviations, eV, shape (M,).
     """
 
     expected: FloatArray
     vectors: FloatArray
     half_widths: FloatArray
+    signed_gaps: FloatArray
+    gaps: FloatArray
+    gap_spreads: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -325,16 +331,27 @@ class ForwardModel:
         half = float(np.mean(np.array(gaps) > 0))
         return Magnetism(np.mean(polarisations, axis=0), float(np.mean(moments)), half, float(np.mean(gaps)))
 
+    def parts(self, structure: Structure) -> dict[Label, FloatArray]:
+        """By element and orbital, the density expected of a crystal, shape (points,) each; errors as of `prepare`."""
+        from dosmith.models.tight_binding.projected import parts_of
+
+        return parts_of(self, [self.prepare(structure)])[0]
+
     def answers(self, crystals: Sequence[Atoms]) -> list[Answers]:
         """What each member expects of prepared crystals."""
         return [member.answers(crystals, self.symbols, self.recipe) for member in self.members]
 
     def predict_atoms(self, crystals: Sequence[Atoms]) -> Prediction:
-        """The DOS of prepared crystals."""
-        expected = np.mean([each.spectra for each in self.answers(crystals)], axis=0)
+        """The DOS of prepared crystals, and their gaps: these by eigenvalues, since the mean of several spectra fills a gap up."""
+        answers, scale = self.answers(crystals), self.calibration.gaps
+        expected = np.mean([each.spectra for each in answers], axis=0)
         area = expected.sum(axis=1, keepdims=True) * self.recipe.grid.step
         vectors = expected / area
-        return Prediction(expected, vectors, self.calibration.half_widths(vectors))
+        signed = np.stack([each.gaps for each in answers])
+        middle, spreads = signed.mean(axis=0), signed.std(axis=0)
+        unknown = np.full(len(middle), np.nan)
+        gaps, gap_spreads = (unknown, unknown) if scale is None else scale.expected(middle, spreads)
+        return Prediction(expected, vectors, self.calibration.half_widths(vectors), middle, gaps, gap_spreads)
 
 
 class MemberStore(Protocol):
