@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from atlas_samples import RECIPE
-from dosmith import symmetry
+from dosmith import formulas, symmetry
 from dosmith.atlas import Atlas, AtlasCrystal, Cell
 from dosmith.atlas.adding import RECORD, Addition, Record
 from dosmith.atlas.expecting import basis_for, forward_model
@@ -58,6 +58,9 @@ def atlas(tmp_path_factory, model):
         ("AsGa:216", None, 216),
         ("gaas:F-43m", None, 216),
         ("GaAs:f-43m", None, 216),
+        ("GaAs:zincblende", "B3", None),
+        ("GaAs:AB_cF8_216_c_a", "B3", None),
+        ("gaas:ab_oi4_44_a_b", "AB_oI4_44_a_b", None),
     ],
 )
 def test_crystals_are_named_by_formula_prototype_and_space_group(text, prototype, group):
@@ -99,6 +102,14 @@ def test_a_formula_that_nobody_computed_is_answered_by_the_models_own_crystals(m
     assert found.standard.gap >= 0
 
 
+def test_the_gap_of_a_predicted_target_is_the_one_that_is_expected(model):
+    place = next(n for n, each in enumerate(model.atlas.crystals) if each.formation_energy < 0 and model.atlas.gaps[n] > 3)
+    crystal = model.atlas.crystals[place]
+    named = formulas.write(crystal.composition)
+    found = predicted_target(f"{named}:{crystal.prototype}" if crystal.prototype in PROTOTYPES else named, model)
+    assert found.standard.gap > 2  # read off the curve, which several members fill up, it would be 0
+
+
 def test_what_a_model_cannot_predict_is_no_target(model):
     with pytest.raises(NotFoundError, match="no DOS of PuO2 is known, and the model 'dosmith' does not know Pu"):
         predicted_target("PuO2", model)
@@ -129,6 +140,16 @@ def test_an_atlas_narrows_and_ranks_in_a_window_too(atlas, model):
     only = Designer(MemoryLibrary([]), model, atlases=[atlas], shipped=False)
     answer = only.design("JVASP-7", top=3, elements="Ga,As", window="-1:3")
     assert answer.candidates[0].crystal_id == "JVASP-7"
+
+
+def test_ids_are_looked_up_in_the_other_atlases_of_a_user_too(atlas, model):
+    designer = Designer(model=model, elsewhere=lambda: [atlas])
+    assert designer.target("mp-149").name == "mp-149"
+    assert not any(each.crystal_id for each in designer.design("jvasp-7", top=3).candidates)  # but nothing is proposed from them
+
+
+def test_small_letters_mean_what_the_model_proposes_where_nobody_computed_it(model):
+    assert predicted_target("lani5", model).composition == parse("LaNi5")
 
 
 def test_models_without_crystals_take_no_atlas(atlas):

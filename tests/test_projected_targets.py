@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dosmith.designer import Designer
-from dosmith.errors import DosmithError, NotFoundError, OptionError
+from dosmith.designer import Designer, open_dos_set
+from dosmith.errors import DosmithError, NotFoundError, OptionError, SpectrumError
 from dosmith.formulas import parse
 from dosmith.library import MemoryLibrary
 from dosmith.library.store import write_library
@@ -77,6 +78,24 @@ def test_parts_and_descriptors_beside_the_whole(library: MemoryLibrary) -> None:
     assert of_platinum.descriptors.d_band_centre == pytest.approx(-1.6, abs=0.01)
 
 
+def test_descriptors_are_those_of_the_spin_and_of_the_curve_that_is_declared() -> None:
+    parts = np.stack([np.stack([0.1 + 0 * E, peak(-3)]), np.stack([0.1 + 0 * E, peak(-1)])])
+    spectrum = Spectrum(E, parts.sum(axis=1), 0.0, gap=0.0, broadening=0.1)
+    split = Material("Fe-A2", parse("Fe"), spectrum, projections=Projections((("Fe", "s"), ("Fe", "d")), parts))
+    centres = {
+        spin: resolved(MemoryLibrary([split]), "Fe-A2", "d", spin, with_parts=True).descriptors.d_band_centre
+        for spin in ("up", "down", "both")
+    }
+    assert centres == {
+        "up": pytest.approx(-3, abs=0.01),
+        "down": pytest.approx(-1, abs=0.01),
+        "both": pytest.approx(-2, abs=0.01),
+    }
+    declared = resolved(MemoryLibrary([split]), (E, peak(-2)), "Pt:d", with_parts=True)
+    assert declared.descriptors.d_band_centre == pytest.approx(-2, abs=0.02)
+    assert resolved(MemoryLibrary([split]), (E, peak(-2)), "O:p", with_parts=True).descriptors.p_band_centre is not None
+
+
 def test_one_spin_of_a_curve(library: MemoryLibrary) -> None:
     up, down = resolved(library, "Pt3Co", None, "up"), resolved(library, "Pt3Co", "d", "down")
     assert any("only its spin up states count, 67% of the states" in step for step in up.standard.steps)
@@ -108,6 +127,31 @@ def test_a_bare_curve_may_be_declared(library: MemoryLibrary, tmp_path: Path) ->
 def test_what_is_not_told_is_refused(library: MemoryLibrary, target: str, project: str, spin: str | None, message: str) -> None:
     with pytest.raises(DosmithError, match=f"^{message}"):
         resolved(library, target, project, spin)
+
+
+def test_projections_that_nobody_computed_are_predicted_and_said_so() -> None:
+    bare = MemoryLibrary([replace(open_dos_set().material("Pt3Ni-L1_2"), projections=None)])
+    designer = Designer(bare, "dosmith")
+    found = designer.target("Pt3Ni", project="pt:d")
+    assert found.predicted and (found.name, found.material_id) == ("Pt3Ni, Pt d states", "Pt3Ni-L1_2")
+    assert "its projections are predicted by the model 'dosmith'" in found.source
+    assert found.standard.values.sum() * RECIPE.grid.step == pytest.approx(1.0)
+    band = Band.of(RECIPE.grid.energies, found.standard.values)
+    assert band is not None and band.centre == pytest.approx(-2.2, abs=0.5)
+    unknown = designer.target("LaNi5", project="Ni:d")  # neither its DOS is known
+    assert unknown.predicted and unknown.part == Part("Ni", "d")
+    with pytest.raises(SpectrumError, match="no O p states among its predicted projections"):
+        designer.target("Pt3Ni", project="O:p")
+    with pytest.raises(SpectrumError, match="nothing tells its Pt d spin up states"):
+        designer.target("Pt3Ni", project="Pt:d", spin="up")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [("pt:d", Part("Pt", "d")), ("o:p", Part("O", "p")), ("pt", Part("Pt")), ("p", Part(None, "p")), ("P", Part("P"))],
+)
+def test_small_letters_name_parts_where_that_leaves_no_doubt(text: str, part: Part) -> None:
+    assert Part.parse(text) == part
 
 
 def test_known_materials_are_compared_by_the_part_that_they_tell(library: MemoryLibrary) -> None:

@@ -29,11 +29,13 @@ class Asked:
         known: the spectra.
         comparison: with the target.
         crystal_system: that counts; any when None.
+        counted: which count at all, shape (M,); all when None.
     """
 
     known: KnownSpectra
     comparison: Comparison
     crystal_system: str | None = None
+    counted: BoolArray | None = None
 
     @property
     def similarities(self) -> FloatArray:
@@ -52,12 +54,14 @@ class Asked:
 
     def fits(self, constraints: Constraints) -> BoolArray:
         """Which satisfy the constraints, shape (M,)."""
-        return self.known.entries.fits(constraints, self.crystal_system, self.judged.merits)
+        found = self.known.entries.fits(constraints, self.crystal_system, self.judged.merits)
+        return found if self.counted is None else found & self.counted
 
     @cached_property
     def _of_system(self) -> BoolArray:
-        """Which are of the crystal system, shape (M,)."""
-        return self.known.entries.fits(Constraints(), self.crystal_system)
+        """Which count and are of the crystal system, shape (M,)."""
+        found = self.known.entries.fits(Constraints(), self.crystal_system)
+        return found if self.counted is None else found & self.counted
 
     def elsewhere(self, constraints: Constraints, fits: BoolArray) -> set[Composition]:
         """Known compositions that do not fit: another crystal of theirs is no answer, unless a kind of crystal is asked for."""
@@ -68,7 +72,7 @@ class Asked:
         return {compositions[place] for place in there.tolist()}
 
     def within(self) -> tuple[Sequence[Composition], FloatArray]:
-        """Compositions and spectra of those of the crystal system, shape (F, points)."""
+        """Compositions and spectra of those that count and are of the crystal system, shape (F, points)."""
         places = np.flatnonzero(self._of_system)
         return [self.known.entries.compositions[place] for place in places.tolist()], self.known.vectors[places]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import lru_cache
@@ -23,15 +23,16 @@ from dosmith.library import Library, ParquetLibrary
 from dosmith.models.interface import Model, Predicted, Proposal
 from dosmith.models.registry import open_model
 from dosmith.models.tight_binding.model import LISTED, TightBindingModel
-from dosmith.predicted import known_id, predicted_target
+from dosmith.predicted import known_id, predicted_part, predicted_target
 from dosmith.question import IDENTITY, Question
 from dosmith.ranking import BoolArray, Comparison, count_of
 from dosmith.settings import Settings, load_settings
+from dosmith.records import Candidate
 from dosmith.shipped import shipped_folder
 from dosmith.spectra.count import Electrons
 from dosmith.spectra.grid import Window
 from dosmith.spectra.match import Gaps
-from dosmith.spectra.parts import Part
+from dosmith.spectra.parts import NoProjectionsError, Part
 from dosmith.targets import Reading, Target, TargetLike, resolve_target
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Designer:
         atlases: crystals that are proposed from beside the model's own, and targets by their ids.
         shipped: whether the model's own crystals are proposed.
 
+        elsewhere: opens further atlases, where targets are looked up by their ids.
     Raises:
         ModelError: the model is of other spectra, or predicts no crystals and so proposes none of an atlas.
     """
@@ -64,6 +66,7 @@ class Designer:
         atlases: Sequence[Atlas] = (),
         shipped: bool = True,
     ) -> None:
+        elsewhere: Callable[[], Sequence[Atlas]] | None = None,
         self.settings = settings or load_settings()
         self.library = open_dos_set() if library is None else library
         self.model = open_model(model or self.settings.design.model) if isinstance(model, str | Path | None) else model
@@ -73,7 +76,7 @@ class Designer:
         self._hull = self._hull_energies  # of the whole model, also where a part of each density counts
         self._parts: dict[Part, Designer] = {}
         self._electrons: Electrons | None = None
-        self.atlases, self.shipped = tuple(atlases), shipped
+        self.atlases, self.shipped, self.elsewhere = tuple(atlases), shipped, elsewhere
         if self.atlases and not isinstance(self.model, TightBindingModel):
             raise ModelError(f"the model '{self.model.name}' predicts no crystals, so it proposes none of an atlas")
 
@@ -126,18 +129,30 @@ class Designer:
         try:
             return resolved(target)
         except (NotFoundError, FormulaError):
+        except NoProjectionsError:
+            found = self._predicted_part(target, reading)
+            if found is None:
+                raise
+            return found
             if not isinstance(target, str):
                 raise
             if (known := known_id(target, self.library, reading.crystal_system)) is not None:
                 return resolved(known)
             if not reading.of_prediction:
                 raise
-            found = predicted_target(target, self.model, self.atlases, reading.crystal_system)
+            found = predicted_target(target, self.model, self.atlases, reading.crystal_system, self.elsewhere, reading.part)
             if found is None:
                 raise
             return found
 
     def gap_target(self, gap: Gaps | str) -> Target:
+    def _predicted_part(self, target: TargetLike, reading: Reading) -> Target | None:
+        """A part of a known target of which nobody computed the projections, by those that the model predicts of its crystal."""
+        assert reading.part is not None
+        whole = self.read(target, replace(reading, part=None))
+        structure = None if whole.material_id is None else self.library.material(whole.material_id).structure
+        return None if structure is None else predicted_part(whole, reading.part, structure, self.model)
+
         """A target of which only the gap counts; see `known.gap_target`.
 
         Raises:
@@ -290,7 +305,7 @@ class Designer:
         return self._parts[part]
 
     def _designed(self, found: Target, top: int, question: Question) -> Design:
-        asked = Asked(self.known, question.compared(found, self.electrons), question.crystal_system)
+        asked = Asked(self.known, question.compared(found, self.electrons), question.crystal_system, self._of_atlases)
         constraints, comparison, recipe = question.constraints, asked.comparison, self.model.recipe
         part = self.model.part_for(question.crystal_system)
         fits = asked.fits(constraints)
@@ -300,9 +315,10 @@ class Designer:
             proposals = self._proposals(found, top, constraints, asked, fits)
         trained = self.model.trained_on(part)
         candidates = tuple(
-            asked.candidate(rank, each, each.composition in trained, fits) for rank, each in enumerate(proposals, 1)
+            self._from_atlas(asked.candidate(rank, each, each.composition in trained, fits))
+            for rank, each in enumerate(proposals, 1)
         )
-        similar = asked.neighbours(found, 5)
+        similar = replace(asked, counted=None).neighbours(found, 5)
         ids = {c.structure_id for c in candidates if c.structure_id} | {n.id for n in similar}
         return Design(
             target=found,
@@ -327,7 +343,7 @@ class Designer:
             energies=recipe.grid.energies,
             curves={name: vector for name in sorted(ids) if (vector := self.known.vector(name)) is not None},
             library=self.library,
-            predicted={formulas.write(each.composition): each for each in proposals if each.crystal is not None},
+            predicted={formulas.write(each.composition): each for each in proposals if each.vector is not None},
         )
 
     def similar(
@@ -419,16 +435,47 @@ class Designer:
 
         assert isinstance(self.model, TightBindingModel)
         groups: list[Sequence[Proposal]] = [
-            propose(atlas, self.model, values, top, constraints, system, comparison) for atlas in self.atlases
+            propose(atlas, self.model, values, top, constraints, system, comparison, options["known"]) for atlas in self.atlases
         ]
-        try:
-            own = self.model.propose(values, top, constraints, **options)
-            groups.append(own if self.shipped else [each for each in own if each.crystal is None])
-        except (ConstraintError, ModelError):  # none of its own; an atlas may have some
-            if not any(groups):
-                raise
+        if not self.shipped:
+            groups.append([Proposal(each) for each in sorted(known, key=lambda each: -known[each])[:top]])
+        else:
+            try:
+                groups.append(self.model.propose(values, top, constraints, **options))
+            except (ConstraintError, ModelError):  # none of its own; an atlas may have some
+                if not any(groups):
+                    raise
+        if not any(groups):
+            raise ConstraintError(f"the constraints leave {self._none_of_atlases}; allow more, or add --atlas shipped")
         return together(groups, known, self.model.settings.height_penalty, top)
 
+
+    @property
+    def _of_atlases(self) -> BoolArray | None:
+        """Which known spectra are of a crystal of the atlases, by formula and space group, shape (M,); None where all count."""
+        if self.shipped or not self.atlases:
+            return None
+        entries = self.known.entries
+        written, groups = [formulas.write(each) for each in entries.compositions], entries.group_numbers
+        return np.asarray(np.any([atlas.index.holds(written, groups) for atlas in self.atlases], axis=0))
+
+    def _from_atlas(self, candidate: Candidate) -> Candidate:
+        """A candidate whose DOS is known, with the crystal of the atlases that it is of, where they hold it."""
+        if candidate.structure_id is None or not self.atlases:
+            return candidate
+        row = self.library.ids.index(candidate.structure_id)
+        group = int(self.known.entries.group_numbers[self.known.places[row]])
+        for atlas in self.atlases:
+            rows = atlas.index.rows_with("formula", candidate.formula)
+            same = rows[atlas.index.numbers("space_group")[rows] == group]
+            if len(same):
+                crystal = atlas.crystals(same[:1])[0]
+                return replace(candidate, crystal_id=crystal.id, crystal_from=crystal.where)
+        return candidate
+
+    @property
+    def _none_of_atlases(self) -> str:
+        return f"none of the {sum(map(len, self.atlases)):,} crystals of {' and '.join(each.name for each in self.atlases)}"
 
 def open_dos_set() -> ParquetLibrary:
     """The open DOS set that comes with dosmith."""

@@ -7,21 +7,25 @@ What can be named: an id of an atlas (`mp-149`, `JVASP-1002`), a formula (`GaAs`
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas, symmetry
+from dosmith.crystals import kinds
+from dosmith.crystals.common import common_compounds
 from dosmith.crystals.kinds import kind_of
-from dosmith.crystals.prototypes import prototype
-from dosmith.errors import DosmithError, FormulaError, NotFoundError
+from dosmith.errors import DosmithError, FormulaError, NotFoundError, SpectrumError
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.models.interface import Model
 from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.ranking import told
+from dosmith.spectra.descriptors import of_curves
+from dosmith.spectra.parts import Part
 from dosmith.spectra.standard import StandardSpectrum
 from dosmith.spectra.zero import energy_zeros
 from dosmith.targets import Target
@@ -35,6 +39,13 @@ FloatArray = NDArray[np.float64]
 
 _ID = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)?-\d+")
 _HOW = "the DOS is predicted by the model '{}', not computed"
+
+
+def _likely(composition: Composition) -> bool:
+    """Whether a composition is one that chemists know, which small letters then mean: pto2 is PtO2, not PTO2."""
+    from dosmith.crystals.filling import originals
+
+    return any(composition == each for each, _ in common_compounds()) or bool(originals(composition))
 
 
 @dataclass(frozen=True)
@@ -52,11 +63,15 @@ class Named:
     space_group: int | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Named:
+    def parse(cls, text: str, likely: Callable[[Composition], bool] = _likely) -> Named:
         """A formula, alone or with a prototype or a space group behind a colon or a dash.
 
         >>> Named.parse("gaas:F-43m")
         Named(composition=(('Ga', 1), ('As', 1)), prototype=None, space_group=216)
+
+        Args:
+            text: as people write it.
+            likely: whether small letters may mean a composition; of several ways to read them the only likely one counts.
 
         Raises:
             FormulaError: it begins with no formula.
@@ -65,13 +80,19 @@ class Named:
         for sign in (":", "-"):
             formula, found, rest = text.partition(sign)
             if found:
-                return cls._of(formulas.typed(formula.strip()), rest.strip())
-        return cls(formulas.typed(text))
+                return cls._of(formulas.typed(formula.strip(), likely), rest.strip())
+        return cls(formulas.typed(text, likely))
 
     @classmethod
     def _of(cls, composition: Composition, rest: str) -> Named:
         group = symmetry.number_of(rest)
-        return cls(composition, prototype(rest).name) if group is None else cls(composition, None, group)
+        if group is not None:
+            return cls(composition, None, group)
+        name = kinds.named(rest)
+        if name is None:
+            what = "a Strukturbericht symbol (L1_2), an AFLOW label (A2B_oP12_62_2c_c), a common name (rock salt)"
+            raise NotFoundError(f"'{rest}' is no prototype and no space group; name {what} or a space group{kinds.near(rest)}")
+        return cls(composition, name)
 
 
 def known_id(text: str, library: Library, crystal_system: str | None = None) -> str | None:
@@ -96,7 +117,14 @@ def known_id(text: str, library: Library, crystal_system: str | None = None) -> 
     return None
 
 
-def predicted_target(text: str, model: Model, atlases: Sequence[Atlas] = (), crystal_system: str | None = None) -> Target | None:
+def predicted_target(
+    text: str,
+    model: Model,
+    atlases: Sequence[Atlas] = (),
+    crystal_system: str | None = None,
+    elsewhere: Callable[[], Sequence[Atlas]] | None = None,
+    part: Part | None = None,
+) -> Target | None:
     """The target that a text names by its predicted DOS; None where it names no crystal that can be predicted.
 
     Args:
@@ -104,30 +132,37 @@ def predicted_target(text: str, model: Model, atlases: Sequence[Atlas] = (), cry
         model: that predicts; one of another kind than the forward model predicts nothing.
         atlases: where ids and formulas are looked up first.
         crystal_system: of a formula with several crystals.
+        elsewhere: opens further atlases, where ids alone are looked up.
+        part: only these elements and orbitals are wanted, by the projections that the model predicts.
 
     Raises:
         NotFoundError: an id of a database that none of the atlases holds, an unknown prototype, or a formula of which no such crystal is known.
     """
     if _ID.fullmatch(text):
-        for atlas in atlases:
+        for atlas in (*atlases, *(() if elsewhere is None else elsewhere())):
             found = _alias(atlas, text)
             if (row := atlas.index.row_of(text) if found is None else found) is not None:
-                return _of_atlas(atlas, row, model)
+                return _of_atlas(atlas, row, model, part)
         if text.partition("-")[0].lower() in ("mp", "mvc", "jvasp", "oqmd", "cod", "agm"):
             raise NotFoundError(
                 f"there is no {text} in the library or an atlas of yours; 'dosmith data fetch' brings its DOS,"
-                " 'dosmith atlas add --mp' or '--jarvis' its crystal, and --atlas names the atlas"
+                " 'dosmith atlas add --mp' or '--jarvis' its crystal"
             )
+
+    def likely(composition: Composition) -> bool:
+        proposed = isinstance(model, TightBindingModel) and len(model.atlas.entries.table.rows_of(composition)) > 0
+        return proposed or _likely(composition)
+
     try:
-        named = Named.parse(text)
+        named = Named.parse(text, likely)
     except FormulaError:
         return None
     for atlas in atlases:
         if (row := _best(atlas, named, crystal_system)) is not None:
-            return _of_atlas(atlas, row, model)
+            return _of_atlas(atlas, row, model, part)
     if not isinstance(model, TightBindingModel):
         return None
-    return _of_model(named, model, crystal_system)
+    return _of_model(named, model, crystal_system, part)
 
 
 def _alias(atlas: Atlas, text: str) -> int | None:
@@ -154,13 +189,14 @@ def _best(atlas: Atlas, named: Named, crystal_system: str | None) -> int | None:
     return min(fits, key=lambda row: (np.isnan(energies[row]), float(energies[row])), default=None)
 
 
-def _of_atlas(atlas: Atlas, row: int, model: Model) -> Target:
+def _of_atlas(atlas: Atlas, row: int, model: Model, part: Part | None) -> Target | None:
     (crystal,) = atlas.crystals([row])
     source = f"{crystal.id} in {atlas.name} ({crystal.where}); {_HOW.format(crystal.model.rpartition('-')[0])}"
-    return _target(crystal.id, source, crystal.composition, atlas.expected([row])[0], model)
+    whole = _target(crystal.id, source, crystal.composition, atlas.expected([row])[0], model, crystal.gap)
+    return whole if part is None else predicted_part(whole, part, crystal.structure, model)
 
 
-def _of_model(named: Named, model: TightBindingModel, crystal_system: str | None) -> Target | None:
+def _of_model(named: Named, model: TightBindingModel, crystal_system: str | None, part: Part | None) -> Target | None:
     """By the crystal that the elements are known in, else by the model's own candidates, else by the lowest of filled prototypes."""
     composition, formula = named.composition, formulas.write(named.composition)
     unknown = sorted({symbol for symbol, _ in composition} - set(model.elements), key=formulas.atomic_number)
@@ -170,7 +206,7 @@ def _of_model(named: Named, model: TightBindingModel, crystal_system: str | None
     def suits(structure: Structure, name: str | None) -> bool:
         number = symmetry.space_group(structure)[1]
         return (
-            named.prototype in (None, name)
+            named.prototype in (None, name, kinds.named(name or ""))
             and named.space_group in (None, number)
             and crystal_system in (None, symmetry.system_of(number))
         )
@@ -180,12 +216,13 @@ def _of_model(named: Named, model: TightBindingModel, crystal_system: str | None
     known = [(name, structure) for name, structure in originals(composition) if suits(structure, name)]
     if known:
         name, structure = known[0]
-        return _of_structure(structure, f"{formula} as {name}", model, composition)
+        return _of_structure(structure, f"{formula} as {name}", model, composition, part)
     if (place := _candidate(named, model, crystal_system)) is not None:
         crystal = model.atlas.crystals[place]
         vector = model.atlas.candidates.spectrum(place)
         source = f"{formula} as {crystal.prototype}; {_HOW.format(model.name)}"
-        return _target(formula, source, composition, vector, model)
+        whole = _target(formula, source, composition, vector, model, told(model.atlas.gaps[place]))
+        return whole if part is None else predicted_part(whole, part, crystal.structure, model)
     from dosmith.crystals.potential import Potential
 
     possible = [
@@ -194,7 +231,7 @@ def _of_model(named: Named, model: TightBindingModel, crystal_system: str | None
     if not possible:
         return None
     _, name, structure = min(possible, key=lambda each: each[0])
-    return _of_structure(structure, f"{formula} as {name}, the lowest of {len(possible)} prototypes", model, composition)
+    return _of_structure(structure, f"{formula} as {name}, the lowest of {len(possible)} prototypes", model, composition, part)
 
 
 def _candidate(named: Named, model: TightBindingModel, crystal_system: str | None) -> int | None:
@@ -210,20 +247,73 @@ def _candidate(named: Named, model: TightBindingModel, crystal_system: str | Non
     return min(places, key=lambda place: float(atlas.formation_energies[place]), default=None)
 
 
-def _of_structure(structure: Structure, what: str, model: TightBindingModel, composition: Composition) -> Target | None:
+def _of_structure(
+    structure: Structure, what: str, model: TightBindingModel, composition: Composition, part: Part | None
+) -> Target | None:
     try:
-        spectrum = model.ensemble.predict([structure]).expected[0]
+        found = model.ensemble.predict([structure])
     except DosmithError:  # PyTorch or CHGNet is not installed
         return None
-    return _target(formulas.write(composition), f"{what}; {_HOW.format(model.name)}", composition, spectrum, model)
+    source = f"{what}; {_HOW.format(model.name)}"
+    whole = _target(formulas.write(composition), source, composition, found.expected[0], model, told(found.gaps[0]))
+    return whole if part is None else predicted_part(whole, part, structure, model)
 
 
-def _target(name: str, source: str, composition: Composition, expected: FloatArray, model: Model) -> Target:
+def predicted_part(whole: Target, part: Part, structure: Structure, model: Model) -> Target | None:
+    """A part of a target by the projections that the model predicts of its crystal; None where it can predict none.
+
+    Args:
+        whole: the target, all of its states.
+        part: elements and orbitals that are wanted; a spin is not predicted.
+        structure: its crystal.
+        model: that predicts.
+
+    Raises:
+        SpectrumError: the crystal has no such states.
+    """
+    if part.spin is not None or not isinstance(model, TightBindingModel):
+        return None
+    try:
+        parts = model.ensemble.parts(structure)
+    except DosmithError:  # PyTorch or CHGNet is not installed, or an element is not known
+        return None
+    chosen = [
+        curve
+        for (element, orbital), curve in parts.items()
+        if part.element in (None, element) and part.orbital in (None, orbital)
+    ]
+    states, step = np.maximum(np.sum(chosen, axis=0), 0.0), model.recipe.grid.step
+    if not chosen or not states.sum() > 0:
+        held = ", ".join(f"{element}:{orbital}" for element, orbital in parts)
+        raise SpectrumError(f"{whole.name}: it has no {part} states among its predicted projections ({held})")
+    share = states.sum() / sum(curve.sum() for curve in parts.values())
+    note = f"its projections are predicted by the model '{model.name}', not computed"
+    steps = (*whole.standard.steps, f"only its {part} states count, {share:.0%} of the states in the window", note)
+    standard = replace(whole.standard, values=states / (states.sum() * step), steps=steps)
+    source = whole.source if whole.predicted else f"{whole.source}; {note}"
+    bands = of_curves(model.recipe.grid.energies, parts, part.element)
+    return replace(
+        whole,
+        name=f"{whole.name}, {part} states",
+        source=source,
+        standard=standard,
+        part=part,
+        descriptors=bands,
+        predicted=True,
+        states=None,
+    )
+
+
+def _target(
+    name: str, source: str, composition: Composition, expected: FloatArray, model: Model, gap: float | None = None
+) -> Target:
+    """A target by its expected spectrum and gap; a gap that is not known is read off the spectrum, where it may be filled up."""
     recipe = model.recipe
     values = np.maximum(np.asarray(expected, dtype=np.float64), 0.0)
     values = values / (values.sum() * recipe.grid.step)
     zero, broadening = np.zeros(1), np.full(1, recipe.broadening)
-    gap = float(energy_zeros(recipe.grid.energies, values[None], zero, broadening, recipe.zero, how=recipe.gap)[1][0])
+    if gap is None:
+        gap = float(energy_zeros(recipe.grid.energies, values[None], zero, broadening, recipe.zero, how=recipe.gap)[1][0])
     steps = (f"{_HOW.format(model.name)}",)
     standard = StandardSpectrum(values, recipe, 0.0, gap, 1.0, steps, "the prediction")
     return Target(name, source, standard, composition, predicted=True)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.constraints import Constraints
+from dosmith.crystals.kinds import named
 from dosmith.errors import ConstraintError, OptionError, did_you_mean
 from dosmith.ranking import Comparison
 from dosmith.settings import DesignSettings
@@ -87,6 +88,8 @@ class Question:
         bounds = [] if keep is None else [keep] if isinstance(keep, str) else list(keep)
         bounds += [f"{name}<={bound}" for name, bound in (("above_hull", above_hull), ("price", price)) if bound is not None]
         bounds += [] if gaps is None else gaps.conditions
+        if (meant := constraints.get("prototype")) is not None:
+            constraints["prototype"] = named(meant) or meant  # others may stand in a library of one's own
         made = Constraints.of(keep=bounds, **constraints)
         if count and by == IDENTITY:
             raise OptionError("whose a DOS is can be told by its shape alone: leave --count or --rank-by identity out")

@@ -243,7 +243,7 @@ class Candidate:
         p_match: the probability that the DOS matches the target's, gap and all (see `spectra.match`); None where it is not calibrated.
         p_exists: the probability that the crystal lies so low above the true hull that it can be made; None when the height is unknown.
         identity: the probability that the target's DOS is of this composition; None unless candidates are ranked by it.
-        crystal_id: of the predicted crystal in an atlas, such as `mp-149`; None where it is none of an atlas.
+        crystal_id: of that crystal in an atlas, such as `mp-149`; None where no atlas holds it.
         crystal_from: where that crystal came from, in words.
     """
 

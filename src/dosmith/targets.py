@@ -91,7 +91,9 @@ class Reading:
     @property
     def of_prediction(self) -> bool:
         """Whether a DOS that is merely predicted can be read so."""
-        return all(each is None for each in (self.fermi, self.electrons, self.zero, self.part))
+        return all(
+            each is None for each in (self.fermi, self.electrons, self.zero, None if self.part is None else self.part.spin)
+        )
 
 
 def known_system(crystal_system: str | None) -> str | None:
@@ -252,12 +254,14 @@ def _standard(found: _Found, recipe: Recipe, reading: Reading, with_parts: bool 
     descriptors = Descriptors()
     if part is not None and found.projections is None and (part.projected or not spectrum.spin_polarized):
         standard = _declared(standardise(spectrum, recipe, "fermi" if choice is None else choice), part)
+        if with_parts and part.orbital is not None:
+            descriptors = of_curves(recipe.grid.energies, {(part.element or "", part.orbital): standard.values}, part.element)
     else:
         if found.projections is not None and (with_parts or (part is not None and part.projected)):
             projections = _read(found, part)
         standard = standardise(spectrum, recipe, choice)
         if projections is not None and with_parts:
-            parts = standard_parts(spectrum, projections, recipe, standard.zero)
+            parts = standard_parts(spectrum, _of_spin(projections, part), recipe, standard.zero)
         if with_parts:
             element = None if part is None else part.element
             bands = of_curves(recipe.grid.energies, parts, element).as_dict() if parts else {}
@@ -266,11 +270,18 @@ def _standard(found: _Found, recipe: Recipe, reading: Reading, with_parts: bool 
             try:
                 standard = _standard_part(standard, spectrum, projections, part)
             except SpectrumError as error:
-                raise SpectrumError(f"{name}: {error}") from None
+                raise type(error)(f"{name}: {error}") from None
     if part is not None:
         name = f"{name}, {part} states"
     states = None if part is not None or not found.sites or standard.area is None else standard.area / found.sites
     return Target(name, found.source, standard, found.composition, found.material_id, part, parts, descriptors, states=states)
+
+
+def _of_spin(projections: Projections, part: Part | None) -> Projections:
+    """Those of the spin that is wanted, where they tell it."""
+    if part is None or part.spin is None or len(projections.densities) != 2:
+        return projections
+    return replace(projections, densities=projections.densities[int(part.spin == "down")][None])
 
 
 def _read(found: _Found, part: Part | None) -> Projections | None:

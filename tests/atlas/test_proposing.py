@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from dosmith.atlas import Atlas, AtlasCrystal
+from dosmith import symmetry
+from dosmith.atlas import Atlas, AtlasCrystal, Cell
 from dosmith.atlas.expecting import basis_for, forward_model
 from dosmith.atlas.proposing import together
+from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.surveyed import Surveyed
 from dosmith.designer import Designer
+from dosmith.errors import ConstraintError, OptionError
 from dosmith.models.interface import Proposal
 
 NI_PT, AL_NI, CU_PT = ((("Ni", 1), ("Pt", 3)), (("Al", 1), ("Ni", 1)), (("Cu", 1), ("Pt", 3)))
@@ -32,6 +36,60 @@ def test_a_crystal_above_its_elements_comes_later() -> None:
     high, low = predicted(("Ni", "Al"), "B2", 0.95, 0.5), predicted(("Pt", "Cu"), "L1_2", 0.9)
     assert together([[high], [low]], {}, 0.2, 2) == [low, high]
     assert together([[high], [low]], {}, 0.0, 2) == [high, low]
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory) -> Atlas:
+    """An atlas of three crystals, of which the open DOS set knows one in this crystal and one in another crystal."""
+    made = Atlas.at(tmp_path_factory.mktemp("held"), "mine", lambda: basis_for(forward_model("dosmith")))
+    energies = made.recipe.grid.energies
+    crystals = []
+    for identifier, elements, prototype, centre, gap in (
+        ("mp-1", ("Mg", "O"), "B1", -2.0, 4.0),
+        ("mp-2", ("Ca", "S"), "B3", -1.0, 5.0),
+        ("JVASP-3", ("Tl", "Lu"), "B2", 1.0, 0.0),
+    ):
+        curve = np.exp(-0.5 * ((energies - centre) / 0.5) ** 2)
+        spectrum = (0.98 * curve / np.linalg.norm(curve)).astype(np.float32)
+        structure = PROTOTYPES[prototype].structure(elements, 20.0)
+        group = symmetry.space_group(structure)[1]
+        source = "jarvis" if identifier.startswith("J") else "materials-project"
+        facts = {"gap": gap, "signed_gap": gap or -1.0, "gap_spread": 0.5, "formation_energy": -0.5}
+        crystals.append(AtlasCrystal(identifier, source, Cell.of(structure), group, prototype, spectrum, "dosmith-x", **facts))
+    made.add(crystals)
+    return made
+
+
+def test_an_atlas_alone_proposes_its_crystals_alone_and_what_is_known_of_them(held) -> None:
+    alone = Designer(model="dosmith", atlases=[held], shipped=False)
+    found = {each.formula: each for each in alone.design("MgO", top=10).candidates}
+    assert set(found) == {"MgO", "CaS", "LuTl"}
+    known, predicted = found["MgO"], found["CaS"]
+    assert (known.known_dos, known.structure_id, known.similarity) == (True, "MgO-B1", pytest.approx(1))
+    assert (known.crystal_id, known.crystal_from) == ("mp-1", "Materials Project")
+    assert (predicted.known_dos, predicted.crystal_id) == (False, "mp-2")  # known in rock salt, not in zincblende
+    assert (predicted.gap, predicted.gap_spread) == (5.0, 0.5)
+    assert found["LuTl"].p_match < 1e-3  # a metal is no match of an insulator
+    both = Designer(model="dosmith", atlases=[held]).design("MgO", top=10)
+    assert (both.candidates[0].structure_id, both.candidates[0].crystal_id) == ("MgO-B1", "mp-1")
+
+
+def test_what_is_asked_of_crystals_holds_for_those_of_an_atlas(held) -> None:
+    alone = Designer(model="dosmith", atlases=[held], shipped=False)
+
+    def formulas_of(**asked) -> set[str]:
+        return {each.formula for each in alone.design("MgO", top=10, **asked).candidates}
+
+    assert formulas_of(prototype="B2") == formulas_of(space_group=221) == formulas_of(gap="metal") == {"LuTl"}
+    assert formulas_of(gap="3:6") == {"MgO", "CaS"}
+    assert formulas_of(formula="CaS") == {"CaS"}
+    assert formulas_of(keep="band_centre<-1.5") == {"MgO"}
+    assert formulas_of(keep="similarity>0.9") == {"MgO"}
+    assert formulas_of(price=5) == {"MgO", "CaS"}
+    with pytest.raises(ConstraintError, match="leave none of the 3 crystals of mine"):
+        alone.design("MgO", gap="9:12")
+    with pytest.raises(OptionError, match="does not tell d_band_centre of its crystals"):
+        alone.design("MgO", keep="d_band_centre<-2")
 
 
 def test_whose_a_dos_is_is_told_among_crystals_of_ones_own_too(tmp_path) -> None:

@@ -10,6 +10,7 @@ from dosmith import formulas
 from dosmith.atlas import Atlas, best_of_each, search, similarities
 from dosmith.constraints import Constraints
 from dosmith.element_facts import Supply
+from dosmith.spectra.shape import band_centres
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,43 @@ def test_constraints_are_those_of_compositions(atlas, crystals, asked):
     constraints = Constraints.of(**asked)
     expected = [constraints.admit(each.composition) for each in crystals(3000)]
     assert atlas.index.fits(constraints).tolist() == expected
+
+
+def test_constraints_are_those_of_crystals_too(atlas, crystals):
+    made = crystals(3000)
+    wanted = Constraints.of(prototype="L12", space_group="Pm-3m", require="Pt")
+    fits = atlas.index.fits(wanted)
+    assert fits.tolist() == [each.prototype == "L1_2" and wanted.admit(each.composition) for each in made] and fits.any()
+    assert not atlas.index.fits(Constraints.of(prototype="L1_2", space_group=225)).any()
+    formula = made[7].formula
+    assert atlas.index.fits(Constraints.of(formula=formula)).tolist() == [each.formula == formula for each in made]
+    assert not atlas.index.fits(Constraints.of(formula="HoLu")).any()
+
+
+def test_an_atlas_knows_whether_it_holds_a_crystal(atlas, crystals):
+    made = crystals(3000)[:40]
+    written, groups = [each.formula for each in made], np.array([each.space_group for each in made])
+    assert atlas.index.holds(written, groups).all()
+    assert atlas.index.holds(written, np.zeros(40, dtype=int)).all()  # a space group that nobody knows
+    assert not atlas.index.holds(written, np.full(40, 194)).any()
+    assert atlas.index.holds(["HoLu", written[0]], groups[:2] * 0).tolist() == [False, True]
+
+
+def test_merits_that_can_be_bounded_are_those_of_the_crystals(atlas, crystals):
+    made = crystals(3000)
+    curves, energies = atlas.expected(np.arange(40)), atlas.recipe.grid.energies
+    assert np.allclose(atlas.merit("band_centre")[:40], band_centres(energies, curves))
+    for place, each in enumerate(made[:40]):
+        told = {name: atlas.merit(name)[place] for name in ("gap", "above_hull", "abundance", "supply_risk")}
+        supply = Supply.of(each.composition)
+        expected = {
+            "gap": each.gap,
+            "above_hull": each.above_hull,
+            "abundance": supply.abundance,
+            "supply_risk": supply.supply_risk,
+        }
+        for name, value in expected.items():
+            assert np.isnan(told[name]) if value is None else told[name] == pytest.approx(value, rel=1e-6), name
 
 
 def test_masks_of_facts_leave_out_what_is_unknown(atlas, crystals):

@@ -51,6 +51,8 @@ def test_an_atlas_from_beginning_to_end(run, tmp_path):
     assert (row["id"], row["formula"], row["prototype"], row["source"]) == ("mp-22862", "NaCl", "B1", "materials-project")
     assert json.loads(run("atlas", "info", "--format", "json"))["crystals"] == 1
     assert "1 materials-project" in run("atlas", "info")
+    assert len(json.loads(run("atlas", "list", "--prototype", "rock salt", "--format", "json"))) == 1
+    assert "mine holds no crystal of the prototype 'B3'" in run("atlas", "list", "--prototype", "zincblende")
     for form in ("extxyz", "jsonl", "csv"):
         assert "1 crystals" in run("atlas", "export", f"all.{form}")
         assert "mp-22862" in (tmp_path / f"all.{form}").read_text()
@@ -63,4 +65,6 @@ def test_an_atlas_from_beginning_to_end(run, tmp_path):
 def test_options_that_do_not_apply_are_refused(run):
     assert "name files or folders" in run("atlas", "add")
     assert "--filter is a filter of OPTIMADE" in run("atlas", "add", "a.cif", "--filter", "x")
+    assert "--elements is for the Materials Project; give --mp" in run("atlas", "add", "a.cif", "--elements", "Ni")
+    assert "--max-elements and --key are for" in run("atlas", "add", "a.cif", "--max-elements", "2", "--key", "x")
     assert "no address of an OPTIMADE provider" in run("atlas", "add", "--optimade", "file:///etc/passwd")

@@ -6,9 +6,16 @@ import pytest
 
 from dosmith import symmetry
 from dosmith.crystals.aflow import aflow_prototypes
-from dosmith.crystals.kinds import kind_of, kinds
+from dosmith.crystals.kinds import kind_of, kinds, named, near
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.errors import NotFoundError
+
+
+def test_a_prototype_is_named_in_many_ways() -> None:
+    for text in ("L1_2", "l12", "Cu3Au", "AB3_cP4_221_a_c"):
+        assert named(text) == "L1_2"
+    assert [named(text) for text in ("MgCu2", "Laves-phase", "perovskite", "half Heusler")] == ["C15", None, "E2_1", "C1_b"]
+    assert near("perovskit") == "; did you mean 'perovskite'?" and near("xyz") == ""
 
 
 def test_the_table_holds_all_prototypes_of_aflow_as_pymatgen_has_them() -> None:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.atlas.search import Found, best_of_each
-from dosmith.atlas.store import Atlas
-from dosmith.constraints import Constraints
-from dosmith.errors import LibraryError
+from dosmith.atlas.search import Found, best_of_each, similarities
+from dosmith.atlas.store import MERITS, Atlas
+from dosmith.constraints import Condition, Constraints
+from dosmith.errors import LibraryError, OptionError
 from dosmith.formulas import Composition
 from dosmith.models.interface import Proposal
 from dosmith.models.tight_binding.atlas import EMPTY
 from dosmith.models.tight_binding.model import TightBindingModel
-from dosmith.ranking import Comparison, penalised
+from dosmith.ranking import Comparison, penalised, told
 from dosmith.spectra.grid import Window
 
 FloatArray = NDArray[np.float64]
 
+TARGET_MERITS = ("similarity", "p_match")
+"""Merits that depend on the target and are known of crystals of an atlas."""
 _AT_ONCE = 16384
 
 
@@ -31,6 +33,7 @@ def propose(
     constraints: Constraints | None = None,
     crystal_system: str | None = None,
     comparison: Comparison | None = None,
+    known: Iterable[Composition] = (),
 ) -> list[Proposal]:
     """The best crystals of an atlas, each composition once, the best first.
 
@@ -39,23 +42,45 @@ def propose(
         model: whose spectra they are.
         target: standard vector, shape (points,).
         top: how many.
-        constraints: on compositions.
+        constraints: on compositions, crystals and merits.
         crystal_system: of the crystals.
         comparison: with the target; the cosine of whole curves when None.
+        known: compositions that are left out, since their spectra are known.
 
     Raises:
         LibraryError: the spectra of the atlas are not those of the model.
+        OptionError: a merit is bounded that nobody knows of crystals of an atlas.
     """
     _refuse_other(atlas, model)
+    asked = comparison or Comparison(model.on_axis(target), model.recipe.grid)
     fits = atlas.index.fits(constraints or Constraints(), crystal_system=crystal_system)
+    fits &= ~atlas.index.of_compositions(known)
+    for condition in (constraints or Constraints()).conditions:
+        fits &= np.asarray(condition.holds(_merit(atlas, model, condition, asked)))
     heights = np.nan_to_num(atlas.index.numbers("formation_energy").astype(np.float64))
     bonus = penalised(np.zeros(len(heights)), heights, model.settings.height_penalty)
-    if comparison is None or comparison.whole:
-        found = best_of_each(atlas.index, atlas.basis, target, top, fits, bonus.astype(np.float32))
+    if asked.whole:
+        found = best_of_each(atlas.index, atlas.basis, asked.target, top, fits, bonus.astype(np.float32))
     else:
-        found = _scanned(atlas, comparison, top, fits, bonus)
-    window = None if comparison is None else comparison.counted
-    return _proposals(atlas, model, found, window, comparison)
+        found = _scanned(atlas, asked, top, fits, bonus)
+    return _proposals(atlas, model, found, asked)
+
+
+def _merit(atlas: Atlas, model: TightBindingModel, condition: Condition, asked: Comparison) -> FloatArray:
+    """What a condition bounds, of every crystal of an atlas, shape (N,).
+
+    Raises:
+        OptionError: nobody knows it of them.
+    """
+    if condition.name in MERITS:
+        return atlas.merit(condition.name)
+    if condition.name in TARGET_MERITS:
+        alike = _alike(atlas, asked, np.arange(len(atlas)))
+        return alike if condition.name == "similarity" else _chances(atlas, model, np.arange(len(atlas)), alike, asked)
+    able = ", ".join((*TARGET_MERITS, *MERITS))
+    raise OptionError(
+        f"an atlas does not tell {condition.name} of its crystals; leave '{condition}' or --atlas out; it can bound {able}"
+    )
 
 
 def identify(
@@ -97,7 +122,7 @@ def identify(
     comparison = Comparison(target, atlas.recipe.grid, covered=window)
     alike = comparison(atlas.expected(rows[chosen])) * np.sqrt(atlas.coded(rows[chosen]).squares())
     found = Found(rows[chosen], alike, likely[chosen], len(rows))
-    return list(zip(likely[chosen].tolist(), _proposals(atlas, model, found, window, comparison), strict=True))
+    return list(zip(likely[chosen].tolist(), _proposals(atlas, model, found, comparison), strict=True))
 
 
 def _refuse_other(atlas: Atlas, model: TightBindingModel) -> None:
@@ -109,13 +134,9 @@ def _refuse_other(atlas: Atlas, model: TightBindingModel) -> None:
 
 def _scanned(atlas: Atlas, comparison: Comparison, top: int, fits: NDArray[np.bool_], bonus: FloatArray) -> Found:
     """By another similarity than the cosine of whole curves: of every curve that fits."""
-    alike = np.full(len(fits), -np.inf)
     rows = np.flatnonzero(fits)
-    for start in range(0, len(rows), _AT_ONCE):
-        part = rows[start : start + _AT_ONCE]
-        curves = atlas.expected(part)
-        norms = np.linalg.norm(curves, axis=1)
-        alike[part] = comparison(curves / norms[:, None]) * norms
+    alike = np.full(len(fits), -np.inf)
+    alike[rows] = _alike(atlas, comparison, rows)
     scores = alike + bonus
     order = rows[np.argsort(-scores[rows], kind="stable")]
     _, first = np.unique(atlas.index.groups[order], return_index=True)
@@ -123,18 +144,43 @@ def _scanned(atlas: Atlas, comparison: Comparison, top: int, fits: NDArray[np.bo
     return Found(chosen, alike[chosen], scores[chosen], len(rows))
 
 
-def _proposals(
-    atlas: Atlas, model: TightBindingModel, found: Found, window: Window | None, comparison: Comparison | None
-) -> list[Proposal]:
+def _alike(atlas: Atlas, comparison: Comparison, rows: NDArray[np.intp]) -> FloatArray:
+    """Expected similarities of some crystals to the target, shape (len(rows),)."""
+    if comparison.whole:
+        return similarities(atlas.index, atlas.basis, comparison.target, rows)
+    found = np.empty(len(rows))
+    for start in range(0, len(rows), _AT_ONCE):
+        curves = atlas.expected(rows[start : start + _AT_ONCE])
+        norms = np.linalg.norm(curves, axis=1)
+        found[start : start + _AT_ONCE] = comparison(curves / norms[:, None]) * norms
+    return found
+
+
+def _chances(
+    atlas: Atlas, model: TightBindingModel, rows: NDArray[np.intp], alike: FloatArray, comparison: Comparison
+) -> FloatArray:
+    """The probabilities that crystals match, in their DOS and where their gaps are known in these too; NaN where that is not calibrated."""
+    window, wanted, scale = comparison.counted, comparison.gaps, model.calibration.gaps
     like = None if window is None else model.calibration.window_like(window)
-    calibrated = (window is None or like is not None) and (
-        comparison is None or (comparison.metric == "cosine" and comparison.weights is None)
-    )
-    norms = atlas.index.numbers("norm")[found.rows].astype(np.float64)
-    chances = model.calibration.probability(found.similarities, norms, like) if calibrated else np.full(len(norms), np.nan)
-    crystals = atlas.crystals(found.rows)
+    if not comparison.calibrated or (window is not None and like is None):
+        return np.full(len(rows), np.nan)
+    norms = atlas.index.numbers("norm")[rows].astype(np.float64)
+    found = model.calibration.probability(alike, norms, like)
+    signed = atlas.index.numbers("signed_gap")[rows].astype(np.float64)
+    there = np.flatnonzero(~np.isnan(signed))
+    if wanted is not None and scale is not None and len(there):
+        agree = scale.hold(signed[there], wanted)
+        both = model.calibration.match(alike[there], norms[there], agree, wanted) if window is None else found[there] * agree
+        found[there] = both
+    if model.doubt is None or window is not None:
+        return found
+    return model.doubt.widened(found, model.doubt.excess(comparison.target, model.recipe))
+
+
+def _proposals(atlas: Atlas, model: TightBindingModel, found: Found, comparison: Comparison) -> list[Proposal]:
+    chances = _chances(atlas, model, found.rows, found.similarities, comparison)
     proposals = []
-    for crystal, similarity, chance in zip(crystals, found.similarities, chances, strict=True):
+    for crystal, similarity, chance in zip(atlas.crystals(found.rows), found.similarities, chances, strict=True):
         vector = crystal.expected.astype(np.float64)
         vector /= vector.sum() * model.recipe.grid.step
         proposals.append(
@@ -142,7 +188,9 @@ def _proposals(
                 crystal.composition,
                 float(similarity),
                 crystal=crystal,
-                p_match=float(chance) if calibrated else None,
+                p_match=told(chance),
+                gap=crystal.gap,
+                gap_spread=crystal.gap_spread,
                 vector=vector,
                 half_width=model.calibration.half_widths(vector),
             )

@@ -19,18 +19,27 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from dosmith import formulas
 from dosmith.atlas import index as indexing
 from dosmith.atlas import schema
 from dosmith.atlas.crystal import AtlasCrystal
 from dosmith.atlas.index import Index
 from dosmith.atlas.schema import LAYOUT
 from dosmith.atomic import replacing
+from dosmith.element_facts import Supply
 from dosmith.errors import LibraryError, NotFoundError, SpectrumError, did_you_mean
 from dosmith.library import shards
+from dosmith.ranking import SUPPLY
 from dosmith.spectra.code import STEPS, Basis, Coded
+from dosmith.spectra.shape import band_centres, densities_at_zero
 from dosmith.spectra.standard import Recipe
 
 FloatArray = NDArray[np.float64]
+
+_SHAPES = {"band_centre": band_centres, "dos_at_fermi": densities_at_zero}
+MERITS = ("formation_energy", "above_hull", "gap", *SUPPLY, *_SHAPES)
+"""Merits of its crystals that an atlas knows, whatever the target."""
+_AT_ONCE = 16384
 
 
 class Atlas:
@@ -297,6 +306,18 @@ class Atlas:
             for name in ("_opened", "index", "_ids"):
                 self.__dict__.pop(name, None)
         self.manifest = manifest
+
+    def merit(self, name: str) -> FloatArray:
+        """A merit of each crystal that does not depend on a target, one of `MERITS`, NaN where unknown, shape (N,)."""
+        if name in SUPPLY:
+            known = [getattr(Supply.of(formulas.parse(word)), name) for word in self.index.all_words("formula")]
+            told = np.array([np.nan if each is None else each for each in known], dtype=np.float64)
+            return np.asarray(told[self.index.groups]) if len(self) else np.zeros(0)
+        if name not in _SHAPES:
+            return np.asarray(self.index.numbers(name), dtype=np.float64)
+        energies, rows = self.recipe.grid.energies, np.arange(len(self))
+        parts = [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
+        return np.concatenate([np.zeros(0), *(_SHAPES[name](energies, self.expected(part)) for part in parts)])
 
     FACTS = ("id", "formula", "space_group", "prototype", "gap", "above_hull", "formation_energy", "source", "model")
 

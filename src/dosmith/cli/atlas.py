@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dosmith.cli.options import Format, FormatOption, ModelOption, atlas_folder, atlas_named, new_console, settings_of
+from dosmith.cli.options import Format, FormatOption, ModelOption, atlas_folder, atlas_named, given, new_console, settings_of
 
 if TYPE_CHECKING:
     from dosmith.atlas.adding import Addition
@@ -37,7 +37,9 @@ def add(
     elements: Annotated[
         str | None, typer.Option("--elements", metavar="Ni,Pt,...", help="With --mp: only of these elements.")
     ] = None,
-    max_elements: Annotated[int, typer.Option("--max-elements", min=1, max=9, help="With --mp: largest number of elements.")] = 4,
+    max_elements: Annotated[
+        int | None, typer.Option("--max-elements", min=1, max=9, help="With --mp: largest number of elements.  [default: 4]")
+    ] = None,
     key: Annotated[str | None, typer.Option("--key", metavar="KEY", help="With --mp: its key.  [default: MP_API_KEY]")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Batches predicted side by side.")] = 1,
     cluster: Annotated[str | None, typer.Option("--cluster", metavar="ADDRESS|slurm", help="Predict on a Dask cluster.")] = None,
@@ -56,12 +58,16 @@ def add(
     name = model or settings.design.model
     if filter_ is not None and optimade is None:
         raise OptionError("--filter is a filter of OPTIMADE; give its address with --optimade")
+    asked = given(elements=elements, max_elements=max_elements, key=key)
+    if asked and not mp:
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in asked)
+        raise OptionError(f"{options} {'is' if len(asked) == 1 else 'are'} for the Materials Project; give --mp, or leave it out")
     if not (paths or mp or jarvis or optimade):
         raise OptionError("name files or folders with crystals, - for standard input, or one of --mp, --jarvis, --optimade URL")
     folder = atlas_folder(atlas)
     opened = Atlas.at(folder, folder.name, lambda: basis_for(forward_model(name)))
     found, total = _items(
-        paths or [], mp, jarvis, optimade, filter_, elements, max_elements, key, folder, settings.files.max_mebibytes
+        paths or [], mp, jarvis, optimade, filter_, elements, max_elements or 4, key, folder, settings.files.max_mebibytes
     )
     console = new_console()
     counts: dict[str, int] = {}
@@ -130,16 +136,24 @@ def list_(
     atlas: AtlasOption = "mine",
     elements: Annotated[str | None, typer.Option("--elements", help="Only these elements may take part: Ni,Pt.")] = None,
     require: Annotated[str | None, typer.Option("--require", help="Each of these must.")] = None,
-    prototype: Annotated[str | None, typer.Option("--prototype", help="Strukturbericht symbol or AFLOW label.")] = None,
+    prototype: Annotated[
+        str | None, typer.Option("--prototype", help="Strukturbericht symbol, AFLOW label or common name.")
+    ] = None,
     output: FormatOption = Format.table,
 ) -> None:
     """List the crystals of an atlas."""
     import numpy as np
 
     from dosmith.constraints import Constraints
+    from dosmith.crystals.kinds import named
+    from dosmith.errors import NotFoundError, did_you_mean
     from dosmith.report.tables import escape, print_table, table
 
     opened = atlas_named(atlas)
+    if prototype is not None:
+        known, prototype = opened.index.all_words("prototype"), named(prototype) or prototype
+        if prototype not in known:
+            raise NotFoundError(f"{opened.name} holds no crystal of the prototype '{prototype}'{did_you_mean(prototype, known)}")
     rows = np.flatnonzero(opened.index.fits(Constraints.of(elements=elements, require=require), prototype=prototype))
     facts = opened.facts(rows)
     if output is not Format.table:

@@ -193,7 +193,23 @@ def designer_with(
     from dosmith.designer import Designer
 
     opened = [atlas_named(name) for name in atlases or () if name != "shipped"]
-    return Designer(library_at(library), model, settings, opened, not atlases or "shipped" in atlases)
+    return Designer(library_at(library), model, settings, opened, not atlases or "shipped" in atlases, own_atlases)
+
+
+def own_atlases() -> list[Atlas]:
+    """The atlases in the user's data folder that can be read, by name."""
+    from contextlib import suppress
+
+    from platformdirs import user_data_path
+
+    from dosmith.atlas import Atlas
+    from dosmith.errors import DosmithError
+
+    found, folder = [], user_data_path("dosmith") / "atlas"
+    for each in sorted(folder.iterdir()) if folder.is_dir() else ():
+        with suppress(DosmithError):
+            found.append(Atlas(each))
+    return found
 
 
 def atlas_folder(name: str) -> Path:

@@ -9,8 +9,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from dosmith import symmetry
-from dosmith.crystals.prototypes import PROTOTYPES
+from dosmith.crystals.prototypes import COMMON_NAMES, PROTOTYPES
 from dosmith.errors import NotFoundError, did_you_mean
+from dosmith.ranking import plain_name
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -63,6 +64,27 @@ def kind_of(name: str) -> Kind:
     if name not in found:
         raise NotFoundError(f"no prototype is '{name}'{did_you_mean(name, found)}")
     return found[name]
+
+
+def named(text: str) -> str | None:
+    """The prototype that a person means by a Strukturbericht symbol, an AFLOW label or a common name; None where there is none.
+
+    >>> named("l12"), named("Rock-salt"), named("AB_cF8_216_c_a"), named("a2b3_hr10_167_c_e"), named("B33")
+    ('L1_2', 'B1', 'B3', 'A2B3_hR10_167_c_e', None)
+    """
+    return _names().get(plain_name(text))
+
+
+def near(text: str) -> str:
+    """What may have been meant, to stand at the end of a message; see `did_you_mean`."""
+    return did_you_mean(text, [*PROTOTYPES, *(each for called in COMMON_NAMES.values() for each in called.split(", "))])
+
+
+@lru_cache(maxsize=1)
+def _names() -> Mapping[str, str]:
+    found = {plain_name(name): name for name in kinds()}
+    found |= {plain_name(each.aflow): name for name, each in PROTOTYPES.items()}
+    return found | {plain_name(each): name for name, called in COMMON_NAMES.items() for each in called.split(", ")}
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,11 @@ FloatArray = NDArray[np.float64]
 Spin = Literal["up", "down"]
 SPINS = ("up", "down", "both")
 
-_TEXT = re.compile(r"\s*(?:(?P<element>[A-Z][a-z]?)(?:\s*:\s*(?P<one>[spdf]))?|:?(?P<orbital>[spdf]))\s*")
+_TEXT = re.compile(r"\s*(?:(?P<element>[A-Z][a-z]?|[a-z]{2}|[a-z](?=\s*:))(?:\s*:\s*(?P<one>[spdf]))?|:?(?P<orbital>[spdf]))\s*")
+
+
+class NoProjectionsError(SpectrumError):
+    """Nothing tells the projections of a density of states, so a model may predict them."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,10 @@ class Part:
     def parse(cls, project: str | None, spin: str | None = None) -> Part | None:
         """The part that someone asks for: ``Pt:d``, ``d``, ``Pt``; ``up``, ``down`` or ``both``. None where it is the whole.
 
-        >>> str(Part.parse("Pt:d")), str(Part.parse("O", "up")), Part.parse(None, "both")
-        ('Pt d', 'O spin up', None)
+        Small letters do, but for elements of one letter alone: p are the states of that orbital, P those of phosphorus.
+
+        >>> str(Part.parse("Pt:d")), str(Part.parse("O", "up")), Part.parse(None, "both"), str(Part.parse("o:p"))
+        ('Pt d', 'O spin up', None, 'O p')
 
         Raises:
             SpectrumError: it names no element, orbital or spin.
@@ -57,14 +63,15 @@ class Part:
         try:
             if found is None:
                 raise FormulaError("")
-            if found["element"] is not None:
-                atomic_number(found["element"])
+            element = None if found["element"] is None else found["element"].capitalize()
+            if element is not None:
+                atomic_number(element)
         except FormulaError:
             raise SpectrumError(
                 f"'{project}' is no part of a density of states; give an element and an orbital as in Pt:d, an element (Pt), or an"
                 f" orbital ({', '.join(ORBITALS)})"
             ) from None
-        return cls(found["element"], found["one"] or found["orbital"], one)
+        return cls(element, found["one"] or found["orbital"], one)
 
     @property
     def projected(self) -> bool:
@@ -84,7 +91,7 @@ class Part:
         densities = spectrum.densities
         if self.projected:
             if projections is None:
-                raise SpectrumError(f"nothing tells its {self} states: it has no projections on elements and orbitals")
+                raise NoProjectionsError(f"nothing tells its {self} states: it has no projections on elements and orbitals")
             labels = projections.labels
             if not any(self.element in (None, element) and self.orbital in (None, orbital) for element, orbital in labels):
                 held = ", ".join(f"{element}:{orbital}" for element, orbital in labels)
