@@ -331,7 +331,7 @@ def test_pictures_can_be_clicked(page: Page) -> None:
     expect(page.locator("#around .place").nth(20)).to_be_attached()
     page.locator("#map").scroll_into_view_if_needed()
     gold = page.locator('#map .spot:has-text("Au")')
-    expect(gold).to_be_visible()
+    expect(gold).to_be_visible(timeout=120_000)  # it is worked out once, which takes seconds of a free core
     gold.click()
     expect(page.locator('.element[data-symbol="Au"]')).to_have_attribute("data-what", "require")
     settled(page)
