@@ -11,6 +11,7 @@ import pytest
 import typer.main
 
 from dosmith.cli import program
+from dosmith.cli.atlas import MOST_ELEMENTS
 from dosmith.models.calibration import BAND
 from dosmith.settings import Settings
 from dosmith.spectra.similarity import MATCH
@@ -22,6 +23,7 @@ STATED = {
     "--top": f"{SETTINGS.design.top}",
     "--metric": SETTINGS.design.metric,
     "--seed": f"{PAPER.seed}",
+    "--max-elements": f"{MOST_ELEMENTS}",
     "--epochs": f"dosmith {FORWARD.epochs}, paper {PAPER.epochs}",
 }
 PAGES = {

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dosmith.atlas.adding import Addition
     from dosmith.atlas.reading import Item
 
+MOST_ELEMENTS = 4
+"""Of the crystals of the Materials Project that are added, unless a person says otherwise."""
 AtlasOption = Annotated[
     str, typer.Option("--atlas", metavar="DIR|NAME", help="Folder of the atlas, or its name in the user's data folder.")
 ]
@@ -38,7 +40,8 @@ def add(
         str | None, typer.Option("--elements", metavar="Ni,Pt,...", help="With --mp: only of these elements.")
     ] = None,
     max_elements: Annotated[
-        int | None, typer.Option("--max-elements", min=1, max=9, help="With --mp: largest number of elements.  [default: 4]")
+        int | None,
+        typer.Option("--max-elements", min=1, max=9, help=f"With --mp: largest number of elements.  [default: {MOST_ELEMENTS}]"),
     ] = None,
     key: Annotated[str | None, typer.Option("--key", metavar="KEY", help="With --mp: its key.  [default: MP_API_KEY]")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Batches predicted side by side.")] = 1,
@@ -67,7 +70,16 @@ def add(
     folder = atlas_folder(atlas)
     opened = Atlas.at(folder, folder.name, lambda: basis_for(forward_model(name)))
     found, total = _items(
-        paths or [], mp, jarvis, optimade, filter_, elements, max_elements or 4, key, folder, settings.files.max_mebibytes
+        paths or [],
+        mp,
+        jarvis,
+        optimade,
+        filter_,
+        elements,
+        max_elements or MOST_ELEMENTS,
+        key,
+        folder,
+        settings.files.max_mebibytes,
     )
     console = new_console()
     counts: dict[str, int] = {}
