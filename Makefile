@@ -27,7 +27,7 @@ docs: .venv/dev            ## the site of these docs, with its notebooks run, in
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 data: .venv/core            ## rebuild the open DOS set from the campaign's ledger and BATCHES
-	$(BIN)/dosmith data build-open-set $(BATCHES) --ledger data/campaign/ledger --ledger data/campaign/ready --ledger data/campaign/crystals
+	$(BIN)/dosmith data build-open-set $(BATCHES) --ledger data/campaign/ledger --ledger data/campaign/ready --ledger data/campaign/crystals --energies data/campaign/sevennet.parquet
 
 campaign: .venv/dev            ## compute what the ledger lacks of the open DOS set's plan (needs CP2K); stop with Ctrl-C
 	nice -n 19 $(BIN)/dosmith compute --plan data/campaign/crystals.parquet --ledger data/campaign/crystals --workers 2

@@ -22,7 +22,8 @@ from dosmith.atomic import write_text
 from dosmith.crystals.existence import WITHIN, rivals_of, shipped_existence
 from dosmith.crystals.hull import potential_hull
 from dosmith.crystals.plausible import balance
-from dosmith.crystals.survey import shipped_survey
+from dosmith.crystals.survey import SurveyedCrystals, SurveyIndex
+from dosmith.library.stability import FORMATION
 from dosmith.logistic import calibration_error
 from dosmith.models.calibration import FloatArray, accuracies, calibrate_gaps
 from dosmith.models.gaps import GapScale
@@ -109,9 +110,10 @@ def _existing(found: HeldOut, atlas: Atlas) -> tuple[FloatArray, FloatArray]:
         rows
     ]
     heights = library.stated("energy_above_hull")[rows]
-    potential = library.stated("potential_formation_energy")[rows] - atlas.hull_energies(found.compositions)
+    hull = atlas.hull_energies(found.compositions)
+    potential = library.stated(FORMATION[hull.potential])[rows] - hull.energies
     sizes, balances = (np.array([measure(c) for c in found.compositions]) for measure in (len, balance))
-    existence = shipped_existence()
+    existence = shipped_existence(hull.potential)
     assert existence is not None
     chances = existence.by_potential(potential, sizes, balances)
     return np.where(rivals >= RIVALS, heights, np.nan), np.where(np.isnan(chances), 0.5, chances)
@@ -135,7 +137,8 @@ def main(name: str) -> None:
     opened = opened_forward(name)
     torch.set_num_threads(1)  # matrices this small gain nothing from more
     found = held_out(opened)
-    candidates = with_heights(opened.atlas.candidates, potential_hull(shipped_survey(), found.library))
+    known = opened.atlas.candidates
+    candidates = with_heights(known, potential_hull(SurveyIndex(SurveyedCrystals(known.crystals)), found.library))
     scale, matches = calibrate_gaps(found.expected, found.vectors, found.systems, found.gaps, found.signed)
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN, 1)
     table = "\n".join([*_gaps(scale), *_matches(found, opened, replace(opened.atlas, candidates=candidates))])

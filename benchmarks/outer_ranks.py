@@ -1,9 +1,10 @@
 """From spectra that nobody here computed back to their crystals: benchmarks/outer_ranks.json, docs/outer-ranks.md.
 
-    python benchmarks/outer_ranks.py mp-50.json.gz [--model NAME|DIR] [--atlas DIR]
+    python benchmarks/outer_ranks.py mp-50.json.gz [--model NAME|DIR]     (needs `pip install sevenn`)
 
 Each VASP density of states of the file (see `outer.py`) is a target. Where does its crystal stand among all crystals that are ranked: with the atlas
-alone, which may hold its composition or not, and with the crystals of the file added to it? Nothing is trained or tuned on them, and
+alone, which may hold its composition or not, and with the crystals of the file added to it? Who asks whose DOS that of a real material is may leave out
+what lies high above the hull; heights of the crystals of the file are SevenNet's, as those of the atlas are. Nothing is trained or tuned on them, and
 nothing of them is kept but ranks.
 """
 
@@ -12,20 +13,28 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from outer import expected_of
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from energies import formation, of_elements
+
 from dosmith import formulas, symmetry
-from dosmith.atlas import Atlas
 from dosmith.atlas.expecting import forward_model
 from dosmith.atomic import write_text
-from dosmith.errors import DosmithError, NotFoundError
+from dosmith.crystals.existence import WITHIN
+from dosmith.crystals.hull import potential_hull
+from dosmith.crystals.sevennet import SevenNet
+from dosmith.crystals.survey import SurveyedCrystals, SurveyIndex
+from dosmith.designer import open_dos_set
+from dosmith.errors import DosmithError
 from dosmith.formulas import Composition
 from dosmith.library import MemoryLibrary
 from dosmith.models.identity import Identity
@@ -37,18 +46,20 @@ from dosmith.targets import resolve_target
 
 OUTPUT = Path(__file__).with_suffix(".json")
 PAGE = Path(__file__).parents[1] / "docs" / "outer-ranks.md"
-ORDERS = ("identity", "similarity")
+ORDERS = ("stable", "identity", "similarity")
 AMONG = (1, 10, 100)
 """Ranks up to which a share is told."""
+LEFT_OUT = 10**9
+"""The rank of what a constraint leaves out."""
 FloatArray = NDArray[np.float64]
 
-
-def measure(path: Path, opened: TightBindingModel, folder: Path | None) -> dict[str, Any]:
-    """All results as plain values."""
+if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
-    from dosmith.crystals.potential import Potential
-    from dosmith.crystals.survey import shipped_survey
+
+def measure(path: Path, opened: TightBindingModel) -> dict[str, Any]:
+    """All results as plain values."""
+    from pymatgen.core.structure import Structure
 
     with gzip.open(path, "rt", encoding="utf-8") as file:
         content = json.load(file)
@@ -57,23 +68,19 @@ def measure(path: Path, opened: TightBindingModel, folder: Path | None) -> dict[
     compositions = [formulas.reduce((site.specie.symbol, 1) for site in structure) for structure in structures]
     known = [{symbol for symbol, _ in composition} <= set(opened.elements) for composition in compositions]
     added = [place for place, fine in enumerate(known) if fine]
-    expected, names, heights, listed = _listed(opened, folder)
+    atlas = opened.atlas
+    expected, names = atlas.candidates.expected, atlas.entries.compositions
+    listed = set(names)
     more = expected_of(opened, path, [structures[place] for place in added])
-    potential, survey = Potential(), shipped_survey()
-    found_heights = []
-    for place in added:
-        try:
-            height = survey.formation_energy(compositions[place], potential.energy(structures[place]))
-        except NotFoundError:
-            height = None
-        found_heights.append(0.0 if height is None else height)
+    formed, above = _judged(opened, [structures[place] for place in added], [compositions[place] for place in added])
+    near = np.concatenate([atlas.heights.above, above]) <= WITHIN
     groups: dict[Composition, int] = {}
     numbers = np.array([groups.setdefault(each, len(groups)) for each in [*names, *(compositions[place] for place in added)]])
     spectra = np.concatenate([expected, more]).astype(np.float32)
     norms = np.linalg.norm(spectra, axis=1)
     shapes = Curves(spectra / norms[:, None])
     likely = lru_cache(maxsize=8)(partial(_errors_within, opened, spectra))
-    penalty = penalised(np.zeros(len(spectra)), np.array([*heights, *found_heights]), opened.settings.height_penalty)
+    penalty = penalised(np.zeros(len(spectra)), np.append(atlas.formation_energies, formed), opened.settings.height_penalty)
     empty, rows = MemoryLibrary([], "nothing"), []
     for place, (each, composition) in enumerate(zip(content["materials"], compositions, strict=True)):
         row: dict[str, Any] = {"id": each["id"], "formula": formulas.write(composition), "known_elements": known[place]}
@@ -86,19 +93,28 @@ def measure(path: Path, opened: TightBindingModel, folder: Path | None) -> dict[
         comparison = Comparison(target.standard.values, grid, covered=target.standard.covered)
         errors, sizes, squares = likely(target.standard.covered)
         row["listed"] = composition in listed
+        likelihoods = errors.log_likelihoods(comparison.target, spectra, squares, sizes)
         for by, scores in (
-            ("identity", errors.log_likelihoods(comparison.target, spectra, squares, sizes)),
+            ("stable", np.where(near, likelihoods, -np.inf)),
+            ("identity", likelihoods),
             ("similarity", comparison(shapes) * norms + penalty),
         ):
             told = row[by] = {}
             alone = scores[: len(expected)], numbers[: len(expected)]
             told["alone"] = _rank_of(*alone, groups[composition]) if row["listed"] else None
             if known[place]:
-                told["crystal"] = int((scores > scores[len(expected) + added.index(place)]).sum()) + 1
+                own = scores[len(expected) + added.index(place)]
+                told["crystal"] = int((scores > own).sum()) + 1 if np.isfinite(own) else LEFT_OUT
                 told["composition"] = _rank_of(scores, numbers, groups[composition])
     return {
         "model": {"name": opened.name, "spectra": opened.spec["library"]["count"]},
-        "atlas": {"crystals": len(expected), "compositions": len(listed)},
+        "atlas": {
+            "crystals": len(expected),
+            "compositions": len(listed),
+            "near": int(near[: len(expected)].sum()),
+            "within": WITHIN,
+        },
+        "added": {"crystals": len(added), "near": int(near[len(expected) :].sum())},
         "targets": rows,
     }
 
@@ -114,25 +130,22 @@ def _errors_within(
     return errors, norms, errors.quadratics(spectra) / norms**2
 
 
-def _listed(
-    opened: TightBindingModel, folder: Path | None
-) -> tuple[Any, Sequence[Composition], Sequence[float], set[Composition]]:
-    """Expected spectra, compositions and formation energies of the crystals that are ranked; the different compositions."""
-    if folder is None:
-        atlas = opened.atlas
-        names = atlas.entries.compositions
-        return atlas.candidates.expected, names, atlas.formation_energies.tolist(), set(names)
-    kept = Atlas(folder)
-    names = [formulas.parse(text) for text in kept.index.words("formula", range(len(kept)))]
-    heights = np.nan_to_num(kept.index.numbers("formation_energy").astype(np.float64)).tolist()
-    return kept.expected(np.arange(len(kept))), names, heights, set(names)
+def _judged(
+    opened: TightBindingModel, structures: Sequence[Structure], compositions: Sequence[Composition]
+) -> tuple[FloatArray, FloatArray]:
+    """Formation energies of crystals in SevenNet, 0 where unknown, and their heights above the hull of atlas and open DOS set, eV/atom."""
+    hull = potential_hull(SurveyIndex(SurveyedCrystals(opened.atlas.crystals)), open_dos_set())
+    energies = formation(compositions, SevenNet().energies(structures), of_elements())
+    formed = np.array([0.0 if each is None else each for each in energies])
+    above = [hull.above(composition, energy) for composition, energy in zip(compositions, formed.tolist(), strict=True)]
+    return formed, np.array(above)
 
 
 def _rank_of(scores: FloatArray, numbers: NDArray[np.intp], wanted: int) -> int:
-    """The rank of a composition when each counts as its best crystal."""
+    """The rank of a composition when each counts as its best crystal; `LEFT_OUT` where all of these are left out."""
     best = np.full(int(numbers.max()) + 1, -np.inf)
     np.maximum.at(best, numbers, scores)
-    return int((best > best[wanted]).sum()) + 1
+    return int((best > best[wanted]).sum()) + 1 if np.isfinite(best[wanted]) else LEFT_OUT
 
 
 def _shares(ranks: Sequence[int], of: int) -> str:
@@ -141,13 +154,13 @@ def _shares(ranks: Sequence[int], of: int) -> str:
 
 def page(results: Mapping[str, Any]) -> str:
     """The results in Markdown."""
-    rows, atlas, model = results["targets"], results["atlas"], results["model"]
+    rows, atlas, added, model = results["targets"], results["atlas"], results["added"], results["model"]
     answerable = [row for row in rows if row["known_elements"] and "refused" not in row]
     listed = [row for row in rows if row.get("listed")]
     tables = {by: _table(by, rows, answerable, listed) for by in ORDERS}
     each = [
         f"| {row['formula']} | {_said(row, 'identity', 'crystal')} | {_said(row, 'identity', 'composition')}"
-        f" | {_said(row, 'identity', 'alone')} | {_said(row, 'similarity', 'crystal')} |"
+        f" | {_said(row, 'identity', 'alone')} | {_said(row, 'stable', 'crystal')} | {_said(row, 'similarity', 'crystal')} |"
         for row in sorted(rows, key=lambda row: (row.get("identity", {}).get("crystal") or 10**9, row["formula"]))
     ]
     return f"""# From spectra that nobody here computed back to the crystal
@@ -162,6 +175,11 @@ In the order of `--rank-by identity`, of [correlated errors](identity.md) where 
 
 {tables["identity"]}
 
+Of a real material, which lies low: the same with `--above-hull {atlas["within"]:g}`, which leaves {atlas["near"]:,} crystals of the atlas and {added["near"]} of the {added["crystals"]} added, by heights in
+[SevenNet-0](potentials.md):
+
+{tables["stable"]}
+
 ## What is like it?
 
 In the order of `--rank-by similarity`, which asks for materials that have such a DOS, the true one being one of many:
@@ -170,8 +188,8 @@ In the order of `--rank-by similarity`, which asks for materials that have such 
 
 ## Each target
 
-| crystal | rank of the crystal, added | rank of the composition, added | rank of the composition, atlas alone | the crystal by similarity |
-|---|---|---|---|---|
+| crystal | rank of the crystal, added | rank of the composition, added | rank of the composition, atlas alone | the crystal among those near the hull | the crystal by similarity |
+|---|---|---|---|---|---|
 {chr(10).join(each)}
 """
 
@@ -193,16 +211,17 @@ def _said(row: Mapping[str, Any], by: str, name: str) -> str:
         return "refused"
     if name == "alone":
         return f"{row[by]['alone']:,}" if row["listed"] else "not in it"
-    return f"{row[by][name]:,}" if name in row[by] else "an element is unknown"
+    if name not in row[by]:
+        return "an element is unknown"
+    return "left out" if row[by][name] == LEFT_OUT else f"{row[by][name]:,}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--model", default="dosmith")
-    parser.add_argument("--atlas", type=Path, help="folder of an atlas in place of the model's own crystals")
     given = parser.parse_args()
-    results = measure(given.file, forward_model(given.model), given.atlas)
+    results = measure(given.file, forward_model(given.model))
     write_text(OUTPUT, json.dumps(results, indent=1) + "\n")
     write_text(PAGE, page(results))
 

@@ -151,7 +151,7 @@ def page(found: dict[str, Any]) -> str:
     )
     return f"""# Potentials, measured
 
-Written by `python benchmarks/potentials.py`. dosmith takes volumes, energies and the surroundings of atoms from CHGNet. SevenNet is younger; its code and weights are under the MIT licence. All were
+Written by `python benchmarks/potentials.py`. dosmith takes volumes and the surroundings of atoms from CHGNet. SevenNet is younger; its code and weights are under the MIT licence. All were
 trained on relaxations of the Materials Project. Neither has seen the calculations of the open DOS set.
 
 ## Formation energies
@@ -168,7 +168,8 @@ Volumes of lowest energy of {found["solids"]} solids against published all-elect
 | potential | mean absolute difference, % | mean difference, % | ms for each crystal |
 |---|---|---|---|
 {sizes}
-dosmith has embeddings, magnetic moments, volumes and energies from CHGNet so far: heights above the hull would be better by SevenNet, volumes would not.
+dosmith has embeddings, magnetic moments and volumes from CHGNet, and the energies of crystals that you bring; heights above the hull of the crystals that come with it are
+those of SevenNet-0 ([what a height is worth](crystals.md#what-a-height-is-worth)). SevenNet-l3i5 is somewhat better yet, and takes more than twice the time.
 """
 
 

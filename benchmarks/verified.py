@@ -29,14 +29,14 @@ from dosmith.benchmark.data import Spectra, survey_file
 from dosmith.benchmark.jobs import FORWARD, fit
 from dosmith.crystals.existence import WITHIN
 from dosmith.crystals.hull import potential_hull
-from dosmith.crystals.survey import read_survey, shipped_survey
+from dosmith.crystals.survey import SurveyedCrystals, SurveyIndex, read_survey
 from dosmith.crystals.surveyed import Surveyed
 from dosmith.designer import open_dos_set
 from dosmith.dft.plan import Entry, write_plan
 from dosmith.formulas import Composition
 from dosmith.library import Library
 from dosmith.library.ledger import Ledger
-from dosmith.library.stability import stabilities
+from dosmith.library.stability import FORMATION, stabilities
 from dosmith.models.splits import Split
 from dosmith.models.store import WEIGHTS
 from dosmith.models.tight_binding.model import TightBindingModel
@@ -114,7 +114,7 @@ def by_dosmith(
     kept = KEPT / f"{opened.spec['sha256'][WEIGHTS][:16]}-{FOLD}"
     with processes.workers(WORKERS) as pool:
         candidates = expected_spectra(alone, survey, kept, pool)
-    candidates = with_heights(candidates, potential_hull(shipped_survey(), library))
+    candidates = with_heights(candidates, potential_hull(SurveyIndex(SurveyedCrystals(candidates.crystals)), library))
     asked = replace(opened)
     asked.__dict__["atlas"] = replace(opened.atlas, candidates=candidates, bands=None)  # in the place of the cached property
 
@@ -166,9 +166,9 @@ def as_entry(crystal: Surveyed) -> Entry:
         crystal.structure,
         crystal.prototype,
         potential_energy=crystal.energy,
-        potential_formation_energy=crystal.formation_energy,
         volume_from="CHGNet 0.3.0, equation of state",
         purpose="verification",
+        **{FORMATION[crystal.potential]: crystal.formation_energy},
     )
 
 

@@ -9,6 +9,7 @@ from dosmith import formulas
 from dosmith.asked import Asked
 from dosmith.constraints import Constraints
 from dosmith.known import KnownSpectra, gap_target
+from dosmith.library import MemoryLibrary
 from dosmith.models.interface import Proposal
 from dosmith.question import Question
 from dosmith.settings import DesignSettings
@@ -61,3 +62,16 @@ def test_a_gap_alone_is_a_target_whose_curve_does_not_count(known) -> None:
     found = gap_target(known, Gaps(2.0, 4.0))
     assert not found.curve and 2.0 <= found.standard.gap < 4.0
     assert found.standard.values.sum() * RECIPE.grid.step == pytest.approx(1.0)
+
+
+def test_space_groups_of_your_own_materials_are_known_too(make_material) -> None:
+    """They carry a symbol where those of the open DOS set carry AFLOW's label."""
+    library = MemoryLibrary(
+        [
+            make_material("a", "Pt3Ni"),
+            make_material("b", "Ni", aflow_label="A_cF4_225_a"),
+            make_material("c", "Pt", crystal_system=None),
+        ]
+    )
+    groups = KnownSpectra(library, RECIPE).entries.space_groups
+    assert groups is not None and groups() == [221, 225, 0]

@@ -80,7 +80,7 @@ class TestDesign:
         assert [each.formula for each in found] == [candidate.formula for candidate in design.candidates]
         first = next(each for each in found if each.formula == "Pt3Ni")
         assert first.similarity == pytest.approx(1.0)
-        assert first.above_hull == pytest.approx(0.0, abs=1e-3)
+        assert first.above_hull == pytest.approx(0.0, abs=0.01)
         assert first.dft_formation_energy == pytest.approx(-0.058, abs=0.02)
         assert first.abundance == 0.005  # of Pt
         assert -4 < (first.band_centre or 0) < -2

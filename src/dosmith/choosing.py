@@ -40,7 +40,7 @@ class PlainMerits:
         probability: that it matches the target, in its DOS and its gap, and exists.
         p_match: that it matches.
         p_exists: that it lies within 0.1 eV/atom of the hull.
-        formation_energy: CHGNet potential, eV/atom.
+        formation_energy: of the candidate, else CHGNet's, eV/atom.
         above_hull: from the best source there is, as of the candidate, eV/atom.
         dft_formation_energy: density-functional theory, eV/atom, of a crystal in the library.
         dft_above_hull: among the crystals of the library, eV/atom.
@@ -101,7 +101,9 @@ def merits(design: Design, judge: Judge) -> list[Merits]:
                 probability=candidate.probability,
                 p_match=candidate.p_match,
                 p_exists=candidate.p_exists,
-                formation_energy=crystal.formation_energy if crystal else None,
+                formation_energy=crystal.formation_energy
+                if crystal and candidate.formation_energy is None
+                else candidate.formation_energy,
                 above_hull=candidate.above_hull,
                 dft_formation_energy=computed.formation_energy if computed else None,
                 dft_above_hull=computed.above_hull if computed else None,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.asked import Asked
 from dosmith.constraints import Constraints
+from dosmith.crystals.existence import HullEnergies, no_hull
 from dosmith.designs import Design, Neighbour, caveats
 from dosmith.errors import ConstraintError, FormulaError, ModelError, NotFoundError, OptionError
 from dosmith.formulas import Composition
@@ -26,8 +27,8 @@ from dosmith.models.tight_binding.model import LISTED, TightBindingModel
 from dosmith.predicted import known_id, predicted_part, predicted_target
 from dosmith.question import IDENTITY, Question
 from dosmith.ranking import BoolArray, Comparison, count_of
-from dosmith.settings import Settings, load_settings
 from dosmith.records import Candidate
+from dosmith.settings import Settings, load_settings
 from dosmith.shipped import shipped_folder
 from dosmith.spectra.count import Electrons
 from dosmith.spectra.grid import Window
@@ -52,8 +53,8 @@ class Designer:
         settings: from file and environment when None.
         atlases: crystals that are proposed from beside the model's own, and targets by their ids.
         shipped: whether the model's own crystals are proposed.
-
         elsewhere: opens further atlases, where targets are looked up by their ids.
+
     Raises:
         ModelError: the model is of other spectra, or predicts no crystals and so proposes none of an atlas.
     """
@@ -65,8 +66,8 @@ class Designer:
         settings: Settings | None = None,
         atlases: Sequence[Atlas] = (),
         shipped: bool = True,
-    ) -> None:
         elsewhere: Callable[[], Sequence[Atlas]] | None = None,
+    ) -> None:
         self.settings = settings or load_settings()
         self.library = open_dos_set() if library is None else library
         self.model = open_model(model or self.settings.design.model) if isinstance(model, str | Path | None) else model
@@ -96,9 +97,9 @@ class Designer:
             self._electrons = known.electrons
         return self._electrons
 
-    def _hull_energies(self, compositions: Sequence[Composition]) -> FloatArray:
+    def _hull_energies(self, compositions: Sequence[Composition]) -> HullEnergies:
         atlas = self.model.atlas
-        return np.full(len(compositions), np.nan) if atlas is None else atlas.hull_energies(compositions)
+        return no_hull(compositions) if atlas is None else atlas.hull_energies(compositions)
 
     def target(
         self,
@@ -128,12 +129,12 @@ class Designer:
 
         try:
             return resolved(target)
-        except (NotFoundError, FormulaError):
         except NoProjectionsError:
             found = self._predicted_part(target, reading)
             if found is None:
                 raise
             return found
+        except (NotFoundError, FormulaError):
             if not isinstance(target, str):
                 raise
             if (known := known_id(target, self.library, reading.crystal_system)) is not None:
@@ -145,7 +146,6 @@ class Designer:
                 raise
             return found
 
-    def gap_target(self, gap: Gaps | str) -> Target:
     def _predicted_part(self, target: TargetLike, reading: Reading) -> Target | None:
         """A part of a known target of which nobody computed the projections, by those that the model predicts of its crystal."""
         assert reading.part is not None
@@ -153,6 +153,7 @@ class Designer:
         structure = None if whole.material_id is None else self.library.material(whole.material_id).structure
         return None if structure is None else predicted_part(whole, reading.part, structure, self.model)
 
+    def gap_target(self, gap: Gaps | str) -> Target:
         """A target of which only the gap counts; see `known.gap_target`.
 
         Raises:
@@ -449,7 +450,6 @@ class Designer:
             raise ConstraintError(f"the constraints leave {self._none_of_atlases}; allow more, or add --atlas shipped")
         return together(groups, known, self.model.settings.height_penalty, top)
 
-
     @property
     def _of_atlases(self) -> BoolArray | None:
         """Which known spectra are of a crystal of the atlases, by formula and space group, shape (M,); None where all count."""
@@ -476,6 +476,7 @@ class Designer:
     @property
     def _none_of_atlases(self) -> str:
         return f"none of the {sum(map(len, self.atlases)):,} crystals of {' and '.join(each.name for each in self.atlases)}"
+
 
 def open_dos_set() -> ParquetLibrary:
     """The open DOS set that comes with dosmith."""

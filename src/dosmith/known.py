@@ -10,10 +10,11 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.crystals.existence import Heights, shipped_existence
+from dosmith.crystals.existence import Heights, HullEnergies, no_hull
 from dosmith.errors import ConstraintError, SpectrumError
 from dosmith.formulas import Composition
 from dosmith.library import Library
+from dosmith.library.stability import FORMATION
 from dosmith.logistic import chance
 from dosmith.ranking import BoolArray, Comparison, Entries, Judged
 from dosmith.spectra.count import Electrons
@@ -24,6 +25,7 @@ from dosmith.spectra.parts import Part, library_parts
 from dosmith.spectra.shape import band_centres, densities_at_zero
 from dosmith.spectra.similarity import MATCH, Curves
 from dosmith.spectra.standard import Recipe, StandardSpectrum, standardise_library
+from dosmith.symmetry import number_of
 from dosmith.targets import Target
 
 FloatArray = NDArray[np.float64]
@@ -40,13 +42,13 @@ class KnownSpectra:
         library: where they are.
         recipe: how they are standardised.
         part: elements, orbitals or spin that count, of those materials that tell them; all states of all materials when None.
-        hull: energies of the potential's hull at compositions, eV/atom, NaN where unknown.
+        hull: of a potential, at compositions.
     """
 
     library: Library
     recipe: Recipe
     part: Part | None = None
-    hull: Callable[[Sequence[Composition]], FloatArray] = lambda compositions: np.full(len(compositions), np.nan)
+    hull: Callable[[Sequence[Composition]], HullEnergies] = no_hull
 
     @cached_property
     def _standard(self) -> tuple[NDArray[np.intp], FloatArray, dict[int, Window], dict[int, float]]:
@@ -104,9 +106,9 @@ class KnownSpectra:
             [library.compositions[row] for row in rows],
             [library.crystal_systems[row] for row in rows],
             [library.prototypes[row] for row in rows],
-            lambda: [_space_group(library.provenances[row].get("aflow_label")) for row in rows],
+            lambda: _space_groups(library, rows),
             {
-                "formation_energy": lambda: library.stated("potential_formation_energy")[self.rows],
+                "formation_energy": lambda: self.formation_energies,
                 "dft_formation_energy": lambda: library.stated("formation_energy")[self.rows],
                 "dft_above_hull": lambda: library.stated("energy_above_hull")[self.rows],
                 "above_hull": lambda: self.heights.above,
@@ -139,9 +141,14 @@ class KnownSpectra:
         return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
     @cached_property
+    def formation_energies(self) -> FloatArray:
+        """In the potential that heights are of, eV/atom, NaN where unknown, shape (M,)."""
+        return self.library.stated(FORMATION[self.hull([]).potential])[self.rows]
+
+    @cached_property
     def heights(self) -> Heights:
         """How high they lie above a hull."""
-        return Heights.of_library(self.library, self.hull, shipped_existence()).at(self.rows)
+        return Heights.of_library(self.library, self.hull).at(self.rows)
 
     def judged(self, comparison: Comparison, similarities: FloatArray) -> Judged:
         """What is thought of each spectrum as an answer to a target.
@@ -215,7 +222,11 @@ def gap_target(known: KnownSpectra, wanted: Gaps) -> Target:
     return Target("metals" if wanted.metallic else f"gap {wanted} eV", "a gap alone, no curve", standard, curve=False)
 
 
-def _space_group(label: str | None) -> int:
-    """The number in an AFLOW label such as A_cF4_225_a; 0 when there is none."""
-    parts = (label or "").split("_")
-    return int(parts[2]) if len(parts) > 2 and parts[2].isdigit() else 0
+def _space_groups(library: Library, rows: Sequence[int]) -> list[int]:
+    """Numbers of the space groups at some rows: of AFLOW labels such as A_cF4_225_a, else of their symbols; 0 when there is neither."""
+    symbols, found = library.space_groups, []
+    for row in rows:
+        parts = str(library.provenances[row].get("aflow_label") or "").split("_")
+        told = parts[2] if len(parts) > 2 and parts[2].isdigit() else symbols[row] or ""
+        found.append(number_of(told) or 0)
+    return found

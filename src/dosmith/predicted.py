@@ -244,7 +244,7 @@ def _candidate(named: Named, model: TightBindingModel, crystal_system: str | Non
         and named.space_group in (None, kind_of(atlas.crystals[place].prototype).space_group)
         and crystal_system in (None, atlas.crystals[place].crystal_system)
     ]
-    return min(places, key=lambda place: float(atlas.formation_energies[place]), default=None)
+    return min(places, key=lambda place: float(np.nan_to_num(atlas.formation_energies[place], nan=np.inf)), default=None)
 
 
 def _of_structure(

@@ -429,10 +429,10 @@ def penalised(similarities: FloatArray, formation_energies: FloatArray, penalty:
 
     Args:
         similarities: of predicted crystals to the target.
-        formation_energies: theirs, eV/atom.
+        formation_energies: theirs, eV/atom; unknown ones cost nothing.
         penalty: for each eV/atom.
     """
-    return np.asarray(similarities - penalty * np.maximum(formation_energies, 0.0))
+    return np.asarray(similarities - penalty * np.maximum(np.nan_to_num(formation_energies), 0.0))
 
 
 def merged(

@@ -24,7 +24,7 @@ FermiFrom = Literal["stated", "given", "eigenvalues", "electrons", "assumed"]
 """Where a Fermi level comes from: the source states it, the user gives it, eigenvalues or the number of electrons tell it, or nobody
 said and it was assumed."""
 HullFrom = Literal["dft", "potential", "unknown"]
-"""What a height above the hull comes from: calculations of the library, the CHGNet potential, or nothing."""
+"""What a height above the hull comes from: calculations of the library, a potential, or nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,11 +234,11 @@ class Candidate:
         prototype: of `structure_id`, or of the crystal whose spectrum is predicted; or None.
         crystal_system: of the same, or None.
         probability: that the DOS matches and the crystal can be made, `p_match` times `p_exists`; None where one of them is unknown.
-        formation_energy: of the predicted crystal, eV/atom, in the CHGNet potential; None where none is predicted.
+        formation_energy: of the crystal, eV/atom, in the potential that heights are of; None where unknown.
         gap: eV, 0 for a metal: computed where the DOS is known, else to be expected; None when unknown.
         gap_spread: standard deviation of an expected gap, eV; None where it is computed or unknown.
         above_hull: height above the convex hull, eV/atom, 0 on it; None when unknown.
-        hull_from: what the height comes from: "dft", the set's own calculations; "potential", CHGNet and the survey; else "unknown".
+        hull_from: what the height comes from: "dft", the set's own calculations; "potential", SevenNet or CHGNet; else "unknown".
         hull_rivals: other compositions in that hull that hold no element besides; None when unknown.
         p_match: the probability that the DOS matches the target's, gap and all (see `spectra.match`); None where it is not calibrated.
         p_exists: the probability that the crystal lies so low above the true hull that it can be made; None when the height is unknown.

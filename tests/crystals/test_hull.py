@@ -11,7 +11,7 @@ import pytest
 
 from dosmith import formulas
 from dosmith.crystals import hull as hull_module
-from dosmith.crystals.hull import CONTRADICTED, Hull, contradicted, potential_hull
+from dosmith.crystals.hull import CONTRADICTED, Hull, contradicted, formation_energies, potential_hull
 from dosmith.crystals.potential import Potential
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.relaxation import FORCE, relax
@@ -19,6 +19,7 @@ from dosmith.crystals.stability import Judge
 from dosmith.crystals.survey import SurveyIndex, shipped_survey
 from dosmith.crystals.surveyed import Surveyed, SurveyedRows
 from dosmith.library import MemoryLibrary, ParquetLibrary
+from dosmith.library.stability import SEVENNET
 from dosmith.records import Material
 
 ELEMENTS = {"Al": -3.0, "Ni": -5.0, "Pt": -6.0}
@@ -123,6 +124,17 @@ class TestLibrary:
         height = potential_hull(SURVEY, MemoryLibrary([material])).height(A3B, -0.2)
         assert height.above_hull == pytest.approx(0.25)
 
+    def test_counts_in_the_potential_that_the_survey_is_of(self, make_material: Callable[..., Material]) -> None:
+        """A material's energy in CHGNet says nothing where formation energies are SevenNet's."""
+        rows = [replace(each, potential=SEVENNET) for each in SURVEY.crystals.rows]
+        survey = SurveyIndex.of(rows)
+        assert survey.elemental_energies == {} and survey.formation_energy(AB, -4.5) is None
+        for energy, above in ((None, 0.1), (-0.45, 0.25)):
+            material = make_material(
+                "AlNi3-L1_2", "AlNi3", prototype="L1_2", potential_energy=-9.0, sevennet_formation_energy=energy
+            )
+            assert potential_hull(survey, MemoryLibrary([material])).height(A3B, -0.2).above_hull == pytest.approx(above)
+
     @pytest.mark.parametrize("refuted", [True, False])
     def test_what_density_functional_theory_refutes_is_no_part_of_it(
         self, refuted: bool, make_material: Callable[..., Material]
@@ -130,7 +142,7 @@ class TestLibrary:
         computed = -0.6 + (CONTRADICTED + 0.1 if refuted else 0.1)
         material = make_material("AlNi-B2", "AlNi", prototype="B2", potential_energy=-4.6, formation_energy=computed)
         library = MemoryLibrary([material])
-        assert contradicted(library, SURVEY) == ({(AB, "B2")} if refuted else set())
+        assert contradicted(library, formation_energies(library, SURVEY)) == ({(AB, "B2")} if refuted else set())
         # without AlNi its height is that above AlNi3 and Al
         height = potential_hull(SURVEY, library).height(AB, -0.6)
         assert height.above_hull == pytest.approx(-0.6 + 0.2 * 2 / 3 if refuted else 0.0, abs=1e-6)

@@ -395,6 +395,7 @@ class TestMaterial:
             "volume_from": "CHGNet equation of state",
             "potential_energy": -5.9,
             "potential_formation_energy": -0.08,
+            "sevennet_formation_energy": None,
             "seconds": 12.3,
             "purpose": "",
             "settings": "converged",

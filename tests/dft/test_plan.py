@@ -42,6 +42,7 @@ def entries(draw: st.DrawFn) -> Entry:
         draw(st.floats(5.0, 60.0)),
         potential_energy=draw(energy),
         potential_formation_energy=draw(energy),
+        sevennet_formation_energy=draw(energy),
         volume_from=draw(st.text(max_size=20)),
     )
 
@@ -60,6 +61,7 @@ def assert_same(found: Entry, expected: Entry) -> None:
         "species",
         "potential_energy",
         "potential_formation_energy",
+        "sevennet_formation_energy",
         "volume_from",
         "composition",
         "crystal_system",

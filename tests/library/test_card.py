@@ -17,6 +17,7 @@ from dosmith.errors import FileFormatError, LibraryError, NotFoundError
 from dosmith.library import ParquetLibrary
 from dosmith.library.card import build_open_set, card
 from dosmith.library.ledger import Ledger, Outcome
+from dosmith.library.stability import FORMATION, SEVENNET
 from dosmith.records import Material, Spectrum
 from dosmith.sources.open_set import FIRST_BASIS
 
@@ -233,3 +234,23 @@ def test_polymorphs_are_never_ordered_by_energies_of_two_kinds(batches: list[Pat
     facts = library.material("Pt-A3").provenance
     assert (facts["energy_per_atom"], facts["dft_energy_per_atom"]) == (-4.0, -3000.0)
     assert library.material("Pt3Ni-L1_2").provenance["energy_per_atom"] == -3250.0
+
+
+def test_formation_energies_of_the_better_potential_stand_with_the_crystals_that_have_one(
+    batches: list[Path], tmp_path: Path
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = tmp_path / "energies.parquet"
+    pq.write_table(pa.table({"id": ["Pt-A1", "Unknown-A1"], FORMATION[SEVENNET]: [0.0, 1.0]}), file)
+    library = build_open_set(batches, tmp_path / "set", energies=file)
+    told = {
+        identifier: facts.get(FORMATION[SEVENNET]) for identifier, facts in zip(library.ids, library.provenances, strict=True)
+    }
+    assert told.pop("Pt-A1") == 0.0 and set(told.values()) == {None}
+    file.write_bytes(b"no table")
+    with pytest.raises(FileFormatError, match="holds no formation energies"):
+        build_open_set(batches, tmp_path / "set", energies=file)
+    with pytest.raises(NotFoundError, match="there is no file"):
+        build_open_set(batches, tmp_path / "set", energies=tmp_path / "none.parquet")

@@ -34,6 +34,11 @@ def test_a_list_comes_out_as_it_went_in_whatever_the_pieces(
     assert read("\ufeff" + json.dumps(things), piece) == things
 
 
+@pytest.mark.parametrize("piece", range(1, 9))
+def test_a_number_is_not_cut_where_a_piece_ends(piece: int) -> None:
+    assert read("[1e-300, -0.5E+2,12]", piece) == [1e-300, -50.0, 12]
+
+
 @given(st.lists(JSON.filter(lambda value: not isinstance(value, list)), max_size=6), st.integers(1, 40))
 def test_lines_come_out_as_they_went_in(things: list[Any], piece: int) -> None:
     assert read("\n".join(map(json.dumps, things)) + "\n", piece) == things

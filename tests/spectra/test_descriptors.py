@@ -125,6 +125,7 @@ def test_an_insulator_and_a_metal_are_none() -> None:
     ("project", "spin", "part"),
     [
         ("Pt:d", None, Part("Pt", "d")),
+        ("pt:d", None, Part("Pt", "d")),
         ("d", "up", Part(None, "d", "up")),
         (":p", "both", Part(None, "p")),
         ("S", None, Part("S")),
@@ -137,7 +138,7 @@ def test_parts_as_they_are_written(project: str | None, spin: str | None, part: 
     assert Part.parse(project, spin) == part
 
 
-@pytest.mark.parametrize("text", ["Xx:d", "Pt:g", "pt:d", "Pt d", "", "g", "5d"])
+@pytest.mark.parametrize("text", ["Xx:d", "Pt:g", "Pt d", "", "g", "5d"])
 def test_what_is_no_part(text: str) -> None:
     with pytest.raises(SpectrumError, match=f"'{text}' is no part of a density of states; give an element and an orbital"):
         Part.parse(text)

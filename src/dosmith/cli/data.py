@@ -35,12 +35,15 @@ def build_open_set(
     ledger: Annotated[
         list[Path] | None, typer.Option("--ledger", metavar="DIR", help="Ledger of a campaign; repeatable.")
     ] = None,
+    energies: Annotated[
+        Path | None, typer.Option("--energies", metavar="FILE", help="Formation energies in SevenNet, of tools/energies.py.")
+    ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the set.")] = Path("data/open-dos"),
 ) -> None:
     """Write the open DOS set (Parquet shards, card, checksums) from what was computed."""
     from dosmith.library.card import build_open_set
 
-    built = build_open_set(batches or [], out, ledger or [])
+    built = build_open_set(batches or [], out, ledger or [], energies)
     new_console().print(
         f"{len(built):,} materials in {len(built.manifest['shards'])} shards, written to {out}", highlight=False, markup=False
     )

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,9 +85,9 @@ class AflowPrototype:
 @lru_cache(maxsize=1)
 def aflow_prototypes() -> Mapping[str, AflowPrototype]:
     """All of them by name."""
-    import pymatgen.analysis.prototypes as package
-
-    packed = Path(package.__file__).with_name("aflow_prototypes.json.gz")
+    package = find_spec("pymatgen.analysis.prototypes")  # whose import would make crystals of all, which takes seconds
+    assert package is not None and package.origin is not None
+    packed = Path(package.origin).with_name("aflow_prototypes.json.gz")
     plain = packed.with_suffix("")  # as older releases have it
     rows = json.loads(gzip.decompress(packed.read_bytes()) if packed.exists() else plain.read_bytes())
     found: dict[str, AflowPrototype] = {}

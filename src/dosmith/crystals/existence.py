@@ -1,7 +1,7 @@
 """The probability that a crystal can be made, from its height above a convex hull and from what that height is worth.
 
 A crystal *exists* here when it lies within `WITHIN` of the hull of everything that density-functional theory knows. Heights
-come from the set's own calculations where these have rivals to compare with, else from the survey's potential; what each
+come from the set's own calculations where these have rivals to compare with, else from a potential; what each
 is worth is measured against the set's own calculations by `benchmarks/existence.py`, which writes `existence.json`.
 """
 
@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from dosmith.crystals.plausible import balance
 from dosmith.errors import NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import Library
+from dosmith.library.stability import CHGNET, FORMATION
 from dosmith.logistic import chance
 from dosmith.shipped import shipped_folder
 
@@ -39,12 +41,13 @@ _SURE = 0.99
 
 @dataclass(frozen=True)
 class Existence:
-    """What heights above a hull are worth: logits of existing.
+    """What heights above a hull are worth where a potential is there to help: logits of existing.
 
     Attributes:
         potential: by height in the potential: intercept, height, its root, three elements or more, charges that balance, charges
             that do not (see `plausible.balance`).
-        dft: by height in the set's own calculations: intercept, height, one over 1 + rivals, height in the potential, charges as above.
+        dft: by height in the set's own calculations: intercept, height, one over 1 + rivals, height in the potential, its root,
+            charges as above.
         facts: how this was measured, plain values.
     """
 
@@ -75,7 +78,7 @@ def potential_factors(heights: FloatArray, sizes: IntArray, balances: IntArray) 
 
 
 def dft_factors(heights: FloatArray, rivals: IntArray, potential: FloatArray, balances: IntArray) -> FloatArray:
-    """Factors of `Existence.dft`, shape (N, 6); a height that the potential does not tell is taken for a usual one.
+    """Factors of `Existence.dft`, shape (N, 7); a height that the potential does not tell is taken for a usual one.
 
     Args:
         heights: in the set's own calculations, eV/atom, NaN where unknown, shape (N,).
@@ -85,15 +88,32 @@ def dft_factors(heights: FloatArray, rivals: IntArray, potential: FloatArray, ba
     """
     above = np.clip(heights, 0.0, _FARTHEST)
     beside = np.clip(np.where(np.isnan(potential), _USUAL, potential), 0.0, 0.5)
-    factors = (np.ones_like(above), above, 1 / (1.0 + rivals), beside, balances > 0, balances < 0)
+    factors = (np.ones_like(above), above, 1 / (1.0 + rivals), beside, np.sqrt(beside), balances > 0, balances < 0)
     return np.stack([np.asarray(factor, dtype=np.float64) for factor in factors], axis=1)
 
 
-@lru_cache(maxsize=1)
-def shipped_existence() -> Existence | None:
-    """What was measured, as it comes with dosmith; None where an installation lacks it."""
+class HullEnergies(NamedTuple):
+    """The energies of a potential's hull at compositions.
+
+    Attributes:
+        energies: eV/atom, NaN where unknown, shape (compositions,).
+        potential: that they are of.
+    """
+
+    energies: FloatArray
+    potential: str
+
+
+def no_hull(compositions: Sequence[Composition]) -> HullEnergies:
+    """Where no hull is known."""
+    return HullEnergies(np.full(len(compositions), np.nan), CHGNET)
+
+
+@lru_cache(maxsize=2)
+def shipped_existence(potential: str = CHGNET) -> Existence | None:
+    """What was measured for a potential, as it comes with dosmith; None where an installation lacks it."""
     try:
-        found = json.loads((shipped_folder("survey") / FILE).read_text(encoding="utf-8"))
+        found = json.loads((shipped_folder("survey") / FILE).read_text(encoding="utf-8"))[potential]
         return Existence(tuple(found["potential"]), tuple(found["dft"]), found["facts"])
     except (NotFoundError, OSError, ValueError, KeyError, TypeError):
         return None
@@ -129,7 +149,10 @@ class Heights:
 
     @classmethod
     def of_library(
-        cls, library: Library, hull: Callable[[Sequence[Composition]], FloatArray], existence: Existence | None
+        cls,
+        library: Library,
+        hull: Callable[[Sequence[Composition]], HullEnergies],
+        worth: Callable[[str], Existence | None] = shipped_existence,
     ) -> Heights:
         """The heights of all materials of a library.
 
@@ -137,12 +160,13 @@ class Heights:
         known. What is in the library since it is known from experiment exists.
 
         Args:
-            library: with `formation_energy`, `energy_above_hull`, `potential_formation_energy` in its provenances, where known.
-            hull: energies of the potential's hull at compositions, eV/atom, NaN where unknown.
-            existence: what heights are worth.
+            library: with `formation_energy`, `energy_above_hull`, and what `FORMATION` names in its provenances, where known.
+            hull: of a potential, at compositions.
+            worth: what heights in a potential are worth.
         """
         compositions, above = library.compositions, library.stated("energy_above_hull")
-        potential = library.stated("potential_formation_energy") - hull(compositions)
+        energies, name = hull(compositions)
+        potential, existence = library.stated(FORMATION[name]) - energies, worth(name)
         computed = np.flatnonzero(~np.isnan(library.stated("formation_energy")))
         rivals = np.array(rivals_of(compositions, computed.tolist()), dtype=np.intp)
         dft = np.isfinite(above) & ((rivals > 0) | (above > _SOMETHING))

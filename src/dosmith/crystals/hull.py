@@ -1,4 +1,4 @@
-"""Height above a convex hull of formation energies; and that of the CHGNet potential, from the survey and a library."""
+"""Height above a convex hull of formation energies; and that of a potential, from the survey and a library."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from dosmith import formulas
 from dosmith.crystals.survey import SurveyIndex
 from dosmith.formulas import Composition
 from dosmith.library import Library
+from dosmith.library.stability import CHGNET, FORMATION
 
 CONTRADICTED = 0.7
 """eV/atom by which a formation energy in the potential must miss that of density-functional theory to be no part of the hull."""
@@ -121,13 +122,14 @@ def _choices(count: int, size: int) -> NDArray[np.intp]:
 
 
 def potential_hull(survey: SurveyIndex, library: Library | None = None) -> Hull:
-    """The hull of all that is known in the potential.
+    """The hull of all that is known in the potential that a survey's formation energies are of.
 
     Args:
         survey: crystals in the potential.
-        library: whose materials may carry `potential_energy` (eV/atom) in their provenance.
+        library: whose materials may carry their energies in it in their provenance.
     """
-    wrong = set() if library is None else contradicted(library, survey)
+    told = [] if library is None else formation_energies(library, survey)
+    wrong = set() if library is None else contradicted(library, told)
     rows = survey.rivals.rows
     energies = [
         (composition, energy)
@@ -137,21 +139,35 @@ def potential_hull(survey: SurveyIndex, library: Library | None = None) -> Hull:
         if not (wrong and (composition, prototype) in wrong) and np.isfinite(energy)
     ]
     if library is not None:
-        for composition, prototype, facts in zip(library.compositions, library.prototypes, library.provenances, strict=True):
-            energy = facts.get("potential_energy")
-            formation = None if energy is None else survey.formation_energy(composition, energy)
-            if formation is not None and (composition, prototype) not in wrong:
-                energies.append((composition, formation))
+        energies += [
+            (composition, formation)
+            for composition, prototype, formation in zip(library.compositions, library.prototypes, told, strict=True)
+            if formation is not None and (composition, prototype) not in wrong
+        ]
     return Hull(energies)
 
 
-def contradicted(library: Library, survey: SurveyIndex) -> set[tuple[Composition, str | None]]:
-    """Crystals (composition, prototype) of a library whose formation energy in the potential density-functional theory refutes."""
-    wrong = set()
-    for composition, prototype, facts in zip(library.compositions, library.prototypes, library.provenances, strict=True):
-        energy, computed = facts.get("potential_energy"), facts.get("formation_energy")
-        if energy is not None and computed is not None:
-            formation = survey.formation_energy(composition, energy)
-            if formation is not None and abs(formation - computed) > CONTRADICTED:
-                wrong.add((composition, prototype))
-    return wrong
+def formation_energies(library: Library, survey: SurveyIndex) -> list[float | None]:
+    """Formation energies of a library's materials in the potential of a survey, eV/atom; None where unknown."""
+    if (potential := survey.rivals.rows.potential) != CHGNET:
+        return [facts.get(FORMATION[potential]) for facts in library.provenances]
+    energies = (facts.get("potential_energy") for facts in library.provenances)
+    return [
+        None if energy is None else survey.formation_energy(composition, energy)
+        for composition, energy in zip(library.compositions, energies, strict=True)
+    ]
+
+
+def contradicted(library: Library, told: Sequence[float | None]) -> set[tuple[Composition, str | None]]:
+    """Crystals (composition, prototype) of a library whose formation energy in a potential density-functional theory refutes.
+
+    Args:
+        library: with `formation_energy` (eV/atom) in its provenances, where it was computed.
+        told: of the potential, of each material.
+    """
+    computed = (facts.get("formation_energy") for facts in library.provenances)
+    return {
+        (composition, prototype)
+        for composition, prototype, formation, true in zip(library.compositions, library.prototypes, told, computed, strict=True)
+        if formation is not None and true is not None and abs(formation - true) > CONTRADICTED
+    }

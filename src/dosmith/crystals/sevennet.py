@@ -10,11 +10,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dosmith.errors import DosmithError
+from dosmith.library.stability import SEVENNET
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
-NAME = "SevenNet-0"
+NAME = SEVENNET
 MODELS = {NAME: "7net-0", "SevenNet-l3i5": "7net-l3i5"}
 """What the package calls them."""
 _TOGETHER = 8  # crystals in one pass: more take no less time each

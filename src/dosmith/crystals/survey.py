@@ -29,6 +29,7 @@ from dosmith.crystals.surveyed import SCHEMA, Surveyed, SurveyedRows, as_table
 from dosmith.errors import FileFormatError, FormulaError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import stability
+from dosmith.library.stability import CHGNET, FORMATION, SEVENNET
 from dosmith.shipped import shipped_folder
 
 COUNTS = ((1, 1), (2, 1), (1, 2), (3, 1), (1, 3))
@@ -194,8 +195,10 @@ class SurveyedCrystals(Mapping[Composition, Sequence[Surveyed]]):
 
     @cached_property
     def elemental_energies(self) -> dict[str, float]:
-        """eV/atom of the elements that all formation energies are counted from."""
+        """eV/atom of the elements that all formation energies are counted from; none where these are of another potential than the energies."""
         rows = self.rows
+        if rows.potential != CHGNET:
+            return {}
         held, code = np.unique(rows.elements, return_inverse=True)
         shares = np.zeros((len(rows), len(held)))
         row = np.arange(len(rows)).repeat(rows.elements.shape[1])
@@ -253,10 +256,15 @@ def shipped_survey() -> SurveyIndex:
     return SurveyIndex(SurveyedCrystals(rows), fruitless, _expected_rows)
 
 
+def expected_crystals() -> SurveyedCrystals:
+    """The crystals to be expected that come with dosmith, by the better potential, where the list has its formation energies."""
+    return SurveyedCrystals(_rows(shipped_folder("survey") / EXPECTED)[0])
+
+
 def _expected_rows() -> SurveyedRows:
-    """The crystals to be expected that come with dosmith, the survey's among them."""
+    """The crystals to be expected that come with dosmith, the survey's among them, by CHGNet, in which others can be compared with them."""
     try:
-        return _rows(shipped_folder("survey") / EXPECTED)[0]
+        return _rows(shipped_folder("survey") / EXPECTED, SCHEMA.names)[0]
     except NotFoundError:
         return shipped_survey().crystals.rows
 
@@ -286,11 +294,12 @@ def _read(path: Path) -> tuple[list[Surveyed], Trials]:
     return list(rows), fruitless
 
 
-def _rows(path: Path) -> tuple[SurveyedRows, Trials]:
+def _rows(path: Path, columns: Sequence[str] = (*SCHEMA.names, FORMATION[SEVENNET])) -> tuple[SurveyedRows, Trials]:
     """Crystals, and what gave none. An older survey does not say the latter; that little is tried again."""
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
-            table = file.read(SCHEMA.names, use_threads=False)
+            there = [name for name in columns if name in (*SCHEMA.names, *file.schema_arrow.names)]
+            table = file.read(there, use_threads=False)
         metadata = table.schema.metadata or {}
         without = {} if _BEFORE in metadata or GENERATED in metadata else json.loads(metadata[_FRUITLESS])
         rows = SurveyedRows.from_table(table)

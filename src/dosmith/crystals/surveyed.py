@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, overload
 
@@ -17,6 +17,7 @@ from dosmith.crystals.kinds import kind_of, kinds
 from dosmith.crystals.prototypes import Prototype
 from dosmith.formulas import Composition
 from dosmith.library.arrow import integers, numbers
+from dosmith.library.stability import CHGNET, FORMATION, SEVENNET
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -38,6 +39,7 @@ SCHEMA = pa.schema(
 )
 """Columns of a crystal; those of `Surveyed`."""
 _NUMBERS = ("volume", "stretch", "energy", "formation_energy")
+_POTENTIAL = b"formation_from"
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class Surveyed:
         elements: on its sites A, B, C.
         volume: Angstrom^3/atom.
         stretch: of the prototype's third lattice vector.
-        energy: eV/atom.
-        formation_energy: eV/atom.
+        energy: CHGNet, eV/atom.
+        formation_energy: against the elements, eV/atom.
+        potential: that the formation energy is of.
     """
 
     prototype: str
@@ -59,6 +62,12 @@ class Surveyed:
     stretch: float
     energy: float
     formation_energy: float
+    potential: str = CHGNET
+
+    @property
+    def key(self) -> tuple[str, tuple[str, ...], float, float]:
+        """Which crystal it is, whatever its energy."""
+        return self.prototype, self.elements, self.volume, self.stretch
 
     @cached_property
     def composition(self) -> Composition:
@@ -100,28 +109,32 @@ class SurveyedRows(Sequence[Surveyed]):
         prototype: place of each one's prototype among the names, shape (C,).
         elements: atomic numbers on the sites A, B, C, ..., 0 where it has none, shape (C, S).
         numbers: volume, stretch, energy and formation energy, in the units of `Surveyed`, shape (C, 4).
+        potential: that the formation energies are of.
     """
 
     names: Sequence[str]
     prototype: IntArray
     elements: IntArray
     numbers: FloatArray
+    potential: str = CHGNET
 
     @classmethod
     def of(cls, crystals: Iterable[Surveyed]) -> SurveyedRows:
-        """The same as columns."""
+        """The same as columns; their formation energies are of one potential."""
         held = list(crystals)
+        potential = held[0].potential if held else CHGNET
+        assert all(each.potential == potential for each in held)
         places = {name: place for place, name in enumerate(dict.fromkeys(each.prototype for each in held))}
         elements = np.zeros((len(held), max((len(each.elements) for each in held), default=1)), dtype=np.intp)
         for row, each in zip(elements, held, strict=True):
             row[: len(each.elements)] = [formulas.atomic_number(symbol) for symbol in each.elements]
         values = np.array([[getattr(each, name) for name in _NUMBERS] for each in held], dtype=np.float64)
         prototype = np.array([places[each.prototype] for each in held], dtype=np.intp)
-        return cls(tuple(places), prototype, elements, values.reshape(-1, len(_NUMBERS)))
+        return cls(tuple(places), prototype, elements, values.reshape(-1, len(_NUMBERS)), potential)
 
     @classmethod
     def from_table(cls, table: pa.Table) -> SurveyedRows:
-        """The crystals of a table with the columns of `SCHEMA`, and maybe others.
+        """The crystals of a table with the columns of `SCHEMA`, and maybe others. SevenNet's formation energies, where there are some, count.
 
         Raises:
             KeyError: a column is missing.
@@ -140,8 +153,11 @@ class SurveyedRows(Sequence[Surveyed]):
         row = np.repeat(np.arange(len(table)), sizes)
         elements = np.zeros((len(table), sizes.max(initial=1)), dtype=np.intp)
         elements[row, np.arange(len(row)) - (starts[:-1] - starts[0])[row]] = known[integers(symbols.indices)]
-        values = np.stack([numbers(table[name]) for name in _NUMBERS], axis=1)
-        return cls(names, prototype, elements, values)
+        better = FORMATION[SEVENNET]
+        potential = SEVENNET if better in table.column_names else _potential_of(table)
+        columns = [better if name == "formation_energy" and better in table.column_names else name for name in _NUMBERS]
+        values = np.stack([numbers(table[name]) for name in columns], axis=1)
+        return cls(names, prototype, elements, values, potential)
 
     def __len__(self) -> int:
         return len(self.prototype)
@@ -159,11 +175,13 @@ class SurveyedRows(Sequence[Surveyed]):
         return map(self._crystal, self.prototype.tolist(), self.elements.tolist(), self.numbers.tolist())
 
     def _crystal(self, prototype: int, elements: Iterable[int], values: Iterable[float]) -> Surveyed:
-        return Surveyed(self.names[prototype], tuple(formulas.symbol_of(each) for each in elements if each), *values)
+        symbols = tuple(formulas.symbol_of(each) for each in elements if each)
+        volume, stretch, energy, formation_energy = values
+        return Surveyed(self.names[prototype], symbols, volume, stretch, energy, formation_energy, self.potential)
 
     def taken(self, places: IntArray) -> SurveyedRows:
         """Some of them, in this order."""
-        return SurveyedRows(self.names, self.prototype[places], self.elements[places], self.numbers[places])
+        return replace(self, prototype=self.prototype[places], elements=self.elements[places], numbers=self.numbers[places])
 
     @cached_property
     def compositions(self) -> Compositions:
@@ -212,6 +230,11 @@ class SurveyedRows(Sequence[Surveyed]):
 
 
 def as_table(crystals: Sequence[Surveyed]) -> pa.Table:
-    """Crystals as a table with the columns of `SCHEMA`."""
+    """Crystals as a table with the columns of `SCHEMA`; its metadata name the potential of the formation energies."""
     rows = [{name: getattr(each, name) for name in SCHEMA.names} | {"elements": list(each.elements)} for each in crystals]
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    potential = crystals[0].potential if len(crystals) else CHGNET
+    return pa.Table.from_pylist(rows, schema=SCHEMA.with_metadata({_POTENTIAL: potential.encode()}))
+
+
+def _potential_of(table: pa.Table) -> str:
+    return str((table.schema.metadata or {}).get(_POTENTIAL, CHGNET.encode()).decode())

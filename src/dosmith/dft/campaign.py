@@ -25,7 +25,7 @@ from dosmith.dft.protocol import OWN, protocol_of
 from dosmith.dft.starts import lowest
 from dosmith.errors import DosmithError
 from dosmith.library.ledger import Ledger, Outcome
-from dosmith.library.stability import MOLECULE
+from dosmith.library.stability import FORMATION, MOLECULE
 from dosmith.records import Material
 from dosmith.settings import DftSettings
 
@@ -213,7 +213,7 @@ def material_of(entry: Entry, result: Calculation, settings: DftSettings) -> Mat
             "volume_from": entry.volume_from,
             "purpose": entry.purpose,
             "potential_energy": entry.potential_energy,
-            "potential_formation_energy": entry.potential_formation_energy,
+            **{name: getattr(entry, name) for name in FORMATION.values()},
             "seconds": round(result.seconds, 1),
         },
     )

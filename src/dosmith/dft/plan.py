@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-_LATER = ("moments", "purpose")
+_LATER = ("moments", "purpose", "sevennet_formation_energy")
 """Columns that plans of before lack."""
 
 _SCHEMA = pa.schema(
@@ -43,6 +43,7 @@ _SCHEMA = pa.schema(
         ("volume_from", pa.string()),
         ("moments", pa.list_(pa.float64())),  # unpaired electrons of each site at the start; null where usual
         ("purpose", pa.string()),
+        ("sevennet_formation_energy", pa.float64()),  # eV/atom
     ]
 )
 
@@ -61,6 +62,7 @@ class Entry:
         volume_from: how the volume was found.
         moments: unpaired electrons of each atom at the start, of either sign; None where they are those usual for its element.
         purpose: why it is in the plan.
+        sevennet_formation_energy: in SevenNet, eV/atom; None when unknown.
     """
 
     prototype: str
@@ -72,6 +74,7 @@ class Entry:
     volume_from: str = ""
     moments: tuple[float, ...] | None = None
     purpose: str = ""
+    sevennet_formation_energy: float | None = None
 
     @classmethod
     def of(cls, structure: Structure, prototype: str | None = None, **facts: Any) -> Entry:
@@ -158,6 +161,7 @@ def write_plan(entries: Iterable[Entry], path: str | Path) -> None:
             "volume_from": entry.volume_from,
             "moments": None if entry.moments is None else list(entry.moments),
             "purpose": entry.purpose,
+            "sevennet_formation_energy": entry.sevennet_formation_energy,
         }
         for entry in unique.values()
     ]
@@ -198,6 +202,7 @@ def _entries(rows: Sequence[dict[str, Any]]) -> Iterator[Entry]:
             frac_coords=np.array(row["frac_coords"]).reshape(-1, 3),
             moments=None if moments is None else tuple(map(float, moments)),
             purpose=str(row.get("purpose") or ""),
+            sevennet_formation_energy=row.get("sevennet_formation_energy"),
             **{name: row[name] for name in plain},
         )
         if not entry.prototype:

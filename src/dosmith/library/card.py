@@ -8,9 +8,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from dosmith.atomic import write_text
+from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.library.ledger import Ledger
-from dosmith.library.stability import FAR, GROUND_STATES, MOLECULE, stabilities
+from dosmith.library.stability import CHGNET, FAR, FORMATION, GROUND_STATES, MOLECULE, SEVENNET, stabilities
 from dosmith.library.store import ParquetLibrary, write_library
 from dosmith.records import Material
 from dosmith.sources.open_set import FIRST_BASIS, NAME, SETTINGS, read_batch
@@ -22,7 +26,9 @@ FIRST = ("converged", "fine", "fast")
 """Labels of settings that the card always counts; others where there are any."""
 
 
-def build_open_set(batches: Iterable[str | Path], folder: str | Path, ledgers: Iterable[str | Path] = ()) -> ParquetLibrary:
+def build_open_set(
+    batches: Iterable[str | Path], folder: str | Path, ledgers: Iterable[str | Path] = (), energies: str | Path | None = None
+) -> ParquetLibrary:
     """Write the open DOS set: Parquet shards, manifest with SHA-256, README.md.
 
     Args:
@@ -31,8 +37,10 @@ def build_open_set(batches: Iterable[str | Path], folder: str | Path, ledgers: I
         ledgers: folders that campaigns wrote; what they hold stands in place of a batch's entry of the same id, and in place of
             what an earlier ledger holds. Molecules count in formation energies and are no part of the set; what `FIRST_BASIS` spoilt is left out.
 
+        energies: Parquet with `id` and formation energies of materials in SevenNet (eV/atom), as `tools/energies.py` writes it.
+
     Raises:
-        NotFoundError, FileFormatError: a batch cannot be read.
+        NotFoundError, FileFormatError: a batch or the file of energies cannot be read.
         LibraryError: two entries of the batches are of the same formula and prototype, or a ledger is damaged.
     """
     first = [material for batch in batches for material in read_batch(batch)]
@@ -53,9 +61,26 @@ def build_open_set(batches: Iterable[str | Path], folder: str | Path, ledgers: I
     mixed = {material.formula for material in kept}
     materials = kept + [_by_potential(material) if material.formula in mixed else material for material in computed.values()]
     materials.sort(key=lambda material: (len(material.composition), material.id))
+    if energies is not None:
+        told = _energies(Path(energies))
+        materials = [
+            replace(each, provenance=dict(each.provenance) | {FORMATION[SEVENNET]: told[each.id]}) if each.id in told else each
+            for each in materials
+        ]
     library = write_library(materials, folder, NAME, {"licence": LICENCE, "references": REFERENCES})
     write_text(Path(folder) / "README.md", card(library))
     return library
+
+
+def _energies(path: Path) -> dict[str, float | None]:
+    """Formation energies in SevenNet by id, eV/atom."""
+    try:
+        table = pq.read_table(path, columns=["id", FORMATION[SEVENNET]], use_threads=False)
+    except FileNotFoundError:
+        raise NotFoundError(f"there is no file {path}") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise FileFormatError(f"{path} holds no formation energies ({str(error)[:80]})") from None
+    return dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
 def _by_potential(material: Material) -> Material:
@@ -136,7 +161,8 @@ in `dos_up`) at `energy_first` + i `energy_step` (eV; -10 ... 10 in steps of 0.0
 curve), `gap` (eV), `valence_top` (eV on that axis, null for metals); `projection_labels` ("Ni d": element and orbital) and `projections` (Loewdin's: shares
 of the curve in 255ths for each spin, label and every second energy; null where not computed); `energy_per_atom` (eV; DFT where all polymorphs of the composition are `converged`, else CHGNet: orders polymorphs, nothing else), `source`, `code`, `functional`; `provenance` (JSON: AFLOW label,
 basis, k-points, spin treatment, moment, absolute Fermi level, number of electrons, volume, seconds; where `converged` also `formation_energy` and
-`energy_above_hull`, eV/atom, null where nothing else is known in the chemical system; `far` is true {FAR:g} eV/atom above everything: such crystals are here to
+`energy_above_hull`, eV/atom, null where nothing else is known in the chemical system; `{FORMATION[SEVENNET]}` is that of the same crystal in
+the potential SevenNet-0, `{FORMATION[CHGNET]}` in CHGNet; `far` is true {FAR:g} eV/atom above everything: such crystals are here to
 learn from and cannot be made; `Library.far` says which for all rows).
 
 {_references(library)}

@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from dosmith.formulas import Composition
 from dosmith.records import Material
 
+CHGNET, SEVENNET = "CHGNet", "SevenNet-0"
+"""Potentials that formation energies are of."""
+FORMATION = {CHGNET: "potential_formation_energy", SEVENNET: "sevennet_formation_energy"}
+"""Where a material's provenance keeps its formation energy in each, eV/atom; a list of crystals has a column of the second name beside CHGNet's."""
 MOLECULE = "molecule"
 """Prototype of molecules in a box, which stand for their element in formation energies."""
 

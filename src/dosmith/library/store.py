@@ -112,6 +112,11 @@ class Library:
         return self._index["prototype"]
 
     @property
+    def space_groups(self) -> list[str | None]:
+        """The Hermann-Mauguin symbol of each row's space group, read when asked for."""
+        return list(self._table(("space_group",))["space_group"].to_pylist())
+
+    @property
     def gaps(self) -> list[float | None]:
         """The band gap of each row as its source states it, eV."""
         return self._index["gap"]

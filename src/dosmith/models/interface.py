@@ -81,7 +81,7 @@ class ProposedCrystal(Protocol):
 
     @property
     def formation_energy(self) -> float | None:
-        """eV/atom in the CHGNet potential; None when unknown."""
+        """eV/atom in a potential; None when unknown."""
 
     @property
     def structure(self) -> Structure:

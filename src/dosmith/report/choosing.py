@@ -137,6 +137,6 @@ def _scatter(found: Sequence[Merits]) -> str:
         )
     return (
         f'<svg viewBox="0 0 860 395" font-size="12" font-family="system-ui,sans-serif" fill="#1c2430">{"".join(parts)}'
-        '<text x="410" y="385" text-anchor="middle">above the hull, CHGNet potential, eV/atom</text>'
+        '<text x="410" y="385" text-anchor="middle">above the hull, eV/atom</text>'
         '<text x="14" y="180" text-anchor="middle" transform="rotate(-90 14 180)">similarity</text></svg>'
     )

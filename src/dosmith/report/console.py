@@ -90,7 +90,7 @@ JUDGED = (
     f" {MATCH:g} to the target's, and both are metals or their gaps agree within {NEAR:g} eV or {SHARE:.0%}. Exists: it lies within"
     f" {WITHIN:g} eV/atom of the hull.",
     "Gaps in eV, ~ where predicted. Heights above the hull in eV/atom: of the set's own calculations where these have rivals, else of"
-    " the CHGNet potential (~).",
+    " a potential (~).",
 )
 """What the columns of a design mean."""
 ORDER = "The order follows P and the similarity together; of one kind, each further candidate comes a little later (--variety 0: it does not)."

@@ -242,7 +242,7 @@ def _columns(data: ReportData, metric: str) -> list[tuple[str, str]]:
         *found,
         ("Probability", f"that the DOS matches ({agree}) and the crystal exists (within {WITHIN:g} eV/atom of the hull)"),
         ("Gap", "computed where the DOS is known, else expected"),
-        ("Above hull", "by density-functional theory where the set holds rivals, else in the CHGNet potential"),
+        ("Above hull", "by density-functional theory where the set holds rivals, else in a potential"),
         ("Band in the charts", "holds 68 % of the points of curves of crystals from chemistry that the model had not seen"),
     ]
 

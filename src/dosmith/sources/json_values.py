@@ -5,16 +5,20 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 PIECE = 2**20
 """Bytes read at once, at first."""
 LONGEST = 2**25
 """Characters of one value: a longer one, of small things, could fill the memory."""
 _BETWEEN = " ,\t\r\n"
+_CLOSING = frozenset('}]"')
+"""What ends a value that is no number or word."""
+_AFTER = frozenset(f"{_BETWEEN}]")
+"""What follows one that is."""
 
 
-def values(stream: BinaryIO, list_alone: bool = False) -> Iterator[Any]:
+def values(stream: IO[bytes], list_alone: bool = False) -> Iterator[Any]:
     """The values of a list, or those that follow each other.
 
     Args:
@@ -42,10 +46,12 @@ def values(stream: BinaryIO, list_alone: bool = False) -> Iterator[Any]:
             value, end = decode(text, place)
             whole = True
         except json.JSONDecodeError:
-            whole, end = False, len(text)
+            whole, end = False, len(text) + 1
         except RecursionError:
             raise ValueError("it is nested too deeply") from None
-        if piece and end == len(text):  # it may go on
+        if (
+            piece and text[end - 1 : end] not in _CLOSING and text[end : end + 1] not in _AFTER
+        ):  # a number may go on: 1 is a part of 1e5
             if len(text) - place > LONGEST:
                 raise ValueError(
                     f"one of its values has more than {LONGEST >> 20} million letters; write a list, or a value on each line"

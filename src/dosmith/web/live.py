@@ -208,7 +208,8 @@ class Live:
     @cached_property
     def _hull(self) -> Hull:
         """The hull of all candidates; its diagrams are made when asked for."""
-        return Hull(zip(self._atlas.entries.compositions, self._atlas.formation_energies.tolist(), strict=True))
+        energies = zip(self._atlas.entries.compositions, self._atlas.formation_energies.tolist(), strict=True)
+        return Hull((composition, energy) for composition, energy in energies if not np.isnan(energy))
 
     def _above_hull(self, place: int) -> float:
         """Height of a candidate above the hull of its elements, eV/atom."""

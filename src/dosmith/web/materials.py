@@ -21,7 +21,9 @@ from dosmith.dft.engine import is_magnetic
 from dosmith.element_facts import prices_of
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.formulas import Composition
+from dosmith.library.stability import FORMATION
 from dosmith.models.tight_binding.atlas import Atlas
+from dosmith.ranking import told
 from dosmith.records import Material
 from dosmith.web.messages import Atom, Card, Curve, DrawnCrystal, Kind, Suggestion
 
@@ -164,7 +166,7 @@ class Materials:
         return structure
 
     def named(self, kind: Kind, identifier: str) -> dict[str, Any]:
-        """What a calculation of it should know besides its crystal: its prototype, and its energy in the CHGNet potential, eV/atom.
+        """What a calculation of it should know besides its crystal: its prototype, and its formation energy in a potential, eV/atom.
 
         Raises:
             NotFoundError: there is none.
@@ -172,7 +174,7 @@ class Materials:
         if kind == "known":
             return {"prototype": self.designer.library.prototypes[self.designer.library.row_of(identifier)]}
         crystal = self._atlas.crystals[self._place(identifier)]
-        return {"prototype": crystal.prototype, "potential_formation_energy": crystal.formation_energy}
+        return {"prototype": crystal.prototype, FORMATION[crystal.potential]: told(crystal.formation_energy)}
 
     def structure_text(self, kind: Kind, identifier: str, form: str) -> str:
         """Its crystal as ``cif`` or ``poscar``."""
@@ -218,10 +220,10 @@ class Materials:
     def _new_facts(self, identifier: str) -> tuple[Facts, Facts, Structure]:
         model, atlas, place = self.designer.model, self._atlas, self._place(identifier)
         crystal = atlas.crystals[place]
-        cell, group = symmetry.conventional_with_group(crystal.structure)
+        (cell, group), energy = symmetry.conventional_with_group(crystal.structure), crystal.formation_energy
         facts = [
             *_crystal_facts(cell, group, crystal.prototype),
-            ("Formation energy", f"{crystal.formation_energy:+.3f} eV/atom (CHGNet)"),
+            ("Formation energy", "unknown" if np.isnan(energy) else f"{energy:+.3f} eV/atom ({crystal.potential})"),
         ]
         provenance = [
             ("DOS", f"predicted by the model '{model.name}', not computed"),
@@ -265,8 +267,8 @@ def parts_of(material: Material) -> list[str]:
         if found is None
         else {":".join(label): float(each.sum()) for label, each in zip(found.labels, found.densities.sum(axis=0), strict=True)}
     )
-    told = [label for label, share in sorted(shares.items(), key=lambda each: -each[1]) if share > _LEAST * sum(shares.values())]
-    return told + (["up", "down"] if material.spectrum.spin_polarized else [])
+    parts = [label for label, share in sorted(shares.items(), key=lambda each: -each[1]) if share > _LEAST * sum(shares.values())]
+    return parts + (["up", "down"] if material.spectrum.spin_polarized else [])
 
 
 def text_of(structure: Structure, form: str) -> str:

@@ -136,7 +136,7 @@ class Row(BaseModel):
     prototype: str | None
     crystal_system: str | None
     above_hull: float | None = Field(
-        description="eV/atom; of PBE for known materials, of CHGNet among its pair's crystals for new ones"
+        description="eV/atom; of PBE for known materials, of a potential among all crystals to be expected for new ones"
     )
     price: float | None = Field(description="of the elements in it, USD/kg")
     gap: float | None = Field(description="computed, or to be expected, eV; 0 for a metal, null where unknown")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dosmith import formulas, symmetry
 from dosmith.atomic import write_text
 from dosmith.errors import DosmithError
+from dosmith.library.stability import FORMATION
 from dosmith.processes import tidy_on_termination
 from dosmith.settings import DftSettings
 from dosmith.spectra.standard import Recipe, standardise
@@ -50,7 +51,7 @@ def main(folder: Path) -> None:
         if request["task"] == "relax":
             result = relax(structure, folder, recipe, report)
         else:
-            named = {name: request.get(name) for name in ("prototype", "potential_formation_energy")}
+            named = {name: request.get(name) for name in ("prototype", *FORMATION.values())}
             result = verify(structure, folder, recipe, DftSettings(**request["dft"]), report, named)
     except DosmithError as error:
         write_text(folder / "failure.txt", str(error))

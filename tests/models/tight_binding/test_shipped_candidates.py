@@ -7,6 +7,7 @@ import pytest
 
 from dosmith import formulas
 from dosmith.crystals.common import common_compounds
+from dosmith.library.stability import SEVENNET
 from dosmith.models.registry import open_model
 from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.candidates import FILE
@@ -26,8 +27,8 @@ def atlas(model: TightBindingModel) -> Atlas:
     return model.atlas
 
 
-def test_there_are_100_000_crystals_of_one_kind_to_four_in_250_prototypes(model: TightBindingModel, atlas: Atlas) -> None:
-    assert len(atlas) >= 100_000
+def test_there_are_150_000_crystals_of_one_kind_to_four_in_250_prototypes(model: TightBindingModel, atlas: Atlas) -> None:
+    assert len(atlas) >= 150_000
     assert len(set(atlas.crystals.prototypes)) >= 250
     assert set(np.unique(atlas.crystals.compositions.sizes)) >= {2, 3, 4}
     held = {formulas.symbol_of(number) for number in np.unique(atlas.crystals.elements).tolist() if number}
@@ -50,6 +51,12 @@ def test_spectra_are_short_codes_and_the_file_is_small(model: TightBindingModel,
     assert isinstance(atlas.candidates.spectra, Coded) and atlas.candidates.spectra.basis.size == SIZE
     assert (model.folder / FILE).stat().st_size < 20_000_000
     assert atlas.certainties.min() > 0.5 and atlas.certainties.max() <= 1.01
+
+
+def test_heights_are_those_of_the_better_potential(atlas: Atlas) -> None:
+    assert atlas.crystals.potential == SEVENNET
+    on_hull = float((atlas.heights.above < 1e-3).mean())
+    assert 0.03 < on_hull < 0.5
 
 
 def test_every_merit_that_a_search_needs_is_known(atlas: Atlas) -> None:

@@ -163,4 +163,4 @@ def test_the_shipped_model_finds_what_catalysis_knows() -> None:
     assert all(candidate.similarity > 0.9 for candidate in answer.candidates)
     assert sum("Pt" in dict(candidate.composition) for candidate in answer.candidates) >= 8
     probabilities = [candidate.probability for candidate in answer.candidates if candidate.probability is not None]
-    assert len(probabilities) >= 5 and min(probabilities) > 0.4
+    assert len(probabilities) >= 5 and np.median(probabilities) > 0.5 and min(probabilities) > 0.1

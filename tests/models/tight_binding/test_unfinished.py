@@ -6,8 +6,11 @@ import shutil
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from dosmith.library.stability import FORMATION, SEVENNET
 from dosmith.models.tight_binding.train import train_forward
 from dosmith.settings import ForwardSettings, Settings
 
@@ -126,6 +129,12 @@ def test_a_trained_model_proposes_from_another_survey(few, small_survey, whole, 
     assert (tmp_path / "model" / "weights.safetensors").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "platinum.parquet"]
     assert not asked  # it had told of all of these
+    table = pq.read_table(tmp_path / "platinum.parquet")
+    table = table.append_column(FORMATION[SEVENNET], pa.array(np.linspace(-1, 1, len(table)), pa.float32()))
+    pq.write_table(table, tmp_path / "platinum.parquet")
+    judged = propose_from(tmp_path / "model", tmp_path / "platinum.parquet", few)
+    assert not asked and judged.atlas.crystals.potential == SEVENNET  # their spectra are what they were
+    assert not np.allclose(judged.atlas.candidates.heights, model.atlas.candidates.heights)
     again = propose_from(tmp_path / "model", small_survey, few)
     assert {"Pt"}.isdisjoint(symbol for each in asked for symbol in each.elements) and asked
     assert list(again.atlas.crystals) == list(whole.atlas.crystals)

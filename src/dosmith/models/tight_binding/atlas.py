@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.crystals.existence import Heights, shipped_existence
+from dosmith.crystals.existence import Heights, HullEnergies, shipped_existence
 from dosmith.crystals.surveyed import SurveyedRows
 from dosmith.formulas import Composition
 from dosmith.library.stability import above_pair_hulls
@@ -104,14 +104,12 @@ class Atlas:
     @cached_property
     def heights(self) -> Heights:
         """How high they lie above the hull of the potential."""
-        sizes = self.crystals.compositions.sizes
+        sizes, existence = self.crystals.compositions.sizes, shipped_existence(self.crystals.potential)
         above, rivals, balances = self.candidates.heights, self.candidates.rivals, self.candidates.balances
         if above is None or rivals is None or balances is None:
             nothing = np.zeros(len(self), dtype=np.intp)
-            return Heights.in_potential(self._pair_heights, nothing, sizes, nothing, shipped_existence())
-        return Heights.in_potential(
-            above.astype(np.float64), rivals.astype(np.intp), sizes, balances.astype(np.intp), shipped_existence()
-        )
+            return Heights.in_potential(self._pair_heights, nothing, sizes, nothing, existence)
+        return Heights.in_potential(above.astype(np.float64), rivals.astype(np.intp), sizes, balances.astype(np.intp), existence)
 
     @property
     def _pair_heights(self) -> FloatArray:
@@ -122,12 +120,12 @@ class Atlas:
         found[pairs] = above_pair_hulls(compositions.elements[pairs, :2], shares, self.formation_energies[pairs])
         return found
 
-    def hull_energies(self, compositions: Sequence[Composition]) -> FloatArray:
-        """The energy of the potential's hull at compositions, eV/atom, NaN where unknown, shape (compositions,)."""
+    def hull_energies(self, compositions: Sequence[Composition]) -> HullEnergies:
+        """Of the potential that heights are of, at compositions."""
         energies = self.formation_energies - self.heights.above
         there = np.flatnonzero(~np.isnan(energies))
         places = self.crystals.compositions.taken(there).places(compositions)
-        return np.append(energies[there], np.nan)[places]
+        return HullEnergies(np.append(energies[there], np.nan)[places], self.crystals.potential)
 
     @cached_property
     def _gaps(self) -> tuple[FloatArray, FloatArray] | None:
@@ -153,7 +151,7 @@ class Atlas:
 
     @property
     def formation_energies(self) -> FloatArray:
-        """Formation energies in the CHGNet potential, eV/atom, shape (C,)."""
+        """Formation energies in the potential, eV/atom, shape (C,)."""
         return self.crystals.formation_energies
 
     @cached_property

@@ -99,7 +99,7 @@ class Candidates:
             codes = [f"{_CODE}{place}" for place in range(self.spectra.basis.size)]
             for name, column in zip(codes, self.spectra.codes.T, strict=True):
                 table = table.append_column(name, pa.array(np.ascontiguousarray(column)))
-            table = table.replace_schema_metadata({_BASIS: self.spectra.basis.as_bytes()})
+            table = table.replace_schema_metadata(dict(table.schema.metadata) | {_BASIS: self.spectra.basis.as_bytes()})
         else:
             rows = [row.tobytes() for row in self.spectra.astype("<f4")]
             table = table.append_column(_WHOLE, pa.array(rows, pa.binary(4 * self.spectra.shape[1])))

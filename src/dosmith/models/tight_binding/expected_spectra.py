@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, as_completed
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dosmith.atomic import replacing
-from dosmith.crystals.surveyed import Surveyed
+from dosmith.crystals.surveyed import Surveyed, SurveyedRows
 from dosmith.errors import FileFormatError
 from dosmith.models.tight_binding.candidates import Candidates, joined, predict, prepare
 
@@ -46,8 +47,8 @@ def expected_spectra(
     """
     known = frozenset(model.symbols)
     wanted = [each for each in survey if known.issuperset(each.elements)]
-    told = {} if before is None else {each: place for place, each in enumerate(before.crystals)}
-    chosen = [each for each in wanted if each not in told]
+    told = {} if before is None else {each.key: place for place, each in enumerate(before.crystals)}
+    chosen = [each for each in wanted if each.key not in told]
     kept.mkdir(parents=True, exist_ok=True)
     parts = [chosen[start : start + _AT_ONCE] for start in range(0, len(chosen), _AT_ONCE)]
     files = [kept / f"{_mark(part)}.parquet" for part in parts]
@@ -71,10 +72,12 @@ def expected_spectra(
             keep(*waiting.pop(each), each.result())
     found = [_read(part, file, model) for part, file in zip(parts, files, strict=True)]
     if before is not None:
-        found.insert(0, before.taken(np.array([told[each] for each in wanted if each in told], dtype=np.intp)))
+        again = [each for each in wanted if each.key in told]
+        places = np.array([told[each.key] for each in again], dtype=np.intp)
+        found.insert(0, replace(before.taken(places), crystals=SurveyedRows.of(again)))  # with the energies that the list has now
     whole = joined(found, model.recipe.grid.points)
-    places = {each: place for place, each in enumerate(whole.crystals)}
-    return whole.taken(np.array([places[each] for each in wanted if each in places], dtype=np.intp))
+    order = {each.key: place for place, each in enumerate(whole.crystals)}
+    return whole.taken(np.array([order[each.key] for each in wanted if each.key in order], dtype=np.intp))
 
 
 def predicted(model: ForwardModel, part: Sequence[Surveyed]) -> bytes:
