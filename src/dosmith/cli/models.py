@@ -132,6 +132,10 @@ def info(
 
 def project(
     model: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model or checkpoint folder.")] = "dosmith",
+    above_hull: Annotated[
+        float | None, typer.Option("--above-hull", min=0.0, metavar="EV", help="Only of candidates up to so high, eV/atom.")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes side by side.")] = 1,
     library: LibraryOption = None,
 ) -> None:
     """Predict elements and orbitals of a model's candidates, so that design --project ranks them. Needs dosmith[relax]; hours; goes on where it stopped."""
@@ -140,7 +144,7 @@ def project(
 
     console = new_console()
     with training_progress(console) as progress:
-        project_candidates(model, library_at(library), progress)
+        project_candidates(model, library_at(library), progress, above_hull, workers)
     console.print(f"The candidates of {model} have projections", highlight=False, markup=False)
 
 

@@ -66,6 +66,34 @@ def test_candidates_get_projections_and_are_ranked_by_them(alloys_with_projectio
     assert all(answer.predicted[each.formula].parts for each in predicted)
 
 
+def test_only_what_lies_low_is_projected_where_that_is_asked_and_nothing_is_done_twice(
+    alloys_with_projections: MemoryLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dosmith.models.tight_binding import projecting
+
+    monkeypatch.setattr(projecting, "_AT_ONCE", 8)
+    asked: list[int] = []
+    really = projecting.predicted
+
+    def predicted(model, some, calibration) -> bytes:
+        if sum(asked) >= 16:
+            raise KeyboardInterrupt
+        asked.append(len(some))
+        return really(model, some, calibration)
+
+    monkeypatch.setattr(projecting, "predicted", predicted)
+    shutil.copytree(TINY, tmp_path / "model")
+    with pytest.raises(KeyboardInterrupt):
+        projecting.project(tmp_path / "model", alloys_with_projections, above_hull=0.1)
+    monkeypatch.setattr(projecting, "predicted", lambda *given: asked.append(len(given[1])) or really(*given))
+    model = projecting.project(tmp_path / "model", alloys_with_projections, above_hull=0.1)
+    low = np.flatnonzero(model.atlas.heights.above <= 0.1)
+    assert 16 < len(low) < len(model.atlas) and sum(asked) == len(low)
+    assert model.candidate_parts is not None
+    assert np.unique(model.candidate_parts.owners).tolist() == low.tolist()
+    assert model.spec["projected"] == {"crystals": len(low), "above_hull": 0.1}
+
+
 def test_too_few_computed_projections_are_told(alloys_with_projections: MemoryLibrary, tmp_path: Path) -> None:
     from dosmith.models.tight_binding.projecting import project
 
