@@ -56,8 +56,8 @@ def test_in_a_window_the_states_of_the_window_count(designer: Designer) -> None:
 
 def test_neighbours_of_silicon_hold_as_many_electrons_as_it(designer: Designer) -> None:
     """By shape alone SnS comes beside Li3Sb, which has two valence electrons per atom; silicon has four."""
-    shapes = [each.formula for each in designer.design("Si", top=6).candidates]
-    counted = designer.design("Si", top=6, count=True)
+    shapes = [each.formula for each in designer.design("Si", top=8).candidates]
+    counted = designer.design("Si", top=8, count=True)
     electrons = {"Li": 1, "Be": 2, "Mg": 2, "Si": 4, "Ge": 4, "Sn": 4, "Pb": 4, "Sb": 5, "Bi": 5, "S": 6, "Se": 6, "Te": 6}
 
     def poor(formula: str, composition: tuple[tuple[str, int], ...]) -> bool:

@@ -497,7 +497,7 @@ def design(
     Examples:
         >>> answer = design("Pt3Ni", top=3, exclude=["Rh"])
         >>> [(each.formula, round(each.similarity, 2)) for each in answer.candidates]
-        [('Pt3Ni', 1.0), ('Pt2CoNi', 0.99), ('Pt8Li', 0.98)]
+        [('Pt3Ni', 1.0), ('Pt2CoPd', 0.99), ('CoPt', 0.98)]
 
     Raises:
         DosmithError: something given cannot be used; the message is one line and says what to do.

@@ -87,7 +87,7 @@ class TestStructure:
     def test_in_a_broken_file_is_one_line(self, open_set: ParquetLibrary, tmp_path: Path) -> None:
         file = tmp_path / "broken.cif"
         file.write_text("data_x\nnot a crystal\n")
-        with pytest.raises(FileFormatError, match="not a structure file") as caught:
+        with pytest.raises(FileFormatError, match="is no crystal: it has no _atom_site_label") as caught:
             find_structure(str(file), open_set)
         assert "\n" not in str(caught.value)
 
