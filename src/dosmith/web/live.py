@@ -201,7 +201,8 @@ class Live:
         model = self.designer.model
         if not isinstance(model, TightBindingModel) or model.candidate_parts is None:
             return None
-        return of_curves(self.recipe.grid.energies, model.candidate_parts.of_crystal(place, model.wholes)).d_band_centre
+        parts = model.candidate_parts.of_crystal(place, model.wholes_at(np.array([place]))[0])
+        return of_curves(self.recipe.grid.energies, parts).d_band_centre
 
     # What is predicted.
 

@@ -63,7 +63,7 @@ def test_a_file_keeps_them() -> None:
 @pytest.mark.parametrize("element", [None, "Pt", "Ni", "O"])
 def test_descriptors_of_all_are_those_of_each(element: str | None) -> None:
     candidates, parts = made()
-    found = parts.descriptors(E, candidates.expected, element)
+    found = parts.descriptors(E, candidates.at, len(candidates.crystals), element)
     for place in range(3):
         alone = of_curves(E, density(place), element).as_dict()
         for name, values in found.items():
@@ -87,7 +87,7 @@ def test_a_damaged_file_is_one_line(content: bytes) -> None:
 )
 def test_the_spectra_of_a_part(part: Part, places: list[int]) -> None:
     candidates, parts = made()
-    found, spectra = parts.of(part, candidates.expected)
+    found, spectra = parts.of(part, candidates.at)
     assert found.tolist() == places
     for place, spectrum in zip(places, spectra, strict=True):
         true = sum(
@@ -111,7 +111,7 @@ def test_the_atlas_of_a_part_ranks_by_it() -> None:
     assert places.tolist() == [2]
     taken = parts.taken(places)
     assert taken.labels == (("Pt", "s"), ("Pt", "d"), ("Cu", "d"))
-    found = taken.of_crystal(0, candidates.expected[places])
+    found = taken.of_crystal(0, candidates.expected[places[0]])
     whole = sum(found.values())
     np.testing.assert_allclose(whole, candidates.expected[2], atol=0.01 * whole.max())
     assert [each.elements for each in of_copper.crystals] == [("Pt", "Cu")]

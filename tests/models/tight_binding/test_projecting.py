@@ -53,7 +53,7 @@ def test_candidates_get_projections_and_are_ranked_by_them(alloys_with_projectio
     assert parts.calibration.count >= 30
     for place in (0, len(model.atlas) - 1):  # together they are the whole
         whole = model.atlas.candidates.expected[place]
-        found = sum(parts.of_crystal(place, model.atlas.candidates.expected).values())
+        found = sum(parts.of_crystal(place, whole).values())
         np.testing.assert_allclose(found, whole, atol=0.03 * whole.max())
     of_platinum = model.of_part(Part("Pt", "d"))
     assert of_platinum.atlas is not None

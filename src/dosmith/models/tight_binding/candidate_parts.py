@@ -19,7 +19,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from dosmith.errors import FileFormatError, ModelError, SpectrumError
+from dosmith.library.arrow import integers, numbers
 from dosmith.models.calibration import Calibration
+from dosmith.models.tight_binding.candidates import bytes_of
 from dosmith.spectra.descriptors import ANIONS, bands_of
 from dosmith.spectra.parts import Part
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 Label = tuple[str, str]
+Spectra = Callable[[IntArray], NDArray[np.floating[Any]]]
+"""Places of crystals -> their expected spectra, shape (places, points)."""
 Progress = Callable[[int, int], None]
 
 FILE = "projections.parquet"
@@ -86,10 +90,12 @@ class CandidateParts:
         try:
             with pq.ParquetFile(pa.BufferReader(content), pre_buffer=False) as file:
                 table = file.read(use_threads=False)
-            owners = np.array(table["crystal"].to_pylist(), dtype=np.intp)
-            labels = tuple(zip(table["element"].to_pylist(), table["orbital"].to_pylist(), strict=True))
-            certainties = np.array(table["certainty"].to_pylist(), dtype=np.float64)
-            shares = np.frombuffer(b"".join(table["shares"].to_pylist()), dtype=np.uint8).reshape(len(owners), -1)
+            table = table.combine_chunks()
+            owners, certainties = numbers(table["crystal"]).astype(np.intp), numbers(table["certainty"])
+            (elements, of_element), (orbitals, of_orbital) = (_dictionary(table[name]) for name in ("element", "orbital"))
+            kinds = [(element, orbital) for element in elements for orbital in orbitals]
+            labels = tuple(kinds[each] for each in (of_element * len(orbitals) + of_orbital).tolist())
+            shares = bytes_of(table["shares"].chunk(0)) if len(table) else np.zeros((0, 0), dtype=np.uint8)
             calibration = Calibration(**json.loads(table.schema.metadata[_CALIBRATION]))
         except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
             raise FileFormatError(f"the projections of the model's candidates are damaged ({error})") from None
@@ -113,16 +119,24 @@ class CandidateParts:
         return np.flatnonzero(chosen)
 
     def curves(self, rows: IntArray, expected: NDArray[np.floating[Any]]) -> FloatArray:
-        """Densities of parts, in the unit of the expected spectra, shapes (C, points) -> (len(rows), points)."""
+        """Densities of parts, in the unit of the expected spectra.
+
+        Args:
+            rows: R parts.
+            expected: spectra of their crystals, shape (R, points), or (1, points) where they are of one.
+
+        Returns:
+            shape (R, points).
+        """
         points = expected.shape[1]
         stored, wanted = np.arange(self.shares.shape[1]) * EVERY, np.arange(points)
         straight = np.stack([np.interp(wanted, stored, one) for one in np.eye(len(stored))])
-        return np.asarray((self.shares[rows] / WHOLE) @ straight * expected[self.owners[rows]])
+        return np.asarray((self.shares[rows] / WHOLE) @ straight * expected)
 
     def of_crystal(self, place: int, expected: NDArray[np.floating[Any]]) -> dict[Label, FloatArray]:
-        """The densities of one crystal by element and orbital, in the unit of the expected spectra, shape (points,) each."""
+        """The densities of one crystal by element and orbital, in the unit of its expected spectrum, of shape (points,) as each."""
         rows = np.arange(np.searchsorted(self.owners, place), np.searchsorted(self.owners, place, side="right"))
-        return dict(zip([self.labels[row] for row in rows.tolist()], self.curves(rows, expected), strict=True))
+        return dict(zip([self.labels[row] for row in rows.tolist()], self.curves(rows, expected[None]), strict=True))
 
     def taken(self, places: IntArray) -> CandidateParts:
         """The parts of some of the crystals alone, which are counted anew; places rise."""
@@ -131,21 +145,22 @@ class CandidateParts:
         labels = tuple(self.labels[row] for row in kept.tolist())
         return replace(self, owners=where[kept], labels=labels, certainties=self.certainties[kept], shares=self.shares[kept])
 
-    def of(self, part: Part, expected: NDArray[np.floating[Any]]) -> tuple[IntArray, FloatArray]:
+    def of(self, part: Part, at: Spectra) -> tuple[IntArray, FloatArray]:
         """The crystals that have a part, and its expected spectra, of norm 1 or less as those of the whole.
 
         Args:
             part: without spin.
-            expected: of all crystals, shape (C, points).
+            at: the expected spectra of crystals.
 
         Returns:
             places of the crystals, shape (P,); spectra, shape (P, points).
         """
         rows = self.rows(part)
-        curves = self.curves(rows, expected)
-        places, first = np.unique(self.owners[rows], return_index=True)
+        places, first, owner = np.unique(self.owners[rows], return_index=True, return_inverse=True)
+        expected = at(places)
         if not len(places):
             return places, np.zeros((0, expected.shape[1]))
+        curves = self.curves(rows, expected[owner])
         sizes = np.linalg.norm(curves, axis=1)
         certainty = np.add.reduceat(sizes * self.certainties[rows], first) / np.maximum(np.add.reduceat(sizes, first), 1e-30)
         sums = np.add.reduceat(curves, first)
@@ -153,29 +168,40 @@ class CandidateParts:
         kept = norms > 0
         return places[kept], sums[kept] * (certainty[kept] / norms[kept])[:, None]
 
-    def descriptors(
-        self, energies: FloatArray, expected: NDArray[np.floating[Any]], element: str | None = None
-    ) -> dict[str, FloatArray]:
+    def descriptors(self, energies: FloatArray, at: Spectra, count: int, element: str | None = None) -> dict[str, FloatArray]:
         """The band descriptors of all crystals, shapes (C,), NaN where there is no such band; see `descriptors.of_curves`.
 
         Args:
             energies: of the grid, eV, shape (points,).
-            expected: spectra of all crystals, shape (C, points).
+            at: the expected spectra of crystals.
+            count: of all crystals.
             element: whose d band it is; all together when None.
         """
-        count = len(expected)
         d_rows = self.rows(Part(element, "d"))
-        d_states = np.zeros((count, expected.shape[1]))
-        np.add.at(d_states, self.owners[d_rows], self.curves(d_rows, expected))
-        found = {f"d_band_{name}": values for name, values in bands_of(energies, d_states).items()}
+        places, first, owner = np.unique(self.owners[d_rows], return_index=True, return_inverse=True)
+        d_states = np.add.reduceat(self.curves(d_rows, at(places)[owner]), first) if len(places) else np.zeros((0, len(energies)))
+        found = {f"d_band_{name}": _among(count, places, values) for name, values in bands_of(energies, d_states).items()}
         of_anion = np.full(count, len(self.labels))
         for symbol in reversed(ANIONS):
             rows = self.rows(Part(symbol, "p"))
             of_anion[self.owners[rows]] = rows
         there = np.flatnonzero(of_anion < len(self.labels))
-        found["p_band_centre"] = np.full(count, np.nan)
-        found["p_band_centre"][there] = bands_of(energies, self.curves(of_anion[there], expected))["centre"]
+        found["p_band_centre"] = _among(count, there, bands_of(energies, self.curves(of_anion[there], at(there)))["centre"])
         return found
+
+
+def _among(count: int, places: IntArray, values: FloatArray) -> FloatArray:
+    """Values at some places of so many, NaN at the others."""
+    found = np.full(count, np.nan)
+    found[places] = values
+    return found
+
+
+def _dictionary(column: pa.ChunkedArray) -> tuple[list[str], IntArray]:
+    """The different texts of a column, and which of them each row has."""
+    held = column.combine_chunks()
+    held = held if pa.types.is_dictionary(held.type) else held.dictionary_encode()
+    return held.dictionary.to_pylist(), integers(held.indices)
 
 
 def atlas_of_part(atlas: Atlas, parts: CandidateParts, part: Part) -> tuple[Atlas, IntArray]:
@@ -184,7 +210,7 @@ def atlas_of_part(atlas: Atlas, parts: CandidateParts, part: Part) -> tuple[Atla
     Raises:
         SpectrumError: none of them has it.
     """
-    places, spectra = parts.of(part, atlas.candidates.expected)
+    places, spectra = parts.of(part, atlas.candidates.at)
     if not len(places):
         raise SpectrumError(f"none of the model's candidates has {part} states")
     candidates = replace(atlas.candidates.taken(places), spectra=spectra.astype(np.float32))

@@ -140,6 +140,10 @@ class Candidates:
         """The spectra themselves, shape (C, points)."""
         return self.spectra.spectra if isinstance(self.spectra, Coded) else self.spectra
 
+    def at(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Some of the spectra, shape (places, points)."""
+        return self.spectra.taken(places).spectra if isinstance(self.spectra, Coded) else self.spectra[places]
+
     def spectrum(self, place: int) -> NDArray[np.float64]:
         """One of the spectra, shape (points,)."""
         return self.spectra.spectrum(place) if isinstance(self.spectra, Coded) else self.spectra[place].astype(np.float64)
@@ -155,21 +159,21 @@ class Candidates:
 def _spectra_of(table: pa.Table, recipe: Recipe) -> Coded | NDArray[np.float32]:
     """The spectra in a table; files of before hold a byte for each point, the square root of its density over the highest."""
     if _WHOLE in table.column_names:
-        return _bytes_of(table[_WHOLE].combine_chunks()).view("<f4").astype(np.float32)
+        return bytes_of(table[_WHOLE].combine_chunks()).view("<f4").astype(np.float32)
     if "levels" not in table.column_names:
         basis = Basis.read((table.schema.metadata or {})[_BASIS], recipe)
         coordinates = np.empty((basis.size, len(table)), dtype=np.float32)
         for place in range(basis.size):
             np.divide(view(table[f"{_CODE}{place}"].combine_chunks()), STEPS, out=coordinates[place], casting="same_kind")
         return Coded(basis, coordinates.T)
-    expected = _bytes_of(table["levels"].combine_chunks()).astype(np.float32)
+    expected = bytes_of(table["levels"].combine_chunks()).astype(np.float32)
     expected /= 255
     expected *= expected
     expected *= numbers(table["highest"]).astype(np.float32)[:, None]
     return expected
 
 
-def _bytes_of(column: pa.Array) -> NDArray[np.uint8]:
+def bytes_of(column: pa.Array) -> NDArray[np.uint8]:
     """Rows of a column of equally many bytes each, shape (C, bytes)."""
     width = column.type.byte_width
     return np.frombuffer(column.buffers()[1], np.uint8, len(column) * width, column.offset * width).reshape(-1, width)

@@ -160,7 +160,7 @@ class TightBindingModel(Model):
     def _bands(self, element: str | None = None) -> dict[str, FloatArray]:
         """The descriptors of its candidates' bands, shapes (C,)."""
         assert self.candidate_parts is not None
-        return self.candidate_parts.descriptors(self.recipe.grid.energies, self.wholes, element)
+        return self.candidate_parts.descriptors(self.recipe.grid.energies, self.wholes_at, len(self.atlas), element)
 
     @cached_property
     def identity(self) -> Identity | None:
@@ -306,12 +306,11 @@ class TightBindingModel(Model):
     def _parts_of(self, place: int) -> Mapping[tuple[str, str], FloatArray]:
         """The projections that it expects of a candidate."""
         parts = self.candidate_parts
-        return {} if parts is None else parts.of_crystal(place, self.wholes)
+        return {} if parts is None else parts.of_crystal(place, self.wholes_at(np.array([place]))[0])
 
-    @property
-    def wholes(self) -> NDArray[np.float32]:
-        """The expected spectra of all states of its candidates, of norm 1 or less, shape (C, points)."""
-        return self.atlas.candidates.expected
+    def wholes_at(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The expected spectra of all states of some of its candidates, of norm 1 or less, shape (places, points)."""
+        return self.atlas.candidates.at(places)
 
     def _why_none(self, constraints: Constraints, crystal_system: str | None, merits: Mapping[str, FloatArray]) -> str:
         if constraints.n_elements not in (None, *self.sizes):
@@ -373,7 +372,7 @@ class TightBindingModel(Model):
         if part.spin is not None or self.candidate_parts is None:
             return super().of_part(part)
         atlas, places = atlas_of_part(self.atlas, self.candidate_parts, part)
-        found = _OfPart(self.folder, self.spec, self.wholes[places])
+        found = _OfPart(self.folder, self.spec, self.wholes_at(places))
         # In the place of the cached properties.
         atlas = replace(atlas, bands=partial(found._bands, part.element))
         found.__dict__.update(atlas=atlas, candidate_parts=self.candidate_parts.taken(places))
@@ -390,7 +389,6 @@ class _OfPart(TightBindingModel):
 
     whole: NDArray[np.float32]
 
-    @property
-    def wholes(self) -> NDArray[np.float32]:
-        """See `TightBindingModel.wholes`."""
-        return self.whole
+    def wholes_at(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
+        """See `TightBindingModel.wholes_at`."""
+        return self.whole[places]
