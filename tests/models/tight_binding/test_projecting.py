@@ -92,6 +92,9 @@ def test_only_what_lies_low_is_projected_where_that_is_asked_and_nothing_is_done
     assert model.candidate_parts is not None
     assert np.unique(model.candidate_parts.owners).tolist() == low.tolist()
     assert model.spec["projected"] == {"crystals": len(low), "above_hull": 0.1}
+    target = next(name for name in alloys_with_projections.ids if "Pt" in name)
+    answer = Designer(alloys_with_projections, model).design(target, project="Pt:d", top=3)
+    assert any(f"of the {len(low):,} candidates up to 0.1 eV/atom above the hull" in each for each in answer.caveats)
 
 
 def test_too_few_computed_projections_are_told(alloys_with_projections: MemoryLibrary, tmp_path: Path) -> None:

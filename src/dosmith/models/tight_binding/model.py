@@ -392,3 +392,15 @@ class _OfPart(TightBindingModel):
     def wholes_at(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
         """See `TightBindingModel.wholes_at`."""
         return self.whole[places]
+
+    def remarks(self, proposals: Sequence[Proposal], part: str) -> list[str]:
+        """See `Model.remarks`; and which candidates take part."""
+        known = self.spec.get("projected") or {}
+        own = super().remarks(proposals, part)
+        if known.get("above_hull") is None:
+            return own
+        return [
+            *own,
+            f"Elements and orbitals are predicted of the {known['crystals']:,} candidates up to {known['above_hull']:g} eV/atom above the hull;"
+            " no others are looked at.",
+        ]
