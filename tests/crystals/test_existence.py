@@ -73,6 +73,14 @@ def test_the_better_potential_tells_more() -> None:
     assert near - far > near_ - far_
 
 
+def test_no_height_is_surer_than_an_experiment() -> None:
+    for existence in EXISTENCE.values():
+        assert existence is not None
+        said = existence.by_potential(np.zeros(3), np.array([2, 3, 3]), np.array([1, 1, 0]))
+        computed = existence.by_dft(np.zeros(3), np.array([9, 9, 9]), np.zeros(3), np.array([1, 1, 0]))
+        assert max(said.max(), computed.max()) < 0.99
+
+
 def test_rivals_are_other_compositions_of_the_same_elements() -> None:
     compositions = [formulas.parse(text) for text in ("Pt3Ni", "Pt3Ni", "PtNi", "Pt2NiCo", "Pt", "Pt", "Al")]
     assert rivals_of(compositions, range(len(compositions))) == [1, 1, 1, 2, 1, 1, 0]

@@ -37,6 +37,9 @@ _SOMETHING = 1e-3  # eV/atom; lower is on the hull
 MADE = frozenset({"element", "textbook", "prototype"})
 """Purposes of calculations of crystals that are known from experiment; those with other ions in a known crystal's place ("real") may not be."""
 _SURE = 0.99
+"""The probability of what is known from experiment."""
+_AT_MOST = 0.98
+"""No height says more: of crystals on a potential's hull so many lie within `WITHIN` of the true one (docs/crystals.md)."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,11 @@ class Existence:
 
     def by_potential(self, heights: FloatArray, sizes: IntArray, balances: IntArray) -> FloatArray:
         """Probabilities by heights in the potential; arguments as of `potential_factors`, shape (N,)."""
-        return chance(potential_factors(heights, sizes, balances) @ np.array(self.potential))
+        return np.minimum(chance(potential_factors(heights, sizes, balances) @ np.array(self.potential)), _AT_MOST)
 
     def by_dft(self, heights: FloatArray, rivals: IntArray, potential: FloatArray, balances: IntArray) -> FloatArray:
         """Probabilities by heights in the set's own calculations; arguments as of `dft_factors`, shape (N,)."""
-        return chance(dft_factors(heights, rivals, potential, balances) @ np.array(self.dft))
+        return np.minimum(chance(dft_factors(heights, rivals, potential, balances) @ np.array(self.dft)), _AT_MOST)
 
 
 def potential_factors(heights: FloatArray, sizes: IntArray, balances: IntArray) -> FloatArray:
