@@ -463,7 +463,7 @@ class Designer:
         """A candidate whose DOS is known, with the crystal of the atlases that it is of, where they hold it."""
         if candidate.structure_id is None or not self.atlases:
             return candidate
-        row = self.library.ids.index(candidate.structure_id)
+        row = self.library.row_of(candidate.structure_id)
         group = int(self.known.entries.group_numbers[self.known.places[row]])
         for atlas in self.atlases:
             rows = atlas.index.rows_with("formula", candidate.formula)

@@ -200,12 +200,10 @@ def own_atlases() -> list[Atlas]:
     """The atlases in the user's data folder that can be read, by name."""
     from contextlib import suppress
 
-    from platformdirs import user_data_path
-
     from dosmith.atlas import Atlas
     from dosmith.errors import DosmithError
 
-    found, folder = [], user_data_path("dosmith") / "atlas"
+    found, folder = [], _own_folder()
     for each in sorted(folder.iterdir()) if folder.is_dir() else ():
         with suppress(DosmithError):
             found.append(Atlas(each))
@@ -214,11 +212,16 @@ def own_atlases() -> list[Atlas]:
 
 def atlas_folder(name: str) -> Path:
     """The folder of an atlas: where the name is a folder or path, that; else in the user's data folder."""
-    from platformdirs import user_data_path
-
     if Path(name).is_dir() or "/" in name or name.startswith("."):
         return Path(name)
-    return user_data_path("dosmith") / "atlas" / name
+    return _own_folder() / name
+
+
+def _own_folder() -> Path:
+    """Where the user's atlases are."""
+    from platformdirs import user_data_path
+
+    return user_data_path("dosmith") / "atlas"
 
 
 def atlas_named(name: str) -> Atlas:
