@@ -34,7 +34,6 @@ NOT_RUN = {
     "data build-open-set": "rebuilds the whole set; see tests/library",
     "data fetch": "asks the network; see tests/sources",
     "design curve.csv --library open --library mine --model model": "needs a trained model; see tests/models/tight_binding",
-    "design Pt3Ni --project Pt:d --model my-model": "needs a model with projections; see tests/test_projected_targets.py",
     "similar Pt3Ni --project Pt:d --library mine": "needs a library with projections; see tests/test_projected_targets.py",
     "design Pt3Ni --model my-model": "needs a trained model; see tests/models/tight_binding",
     "design curve.csv --model my-model": "needs a trained model; see tests/other_spectra",
