@@ -7,6 +7,7 @@ python benchmarks/board.py --pictures    -> docs/board*.png          (all need c
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -321,9 +322,14 @@ def opening_alone() -> None:
 
 
 if __name__ == "__main__":
-    if "--pictures" in sys.argv[1:]:
+    parser = argparse.ArgumentParser(description=__doc__)
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--pictures", action="store_true", help="draw the pictures of the documentation instead")
+    only.add_argument("--opening", action="store_true", help="measure the opening alone")
+    options = parser.parse_args()
+    if options.pictures:
         pictures()
-    elif "--opening" in sys.argv[1:]:
+    elif options.opening:
         opening_alone()
     else:
         measure()

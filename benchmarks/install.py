@@ -67,21 +67,21 @@ def page(results: dict[str, Any]) -> str:
     extras = [f"| `{name}` | {count} |" for name, count in results["extras"].items()]
     return f"""# Install
 
-Python 3.11 or newer, on a laptop; no compiler, no PyTorch, no network afterwards.
+You need Python 3.11 or newer on a laptop, but no compiler and no PyTorch. After the installation dosmith needs no network.
 
     pip install .
 
-Extras bring what only some commands need: `pip install 'dosmith[relax]'`. A command that lacks one says which in a line.
-With conda: `conda build conda` makes a package out of `conda/meta.yaml`, with the core's dependencies from conda-forge; it was checked against `pyproject.toml`, not built.
+Some commands need extra packages: `pip install 'dosmith[relax]'`. If an extra is missing, the command names it.
+With conda: `conda build conda` makes a package from `conda/meta.yaml`, with the core's dependencies from conda-forge. We checked this recipe against `pyproject.toml` but did not build it.
 
-In your shell, completion of commands and options:
+This adds completion of commands and options to your shell:
 
     dosmith --install-completion
 
 ## What it takes
 
-Measured by `python benchmarks/install.py`: the wheel ({results["wheel_mebibytes"]:.1f} MiB, data and models in it) by uv into a fresh environment, and a design asked there. The time includes
-downloads as far as uv had them not, on a machine busy with other work: it says little. pip into a fresh environment is a test.
+Measured by `python benchmarks/install.py`: the wheel ({results["wheel_mebibytes"]:.1f} MiB, data and models in it) by uv into a fresh environment, and a design run there. The time includes
+downloading whatever uv had not cached, on a machine busy with other work, so it is only a rough guide. One of the tests installs with pip into a fresh environment.
 
 | Python | time | packages beside dosmith | environment |
 |---|---|---|---|
@@ -89,7 +89,7 @@ downloads as far as uv had them not, on a machine busy with other work: it says 
 
 ## Packages by extra
 
-Resolved for this machine, the core's included.
+Numbers of packages as resolved for this machine, those of the core included.
 
 | extra | packages |
 |---|---|

@@ -83,9 +83,9 @@ def others(outer: Mapping[str, Any], published: Mapping[str, Any]) -> str:
     new = [row for row in told if not row["system_learned"]]
     rivals = ", ".join(f"{name} {found['all 50']:.3f}" for name, found in published["models"].items())
     return (
-        f"\nSpectra that nobody here computed (VASP, from the Materials Project, for validation alone): mean cosine {mean(told)} on {len(told)} of"
-        f" {len(outer['crystals'])} crystals, {mean(gapped)} on the {len(gapped)} with a gap, {mean(new)} on the {len(new)} of chemical systems that the set lacks. Networks that were trained on the"
-        f" Materials Project itself, on all {len(outer['crystals'])}, which one of them is best on: {rivals}. [More](docs/outer.md).\n"
+        f"\nPredictions against spectra that others computed (VASP, from the Materials Project, used only for validation): mean cosine {mean(told)} on {len(told)} of"
+        f" {len(outer['crystals'])} crystals, {mean(gapped)} on the {len(gapped)} with a gap, {mean(new)} on the {len(new)} from chemical systems that the set lacks. Published networks that were trained on the"
+        f" Materials Project itself, on all {len(outer['crystals'])} crystals, which are those that one of these networks predicts best: {rivals}. [More](docs/outer.md).\n"
     )
 
 
@@ -132,8 +132,8 @@ def table(benchmark: Mapping[str, Any], verified: Mapping[str, Any]) -> str:
         return f"{each['match'][0]:.0%}".replace("%", f" % of {each['computed']}")
 
     wanted = {
-        "screen_closed": "Blind picks among materials whose DOS is hidden: share of the way from chance to the best there are",
-        "top_5": f"The very composition among the first 5 of {benchmark['library']['compositions']:,}",
+        "screen_closed": "Blind picks among materials whose DOS is hidden: share of the way from chance to the best possible picks",
+        "top_5": f"Target's own composition among the first 5 of {benchmark['library']['compositions']:,}",
         "top_50": "among the first 50",
     }
     lines = [
@@ -143,7 +143,7 @@ def table(benchmark: Mapping[str, Any], verified: Mapping[str, Any]) -> str:
     return (
         "\n".join(
             [
-                "| DOS of a chemical system that was never seen | " + " | ".join(METHODS) + " |",
+                "| Target: DOS from a chemical system that the model never saw | " + " | ".join(METHODS) + " |",
                 f"|---{'|---' * len(METHODS)}|",
                 *(f"| {' | '.join(line)} |" for line in lines),
             ]

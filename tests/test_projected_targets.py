@@ -179,7 +179,9 @@ def test_candidates_are_ranked_by_the_part_where_the_model_predicts_it(library: 
     owners = np.flatnonzero([("Pt" in each.elements) for each in atlas.crystals])[:500]
     shares = np.full((len(owners), 51), 128, dtype=np.uint8)  # half of each curve, wherever
     calibration = Calibration(40, 0.9, 0.5, 0.6, -9.0, 10.0, 1.0, 0.3, 0.01)
-    parts = CandidateParts(owners, (("Pt", "d"),) * len(owners), np.full(len(owners), 0.9), shares, calibration)
+    parts = CandidateParts(
+        owners, np.full(len(owners), "Pt"), np.full(len(owners), "d"), np.full(len(owners), 0.9), shares, calibration
+    )
     model.__dict__["candidate_parts"] = parts  # in the place of the cached property
     answer = Designer(library, model).design("Pt3Ni", project="Pt:d", top=20)
     assert len(answer.candidates) == 20

@@ -126,7 +126,7 @@ def test_d_band_centres_come_from_projections(live: Live, designer: Designer, pt
     )
     points = atlas.recipe.grid.points
     whole = np.full((1, -(-points // 3)), 255, dtype=np.uint8)
-    parts = CandidateParts(np.array([place]), (("Pt", "d"),), np.ones(1), whole, atlas.calibration)
+    parts = CandidateParts(np.array([place]), np.array(["Pt"]), np.array(["d"]), np.ones(1), whole, atlas.calibration)
     vars(search)["candidate_parts"] = parts
     told = Live(copy(designer))
     told.designer.model = search
@@ -143,7 +143,9 @@ def test_a_part_of_the_states_is_compared_with_that_part_of_each_material(design
     atlas, points = search.atlas, search.recipe.grid.points
     places = np.flatnonzero([("O" in each.elements) for each in atlas.crystals])[:300]
     half = np.full((len(places), -(-points // 3)), 128, dtype=np.uint8)
-    parts = CandidateParts(places, (("O", "p"),) * len(places), np.full(len(places), 0.9), half, atlas.calibration)
+    parts = CandidateParts(
+        places, np.full(len(places), "O"), np.full(len(places), "p"), np.full(len(places), 0.9), half, atlas.calibration
+    )
     vars(search)["candidate_parts"] = parts
     told = Live(Designer(model=search))
     known = designer.library.ids[designer.library.projected("O", "p")[0]]

@@ -10,7 +10,6 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,14 +53,16 @@ class CandidateParts:
 
     Attributes:
         owners: crystal of each part, rising, shape (L,).
-        labels: element and orbital of each.
+        elements: of each, shape (L,).
+        orbitals: of each, shape (L,).
         certainties: norm of the mean of the members' curves of norm 1, shape (L,).
         shares: of the expected spectrum at every third grid point, in 255ths, shape (L, S).
         calibration: what the errors of such parts are like.
     """
 
     owners: IntArray
-    labels: tuple[Label, ...]
+    elements: NDArray[np.str_]
+    orbitals: NDArray[np.str_]
     certainties: FloatArray
     shares: NDArray[np.uint8]
     calibration: Calibration
@@ -70,8 +71,8 @@ class CandidateParts:
         """The contents of a file that holds them."""
         columns = {
             "crystal": pa.array(self.owners, pa.int32()),
-            "element": pa.array([element for element, _ in self.labels]).dictionary_encode(),
-            "orbital": pa.array([orbital for _, orbital in self.labels]).dictionary_encode(),
+            "element": pa.array(self.elements.tolist()).dictionary_encode(),
+            "orbital": pa.array(self.orbitals.tolist()).dictionary_encode(),
             "certainty": pa.array(self.certainties, pa.float32()),
             "shares": pa.array([row.tobytes() for row in self.shares], pa.binary(self.shares.shape[1])),
         }
@@ -92,30 +93,20 @@ class CandidateParts:
                 table = file.read(use_threads=False)
             table = table.combine_chunks()
             owners, certainties = numbers(table["crystal"]).astype(np.intp), numbers(table["certainty"])
-            (elements, of_element), (orbitals, of_orbital) = (_dictionary(table[name]) for name in ("element", "orbital"))
-            kinds = [(element, orbital) for element in elements for orbital in orbitals]
-            labels = tuple(kinds[each] for each in (of_element * len(orbitals) + of_orbital).tolist())
+            elements, orbitals = _texts(table["element"]), _texts(table["orbital"])
             shares = bytes_of(table["shares"].chunk(0)) if len(table) else np.zeros((0, 0), dtype=np.uint8)
             calibration = Calibration(**json.loads(table.schema.metadata[_CALIBRATION]))
         except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
             raise FileFormatError(f"the projections of the model's candidates are damaged ({error})") from None
-        return cls(owners, labels, certainties, shares, calibration)
-
-    @cached_property
-    def _elements(self) -> NDArray[np.str_]:
-        return np.array([element for element, _ in self.labels], dtype=np.str_)
-
-    @cached_property
-    def _orbitals(self) -> NDArray[np.str_]:
-        return np.array([orbital for _, orbital in self.labels], dtype=np.str_)
+        return cls(owners, elements, orbitals, certainties, shares, calibration)
 
     def rows(self, part: Part) -> IntArray:
         """Which parts belong to a wider one, rising."""
-        chosen = np.ones(len(self.labels), dtype=np.bool_)
+        chosen = np.ones(len(self.owners), dtype=np.bool_)
         if part.element is not None:
-            chosen &= self._elements == part.element
+            chosen &= self.elements == part.element
         if part.orbital is not None:
-            chosen &= self._orbitals == part.orbital
+            chosen &= self.orbitals == part.orbital
         return np.flatnonzero(chosen)
 
     def curves(self, rows: IntArray, expected: NDArray[np.floating[Any]]) -> FloatArray:
@@ -136,14 +127,21 @@ class CandidateParts:
     def of_crystal(self, place: int, expected: NDArray[np.floating[Any]]) -> dict[Label, FloatArray]:
         """The densities of one crystal by element and orbital, in the unit of its expected spectrum, of shape (points,) as each."""
         rows = np.arange(np.searchsorted(self.owners, place), np.searchsorted(self.owners, place, side="right"))
-        return dict(zip([self.labels[row] for row in rows.tolist()], self.curves(rows, expected[None]), strict=True))
+        labels = zip(self.elements[rows].tolist(), self.orbitals[rows].tolist(), strict=True)
+        return dict(zip(labels, self.curves(rows, expected[None]), strict=True))
 
     def taken(self, places: IntArray) -> CandidateParts:
         """The parts of some of the crystals alone, which are counted anew; places rise."""
         where = np.searchsorted(places, self.owners)
         kept = np.flatnonzero((where < len(places)) & (places[np.minimum(where, len(places) - 1)] == self.owners))
-        labels = tuple(self.labels[row] for row in kept.tolist())
-        return replace(self, owners=where[kept], labels=labels, certainties=self.certainties[kept], shares=self.shares[kept])
+        return replace(
+            self,
+            owners=where[kept],
+            elements=self.elements[kept],
+            orbitals=self.orbitals[kept],
+            certainties=self.certainties[kept],
+            shares=self.shares[kept],
+        )
 
     def of(self, part: Part, at: Spectra) -> tuple[IntArray, FloatArray]:
         """The crystals that have a part, and its expected spectra, of norm 1 or less as those of the whole.
@@ -181,11 +179,11 @@ class CandidateParts:
         places, first, owner = np.unique(self.owners[d_rows], return_index=True, return_inverse=True)
         d_states = np.add.reduceat(self.curves(d_rows, at(places)[owner]), first) if len(places) else np.zeros((0, len(energies)))
         found = {f"d_band_{name}": _among(count, places, values) for name, values in bands_of(energies, d_states).items()}
-        of_anion = np.full(count, len(self.labels))
+        of_anion = np.full(count, len(self.owners))
         for symbol in reversed(ANIONS):
             rows = self.rows(Part(symbol, "p"))
             of_anion[self.owners[rows]] = rows
-        there = np.flatnonzero(of_anion < len(self.labels))
+        there = np.flatnonzero(of_anion < len(self.owners))
         found["p_band_centre"] = _among(count, there, bands_of(energies, self.curves(of_anion[there], at(there)))["centre"])
         return found
 
@@ -197,11 +195,11 @@ def _among(count: int, places: IntArray, values: FloatArray) -> FloatArray:
     return found
 
 
-def _dictionary(column: pa.ChunkedArray) -> tuple[list[str], IntArray]:
-    """The different texts of a column, and which of them each row has."""
+def _texts(column: pa.ChunkedArray) -> NDArray[np.str_]:
+    """A column of texts, few of them different."""
     held = column.combine_chunks()
     held = held if pa.types.is_dictionary(held.type) else held.dictionary_encode()
-    return held.dictionary.to_pylist(), integers(held.indices)
+    return np.array(held.dictionary.to_pylist(), dtype=np.str_)[integers(held.indices)]
 
 
 def atlas_of_part(atlas: Atlas, parts: CandidateParts, part: Part) -> tuple[Atlas, IntArray]:
@@ -261,6 +259,12 @@ def predict_parts(
                     shares.append(np.rint(WHOLE * np.clip(share[::EVERY], 0, 1)).astype(np.uint8))
         if progress is not None:
             progress(start + len(some), len(prepared))
+    elements, orbitals = (np.array([label[place] for label in labels], dtype=np.str_) for place in (0, 1))
     return CandidateParts(
-        np.array(owners, dtype=np.intp), tuple(labels), np.array(certainties, dtype=np.float64), np.array(shares), calibration
+        np.array(owners, dtype=np.intp),
+        elements,
+        orbitals,
+        np.array(certainties, dtype=np.float64),
+        np.array(shares),
+        calibration,
     )

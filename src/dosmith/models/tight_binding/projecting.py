@@ -141,7 +141,8 @@ def _parts(
     found = [CandidateParts.read(file.read_bytes()) for file in files]
     return CandidateParts(
         np.concatenate([part[each.owners] for part, each in zip(together, found, strict=True)]),
-        tuple(label for each in found for label in each.labels),
+        np.concatenate([each.elements for each in found]),
+        np.concatenate([each.orbitals for each in found]),
         np.concatenate([each.certainties for each in found]),
         np.concatenate([each.shares for each in found]),
         calibration,
