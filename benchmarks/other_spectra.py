@@ -218,17 +218,17 @@ def page(results: dict[str, Any], table: SpectraTable) -> str:
     dosmith design curve.csv --model my-model               # which compositions have a spectrum like this?
     dosmith predict BaTiO3 LiCl --model my-model --format csv
 
-Anything that is a vector on an axis and belongs to a formula can be trained on: a Parquet table with the columns `formula` and `spectrum` (a list of numbers, negative ones too), if wanted `id` and `axis`. A
-network is told of every element what it is like, and what the whole composition is like; what the elements contribute adds up. No crystal is needed, and none is known: two polymorphs are expected to have one spectrum. Candidates are
-the known compositions and what comes of them by replacing one element by another of its group. With pandas:
+You can train on any spectrum that is a vector on an axis and belongs to a formula. Give a Parquet table with the columns `formula` and `spectrum` (a list of numbers, negative ones too), and optionally `id` and `axis`. A
+network sees properties of each element and of the whole composition, and adds up the contributions of the elements. It uses no crystal structure, so it predicts one spectrum for all polymorphs. Candidates are
+the known compositions, and those with one element replaced by another of its group. With pandas:
 
     pandas.DataFrame({{"formula": formulas, "spectrum": list(matrix), "axis": [list(energies)] * len(formulas)}}).to_parquet("my.parquet")
 
 ## Shown on bonds: COHP curves
 
-What follows is written by `benchmarks/other_spectra.py`. {len(table):,} crystal orbital Hamilton population curves, cation-anion bonds summed, {table.axis[0]:g} ... {table.axis[-1]:g} eV, negative values among
-them (A. A. Naik et al.'s LOBSTER database paper), broadened by {BROADENING} eV. Split: **held-out chemical systems**, {FOLDS} folds (seed {SEED}). *Picks*: told to choose five of the hidden curves of its fold for each hidden target (own
-formula excluded), what their true cosine is; *closed*: the share of the way from random picks to the best there are. *Own formula*: its place among the formulas of the fold. 95 % intervals from a bootstrap over chemical systems.
+The rest of this page is written by `benchmarks/other_spectra.py`. The test uses {len(table):,} crystal orbital Hamilton population curves (A. A. Naik et al.'s LOBSTER database paper), with cation-anion bonds summed, from {table.axis[0]:g} to {table.axis[-1]:g} eV, broadened by {BROADENING} eV;
+some values are negative. Split: **held-out chemical systems**, {FOLDS} folds (seed {SEED}). For each hidden target a method chooses five of the hidden curves of its fold (own
+formula excluded). *Picks: cosine* is their true cosine to the target; *picks: closed* is the share of the way from random picks to the best possible ones. *Own formula* is its place among the formulas of the fold. 95 % intervals come from a bootstrap over chemical systems.
 
 All {results["all"]["count"]:,} curves:
 

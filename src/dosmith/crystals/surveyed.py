@@ -212,12 +212,12 @@ class SurveyedRows(Sequence[Surveyed]):
         """eV/atom, shape (C,)."""
         return self.numbers[:, _NUMBERS.index("energy")]
 
-    @property
+    @cached_property
     def prototypes(self) -> list[str]:
         """Strukturbericht symbol or AFLOW label of each."""
         return [self.names[place] for place in self.prototype.tolist()]
 
-    @property
+    @cached_property
     def crystal_systems(self) -> list[str]:
         """Crystal system of each."""
         systems = [kind_of(name).crystal_system for name in self.names]

@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,10 +120,7 @@ class CandidateParts:
         Returns:
             shape (R, points).
         """
-        points = expected.shape[1]
-        stored, wanted = np.arange(self.shares.shape[1]) * EVERY, np.arange(points)
-        straight = np.stack([np.interp(wanted, stored, one) for one in np.eye(len(stored))])
-        return np.asarray((self.shares[rows] / WHOLE) @ straight * expected)
+        return np.asarray((self.shares[rows] / WHOLE) @ _straight(self.shares.shape[1], expected.shape[1]) * expected)
 
     def of_crystal(self, place: int, expected: NDArray[np.floating[Any]]) -> dict[Label, FloatArray]:
         """The densities of one crystal by element and orbital, in the unit of its expected spectrum, of shape (points,) as each."""
@@ -193,6 +191,12 @@ def _among(count: int, places: IntArray, values: FloatArray) -> FloatArray:
     found = np.full(count, np.nan)
     found[places] = values
     return found
+
+
+@lru_cache(maxsize=4)
+def _straight(stored: int, points: int) -> FloatArray:
+    """What takes stored shares to straight lines between them, shape (stored, points)."""
+    return np.stack([np.interp(np.arange(points), np.arange(stored) * EVERY, one) for one in np.eye(stored)])
 
 
 def _texts(column: pa.ChunkedArray) -> NDArray[np.str_]:
