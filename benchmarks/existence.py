@@ -164,7 +164,7 @@ def table(found: Mapping[str, Measured], used: str) -> list[str]:
     best = found[used]
     rows = [
         f"Of {len(best.above):,} crystals of the open DOS set with {LEAST} rivals or more, {best.happened.mean():.0%} lie within {WITHIN:g} eV/atom of the set's own hull."
-        f" By their height in {used}:",
+        f" The share depends on their height in {used}:",
         "",
         "| height in the potential, eV/atom | crystals | within 0.1 eV/atom of the DFT hull | probability stated |",
         "|---|---|---|---|",
@@ -176,7 +176,7 @@ def table(found: Mapping[str, Measured], used: str) -> list[str]:
             rows.append(f"| {label} | {inside.sum():,} | {best.happened[inside].mean():.2f} | {best.said[inside].mean():.2f} |")
     rows += [
         "",
-        "The same on the potential's hull (up to 0.02 eV/atom), by charges:",
+        "The same for crystals on the potential's hull (up to 0.02 eV/atom), by whether the charges of their ions balance:",
         "",
         "| charges | crystals | within 0.1 eV/atom |",
         "|---|---|---|",
@@ -187,9 +187,9 @@ def table(found: Mapping[str, Measured], used: str) -> list[str]:
             rows.append(f"| {label} | {inside.sum():,} | {best.happened[inside].mean():.2f} |")
     rows += [
         "",
-        "On chemical systems that were left out of the fit: how often, of a crystal near the hull and one that is not, the first gets the higher probability, and the calibration error.",
+        "On chemical systems left out of the fit. The first three numbers say how often a crystal near the hull gets a higher probability than one that is not near it; the last three are calibration errors.",
         "",
-        "| height from | crystals | all | metals | gapped | calibration error | metals | gapped |",
+        "| height from | crystals | right order, all | metals | gapped | calibration error, all | metals | gapped |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, each in found.items():
@@ -199,7 +199,7 @@ def table(found: Mapping[str, Measured], used: str) -> list[str]:
         rows.append(f"| {name} | {len(each.above):,} | {right} | {errors} |")
     rows += [
         "",
-        f"By the set's own calculations, when all but none to three rivals are hidden ({len(best.near):,} cases), the calibration error is {calibration_error(best.told, best.near):.3f}.",
+        f"With heights from the set's own calculations, and at most three rivals left visible ({len(best.near):,} cases), the calibration error is {calibration_error(best.told, best.near):.3f}.",
     ]
     return rows
 

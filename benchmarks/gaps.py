@@ -90,7 +90,7 @@ def _matches(found: HeldOut, opened: TightBindingModel, atlas: Atlas) -> Iterato
                 told.setdefault(("gapped" if gapped[row] else "metals", way), []).append(
                     np.stack([each[best].astype(np.float64) for each in kept])
                 )
-    yield "| targets | ten picks by | picks | match | gapped, or metals, like the target | mean cosine | within 0.1 eV/atom of the hull | match and exist | mean P(match) | its calibration error | mean P(exists) | its calibration error |"
+    yield "| targets | ten picks by | picks | match | same kind (metal or gapped) as the target | mean cosine | within 0.1 eV/atom of the hull | match and exist | mean P(match) | its calibration error | mean P(exists) | its calibration error |"
     yield "|---|---|---|---|---|---|---|---|---|---|---|---|"
     for kind in ("metals", "gapped"):
         for way, label in WAYS.items():
@@ -124,8 +124,8 @@ def _gaps(scale: GapScale) -> Iterator[str]:
     metals = scale.count[0] - scale.count[1]
     yield (
         f"{scale.count[0]:,} crystals of chemical systems that the member had not seen, {scale.count[1]:,} of them with a gap of {GAPPED:g} eV or more and"
-        f" {metals:,} without: of {scale.right:.1%} it is told right which they are, and the gaps expected of those that have one are off by"
-        f" {scale.error:.2f} eV (mean absolute error)."
+        f" {metals:,} without: the model says correctly for {scale.right:.1%} whether they have a gap, and for those with a gap its mean absolute error is"
+        f" {scale.error:.2f} eV."
     )
     yield ""
 
