@@ -185,7 +185,7 @@ Known elsewhere, of published models on the same spectra, same window and broade
 |---|{"---|" * len(sets)}
 {chr(10).join(others)}
 
-## Is a probability one?
+## Do the probabilities hold?
 
 For each spectrum the {chance["picks"]} crystals that should be most like it, its own left out, within {chance["window_ev"][0]:g} ... {chance["window_ev"][1]:g} eV: promised on average {chance["probability"]:.2f}, true {chance["share"]:.2f} of {chance["n"]} picks; expected calibration
 error {chance["error"]:.3f}.

@@ -41,7 +41,7 @@ def opened(place: str, markdown: str) -> str:
     if place == "outer.md":  # whose bins stand in its results alone
         bins = json.loads((ROOT / "benchmarks" / "outer.json").read_text(encoding="utf-8"))["probability"]["bins"]
         rows = [(each["probability"], each["share"], each["n"]) for each in bins]
-        text = re.sub(r"(## Is a probability one\?\n)", lambda title: f"{title[1]}\n{calibration(rows)}\n", text)
+        text = re.sub(r"(## Do the probabilities hold\?\n)", lambda title: f"{title[1]}\n{calibration(rows)}\n", text)
     return text
 
 

@@ -31,7 +31,7 @@ def _benchmark(page: list[Table], text: str) -> Opening:
             ),
             (
                 said(text, r"expected calibration error over 10 bins: (0\.\d+)"),
-                "is how far its probabilities are off, on average",
+                "is the average error of its probabilities",
             ),
         ],
         "Blind screening on chemical systems that were never seen: share of the way from random picks to the best",

@@ -54,12 +54,12 @@ def page(results: Mapping[str, Any], pictures: Sequence[str]) -> str:
     parts = [
         f"""# The benchmark
 
-Written by `dosmith benchmark` (`make benchmark`) from [benchmark.json](benchmark.json); nothing here is typed by hand. What it means for you is
-in [what dosmith can and cannot do]({GUIDE}).
+Written by `dosmith benchmark` (`make benchmark`) from [benchmark.json](benchmark.json); nothing here is typed by hand. [What dosmith can and cannot do]({GUIDE}) explains
+what the results mean for you.
 
-Data: {library["name"]}, {library["count"]:,} spectra; {library["asked"]:,} of them, in {library["systems"]:,} chemical systems, are binaries with
-counts up to 3 and are asked for. The answer is one of {library["compositions"]:,} compositions of {library["elements"]} elements. Unless said otherwise,
-numbers are means with 95 % intervals, of {results["settings"]["folds"]} folds or seeds. A missing prediction counts as wrong. {_intervals(results)}
+Data: {library["name"]}, {library["count"]:,} spectra. The targets are {library["asked"]:,} of them, in {library["systems"]:,} chemical systems: binaries with
+counts up to 3. Each answer is one of {library["compositions"]:,} compositions of {library["elements"]} elements. Unless stated otherwise,
+numbers are means with 95 % intervals over {results["settings"]["folds"]} folds or seeds. A missing prediction counts as wrong. {_intervals(results)}
 """,
         _headline(results, pictures),
         _by_group(results),
@@ -92,43 +92,43 @@ def guide(results: Mapping[str, Any]) -> str:
             return ""
         best = rival("screen_untold_closed")
         return (
-            f" Picking by composition alone, told no crystal: {share(FORWARD, 'screen_untold_closed')}, against"
-            f" {share(best, 'screen_untold_closed')} of {best}."
+            f" If it may use compositions only, and no crystals, it gets {share(FORWARD, 'screen_untold_closed')} of the way, and"
+            f" {_called(best)} {share(best, 'screen_untold_closed')}."
         )
 
     return f"""# What dosmith can and cannot do
 
-Written by `dosmith benchmark` from [its results](README.md). "New" means here: a chemical system of which the model saw nothing. Two models are included: *dosmith*, the
-default, which predicts the DOS of crystals and ranks them by it, and *paper*, the network of Bang et al. (`--model paper`). Beside them stands the strongest of {len([name for name in SIMPLE if name in models(results, "system")])} simple methods ({", ".join(name for name in SIMPLE if name in models(results, "system"))}),
-whichever that is. *Substitution* takes the known materials with the nearest DOS, and replaces elements by others of their group.
+Written by `dosmith benchmark` from [its results](README.md). Here "new" means a chemical system that the model never saw. Two models are included: *dosmith*, the
+default, which predicts the DOS of crystals and ranks them by it, and *paper*, the network of Bang et al. (`--model paper`). Each is compared with the strongest of {len([name for name in SIMPLE if name in models(results, "system")])} simple methods ({", ".join(_called(name) for name in SIMPLE if name in models(results, "system"))}).
+*Substitution* takes the known materials with the nearest DOS, and replaces elements by others of their group.
 
 ## It finds a material it knows from its DOS
 
-By looking it up: the known materials with this DOS come first, and `dosmith similar` shows how alike the curves really are. The network of the paper, which remembers instead, finds the composition of
-{share(PAPER, "top_5", "in-sample")} of the spectra it was trained on among its first five ({share(SHIPPED, "top_5", "in-sample")} the shipped one, trained longer).
+It looks the DOS up: the known materials with this DOS come first, and `dosmith similar` shows how alike the curves really are. The paper's network works from memory instead. For {share(PAPER, "top_5", "in-sample")} of the spectra
+that it was trained on, it has the right composition among its first five (the included network, trained longer, for {share(SHIPPED, "top_5", "in-sample")}).
 
 ## It finds new materials that have the DOS
 
-Told to choose five out of materials whose DOS it cannot see, dosmith chooses ones with a mean true similarity of {of(FORWARD, "screen")}. The best choice there is has {of("oracle", "screen")}, a random one {of("random", "screen")}: dosmith goes
-{share(FORWARD, "screen_closed")} of that way, {rival("screen_closed")} {share(rival("screen_closed"), "screen_closed")}, the paper's network {share(PAPER, "screen_closed")}. {_compare(results, FORWARD, rival("screen_closed"), "screen_closed")} {_compare(results, PAPER, rival("screen_closed"), "screen_closed")}{by_composition()}
-Above 0.9, which is what one would call the same DOS, are {share(FORWARD, "screen_09")} of dosmith's picks, {share(rival("screen_09"), "screen_09")} of those of {rival("screen_09")}, {share(PAPER, "screen_09")} of the network's, {share("random", "screen_09")} of random ones, {share("oracle", "screen_09")} of the best.
+In this test dosmith chooses five materials from a list without seeing their DOS. Its choices have a mean true similarity of {of(FORWARD, "screen")}. The best possible choice has {of("oracle", "screen")}, a random one {of("random", "screen")}. So dosmith goes
+{share(FORWARD, "screen_closed")} of the way from random to best, {_called(rival("screen_closed"))} {share(rival("screen_closed"), "screen_closed")}, the paper's network {share(PAPER, "screen_closed")}. {_compare(results, FORWARD, rival("screen_closed"), "screen_closed")} {_compare(results, PAPER, rival("screen_closed"), "screen_closed")}{by_composition()}
+A similarity above 0.9 counts as the same DOS. {share(FORWARD, "screen_09")} of dosmith's picks are above 0.9, {share(rival("screen_09"), "screen_09")} of those of {_called(rival("screen_09"))}, {share(PAPER, "screen_09")} of the network's, {share("random", "screen_09")} of random ones, and {share("oracle", "screen_09")} of the best possible ones.
 
-Retrieval cannot answer this question at all: it never names what is not in the database. That is what a model, or substitution, is for.
+Retrieval cannot answer this question at all, since it never names a material that is not in the database. That takes a model, or substitution.
 
 ## It often names the composition of a new material
 
-For a DOS from a new chemical system its true composition is dosmith's first answer out of {results["library"]["compositions"]:,} for {share(FORWARD, "top_1")}, among its first five for {share(FORWARD, "top_5")}, among the first fifty for {share(FORWARD, "top_50")}.
-The paper's network has it among the first five for {share(PAPER, "top_5")} and among the first fifty for {share(PAPER, "top_50")}, the best simple method for {share(rival("top_5"), "top_5")} ({rival("top_5")}) and {share(rival("top_50"), "top_50")} ({rival("top_50")}).
-These DOS were computed as the training spectra were. A curve from another program, functional or temperature is further away, and so is the answer.
+For a DOS from a new chemical system, dosmith chooses among {results["library"]["compositions"]:,} compositions. Its first answer is the true composition for {share(FORWARD, "top_1")} of the targets; the true composition is among its first five for {share(FORWARD, "top_5")} and among its first fifty for {share(FORWARD, "top_50")}.
+The paper's network has it among the first five for {share(PAPER, "top_5")} and among the first fifty for {share(PAPER, "top_50")}; the best simple method has it for {share(rival("top_5"), "top_5")} ({_called(rival("top_5"))}) and {share(rival("top_50"), "top_50")} ({_called(rival("top_50"))}).
+These DOS were computed in the same way as the training spectra. A curve from another program, functional or temperature differs more, and the answer is less accurate.
 
 ## It predicts the DOS of a crystal
 
-For crystals of new chemical systems the predicted DOS has a mean cosine of {of(FORWARD, "predicted", digits=3)} to the computed one, and {share(FORWARD, "predicted_09")} are above 0.9 ({rival("predicted")}: {of(rival("predicted"), "predicted", digits=3)} and {share(rival("predicted"), "predicted_09")}).
+For crystals of new chemical systems the predicted DOS has a mean cosine of {of(FORWARD, "predicted", digits=3)} to the computed one, and {share(FORWARD, "predicted_09")} of them are above 0.9 ({_called(rival("predicted"))}: {of(rival("predicted"), "predicted", digits=3)} and {share(rival("predicted"), "predicted_09")}).
 {_trust(results)}
 
 ## It knows little of an element it has hardly seen
 
-Of targets with an element that the paper's model knows only as a pure element, {share(PAPER, "system_5", "element-relaxed")} get their set of elements among the first five sets; of targets with an element it has never seen, none can. Substitution, which
+The next test looks for the right set of elements among the first five sets. If the paper's model knows an element of the target only as a pure element, it finds the set for {share(PAPER, "system_5", "element-relaxed")} of the targets; if it has never seen the element, it cannot find the set. Substitution, which
 knows the periodic table, reaches {share("substitution", "system_5", "element-relaxed")} and {share("substitution", "system_5", "element-strict")}. dosmith's model proposes no element that it was not trained on.
 
 ## A similarity of 0.7 says little
@@ -139,8 +139,8 @@ The five known materials nearest to the *mean* spectrum, the same five whatever 
 
 1. Look at `dosmith similar` beside every design. If a known material has a similarity above 0.95, it is the better answer.
 2. Read the probability of a candidate: it is that of a cosine above 0.9, and was checked on new chemistry. Compute the DOS before you believe in it (`dosmith compute`).
-3. A curve with another energy zero, a narrower window or much noise is another curve: see the [sensitivity](README.md#sensitivity).
-4. Candidates are binaries AB, A2B and A3B in simple crystals, perovskites ABX3, Heusler alloys and tetragonal alloys A2BC. The energies are those of a potential, spectra are mostly without spin.
+3. Another energy zero, a narrower window or much noise make a different curve, and a worse answer: see the [sensitivity](README.md#sensitivity).
+4. Candidates are binaries AB, A2B and A3B in simple crystals, perovskites ABX3, Heusler alloys and tetragonal alloys A2BC. The energies come from a potential, and most spectra are without spin.
 """
 
 
@@ -149,12 +149,17 @@ def _trust(results: Mapping[str, Any]) -> str:
     if found is None:
         return "Its probabilities were not tested."
     return (
-        f"It told its picks a mean probability of {found['probability']:.2f}, and {found['share']:.2f} of them matched;"
-        f" the mean distance between what it says and what happens is {found['error']:.3f}."
+        f"It gave its picks a mean probability of {found['probability']:.2f}, and a share of {found['share']:.2f} of them matched;"
+        f" on average, its probabilities differ from the true shares by {found['error']:.3f}."
     )
 
 
 _NAMES = {PAPER: "The paper's network", FORWARD: "dosmith"}
+
+
+def _called(method: str) -> str:
+    """A method's name within a sentence, where a comma in it would mislead."""
+    return method.replace(", ", " by ")
 
 
 def _compare(results: Mapping[str, Any], model: str, other: str, metric: str) -> str:
@@ -162,10 +167,10 @@ def _compare(results: Mapping[str, Any], model: str, other: str, metric: str) ->
     if first is None or second is None:
         return ""
     if first["low"] > second["high"]:
-        return f"{_NAMES[model]} is better than {other}."
+        return f"{_NAMES[model]} is better than {_called(other)}."
     if first["high"] < second["low"]:
-        return f"{_NAMES[model]} is worse than {other}."
-    return f"{_NAMES[model]} is about as good as {other}."
+        return f"{_NAMES[model]} is worse than {_called(other)}."
+    return f"{_NAMES[model]} is about as good as {_called(other)}."
 
 
 def _intervals(results: Mapping[str, Any]) -> str:
@@ -181,10 +186,12 @@ def _intervals(results: Mapping[str, Any]) -> str:
             for each in robust
             if each["bootstrap"][1] > each["bootstrap"][0]
         ]
-        text = f"Intervals are {results['intervals']}; they are {np.median(ratios):.1f} times as wide (median) as those of {resamples}."
+        text = f"Intervals are {results['intervals']}; their median width is {np.median(ratios):.1f} times that of intervals from {resamples}."
     if older:
-        whose = f"Those of {', '.join(older)}" if robust else "Intervals"
-        text += f" {whose} are from {resamples}, which takes systems that share an element for independent: too narrow."
+        whose = f"Those of {', '.join(f'*{name}*' for name in older)}" if robust else "Intervals"
+        text += (
+            f" {whose} are from {resamples}. These are too narrow, since they treat systems that share an element as independent."
+        )
     return text.strip()
 
 
@@ -196,10 +203,10 @@ def _by_group(results: Mapping[str, Any]) -> str:
     names = list(dict.fromkeys(each["model"] for each in results["groups"]))
     parts = [(group, part) for group, both in GROUPS.items() for part in both]
     counts = {(group, part): found[group, part, names[0], BY_GROUP[0]]["n"] for group, part in parts}
-    text = """## Whom a mean is of
+    text = """## Results for groups of targets
 
-The same targets in parts: whether the very crystal (composition and prototype) is among those that dosmith may propose; whether it has a gap; a magnetic moment; whether it lies on the hull of
-what the set holds. Where that is unknown, a target is in neither part.
+The same targets are divided into two groups in four ways: whether dosmith's list of proposals holds this very crystal (composition and prototype); whether it has a gap; whether it has a magnetic moment; whether it lies on the hull of
+the set. A target for which this is unknown is in neither group.
 """
     for metric in BY_GROUP:
         asked = [name for name in names if (*parts[0], name, metric) in found]  # results of before lack some
@@ -232,15 +239,15 @@ def _headline(results: Mapping[str, Any], pictures: Sequence[str]) -> str:
     )
     return f"""## Held-out chemical systems
 
-The headline: everything that any method learned comes from other chemical systems. *Blind screening*: the DOS of the held-out materials is hidden, each
-method picks five of them for each held-out target (its own composition excluded), and the picks are judged by their true DOS. *Closed* is the share of the way
-from random picks to the five best there are. dosmith and the methods "crystal" and "in prototype" are told prototype and volume of each hidden material; *untold* are their picks by composition alone, as those of
-all others are. *Design*: the first five of the whole space, own composition excluded,
-judged where their DOS is known. *Pattern*: the same with the own composition, as the paper counts. *Top 5*, *top 50*: the own composition is among them.
+This is the main result: everything that a method learned comes from other chemical systems than the targets. *Blind screening* hides the DOS of the held-out materials. Each
+method picks five of them for each held-out target (never the target's own composition), and their true DOS shows how good the picks are. *Closed* is the share of the way
+from random picks to the five best possible ones. dosmith and the methods called "crystal" or "in prototype" know prototype and volume of each hidden material; in columns called *untold* they pick by composition alone, as
+all others do. *Design* looks at the first five answers from all compositions, own composition excluded,
+where their DOS is known. *Pattern* is the same with the own composition included, as in the paper. *Top 5* and *top 50*: the own composition is among the first 5 or 50 answers.
 
 {_table(results, "system", columns)}
 
-Retrieval never names a composition that it has not seen, so it makes no blind pick. The mean spectrum answers every target alike.
+Retrieval never names a composition that it has not seen, so it makes no blind pick. The mean spectrum gives every target the same answer.
 
 {_picture("screening", "True similarity of blind picks", pictures)}"""
 
@@ -258,15 +265,15 @@ def _forward(results: Mapping[str, Any]) -> str:
     bins = [f"| {each['probability']:.2f} | {each['share']:.2f} | {each['n']:,} |" for each in found["bins"]]
     return f"""## Spectra of crystals nobody has computed
 
-The DOS that a method expects of a held-out crystal, against the computed one.
+The DOS that a method predicts for a held-out crystal, compared with the computed one.
 
 | method | {" | ".join(TITLES[metric] for metric in _PREDICTED)} |
 |---{"|---" * len(_PREDICTED)}|
 {chr(10).join(rows)}
 
-### Is a probability one?
+### Do the probabilities hold?
 
-To each of the five blind picks for each target {FORWARD} gives a probability that its DOS has a cosine above 0.9 to the target's. Mean over all {found["n"]:,} picks: {found["probability"]:.3f}; share that has it: {found["share"]:.3f};
+For each of its five blind picks for a target, {FORWARD} gives the probability that the cosine to the target's DOS is above 0.9. The mean probability over all {found["n"]:,} picks is {found["probability"]:.3f}, and the cosine is above 0.9 for a share of {found["share"]:.3f};
 expected calibration error over {BINS} bins: {found["error"]:.3f}.
 
 | probability | share that matches | picks |
@@ -286,7 +293,7 @@ def _paper(results: Mapping[str, Any], pictures: Sequence[str]) -> str:
         parts.append(
             f"""### Element vectors know chemistry (Fig. 2b)
 
-Share of elements whose nearest element vector belongs to the same of the seven families that the paper marks; shuffled labels beside it (range of 95 %).
+The paper marks seven families of elements. The table gives the share of elements whose nearest element vector is of the same family, and the same with shuffled labels (range of 95 %).
 
 | element vectors | same family | shuffled | elements |
 |---|---|---|---|
@@ -302,8 +309,8 @@ Share of elements whose nearest element vector belongs to the same of the seven 
         parts.append(
             f"""### Class of the band gap from the composition vector (Table S1)
 
-Below {GAP_CLASSES[0]} eV, up to {GAP_CLASSES[1]} eV, above; a small network (64 hidden units), formulas held out. The paper: 92 % (DOS-based), 93 % (formula-based). Always answering the commonest
-class is the baseline; "balanced" is the mean over the classes.
+A small network (64 hidden units) predicts one of three classes: a gap below {GAP_CLASSES[0]} eV, up to {GAP_CLASSES[1]} eV, or above. It is tested on held-out formulas. The paper reports 92 % (DOS-based) and 93 % (formula-based). The baseline always answers the commonest
+class; "balanced" is the mean over the classes.
 
 | element vectors | accuracy | balanced | commonest class | spectra by class |
 |---|---|---|---|---|
@@ -328,8 +335,8 @@ class is the baseline; "balanced" is the mean over the classes.
         parts.append(
             f"""### Inverse design (Fig. 4a)
 
-**In-sample**, as the paper tests: spectra that were trained on, {SAMPLE} at random or all. Composition accuracy: own composition among the first five. DOS-pattern accuracy: mean cosine of
-the candidates with a known DOS above 0.7, or 0.9. The networks are trained for {results["settings"]["in_sample_steps"]:,} steps of {results["settings"]["in_sample_batch"]} spectra, once for each seed; the shipped one, which also has to bear varied spectra, much longer. Retrieval does not count the target itself; if it did, it would score 1, and so would dosmith's own model, which looks known spectra up.
+This is an **in-sample** test, as in the paper: the targets are spectra from the training set, {SAMPLE} at random or all. Composition accuracy is the share of targets whose own composition is among the first five. DOS-pattern accuracy is the share for which the mean cosine of
+the candidates with a known DOS is above 0.7, or 0.9. The networks are trained for {results["settings"]["in_sample_steps"]:,} steps of {results["settings"]["in_sample_batch"]} spectra, once for each seed. The included network is trained much longer, since it also has to recognise varied spectra. Retrieval does not count the target itself; if it did, it would score 1. So would dosmith's own model, which looks known spectra up.
 
 | method | paper: composition | paper: pattern | composition, {SAMPLE} | pattern 0.7, {SAMPLE} | pattern 0.9, {SAMPLE} | composition, all | pattern 0.7, all | pattern 0.9, all |
 |---|---|---|---|---|---|---|---|---|
@@ -366,8 +373,8 @@ def _case(wanted: Case, found: Mapping[str, Any], pictures: Sequence[str]) -> st
         rows.append(f"| {place + 1} | {' | '.join(cells)} |")
     text = f"""{title}
 
-{wanted.note + " " if wanted.note else ""}Similarity is the cosine of the standard vectors, "unknown" where the set holds no such crystal; E_f is the formation energy from the set, eV/atom. The network's candidates
-come from {"the shipped model" if wanted.n_elements == 2 else "the paper's network trained on these crystals alone"} ({found["spectra"]:,} spectra), in-sample where the target is one of them; dosmith's are without the target itself, "~" marks a similarity that is predicted.
+{wanted.note + " " if wanted.note else ""}Similarity is the cosine of the standard vectors ("unknown" if the set holds no such crystal); E_f is the formation energy from the set, eV/atom. The network's candidates
+come from {"the included model" if wanted.n_elements == 2 else "the paper's network trained on these crystals alone"} ({found["spectra"]:,} spectra), and are in-sample if the target is one of these spectra. dosmith's candidates leave out the target itself; "~" marks a predicted similarity.
 {"**" + found["missing"][0].upper() + found["missing"][1:] + ".** The case fills itself when the set grows." + chr(10) if found["missing"] else ""}
 | rank | the paper says | its similarity | ours | E_f | paper's network here | similarity | E_f | dosmith | similarity | known materials nearest |
 |---|---|---|---|---|---|---|---|---|---|---|
@@ -375,7 +382,7 @@ come from {"the shipped model" if wanted.n_elements == 2 else "the paper's netwo
 """
     if wanted.key == "Pt3Ni":
         text += f"""
-Mass activity in oxygen reduction, A per mg of Pt at 0.9 V, where the abstract of the source that the paper cites states it:
+Mass activity in oxygen reduction, in A per mg of Pt at 0.9 V, as stated in the abstracts of the sources that the paper cites:
 
 | catalyst | mass activity | source |
 |---|---|---|
@@ -420,7 +427,7 @@ def _sensitivity(results: Mapping[str, Any], pictures: Sequence[str]) -> str:
     names = [f"{model}, {label}" for label in ("picks", "top 50") for model in DISTURBED]
     return f"""## Sensitivity
 
-Held-out chemical systems again. Noise, shift and window are done to the targets alone; broadening and energy zero to all spectra, before training. Picks are judged by the usual spectra.
+This test uses held-out chemical systems again, with changed curves. Noise, shift and window change only the targets; broadening and energy zero change all spectra before training. The picks are judged by the unchanged spectra.
 
 | what is done | {" | ".join(names)} |
 |---{"|---" * len(names)}|
@@ -431,25 +438,25 @@ Held-out chemical systems again. Noise, shift and window are done to the targets
 
 def _definitions(results: Mapping[str, Any]) -> str:
     metrics = "\n".join(f"| {TITLES[name]} | `{name}` | {meaning} |" for name, meaning in results["metrics"].items())
-    kinds = ", ".join(NETWORKS)
+    kinds = ", ".join(f"*{name}*" for name in NETWORKS)
     own = (
-        f"*{FORWARD}*: dosmith's own model, which [predicts the DOS of crystals](../forward.md): a composition scores as its best crystal"
-        " of the survey, or by its known DOS; blind picks are judged by the crystals of the hidden materials, which it is told; "
+        f"*{FORWARD}*: dosmith's own model, which [predicts the DOS of crystals](../forward.md). The score of a composition is"
+        " that of its known DOS, or else of its best crystal in the survey; for blind picks dosmith knows the crystals of the hidden materials; "
         if FORWARD in models(results, "system")
         else ""
     )
-    return f"""## What is what
+    return f"""## Definitions
 
 | in tables | in the file | meaning |
 |---|---|---|
 {metrics}
 
-Splits: polymorphs of one formula are always on one side; element vectors, centroids and networks see training spectra only. *Held-out formula* and *held-out chemical system*: each is tested in one of
-{results["settings"]["folds"]} folds; fold i trains with seed i. *Left-out element*: three elements a fold; "known by itself" keeps their elemental crystals in the training data.
+Splits: polymorphs of one formula are always on the same side, training or test. Element vectors, centroids and networks see training spectra only. *Held-out formula* and *held-out chemical system*: each formula or system is tested in one of
+{results["settings"]["folds"]} folds; fold i trains with seed i. *Left-out element*: three elements are left out in each fold; "known by itself" keeps their elemental crystals in the training data.
 
-Methods: *random*; *mean spectrum*: the materials nearest to the mean training spectrum, whatever the target; *retrieval*: the nearest training spectra, the target itself excluded; *substitution*: those, and
-what comes of them by replacing elements within their group; *mixed centroids*: a composition's DOS as the mean of its elements' centroid DOS; {_regressions(results)}{kinds}: the paper's network with DOS-based, published or one-hot element vectors
-({results["settings"]["held_out_steps"]:,} steps, {results["settings"]["in_sample_steps"]:,} in-sample, no variation of the spectra, as in the paper; *{VARIED}*: three times as long, spectra varied as for the shipped model; *{TO_THE_END}*: for each crystal system apart{_end_steps(results)}, see [its learning curve](../paper-curve.md); *{SHIPPED}*: that model itself); {own}*oracle*: the best five there are.
+Methods: *random*; *mean spectrum*: the materials nearest to the mean training spectrum, whatever the target; *retrieval*: the nearest training spectra, the target itself excluded; *substitution*: the nearest training spectra, and
+compositions made from them by replacing elements within their group; *mixed centroids*: the DOS of a composition is the mean of its elements' centroid DOS; {_regressions(results)}{kinds}: the paper's network with DOS-based, published or one-hot element vectors
+({results["settings"]["held_out_steps"]:,} steps, {results["settings"]["in_sample_steps"]:,} in-sample, no variation of the spectra, as in the paper; *{VARIED}*: three times as long, with spectra varied as for the included model; *{TO_THE_END}*: trained for each crystal system separately{_end_steps(results)}, see [its learning curve](../paper-curve.md); *{SHIPPED}*: the included model itself); {own}*oracle*: the best five possible ones.
 A candidate's DOS is that of its polymorph of lowest energy, in the target's crystal system if there is one.
 """
 
