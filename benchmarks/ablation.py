@@ -188,9 +188,9 @@ def page(found: dict[str, list[list[float]]], splits: Sequence[Split]) -> str:
     count = sum(len(split.test) for split in splits)
     return f"""# What each part of the forward model is worth
 
-Written by `benchmarks/ablation.py`. Held-out chemical systems, {len(splits)} of the benchmark's five folds, {count} binaries, one member for each fold
-(seed: the fold's number); 95 % intervals from a bootstrap over chemical systems. The first three numbers judge a crystal's predicted DOS against the computed one, the last two
-blind screening with it, as in [the benchmark](benchmark/README.md). The two baselines pick by composition.
+Written by `benchmarks/ablation.py`. The test uses held-out chemical systems: {len(splits)} of the benchmark's five folds, {count} binaries, one member for each fold
+(seed: the fold's number). 95 % intervals come from a bootstrap over chemical systems. The first three numbers compare a crystal's predicted DOS with the computed one. The last two are results of
+blind screening with the predicted DOS, as in [the benchmark](benchmark/README.md). The two baselines pick by composition.
 
 {table(found, TITLES)}
 """

@@ -166,41 +166,41 @@ def page(results: dict[str, Any]) -> str:
     classes = benchmark["gaps"]["dos"]
     rows = [
         (
-            "Vectors learned from DOS name the composition (0.98), formula-based ones less often (0.77)",
+            "Vectors learned from DOS find the composition (0.98); formula-based ones find it less often (0.77)",
             f"in-sample {top('paper')} with DOS-based vectors, {top('paper, SkipAtom')} with SkipAtom's, {top('paper, mat2vec')} with mat2vec's",
-            "the numbers of published vectors are of another size, which the distance and the loss feel",
+            "the numbers in the published vectors have another size, which affects the distance and the loss",
             _told(results, "vectors", _of_vectors),
         ),
         (
             "The gap's class follows from the composition vector (92 %)",
-            f"{classes['right']['mean']:.3f}, always answering the commonest class {classes['majority']['mean']:.3f}",
-            "nearly all of the set are metals, so the commonest class leaves nothing to win",
+            f"{classes['right']['mean']:.3f}; a constant answer, the commonest class, gives {classes['majority']['mean']:.3f}",
+            "nearly all crystals of the set are metals, so always answering the commonest class is already nearly right",
             _told(results, "gaps", _of_gaps),
         ),
         (
             "Hydrogen in Mo3Co gains 0.18 eV (Mo4Co2)",
             f"{sites['Mo4Co2']['dft_formation_energy']:+.2f} eV by CP2K, {sites['Mo4Co2']['formation_energy']:+.2f} eV in the potential",
-            "one hydrogen for every four metal atoms is a crowd; the paper states no cell",
+            "with one hydrogen for every four metal atoms the hydrogen atoms disturb each other; the paper states no cell",
             _told(results, "hydrogen", _of_hydrogen),
         ),
         (
             "BaMnO3 has a DOS like BaTiO3's (0.80)",
             f"{cases['BaMnO3']['similarity']:.2f}, {cases['BaMnO3']['kind']}",
-            "found, since BaMnO3 was computed with its moments; a prediction without spin had been far off. The paper's energy zero is not stated: of an insulator it may be the Fermi level or the middle of the gap",
+            "no difference, since BaMnO3 was computed with its magnetic moments; a prediction without spin had been far off. The paper does not state its energy zero: for an insulator it may be the Fermi level or the middle of the gap",
             _told(results, "perovskites", _of_perovskites),
         ),
     ]
     lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return f"""# What the paper claims and we do not find
 
-Written by `python benchmarks/claims.py` from `benchmarks/claims.json`, [the benchmark](benchmark/README.md) and the [case studies](cases/hydrogen.md). Beside each difference stands a reason that it may have, and an experiment that tests this reason.
+Written by `python benchmarks/claims.py` from `benchmarks/claims.json`, [the benchmark](benchmark/README.md) and the [case studies](cases/hydrogen.md). The table gives a possible reason for each difference, and an experiment that tests this reason.
 
-| the paper | here | a reason may be that | the experiment |
+| the paper | here | a possible reason | the experiment |
 |---|---|---|---|
 {lines}
 
-Not run here, since each takes hours of density-functional theory: hydrogen in Mo3Co in cells of eight conventional ones by CP2K, `dosmith hydrogen Mo3Co --prototype L1_2 --supercell 2 --dft`; the same with a larger basis and with the atoms
-relaxed by it, `benchmarks/convergence.py` shows how a setting is changed.
+Two experiments were not run, since each takes hours of density-functional theory. One is hydrogen in Mo3Co in a cell of eight conventional cells by CP2K: `dosmith hydrogen Mo3Co --prototype L1_2 --supercell 2 --dft`. The other is the same with a larger basis, and with the atoms
+relaxed by CP2K; `benchmarks/convergence.py` shows how to change a setting.
 """
 
 
@@ -210,20 +210,20 @@ def _told(results: dict[str, Any], name: str, words: Callable[[dict[str, Any]], 
 
 def _of_vectors(found: dict[str, Any]) -> str:
     each = "; ".join(
-        f"{kind} {scores['as they are']:.2f} as they are, {scores['of one scale']:.2f} of one scale"
+        f"{kind} {scores['as they are']:.2f} unchanged, {scores['of one scale']:.2f} rescaled"
         for kind, scores in found["top_5"].items()
     )
-    return f"after {found['steps']:,} steps, {found['targets']} targets: {each}"
+    return f"vectors rescaled to the same size; after {found['steps']:,} steps, {found['targets']} targets: {each}"
 
 
 def _of_gaps(found: dict[str, Any]) -> str:
     each = ", ".join(f"{kind} {score:.2f}" for kind, score in found["balanced"].items())
-    return f"trained with classes of equal weight, mean accuracy of the three classes: {each}; chance {found['chance']:.2f}"
+    return f"trained with equal weights of the classes; mean accuracy of the three classes: {each}; chance {found['chance']:.2f}"
 
 
 def _of_hydrogen(found: dict[str, Any]) -> str:
-    words = {"1": "with four metal atoms", "2": "with 32"}
-    energies = {repeats: "at no rest" if energy is None else f"{energy:+.2f} eV" for repeats, energy in found["Mo4Co2"].items()}
+    words = {"1": "in a cell with four metal atoms", "2": "in a cell with 32"}
+    energies = {repeats: "not relaxed" if energy is None else f"{energy:+.2f} eV" for repeats, energy in found["Mo4Co2"].items()}
     return "in the potential " + ", ".join(f"{energies[repeats]} {words[repeats]}" for repeats in words)
 
 

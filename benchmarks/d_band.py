@@ -123,13 +123,13 @@ def page(results: Results) -> str:
     falls = sum(later < earlier for earlier, later in pairwise(series))
     return f"""# The d band of platinum
 
-Written by `python benchmarks/d_band.py`, from predictions of the model `{results["model"]}`: nothing here was computed by density-functional theory. Centres are those of the projected d states from -7.5 to
-7.5 eV, from the Fermi level ([definitions](projections.md)); many of these crystals were in the training, some with their projections.
+Written by `python benchmarks/d_band.py`, from predictions of the model `{results["model"]}`: nothing here was computed by density-functional theory. A centre is that of the projected d states from -7.5 to
+7.5 eV, counted from the Fermi level ([definitions](projections.md)). Many of these crystals were in the training set, some with their projections.
 
 ## Elements
 
-Beside the centres of close-packed surfaces by A. Ruban et al., [J. Mol. Catal. A 115, 421 (1997)](https://doi.org/10.1016/S1381-1169(96)00348-2). The band of a surface is narrower
-than that of the bulk, which is here, and where a partly filled band narrows, its centre rises: so the order is what can be compared. Correlation: {np.corrcoef(ours, theirs)[0, 1]:.2f}; mean difference
+The table compares predicted centres of the bulk with centres of close-packed surfaces by A. Ruban et al., [J. Mol. Catal. A 115, 421 (1997)](https://doi.org/10.1016/S1381-1169(96)00348-2). The band of a surface is narrower
+than that of the bulk, and when a partly filled band narrows, its centre rises. Only the order can therefore be compared. Correlation: {np.corrcoef(ours, theirs)[0, 1]:.2f}; mean difference
 {np.mean(ours - theirs):+.2f} eV, spread {np.std(ours - theirs):.2f} eV.
 
 | metal | predicted, bulk, eV | published, surface, eV | difference |
@@ -137,16 +137,16 @@ than that of the bulk, which is here, and where a partly filled band narrows, it
 {rows}
 ## The alloys of the oxygen reduction
 
-For their surfaces, photoemission and theory have the centre fall from Pt to Pt3Ni, Pt3Co, Pt3Fe and Pt3Ti (V. Stamenkovic et al.,
-[Angew. Chem. Int. Ed. 45, 2897 (2006)](https://doi.org/10.1002/anie.200504386)). Predicted for their bulk, without spin: it falls in {falls} of these {len(series) - 1} steps. Published bulk values that
-could be checked were not found.
+At the surfaces of these alloys, the centre falls from Pt to Pt3Ni, Pt3Co, Pt3Fe and Pt3Ti, by photoemission and by theory (V. Stamenkovic et al.,
+[Angew. Chem. Int. Ed. 45, 2897 (2006)](https://doi.org/10.1002/anie.200504386)). In our predictions for the bulk, without spin, it falls in {falls} of these {len(series) - 1} steps. We found no published bulk values
+to check this.
 
 | crystal | band | predicted centre, eV |
 |---|---|---|
 {trend}
-## What has the platinum of Pt3Ni
+## Which alloys have platinum like that in Pt3Ni?
 
-The paper asked for the whole DOS of Pt3Ni. Asked for its platinum d states alone, among the {len(ranked)} crystals Pt3X of the L1_2 type that the survey has, by the cosine of predicted d states:
+The paper used the whole DOS of Pt3Ni as its target. Here the target is its platinum d states alone. The {len(ranked)} crystals Pt3X of the L1_2 type in the survey are ranked by the cosine of their predicted d states:
 
 | | crystal | cosine | centre, eV | width, eV | certainty |
 |---|---|---|---|---|---|

@@ -145,17 +145,17 @@ def page(results: dict[str, Any]) -> str:
     usual_ = results["usual"]
     return f"""# Curves unlike the training spectra
 
-A probability is learned from curves that were computed as the training spectra were. dosmith tells two kinds of other curves by their shape alone, corrects the probabilities of their candidates, and says so: curves that are
-broadened by more than {usual_["broadest"]:.2f} eV (read off their Fourier transform, see `spectra/blur.py`), and curves farther than {usual_["farthest"]:.2f} from the space that expected spectra span. One held-out spectrum in a hundred is called unusual in either way.
+The probabilities were learned from curves computed in the same way as the training spectra. dosmith recognises two kinds of unusual curves by their shape alone, corrects the probabilities of their candidates, and says so. One kind is
+broadened by more than {usual_["broadest"]:.2f} eV (read off the Fourier transform, see `spectra/blur.py`). The other is farther than {usual_["farthest"]:.2f} from the space spanned by predicted spectra. One held-out spectrum in a hundred is called unusual in either way.
 
-Written by `benchmarks/doubt.py`: {results["targets"]} computed curves of held-out chemical systems, disturbed, and the {results["picks"]} best candidates of each among predictions by members that had not seen them; what excess costs is learned
-from the other half of the chemical systems. *Promised*: mean probability before and after; *true*: share whose undisturbed DOS has a cosine above {MATCH:g}. Last columns: expected calibration error before and after.
+Written by `benchmarks/doubt.py`. The test disturbs {results["targets"]} computed curves of held-out chemical systems, and takes the {results["picks"]} best candidates of each among predictions by members that had not seen them. The corrections are learned
+from the other half of the chemical systems. *Promised* is the mean probability before and after the correction; *true* is the share of candidates whose cosine to the undisturbed DOS is above {MATCH:g}. The last columns give the expected calibration error before and after.
 
-| curve | doubted | promised | after | true | all | metals | gapped |
+| curve | called unusual | promised | after | true | all | metals | gapped |
 |---|---|---|---|---|---|---|---|
 {chr(10).join(lines)}
 
-A wrong Fermi level of a metal, or bands that are wider by some percent, leave a curve that might be another material's: nothing in it tells, and probabilities stay too high. Give `--fermi` or `--electrons` where a
+If the Fermi level of a metal is wrong, or its bands are some percent too wide, the curve might be that of another material. Its shape does not show the error, and the probabilities stay too high. Give `--fermi` or `--electrons` if a
 file may be wrong, and compute a candidate before you believe in it.
 """
 

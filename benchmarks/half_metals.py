@@ -124,27 +124,27 @@ def page(results: Results) -> str:
         lines.append(f"| {formula} | {prototype} | {row.get('moment', '-')} | {' | '.join(cells)} | {source} |")
     return f"""# A gap in one spin: known half-metals
 
-Written by `python benchmarks/half_metals.py`. A half-metal conducts with one spin and has a gap in the other. All gaps are those of the one spin, in eV; those of {WIDE:g} eV or more count.
+Written by `python benchmarks/half_metals.py`. A half-metal conducts with one spin and has a gap in the other. All gaps here are those of that one spin, in eV; gaps of {WIDE:g} eV or more count.
 
-## Computed here, and predicted without having been seen
+## Computed here, and predicted by a model that had not seen them
 
 The open DOS set holds {len(rows)} crystals with a moment of {ORDERED:g} Bohr magnetons or more and both spins. Each was predicted by the one member of the model that has seen no crystal of its chemical system.
-By calculation {len(true)} are half-metals; by prediction {len(said)}; {len(both)} are both, and {error}.
+By calculation {len(true)} are half-metals, by prediction {len(said)}; {len(both)} are both, and {error}.
 
 {_table(row for row in rows if row["computed"] >= WIDE or row["predicted"] >= WIDE)}
 ## Known half-metals
 
-By calculations of others. Computed here, predicted by the member that has not seen it, and as the model's candidates have it, predicted by all members, those that have seen it included; "-" where the crystal is not there,
-"none" where there is no such gap.
+Calculations by others say that these are half-metals. The table gives the gap computed here, the gap predicted by the member that has not seen the crystal, and the gap that the model states for it as a candidate, predicted by all members including those that have seen it. "-" means that the crystal is missing,
+"none" that there is no such gap.
 
-| crystal | type | moment, Bohr magnetons | computed | predicted unseen | as a candidate | said by |
+| crystal | type | moment, Bohr magnetons | computed | predicted unseen | as a candidate | source |
 |---|---|---|---|---|---|---|
 {chr(10).join(lines)}
 
 ## Asked for
 
-`dosmith design --gap metal --keep 'half_metallic_gap>={WIDE:g}'` asks for any metal with such a gap in one spin, no curve. Of the model's {results["candidates"]["all"]:,} candidates {results["candidates"]["with"]:,} are
-expected to have one. The first {len(results["answer"])}, known and predicted, by the probability that they match and exist:
+`dosmith design --gap metal --keep 'half_metallic_gap>={WIDE:g}'` asks for any metal with such a gap in one spin, whatever its curve. Of the model's {results["candidates"]["all"]:,} candidates {results["candidates"]["with"]:,} are
+expected to have one. These are the first {len(results["answer"])}, known and predicted, ranked by the probability that they match and exist:
 
 | | crystal | type | DOS | gap of one spin | P(exists) |
 |---|---|---|---|---|---|

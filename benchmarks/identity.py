@@ -76,13 +76,13 @@ def page(results: dict[str, Any]) -> str:
     shares = ", ".join(f"first {top}: {share:.3f}" for top, share in results["top"].items())
     return f"""# Whose density of states is this?
 
-`dosmith design CURVE --rank-by identity` ranks compositions by how likely it is that the curve is theirs: by the error that each would mean, errors being correlated along the energies as
-those on unseen chemistry are ([how ways to rank compare](ranking.md)). Beside each stands the probability that it is this composition, if it is one that the model or the library knows and the options leave;
-whether it is one of these at all, the curve does not tell.
+`dosmith design CURVE --rank-by identity` ranks compositions by how likely it is that the curve belongs to them. If the curve belonged to a composition, its difference from the predicted curve would be the model's error. dosmith knows from unseen chemistry
+how large such errors are and how they are correlated along the energies, and so how likely this error is ([how ways to rank compare](ranking.md)). Each answer comes with the probability that it is the right composition, provided that the right one is among those that the model or the library knows and your options allow.
+The curve cannot show whether that is so.
 
-Written by `benchmarks/identity.py`. {results["targets"]:,} crystals as targets, each predicted by the one member of the model *{results["model"]}* that had not seen its chemical system, and so less well than by all members together; {results["compositions"]:,} compositions
-on the list, predicted in the same way; covariance and probabilities learned from the other half of the chemical systems. The own composition is among the {shares}.
-The likeliest composition was promised {found["probability"]:.3f} on average and was right in {found["share"]:.3f}; expected calibration error {found["error"]:.3f}.
+Written by `benchmarks/identity.py`. The targets are {results["targets"]:,} crystals, each predicted by the one member of the model *{results["model"]}* that had not seen its chemical system, and so less well than by all members together. The list of possible answers has {results["compositions"]:,} compositions,
+predicted in the same way. Covariance and probabilities were learned from the other half of the chemical systems. The share of targets whose own composition is among the answers is, for the {shares}.
+The likeliest composition had a mean stated probability of {found["probability"]:.3f} and was right for {found["share"]:.3f} of the targets; expected calibration error {found["error"]:.3f}.
 
 | probability | share that is right | answers |
 |---|---|---|
@@ -90,9 +90,9 @@ The likeliest composition was promised {found["probability"]:.3f} on average and
 
 ## Curves that are known in part
 
-Where a curve ends within the window, or `--window` says what counts, the errors of those energies alone decide. The narrower, the less a curve tells:
+If a curve ends within the window, or if you give `--window`, only the errors at the remaining energies count. The narrower this range, the less information the curve holds:
 
-| known, eV | first | within 5 | within 50 | the likeliest promised | calibration error |
+| known, eV | first | within 5 | within 50 | mean probability of the likeliest | calibration error |
 |---|---|---|---|---|---|
 {chr(10).join(parts)}
 """

@@ -153,7 +153,7 @@ def page(results: Mapping[str, Any]) -> str:
     groups = {"all that can be predicted": rows} | {
         name: [row for row in rows if row["class"] == name] for name in ("metal", "gapped")
     }
-    groups["of chemical systems that the open set holds nothing of"] = [row for row in rows if not row["system_learned"]]
+    groups["of chemical systems that the open set lacks"] = [row for row in rows if not row["system_learned"]]
     lines = [
         f"| {name} | {count} | {mean:.3f} | {median:.3f} | {above:.2f} | {shifted:.3f} | {shifted - mean:.3f} |"
         for name, found in groups.items()
@@ -171,15 +171,15 @@ def page(results: Mapping[str, Any]) -> str:
     return f"""# Against spectra that nobody here computed
 
 Written by `python benchmarks/outer.py FILE` from `benchmarks/outer.json`. The file holds {len(rows)} crystals of the Materials Project with their densities of states by VASP
-(PBE, CC-BY-4.0, A. Jain et al., APL Mater. 1, 011002 (2013)); it validates and does nothing else: no model is trained or tuned on it. The model *{model["name"]}* has learned from {model["library"]["count"]:,} spectra
-of {model["library"]["name"]}, computed by another program, and predicts the crystals as they are given. Cosine from {-REACH:g} to {REACH:g} eV around the Fermi level, or the valence-band top of gapped crystals,
-theirs at sigma {SIGMA:g} eV. *At the best shift*: the prediction moved rigidly along the energies by up to {SHIFTS[-1]:g} eV, so the last column is what the energy zero costs.
+(PBE, CC-BY-4.0, A. Jain et al., APL Mater. 1, 011002 (2013)). It is used only for validation: no model is trained or tuned on it. The model *{model["name"]}* has learned from {model["library"]["count"]:,} spectra
+of {model["library"]["name"]}, computed by another program, and predicts the crystals as they are given. The cosine is taken from {-REACH:g} to {REACH:g} eV around the Fermi level, or around the valence-band top of gapped crystals;
+the VASP curves are broadened to sigma {SIGMA:g} eV. *At the best shift*, the prediction is moved along the energy axis by up to {SHIFTS[-1]:g} eV; the last column shows how much of the cosine is lost by a wrong energy zero.
 
 | crystals | number | mean cosine | median | share above {MATCH:g} | at the best shift | worth of the shift |
 |---|---|---|---|---|---|---|
 {chr(10).join(lines)}
 
-Known elsewhere, of published models on the same spectra, same window and broadening ({published["source"]}):
+Published models on the same spectra, in the same window and with the same broadening ({published["source"]}):
 
 | model | {" | ".join(sets)} |
 |---|{"---|" * len(sets)}
@@ -187,7 +187,7 @@ Known elsewhere, of published models on the same spectra, same window and broade
 
 ## Do the probabilities hold?
 
-For each spectrum the {chance["picks"]} crystals that should be most like it, its own left out, within {chance["window_ev"][0]:g} ... {chance["window_ev"][1]:g} eV: promised on average {chance["probability"]:.2f}, true {chance["share"]:.2f} of {chance["n"]} picks; expected calibration
+For each spectrum the model picked the {chance["picks"]} crystals that should be most like it within {chance["window_ev"][0]:g} ... {chance["window_ev"][1]:g} eV, leaving out the crystal itself. The mean promised probability is {chance["probability"]:.2f}; the true share among {chance["n"]} picks is {chance["share"]:.2f}; expected calibration
 error {chance["error"]:.3f}.
 
 ## Each crystal, worst first
@@ -196,7 +196,7 @@ error {chance["error"]:.3f}.
 |---|---|---|---|---|---|
 {chr(10).join(each)}
 
-Not predicted, since the model does not know one of their elements: {", ".join(without) or "none"}.
+The model does not know one of the elements of these crystals, and did not predict them: {", ".join(without) or "none"}.
 """
 
 

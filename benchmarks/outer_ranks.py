@@ -165,24 +165,24 @@ def page(results: Mapping[str, Any]) -> str:
     ]
     return f"""# From spectra that nobody here computed back to the crystal
 
-Written by `python benchmarks/outer_ranks.py FILE` from `benchmarks/outer_ranks.json`. The targets are the {len(rows)} VASP spectra of [the forward test](outer.md), known from -4 to 4 eV; they validate and do nothing
-else. Ranked by the model *{model["name"]}* ({model["spectra"]:,} spectra of another program): {atlas["crystals"]:,} crystals of {atlas["compositions"]:,} compositions. The atlas alone
-holds the composition of {len(listed)} of the {len(rows)}. *Crystal*: rank among all crystals; *composition*: rank among compositions, each as its best crystal.
+Written by `python benchmarks/outer_ranks.py FILE` from `benchmarks/outer_ranks.json`. The targets are the {len(rows)} VASP spectra of [the forward test](outer.md), known from -4 to 4 eV and used only for
+validation. For each of them the model *{model["name"]}*, trained on {model["spectra"]:,} spectra of another program, ranks {atlas["crystals"]:,} crystals of {atlas["compositions"]:,} compositions (the atlas) and the targets' own crystals, which are added. The atlas alone
+holds the composition of {len(listed)} of the {len(rows)}. *Crystal* is the rank among all crystals; *composition* is the rank among compositions, each represented by its best crystal.
 
 ## Whose DOS is it?
 
-In the order of `--rank-by identity`, of [correlated errors](identity.md) where the curve is known:
+Ranked by `--rank-by identity`, which uses [correlated errors](identity.md) at the energies where the curve is known:
 
 {tables["identity"]}
 
-Of a real material, which lies low: the same with `--above-hull {atlas["within"]:g}`, which leaves {atlas["near"]:,} crystals of the atlas and {added["near"]} of the {added["crystals"]} added, by heights in
+A real material usually lies near the hull. The next table is the same with `--above-hull {atlas["within"]:g}`, which leaves {atlas["near"]:,} crystals of the atlas and {added["near"]} of the {added["crystals"]} added ones, by heights in
 [SevenNet-0](potentials.md):
 
 {tables["stable"]}
 
 ## What is like it?
 
-In the order of `--rank-by similarity`, which asks for materials that have such a DOS, the true one being one of many:
+Ranked by `--rank-by similarity`, which looks for all materials with such a DOS. The true material is then only one of many:
 
 {tables["similarity"]}
 
@@ -200,10 +200,10 @@ def _table(by: str, rows: Sequence[Any], answerable: Sequence[Any], listed: Sequ
     heads = " | ".join("first" if most == 1 else f"within {most}" for most in AMONG)
     return f"""| what is looked for | {heads} | median rank |
 |---|{"---|" * len(AMONG)}---|
-| the crystal, the {len(answerable)} added to the atlas, of all {len(rows)} | {_shares(crystal, len(rows))} | {np.median(crystal):.0f} |
-| the same, of the {len(answerable)} whose elements the model knows | {_shares(crystal, len(answerable))} | {np.median(crystal):.0f} |
-| the composition, the crystals added, of these {len(answerable)} | {_shares(composition, len(answerable))} | {np.median(composition):.0f} |
-| the composition, the atlas alone, of the {len(listed)} that it holds | {_shares(alone, len(listed))} | {np.median(alone):.0f} |"""
+| the crystal, with {len(answerable)} added to the atlas: share of all {len(rows)} | {_shares(crystal, len(rows))} | {np.median(crystal):.0f} |
+| the same: share of the {len(answerable)} whose elements the model knows | {_shares(crystal, len(answerable))} | {np.median(crystal):.0f} |
+| the composition, with the crystals added: share of these {len(answerable)} | {_shares(composition, len(answerable))} | {np.median(composition):.0f} |
+| the composition, in the atlas alone: share of the {len(listed)} that it holds | {_shares(alone, len(listed))} | {np.median(alone):.0f} |"""
 
 
 def _said(row: Mapping[str, Any], by: str, name: str) -> str:

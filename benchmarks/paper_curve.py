@@ -87,7 +87,7 @@ def page(results: dict[str, Any]) -> str:
     short = (
         ""
         if longest >= STEPS[-1]
-        else f"\n**Not yet to the end**: so far up to {longest:,} of {STEPS[-1]:,} steps; `python benchmarks/paper_curve.py` goes on.\n"
+        else f"\n**Not finished**: so far up to {longest:,} of {STEPS[-1]:,} steps; `python benchmarks/paper_curve.py` continues the training.\n"
     )
     parts = []
     for name, metrics in SHOWN.items():
@@ -103,8 +103,8 @@ def page(results: dict[str, Any]) -> str:
         )
     return f"""# The paper's network to the end
 
-Written by `python benchmarks/paper_curve.py` from `benchmarks/paper_curve.json`. The network of Bang *et al.*, trained as the paper does for the crystals of one system alone (element vectors from these and all elemental
-crystals, batches of {results["batch"]}, no variation of the spectra), anew for each number of steps, since its learning rate falls to the end; mean over {max(len(each) for found in told.values() for each in found.values())} seed or fold.
+Written by `python benchmarks/paper_curve.py` from `benchmarks/paper_curve.json`. This page shows the network of Bang *et al.* after training of different lengths. As in the paper, it is trained for the crystals of one crystal system alone (element vectors from these and all elemental
+crystals, batches of {results["batch"]}, no variation of the spectra). Each number of steps needs a new training, since the learning rate falls towards the last step. Numbers are means over {max(len(each) for found in told.values() for each in found.values())} seed or fold.
 {short}
 {chr(10).join(parts)}"""
 

@@ -238,25 +238,25 @@ def page(results: Results) -> str:
 
 Written by `python benchmarks/projections.py`.
 
-{len(rows)} crystals of the open DOS set, those with projections by CP2K (Löwdin), each predicted by the one member of the model `{results["model"]}` that has seen
-neither it nor any crystal of its chemical system. The members learned projections of the others; shares of orbitals are corrected by block of the periodic table and energy
-(`models/tight_binding/orbital_shares.py`), learned from one half of the chemical systems for the other. Counted are parts with at least {LEAST:.0%} of the states from
--7.5 to 7.5 eV: d bands of transition metals of groups 3 to 11, those of Zn, Cd and Hg apart, which the window cuts,
-and the p band of the most electronegative element of a compound. 95 % intervals from a bootstrap over chemical systems.
+The open DOS set holds {len(rows)} crystals with projections by CP2K (Löwdin). Each was predicted by the one member of the model `{results["model"]}` that has seen
+neither it nor any crystal of its chemical system; this member learned projections of other crystals. The shares of orbitals are corrected by block of the periodic table and energy
+(`models/tight_binding/orbital_shares.py`); each half of the chemical systems is corrected by what was learned from the other half. The test counts parts with at least {LEAST:.0%} of the states from
+-7.5 to 7.5 eV: d bands of transition metals of groups 3 to 11; separately those of Zn, Cd and Hg, since the window cuts them off;
+and the p band of the most electronegative element of a compound. 95 % intervals come from a bootstrap over chemical systems.
 
-Aimed at were {WANTED["crystals"]} crystals and an error of the d-band centre of {WANTED["d_band_centre"]:.2f} eV on held-out alloys: {len(rows)} crystals are there, and the error is
+The goals were {WANTED["crystals"]} crystals and an error of the d-band centre of {WANTED["d_band_centre"]:.2f} eV on held-out alloys. The test has {len(rows)} crystals, and the error is
 {mean}.
 
 ## Cosine to the computed part
 
-The predicted part; the predicted total in its place; and, where the element has its part in crystals of other chemical systems too, the mean of its computed parts there.
+The table compares three curves with the computed part: the predicted part; the predicted total used in its place; and, if the element also occurs in crystals of other chemical systems, the mean of its computed parts there. The last three columns count only such elements.
 
-| part | crystals | parts | predicted | without the correction | the total | with others | predicted | the element's mean |
+| part | crystals | parts | predicted | without the correction | the total | such parts | predicted | the element's mean |
 |---|---|---|---|---|---|---|---|---|
 {cosines(results)}
 ## Error of the band centre, eV
 
-Mean absolute error of the centre from -7.5 to 7.5 eV, of the predicted part, of the predicted total, and of the element's mean part.
+Mean absolute error of the band centre from -7.5 to 7.5 eV, for the predicted part, for the predicted total, and for the element's mean part.
 
 | part | crystals | parts | predicted | parts | without the correction | parts | the total | parts | the element's mean |
 |---|---|---|---|---|---|---|---|---|---|

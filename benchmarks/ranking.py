@@ -258,17 +258,17 @@ def page(found: dict[str, list[list[float]]], splits: Sequence[Split]) -> str:
     count = sum(len(split.test) for split in splits)
     return f"""# Other ways to rank
 
-Written by `benchmarks/ranking.py`. Held-out chemical systems, {len(splits)} of the benchmark's five folds, {count} binaries; 95 % intervals from a bootstrap over chemical
-systems. All ways use the same forward models, one for each fold, and are judged by compositions, also in blind screening (the benchmark lets dosmith pick crystals there).
+Written by `benchmarks/ranking.py`. The test uses held-out chemical systems: {len(splits)} of the benchmark's five folds, {count} binaries. 95 % intervals come from a bootstrap over chemical
+systems. All ways to rank use the same forward models, one for each fold. They rank compositions, also in blind screening (where the benchmark lets dosmith pick crystals).
 
 {table(found, [TITLES[metric] for metric in SHOWN])}
 
-*Likelihood*: the errors that the members make on chemistry they have not seen, taken as Gaussian, say how likely a target is for each composition. *Inverse networks*
-learn to name the composition from {STEPS:,} batches of {BATCH} spectra: those expected of all the survey's pairs, each with such an error added, and {REAL:.0%} real ones. One gives a
-number to each element with each count, the other puts spectra and compositions in one space. Several ways are brought together by the sum of 1 / (60 + rank).
+*Likelihood* says how likely the target is for each composition, from the errors that the members make on chemistry they have not seen, taken as Gaussian. *Inverse networks*
+learn to name the composition from {STEPS:,} batches of {BATCH} spectra: predicted ones of all the survey's pairs, each with such an error added, and {REAL:.0%} real ones. One network gives a
+score to each element with each count; the other puts spectra and compositions in a joint space. Several ways are combined by the sum of 1 / (60 + rank).
 
-Likelihood and the joint space name the very composition more often; what they put beside it has the target's DOS less often (*design*, *picks*). dosmith is asked for
-materials that have a DOS, so it ranks by similarity. Whoever has a DOS and wants to know whose it is ranks
+Likelihood and the joint space find the target's own composition more often, but the other materials that they propose have the target's DOS less often (*design*, *picks*). dosmith is meant to find
+materials that have a DOS, so it ranks by similarity. If you have a DOS and want to know which material it belongs to, rank
 by likelihood: `dosmith design --rank-by identity`, see [whose DOS is it](identity.md).
 """
 

@@ -313,11 +313,11 @@ def page(results: dict[str, Any]) -> str:
     heads = [f"{TITLES[name]} ({counts[name][-1]})" for name in shown]
     return f"""# Changes of the forward model, tried
 
-Written by `benchmarks/trials.py` from `benchmarks/trials.json`. One member each, {conditions["steps"]:,} steps, {conditions["crystals"]:,} crystals of a set of {conditions["library"]:,}, judged on one held-out fold of their chemical systems, and, where columns
-say "of others", on real crystals of the Materials Project (VASP; they judge and do nothing else; -{REACH:g} ... {REACH:g} eV, sigma {SIGMA:g} eV). In each cell: mean cosine, the same
-at the best rigid shift of the energies, mean size of that shift in eV; of bands cosine and error of the centre in eV. Another seed changes a cosine by up to 0.008. Last: seconds of one core.
+Written by `benchmarks/trials.py` from `benchmarks/trials.json`. For each change, one member was trained for {conditions["steps"]:,} steps. Of {conditions["crystals"]:,} crystals of a set of {conditions["library"]:,}, one fold of the chemical systems was held out for the test, and the member learned from the rest. Columns
+that say "of others" test on real crystals of the Materials Project (VASP, used only for testing; -{REACH:g} ... {REACH:g} eV, sigma {SIGMA:g} eV). Each cell gives the mean cosine, the same
+at the best rigid shift of the energies, and the mean size of that shift in eV; for bands it gives the cosine and the error of the centre in eV. Another seed changes a cosine by up to 0.008. The last column gives seconds on one core.
 
-| what is done otherwise | {" | ".join(heads)} | s |
+| the change | {" | ".join(heads)} | s |
 |{"---|" * (len(heads) + 2)}
 {chr(10).join(lines)}
 """

@@ -290,13 +290,13 @@ def page(found: Mapping[str, Any]) -> str:
     failed = ", ".join(found["failed"]) or "none"
     return f"""# Candidates checked by computing them
 
-Written by `benchmarks/verified.py`. {found["targets"]} targets, {EACH} with a gap and {EACH} metals, from the {found["held_out"]:,} crystals whose chemical systems one member
-of the shipped model has not seen (seed {found["seed"]}). That member alone predicted; substitution and the paper's network learned from the same {found["trained_on"]:,} crystals of the set ({found["set"]["count"]:,}).
-Each method proposed its {found["top"]} best compositions among those of which nothing had been computed here, dosmith in the simple crystals of the survey. Then those were
-computed (PBE, as the rest of the set; see [computing](computing.md)), those of first rank first and magnets last: {done} of {found["asked"]} so far; failed: {failed}.
-The crystal is that in which dosmith proposes a composition, for the other methods the one of lowest energy in the CHGNet
-potential; the volume is CHGNet's. A match is a cosine above {MATCH:g} and a gap that agrees ([what a match is](concepts.md)). The height is that above the hull of all
-that was computed here; unknown heights count as too high ({unknown}). 95 % intervals from a bootstrap over targets. The last column: targets with at least one match.
+Written by `benchmarks/verified.py`. The {found["targets"]} targets, {EACH} with a gap and {EACH} metals, are from the {found["held_out"]:,} crystals whose chemical systems one member
+of the included model has not seen (seed {found["seed"]}). Only that member made the predictions. Substitution and the paper's network learned from the same {found["trained_on"]:,} crystals of the set (of {found["set"]["count"]:,}).
+Each method proposed its {found["top"]} best compositions among those of which nothing had been computed here; dosmith chose from the simple crystals of the survey. These candidates were then
+computed (PBE, as the rest of the set; see [computing](computing.md)), first ranks first and magnets last: {done} of {found["asked"]} so far; failed: {failed}.
+For dosmith the crystal is the one that it proposes; for the other methods it is the one of lowest energy in the CHGNet
+potential. The volume is CHGNet's. A match is a cosine above {MATCH:g} and a gap that agrees ([choosing](choosing.md) defines it). The height is measured above the hull of everything
+computed here; unknown heights count as too high ({unknown}). 95 % intervals come from a bootstrap over targets. The last column gives the share of targets with at least one match.
 
 | candidates of | targets | computed | mean cosine | > 0.9 | match | within {WITHIN:g} eV/atom | match and within | targets with a match |
 |---|---|---|---|---|---|---|---|---|
@@ -308,9 +308,9 @@ Matches by rank:
 |---|{"---|" * TOP}
 {ranks}
 
-Of its candidates dosmith had said that {ours["all"]["promised"]:.0%} would match (for gapped targets {ours["gapped"]["promised"]:.0%}, for metals {ours["metals"]["promised"]:.0%});
-{ours["all"]["match"][0]:.0%} do ({ours["gapped"]["match"][0]:.0%} and {ours["metals"]["match"][0]:.0%}). Its probabilities were calibrated on held-out crystals, the targets among them, and its ranking counts how likely
-a crystal exists, which the other methods do not know. What was computed here goes into the [open DOS set](../data/open-dos/README.md) when it is next built.
+dosmith had predicted that {ours["all"]["promised"]:.0%} of its candidates would match (for gapped targets {ours["gapped"]["promised"]:.0%}, for metals {ours["metals"]["promised"]:.0%});
+{ours["all"]["match"][0]:.0%} do ({ours["gapped"]["match"][0]:.0%} and {ours["metals"]["match"][0]:.0%}). Its probabilities were calibrated on held-out crystals, the targets among them. Its ranking also considers how likely it is
+that a crystal exists, which the other methods cannot do. The crystals computed here will be part of the [open DOS set](../data/open-dos/README.md) when it is next built.
 """
 
 

@@ -58,10 +58,10 @@ def _outer(page: list[Table], text: str) -> Opening:
         [
             (
                 ours["mean cosine"],
-                f"mean cosine to {ours['number']} spectra of the Materials Project, which nobody here computed",
+                f"mean cosine to {ours['number']} spectra of the Materials Project, which others computed",
             ),
             (ours["share above 0.9"], "of them are predicted with a cosine above 0.9"),
-            (ours["worth of the shift"], "is what the best shift along the energies would add"),
+            (ours["worth of the shift"], "is what the best shift along the energy axis would add to the mean cosine"),
         ],
         "Mean cosine by kind of crystal",
         page[0].bars("mean cosine"),
@@ -93,8 +93,8 @@ def _paper_curve(page: list[Table], text: str) -> Opening:
     return (
         [
             (inside["cubic"], f"composition accuracy of cubic crystals after {steps} steps, in-sample"),
-            (inside["hexagonal"], "the same of hexagonal ones"),
-            (outside["cubic"], "of cubic ones from chemical systems that were held out"),
+            (inside["hexagonal"], "the same for hexagonal crystals"),
+            (outside["cubic"], "for cubic crystals from chemical systems that were held out"),
         ],
         "Composition accuracy, in-sample, by crystals and steps of training",
         page[0].bars(name, lambda row: f"{row[0]}, {row[2]} steps"),
@@ -107,10 +107,10 @@ def _outer_ranks(page: list[Table], text: str) -> Opening:
         [
             (
                 ours[1],
-                f"of 50 spectra of others lead to their own crystal first, among {said(text, r'([0-9,]+) crystals of')} and the added ones",
+                f"of 50 spectra computed by others: their own crystal comes first among {said(text, r'([0-9,]+) crystals of')} and the added ones",
             ),
-            (ours[2], "have it within the first 10"),
-            (ours[3], "within the first 100"),
+            (ours[2], "have their own crystal within the first 10"),
+            (ours[3], "have it within the first 100"),
         ],
         "Found within the first 100",
         page[0].bars("within 100"),
@@ -133,9 +133,9 @@ def _trials(page: list[Table], text: str) -> Opening:
     bars = [(what, float(number), number) for what, number in changes.items()]
     return (
         [
-            (changes["as it is"], "mean cosine as it is, one member and short training"),
+            (changes["as it is"], "mean cosine of the unchanged model, with one member and short training"),
             (changes[best], f"with the change that helps most: {best}"),
-            (said(text, r"a cosine by up to (0\.\d+)"), "is what another seed alone changes, at most"),
+            (said(text, r"a cosine by up to (0\.\d+)"), "is the largest change that another seed alone makes"),
         ],
         f"Mean cosine, {name}",
         bars,
@@ -149,9 +149,9 @@ def _ranking(page: list[Table], text: str) -> Opening:
     )
     return (
         [
-            (shown(ours["design > 0.9"]), "of what dosmith puts beside a target has its DOS, ranked by similarity"),
+            (shown(ours["design > 0.9"]), "of the materials that dosmith proposes by similarity have the target's DOS"),
             (shown(other["top 5"]), "of the targets find their own composition among the first 5 by likelihood"),
-            (shown(all_three["top 5"]), "by similarity, likelihood and a joint space together"),
+            (shown(all_three["top 5"]), "of them by similarity, likelihood and a joint space together"),
         ],
         "Own composition among the first 5",
         page[0].bars("top 5"),
@@ -161,9 +161,9 @@ def _ranking(page: list[Table], text: str) -> Opening:
 def _identity(page: list[Table], text: str) -> Opening:
     return (
         [
-            (said(text, r"first 1: (0\.\d+)"), "of the curves are given to their own composition first"),
+            (said(text, r"first 1: (0\.\d+)"), "of the curves have their own composition as the first answer"),
             (said(text, r"first 5: (0\.\d+)"), "have it among the first 5"),
-            (said(text, r"calibration error (0\.\d+)"), "is how far the probabilities are off, on average"),
+            (said(text, r"calibration error (0\.\d+)"), "is the average error of the probabilities"),
         ],
         "",
         [],
@@ -202,7 +202,7 @@ def _half_metals(page: list[Table], text: str) -> Opening:
     return (
         [
             (said(text, r"By calculation (\d+) are"), "crystals of the set have a gap in one spin alone, by calculation"),
-            (said(text, r"; (\d+) are both"), "of them the model had said so of, without having seen their chemical systems"),
+            (said(text, r"; (\d+) are both"), "of them were predicted by the model, which had not seen their chemical systems"),
             (
                 said(text, r"candidates ([\d,]+) are"),
                 "crystals are expected to have such a gap, of all that the model may propose",
@@ -221,8 +221,8 @@ def _doubt(page: list[Table], text: str) -> Opening:
                 rows["broadened by 0.5 eV"][1],
                 f"calibration error of curves broadened by 0.5 eV; {rows['broadened by 0.5 eV'][0]} without the correction",
             ),
-            (rows["as it is"][1], "of curves as they are"),
-            (rows["shifted by 0.5 eV"][1], "of curves with a Fermi level that is wrong by 0.5 eV: nothing in them tells"),
+            (rows["as it is"][1], "calibration error of undisturbed curves"),
+            (rows["shifted by 0.5 eV"][1], "of curves whose Fermi level is wrong by 0.5 eV, which their shape does not show"),
         ],
         "Calibration error after the correction, by what was done to the curve",
         [(name, float(after), after) for name, (_, after) in rows.items()],
@@ -234,8 +234,8 @@ def _learning(page: list[Table], text: str) -> Opening:
     return (
         [
             (first[2], f"mean cosine of a model that has learned from {first[0].split(', ')[0]} crystals"),
-            (last[2], f"from {last[0].rsplit(', ', 1)[0]}"),
-            (last[6], "of blind picks have a cosine above 0.9 then"),
+            (last[2], f"mean cosine with {last[0].rsplit(', ', 1)[0]} crystals"),
+            (last[6], "of blind picks then have a cosine above 0.9"),
         ],
         "",  # it has a picture of its own
         [],
@@ -248,7 +248,7 @@ def _atlas(page: list[Table], text: str) -> Opening:
     return (
         [
             (shown(ours["search"]), "for one search among a million crystals"),
-            (f"{page[0].rows[-1][-1]}", "of memory for it"),
+            (f"{page[0].rows[-1][-1]}", "of memory for that search"),
             (ours["adding, per 1,000"], "to add a thousand crystals"),
         ],
         "One search among a million, ms",
@@ -281,7 +281,7 @@ def _survey(page: list[Table], text: str) -> Opening:
         [
             (f"{len(found):,}", f"crystals of {len(elements)} elements"),
             (f"{len(kinds)}", "prototypes"),
-            (f"{forms / len(found):.0%}", "have a formation energy below zero, in the potential"),
+            (f"{forms / len(found):.0%}", "have a formation energy below zero in the potential"),
         ],
         "Crystals by prototype",
         [(name, float(count), f"{count:,}") for count, name in kinds],
@@ -293,8 +293,8 @@ def _stability(page: list[Table], text: str) -> Opening:
     return (
         [
             (metals["median of absolute difference"], "eV/atom, median difference from DFT, of metals and semiconductors"),
-            (oxides["median of absolute difference"], "eV/atom, of oxides"),
-            (metals["same sign"], "of metals and semiconductors have the right sign"),
+            (oxides["median of absolute difference"], "eV/atom, the same for oxides"),
+            (metals["same sign"], "of metals and semiconductors have a formation energy of the right sign"),
         ],
         "Median of the absolute difference, eV/atom",
         page[0].bars("median of absolute difference"),
@@ -310,7 +310,7 @@ def _convergence(page: list[Table], text: str) -> Opening:
                 said(text, r"at least 0\.995 as stored.*?met by (\d+ of \d+)"),
                 "crystals have a cosine of 0.995 or more to tight settings",
             ),
-            (worst[2], f"is the lowest, of {worst[0]}"),
+            (worst[2], f"is the lowest cosine, that of {worst[0]}"),
             (f"{max(size for _, size, _ in energies):.1f}", "meV/atom is the largest error of a total energy"),
         ],
         "Error of the total energy against tight settings, meV/atom",
@@ -323,8 +323,8 @@ def _independent(page: list[Table], text: str) -> Opening:
     return (
         [
             (said(text, r"at least 0\.98: (\d+ of \d+)"), "crystals have a cosine of 0.98 or more to another code"),
-            (said(text, r"lowest (0\.\d+)"), "is the lowest"),
-            (f"{max(abs(one - other) for one, other in gaps):.2f}", "eV is the largest difference of a gap"),
+            (said(text, r"lowest (0\.\d+)"), "is the lowest cosine"),
+            (f"{max(abs(one - other) for one, other in gaps):.2f}", "eV is the largest difference between the two gaps"),
         ],
         "Cosine to the curve of GPAW",
         page[0].bars("cosine"),
@@ -347,7 +347,7 @@ def _volumes(page: list[Table], text: str) -> Opening:
     return (
         [
             (said(text, r"differ by ([\d.]+ %)"), "is the median difference of volumes"),
-            (said(text, r"at most ([\d.]+ %)"), "is the largest"),
+            (said(text, r"at most ([\d.]+ %)"), "is the largest difference"),
             (said(text, r"cosine is (0\.\d+)"), "is the median cosine of the two curves"),
         ],
         "Difference of the volumes, %",
@@ -371,8 +371,11 @@ def _external(page: list[Table], text: str) -> Opening:
                 said(text, r"sigma 0\.15 eV: mean (0\.\d+)"),
                 "mean cosine between this set's program and VASP, on the same crystals",
             ),
-            (said(text, r"shift of the energies mean (0\.\d+)"), "once the energies are shifted to agree"),
-            (said(text, r"lowest (0\.\d+)"), "is the lowest, where the stated Fermi level is not where the electrons are"),
+            (said(text, r"shift of the energies mean (0\.\d+)"), "mean cosine once the energies are shifted to agree"),
+            (
+                said(text, r"lowest (0\.\d+)"),
+                "is the lowest cosine, of a crystal whose stated Fermi level does not fit its number of electrons",
+            ),
         ],
         "Cosine, lowest first",
         sorted(page[0].bars("cosine"), key=lambda bar: bar[1]),
@@ -431,7 +434,7 @@ def _reading(page: list[Table], text: str) -> Opening:
             (f"{median(cosines):.3f}", "median cosine to the curve made of the same run's eigenvalues"),
             (
                 f"{max(value(row[4]) or 0.0 for row in by_programs):.2f}",
-                "eV is the furthest that an energy zero is off, of files that programs wrote",
+                "eV is the largest error of an energy zero, in files that programs wrote",
             ),
         ],
         "Cosine of files that programs wrote",
@@ -450,10 +453,10 @@ def _reliability(page: list[Table], text: str) -> Opening:
                 f"{lost}",
                 f"materials lost in {sum(int(value(cell) or 0) for cell in (*faults.column('injected'), *kills.column('killed')))} faults and kills",
             ),
-            (f"{total:,}", "mutated files were read, or refused in one line"),
-            (f"{sum(int(value(cell) or 0) for cell in fuzz.column('failures'))}", "of them did anything else"),
+            (f"{total:,}", "damaged files were read, or refused in one line"),
+            (f"{sum(int(value(cell) or 0) for cell in fuzz.column('failures'))}", "of them caused anything else"),
         ],
-        "Longest time for a mutated file, slowest readers first, s",
+        "Longest time for a damaged file, slowest readers first, s",
         sorted(fuzz.bars("longest, s"), key=lambda bar: -bar[1]),
     )
 
@@ -470,7 +473,7 @@ def _speed(page: list[Table], text: str) -> Opening:
     return (
         [
             (whole["dosmith design Pt3Ni"], "s for a whole design on the command line"),
-            (whole["dosmith similar Pt3Ni"], "s for the known materials that are like it"),
+            (whole["dosmith similar Pt3Ni"], "s for the list of similar known materials"),
             (f"{1000 * search['ternaries']:.2f}", "ms for the exact search among all ternary compositions"),
         ],
         "Whole processes, s",
@@ -486,7 +489,7 @@ def _library_speed(page: list[Table], text: str) -> Opening:
     return (
         [
             (reading["read and standardise all, seconds"], "s to read and standardise 100,000 spectra"),
-            (reading["largest memory, MiB"], "MiB of memory for it"),
+            (reading["largest memory, MiB"], "MiB of memory for reading them"),
             (reading["filter by elements, crystal system and gap, seconds"], "s to filter by elements, crystal system and gap"),
         ],
         "Reading, s",
