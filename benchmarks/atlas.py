@@ -203,9 +203,9 @@ def page(results: dict[str, Any]) -> str:
     lines = [
         "# What an atlas costs",
         "",
-        "Written by `python benchmarks/atlas.py`. Crystals of the shipped model, their spectra mixed by twos; adding, opening and searching each in a process",
-        f"of its own. Searches are for the {facts['top']} best; medians over {facts['targets']} targets, computed spectra of the open DOS set, with the fastest in brackets.",
-        f"The mask leaves out {', '.join(MASK['exclude'])} and what costs more than {MASK['price']:g} USD/kg. Machine: {facts['cores']} cores, shared with other work.",
+        "Written by `python benchmarks/atlas.py`. The atlases hold crystals of the included model, whose spectra were mixed in pairs to get more of them. Adding, opening and searching each run in a separate",
+        f"process. A search finds the {facts['top']} best. Times are medians over {facts['targets']} targets, computed spectra of the open DOS set, with the fastest in brackets.",
+        f"The mask leaves out {', '.join(MASK['exclude'])} and crystals that cost more than {MASK['price']:g} USD/kg. Machine: {facts['cores']} cores, shared with other work.",
         "",
         "| crystals | adding, per 1,000 | memory | stored | first index | opening | search | search with a mask | codes read whole | memory |",
         "|---|---|---|---|---|---|---|---|---|---|",
@@ -219,7 +219,7 @@ def page(results: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        "The same codes in single precision, all of them scanned, in the same run:",
+        "For comparison, scans over all of the same codes in single precision, in the same run:",
         "",
         "| crystals | dosmith | NumPy | FAISS IndexFlatIP | with a mask: dosmith | NumPy | FAISS | memory: dosmith | NumPy | FAISS |",
         "|---|---|---|---|---|---|---|---|---|---|",

@@ -47,7 +47,7 @@ def page(results: dict[str, Any]) -> str:
         )
     return f"""# Basis sets of single elements
 
-Written by `python benchmarks/bases.py` into `benchmarks/bases.json`: where the set's own basis, {PROTOCOL}, is poor, others of cp2k-data with the same pseudopotential. Equations of state as in
+Written by `python benchmarks/bases.py` into `benchmarks/bases.json`. For elements whose own basis in the set, {PROTOCOL}, is poor, the table also tests other basis sets of cp2k-data with the same pseudopotential. The equations of state are computed as in
 [against all-electron calculations](equations-of-state.md).
 
 | | basis | volume, Å³/atom | WIEN2k | % | Delta, meV/atom |

@@ -230,27 +230,27 @@ Written by `python benchmarks/board.py` (Python {found["python"]}, {found["machi
 
 ## A hand on the page
 
-From a move of the mouse to the new ranking in the table, in headless Chromium that draws without a graphics card; {drawn["count"]} answers of one drag:
-half within {drawn["p50"]} ms, 95 % within {drawn["p95"]} ms, the slowest {drawn["max"]} ms. Each answer ranks all predicted crystals and all known spectra anew.
+These are the times from a move of the mouse to the new ranking in the table, in headless Chromium without a graphics card. Of {drawn["count"]} answers during one drag,
+half came within {drawn["p50"]} ms, 95 % within {drawn["p95"]} ms, the slowest after {drawn["max"]} ms. Each answer ranks all predicted crystals and all known spectra anew.
 
 ## Opening the page
 
-In a browser that knows nothing of it, {opened["ready"]["count"]} times, at a load of {opened["load"]} from this and other work: {opened["bytes"] / 1000:.0f} kB in {opened["requests"]} requests, first answers included.
+A browser with an empty cache opened the page {opened["ready"]["count"]} times, at a load of {opened["load"]} from this and other work. It fetched {opened["bytes"] / 1000:.0f} kB in {opened["requests"]} requests, first answers included.
 
 | | fastest, ms | median, ms | slowest, ms |
 |---|---|---|---|
-| something stands on the screen | {opened["painted"]["min"]:.0f} | {opened["painted"]["p50"]:.0f} | {opened["painted"]["max"]:.0f} |
-| the first ranking stands there, and everything is ready for a hand | {opened["ready"]["min"]:.0f} | {opened["ready"]["p50"]:.0f} | {opened["ready"]["max"]:.0f} |
+| something is on the screen | {opened["painted"]["min"]:.0f} | {opened["painted"]["p50"]:.0f} | {opened["painted"]["max"]:.0f} |
+| the first ranking is there, and the page is ready to use | {opened["ready"]["min"]:.0f} | {opened["ready"]["p50"]:.0f} | {opened["ready"]["max"]:.0f} |
 | of that, work of the page's own thread | {opened["thread"]["min"]:.0f} | {opened["thread"]["p50"]:.0f} | {opened["thread"]["max"]:.0f} |
 | and of the server, mean | | {opened["server_ms"]:.0f} | |
 
-The rest is the browser's other work, which draws without a graphics card, and waiting: of all the time in which something of board and browser wanted a core, {100 * opened["waited_for_a_core"]:.0f} % was spent waiting because other work had it.
-What draws crystals (3Dmol.js, half a megabyte) comes when the first crystal is opened. The board itself answers {opened["started_seconds"]} s after the command, with {opened["start"]["worked"]} s of work and {opened["start"]["waited"]} s of waiting for a core in it.
+The rest is other work of the browser, which draws without a graphics card, and waiting. Of all the time in which board or browser needed a core, they spent {100 * opened["waited_for_a_core"]:.0f} % waiting because other work used the cores.
+The program that draws crystals (3Dmol.js, half a megabyte) is fetched when the first crystal is opened. The board itself answers {opened["started_seconds"]} s after the command; this includes {opened["start"]["worked"]} s of work and {opened["start"]["waited"]} s of waiting for a core.
 
-## Many who drag at once
+## Many people dragging at once
 
-Each client moves a peak and asks again as soon as it is answered, at most 60 times a second, for {found["seconds"]:g} s; server and clients share the machine.
-The page works the same way: it has one question under way and drops what has become old, so a busy server makes it coarser and never late by more than one answer.
+Each client moves a peak and asks again as soon as it has its answer, at most 60 times a second, for {found["seconds"]:g} s; server and clients share the machine.
+The page works in the same way: it asks one question at a time and drops outdated ones. With a busy server its table therefore changes less often, but is never late by more than one answer.
 
 | clients | median, ms | 95 %, ms | 99 %, ms | slowest, ms | answers a second | errors |
 |---|---|---|---|---|---|---|

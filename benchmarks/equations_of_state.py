@@ -98,9 +98,9 @@ def page(results: dict[str, Any]) -> str:
     failed = "".join(f"\n{symbol} failed: {each['failed']}.\n" for symbol, each in results.items() if "failed" in each)
     return f"""# Against all-electron calculations
 
-Written by `python benchmarks/equations_of_state.py` into `benchmarks/equations_of_state.json`: equations of state of {len(rows)} elements in their ground states, the cheapest ones, by
-the set's protocol (five volumes, Birch and Murnaghan's form) and by WIEN2k (PBE, K. Lejaeghere et al., Crit. Rev. Solid State 39, 1 (2014)). Volumes differ by {100 * np.abs(offs).mean():.1f} % on average
-({100 * offs.mean():+.1f} % with their sign); the Delta gauge, here the root mean square difference within 6 % of the volume, is {deltas.mean():.1f} meV/atom on average and {np.median(deltas):.1f} in the middle.
+Written by `python benchmarks/equations_of_state.py` into `benchmarks/equations_of_state.json`. It compares equations of state of {len(rows)} elements in their ground states, those that cost least to compute, by
+the set's protocol (five volumes, Birch and Murnaghan's form) with those by WIEN2k (PBE, K. Lejaeghere et al., Crit. Rev. Solid State 39, 1 (2014)). Volumes differ by {100 * np.abs(offs).mean():.1f} % on average
+({100 * offs.mean():+.1f} % with their sign). The Delta gauge, here the root mean square difference within 6 % of the volume, is {deltas.mean():.1f} meV/atom on average; its median is {np.median(deltas):.1f}.
 
 | | volume, Å³/atom | WIEN2k | % | bulk modulus, GPa | WIEN2k | Delta, meV/atom |
 |---|---|---|---|---|---|---|

@@ -133,9 +133,9 @@ def page(results: Results, library: Library) -> str:
 
 Written by `python benchmarks/independent.py`, which reads and extends `benchmarks/independent.json`.
 
-Crystals of the open DOS set by {", ".join(sorted(codes))}: plane waves up to {CUTOFF:g} eV, projector augmented waves, PBE. Eigenvalues are
-interpolated and broadened like those of the set. Compared are the stored curves and these, from {-REACH:g} to {REACH:g} eV, each from its own energy zero as dosmith finds it: the
-valence-band top of a gapped material, else the Fermi level. `states` is the ratio of the areas, the other code's over the set's.
+Crystals of the open DOS set were computed again with {", ".join(sorted(codes))}: plane waves up to {CUTOFF:g} eV, projector augmented waves, PBE. Its eigenvalues are
+interpolated and broadened like those of the set. The table compares these curves with the stored ones, from {-REACH:g} to {REACH:g} eV, each from its own energy zero as dosmith finds it: the
+valence-band top of a gapped material, else the Fermi level. `states` is the area under the other code's curve divided by that under the set's.
 
 | crystal | settings | k-points | cosine | states | gap, eV | GPAW's gap, eV | moment of the cell | GPAW's moment |
 |---|---|---|---|---|---|---|---|---|

@@ -140,12 +140,12 @@ def page(results: Mapping[str, Any], materials: Mapping[str, Material]) -> str:
 Written by `python benchmarks/independent_parts.py`, which reads and extends `benchmarks/independent_parts.json`.
 
 Mean cosine of {len(cosines)} parts: {np.mean(cosines):.3f}. Mean difference of their centres below {BAND_ENDS:g} eV: {np.mean(apart):.2f} eV. The sum of all parts is the total within {MOST:.0%} (largest
-difference, of the highest density: {", ".join(sums)}).
+difference, as a share of the highest density: {", ".join(sums)}).
 
-The same crystals by {versions}: plane waves up to {CUTOFF:g} eV, PBE, from {-REACH:g} to {REACH:g} eV, each from its own energy zero. Here a state is divided among Löwdin-orthogonalised
-atomic orbitals, which hold all of it; GPAW projects on the bound partial waves inside its augmentation spheres, which hold less of it the wider an orbital is, and nothing of what lies between
-the atoms. So shapes and centres can be compared; shares show how much each method sees. The atomic orbitals here have a second d shell, which puts some d states some eV above the Fermi
-level where GPAW's one shell has none: centres are told of all energies and of those below {BAND_ENDS:g} eV. Shown are d bands of metals and p bands of anions with at least {LEAST:.0%} of the states.
+The same crystals were computed with {versions}: plane waves up to {CUTOFF:g} eV, PBE, from {-REACH:g} to {REACH:g} eV, each from its own energy zero. The set's method divides each state among Löwdin-orthogonalised
+atomic orbitals, which together hold all of it. GPAW projects on the bound partial waves inside its augmentation spheres. These hold less of a state the wider its orbital is, and nothing of the density between
+the atoms. Shapes and centres can therefore be compared, while the shares show how much of the states each method covers. The set's atomic orbitals have a second d shell, which puts some d states a few eV above the Fermi
+level where GPAW's one shell has none. The table therefore gives centres over all energies and over those below {BAND_ENDS:g} eV. It shows d bands of metals and p bands of anions with at least {LEAST:.0%} of the states.
 
 | crystal | part | cosine | share here | share in GPAW | centre here, eV | in GPAW | below {BAND_ENDS:g} eV, here | in GPAW |
 |---|---|---|---|---|---|---|---|---|

@@ -178,11 +178,11 @@ def page(results: Results) -> str:
     return f"""# Against published PBE results
 
 Written by `python benchmarks/known_solids.py` from `benchmarks/known_solids.csv` (published values) and `benchmarks/known_solids.json`
-(what the ledgers of `data/campaign` hold, and what `--compute` adds): {len({row.identifier for row in rows})} well-known solids.
+(results from the ledgers of `data/campaign`, and those that `--compute` adds): {len({row.identifier for row in rows})} well-known solids.
 
 ## Lattice constants, Å
 
-*Own*: at the lowest energy of the engine. *Set*: of the crystal in the ledgers, whose volume is CHGNet's, a measured one, or WIEN2k's.
+*Own* is the constant at CP2K's own lowest energy. *Set* is that of the crystal in the ledgers, whose volume is CHGNet's, a measured one, or WIEN2k's.
 Own against published: mean {np.mean(off_own):+.2f} %, mean absolute {np.mean(np.abs(off_own)):.2f} % ({len(off_own)} solids). Set against published: mean {np.mean(off_set):+.2f} %, mean
 absolute {np.mean(np.abs(off_set)):.2f} % ({len(off_set)} solids).
 
@@ -202,8 +202,8 @@ absolute {np.mean(np.abs(off_set)):.2f} % ({len(off_set)} solids).
 
 ## Electron counts
 
-Curves reach from -10 eV. Where they begin in a gap, the states up to the Fermi level must be the electrons less an even number in closed shells below. Within {WITHIN:g} that is so for
-{counted}. Where the density of a metal is steep at the Fermi level, the broadening of 0.1 eV moves states across it.
+The stored curves begin at -10 eV. If a curve begins in a gap, the number of states up to the Fermi level must equal the number of electrons, less an even number in closed shells below. Within {WITHIN:g} this holds for
+{counted}. If the density of a metal is steep at the Fermi level, the broadening of 0.1 eV moves states across it.
 
 ## Sources
 

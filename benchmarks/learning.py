@@ -162,13 +162,13 @@ def page(points: Mapping[str, Any], splits: Sequence[Split]) -> str:
     tested = ", ".join(str(len(split.test)) for split in splits)
     return f"""# How the forward model grows with its data
 
-Written by `benchmarks/learning.py`. Held-out chemical systems, {len(splits)} folds of the benchmark's five with a seed each ({tested} binaries tested), models of
-{MEMBERS} members. The training set doubles: with crystals drawn at random, or with those on which the members agree least (the mean of their spectra of norm 1 is
-shortest). Means over the seeds; the numbers are those of [the benchmark](benchmark/README.md).
+Written by `benchmarks/learning.py`. The test uses held-out chemical systems: {len(splits)} folds of the benchmark's five with a seed each ({tested} binaries tested), and models of
+{MEMBERS} members. At each step the training set doubles, either with crystals drawn at random, or with those on which the members disagree most (the mean of their spectra of norm 1 is
+shortest). Numbers are means over the seeds; [the benchmark](benchmark/README.md) defines them.
 
 ![Cosine and gap closed over the number of training crystals](learning.svg)
 
-| training crystals | the next ones | {" | ".join(TITLES)} |
+| training crystals | added crystals | {" | ".join(TITLES)} |
 |---|---|---|---|---|---|---|
 {chr(10).join(lines)}
 """

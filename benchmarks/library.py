@@ -199,8 +199,8 @@ def page(results: dict[str, Any]) -> str:
     text = f"""# A library of 100,000
 
 Written by `python benchmarks/library.py` (Python {results["python"]}, {results["machine"]}), one core. The spectra, on grids of 0.05 eV, are those of the open DOS set, shifted and
-mixed at random: they show speed and nothing else. Standardising beside pymatgen stands in [speed](speed.md). Where the clock says far more than the
-processor's own time, other programs had the machine; the load average, where it is given, says how many.
+mixed at random; they are good for measuring speed only. [Speed](speed.md) compares standardising with pymatgen. Where the elapsed time is much longer than the
+processor's own time, other programs used the machine; the load average, where it is given, says how many.
 """
     for name, title in PARTS.items():
         if name in results:

@@ -151,25 +151,25 @@ def page(found: dict[str, Any]) -> str:
     )
     return f"""# Potentials, measured
 
-Written by `python benchmarks/potentials.py`. dosmith takes volumes and the surroundings of atoms from CHGNet. SevenNet is younger; its code and weights are under the MIT licence. All were
-trained on relaxations of the Materials Project. Neither has seen the calculations of the open DOS set.
+Written by `python benchmarks/potentials.py`. dosmith takes volumes and descriptions of each atom's surroundings from CHGNet. SevenNet is a newer potential; its code and weights are under the MIT licence. All of these potentials were
+trained on relaxations of the Materials Project, and none has seen the calculations of the open DOS set.
 
 ## Formation energies
 
-Of {found["crystals"]:,} crystals of the set, at the set's own cells, against its calculations (CP2K, PBE); elements in the crystal that is lowest in the same potential.
+The table compares formation energies of {found["crystals"]:,} crystals of the set, in the set's own cells, with its calculations (CP2K, PBE). The energy of each element is that of its lowest crystal in the same potential.
 
 | crystals | potential | number | mean absolute error, eV/atom | mean error, eV/atom | rank correlation |
 |---|---|---|---|---|---|
 {energies}
 ## Volumes, and what they cost
 
-Volumes of lowest energy of {found["solids"]} solids against published all-electron ones by PBE; processor time of the energy of one crystal of the set.
+The table compares the volumes of lowest energy of {found["solids"]} solids with published all-electron ones by PBE, and gives the processor time for the energy of one crystal of the set.
 
 | potential | mean absolute difference, % | mean difference, % | ms for each crystal |
 |---|---|---|---|
 {sizes}
-dosmith has embeddings, magnetic moments and volumes from CHGNet, and the energies of crystals that you bring; heights above the hull of the crystals that come with it are
-those of SevenNet-0 ([what a height is worth](crystals.md#what-a-height-is-worth)). SevenNet-l3i5 is somewhat better yet, and takes more than twice the time.
+dosmith uses CHGNet for embeddings, magnetic moments and volumes, and for the energies of your own crystals. For the crystals that come with dosmith, the heights above the hull are
+those of SevenNet-0 ([what a height is worth](crystals.md#what-a-height-is-worth)). SevenNet-l3i5 is slightly better still, and takes more than twice the time.
 """
 
 

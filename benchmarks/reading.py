@@ -218,11 +218,10 @@ def write() -> None:
 
 HEAD = """# What the readers make of files that are known
 
-Written by `python benchmarks/reading.py`. Every file is read as any other; its curve is compared with one made of the eigenvalues of the same run, which are read by other code from another file and broadened by a
-Gaussian of 0.1 eV. The cosine is that of both standard vectors (the worst of the files), zero and gap are held against the highest occupied and lowest empty eigenvalue, in eV (the worst of the files): with the files that lie
-beside the curve in its run, and from the curve alone with its Fermi level, as of a table. Files of programs were written by them; a documented layout was written from a diamond of Quantum ESPRESSO and an iron of ABINIT, and
-tells that the layout is read as it is documented;
-its curves carry a Gaussian of 0.1 eV that most formats cannot state, which moves the edges read off the curve alone by some 0.16 eV.
+Written by `python benchmarks/reading.py`. Each file is read in the usual way. Its curve is compared with one made from the eigenvalues of the same run, which other code reads from another file and broadens by a
+Gaussian of 0.1 eV. The cosine compares the two standard vectors. Zero and gap are compared with the highest occupied and lowest empty eigenvalue, in eV, in two ways: with the files that lie
+beside the curve in its run, and from the curve alone with its Fermi level, as for a table. Each number is the worst of the files. In rows that name a program, that program wrote the files. In rows that say "documented layout", the files were written after the format's documentation, from a diamond of Quantum ESPRESSO and an iron of ABINIT;
+these rows show only that the layout is read as it is documented. Their curves carry a Gaussian of 0.1 eV that most formats cannot state, which moves the edges read off the curve alone by some 0.16 eV.
 
 | read as | made by | files | cosine | zero off | gap off | zero off, curve alone | gap off, curve alone |
 |---|---|---|---|---|---|---|---|

@@ -30,10 +30,9 @@ def _load(name: str) -> Any:
 def _faults(rows: list[dict[str, Any]]) -> str:
     text = """## Faults in a library
 
-Written by `python benchmarks/faults.py`. Each fault was injected into a library of 40 materials on its own, as often as said. Then the library was opened
-anew, every material that had been added before was compared with what was written, and one more was added. Lost means missing or changed; of a damaged shard,
-what the library still had to serve: its other shards. What commands say of a full disk, of a place that cannot be written and of names that are no text
-is held by [tests](../tests/cli/test_hard_places.py).
+Written by `python benchmarks/faults.py`. Each fault was injected by itself into a library of 40 materials, as often as the table says. The library was then opened
+again, every material added before was compared with the original, and one more was added. Lost means missing or changed. If a shard (one file of the library) is damaged,
+only the materials in other shards are counted. [Tests](../tests/cli/test_hard_places.py) check what the commands say about a full disk, a folder without write permission, and names that are not valid text.
 
 | fault | injected | materials lost | what happens |
 |---|---|---|---|
@@ -46,9 +45,9 @@ is held by [tests](../tests/cli/test_hard_places.py).
 def _kills(rows: list[dict[str, Any]]) -> str:
     text = """## kill -9 at a random moment
 
-Written by `python benchmarks/kills.py`. Each command's work was killed at random moments between its start and its end, and started again on the same folder until
-it came to its end; then all was there once. CP2K is a stand-in that answers at once, the Materials Project a server on the same machine. Lost is what had been
-told to be done and was not there after a kill.
+Written by `python benchmarks/kills.py`. Each command was killed at random moments between its start and its end, and started again on the same folder until
+it finished; then every result was there exactly once. A stand-in that answers at once replaces CP2K, and a server on the same machine replaces the Materials Project. A result is lost if the command had
+reported it as done and it was not there after a kill.
 
 | command | killed | came to its end | lost | doubled | what happens |
 |---|---|---|---|---|---|
@@ -62,8 +61,8 @@ told to be done and was not there after a kill.
 def _leftovers(rows: list[dict[str, Any]]) -> str:
     text = """## Nothing is left running
 
-Written by `python benchmarks/leftovers.py`. The real commands, with a stand-in for CP2K that works until it is stopped and has started a program itself, got kill -9 and SIGTERM in turns at a random moment.
-All that they had started, workers, CP2K and what that had started, must be gone within ten seconds; scratch folders in TMPDIR are removed by the command itself, or by the next one after kill -9.
+Written by `python benchmarks/leftovers.py`. The real commands were stopped by kill -9 and SIGTERM in turns at a random moment. A stand-in replaced CP2K: it starts another program and works until it is stopped.
+All processes that a command had started (workers, CP2K, and the program that CP2K started) must be gone within ten seconds. The command itself removes its scratch folders in TMPDIR; after kill -9 the next command removes them.
 
 | command | killed | still running | folders left | all gone after, s, at the latest |
 |---|---|---|---|---|
@@ -77,7 +76,7 @@ def _attacks(found: dict[str, Any]) -> str:
     text = f"""## The drawing board under attack
 
 Written by `python benchmarks/attacks.py` (Python {found["python"]}, {found["machine"]}, {found["cores"]} cores, load {found["load"]} from other work before the start; server and clients on the same machine).
-Meanwhile another client looked materials up, one after the other: what it waited is what an attack does to others. Before, the server held {found["before, MiB"]} MiB, afterwards {found["after, MiB"]} MiB.
+Meanwhile another client looked up materials, one after the other; its waiting times show how an attack affects other users. The server used {found["before, MiB"]} MiB of memory before and {found["after, MiB"]} MiB afterwards.
 
 | attack | lasted, s | answers | others waited: median, 95 %, slowest, ms | most memory, MiB |
 |---|---|---|---|---|
@@ -90,7 +89,7 @@ Meanwhile another client looked materials up, one after the other: what it waite
         unanswered = f" ({row['failed']} unanswered)" if row["failed"] else ""
         others = f"{waits['median']}, {waits['p95']}, {waits['slowest']}{unanswered}"
         text += f"| {row['name']} | {row['seconds']} | {answers} | {others} | {row['mebibytes']} |\n"
-    text += "\nWhat those who dragged waited:\n\n| clients | by | median, ms | 95 %, ms | slowest, ms |\n|---|---|---|---|---|\n"
+    text += "\nHow long the clients that drag waited:\n\n| clients | by | median, ms | 95 %, ms | slowest, ms |\n|---|---|---|---|---|\n"
     for row in found["attacks"]:
         for metric, waited in row.get("waited", {}).items():
             text += f"| {row['name']} | {metric} | {waited['median']} | {waited['p95']} | {waited['slowest']} |\n"
@@ -111,10 +110,10 @@ _ANSWERS = {
 def _fuzz(rows: dict[str, dict[str, Any]]) -> str:
     text = """## Mutated files
 
-Written by `python benchmarks/fuzz.py`. Sound files of every kind, those of `tests/fixtures` or real curves and crystals as each program writes them, were changed at random:
-bits flipped, pieces cut out, repeated or put in from other files, lines lost, doubled or moved, numbers replaced by what is none or is enormous, counts changed,
-other encodings and separators, XML entities, nesting thousands deep, packing sound and damaged, archives of some hundred kilobytes that unpack to 300 MiB
-([all of them](../benchmarks/mutations.py)). Each was read, or refused in one line of at most 1,000 printable characters; anything else would be a failure. Time of the processor and memory are the largest of one file.
+Written by `python benchmarks/fuzz.py`. Sound files of every kind (from `tests/fixtures`, or real curves and crystals in the layout of each program) were damaged at random:
+bits flipped; pieces cut out, repeated or inserted from other files; lines lost, doubled or moved; numbers replaced by text or by enormous numbers; counts changed;
+other encodings and separators; XML entities; nesting thousands deep; sound and damaged compression; archives of some hundred kilobytes that unpack to 300 MiB
+([all of them](../benchmarks/mutations.py)). Each file must be read, or refused in one line of at most 1,000 printable characters; anything else is a failure. Processor time and memory are the largest for any one file.
 
 | reader | files | read | refused in one line | failures | longest, s | most memory, MiB |
 |---|---|---|---|---|---|---|

@@ -70,7 +70,7 @@ def processes() -> dict[str, Any]:
     return {
         "unit": "seconds, whole process, median",
         "alternative": "bare python",
-        "limit": "One core, and what is imported: the second row is the least that any answer needs. Reading files weighs little.",
+        "limit": "The time is spent on one core, mostly on imports: the second row is the least that any answer needs. Reading files takes little time.",
         "rows": rows,
     }
 
@@ -132,9 +132,9 @@ def search() -> dict[str, Any]:
     return {
         "unit": "seconds, best; one core",
         "alternative": "numpy brute force, and FAISS's exact index, over a float32 table of all composition vectors",
-        "limit": "A table is read whole for each target, so FAISS meets the bandwidth of the memory. Ours sorts what each element costs in"
-        " each place and follows the best few: what remains is the calls of numpy themselves, which for the short table of binaries cost"
-        " as much as reading it.",
+        "limit": "For each target FAISS reads the whole table, so the bandwidth of the memory limits it. Our search sorts the costs of each"
+        " element in each slot and follows only the best few. The calls of numpy then take most of the time; for the short table of"
+        " binaries they cost as much as reading it.",
         "rows": rows,
     }
 
@@ -220,8 +220,9 @@ def spectra() -> dict[str, Any]:
     return {
         "unit": "best, one core",
         "alternative": "pymatgen object by object",
-        "limit": "Standardising passes over every point some five times (gap, integral, bins), of which a running sum alone allows the rate"
-        " given; the product with the Gaussian is small beside it. Similarity reads every spectrum once, by BLAS; the sum beside it shows what the memory allows.",
+        "limit": "Standardising passes over every point some five times (gap, integral, bins); the table gives the rate of a single running"
+        " sum for comparison. The product with the Gaussian takes little time. Similarity reads every spectrum once, by BLAS; the"
+        " rate of a plain sum shows what the memory allows.",
         "rows": rows,
     }
 
@@ -260,7 +261,7 @@ def calls() -> dict[str, Any]:
     return {
         "unit": "seconds, best; the default model",
         "alternative": "none",
-        "limit": "Python on one core: some thousand crystals are weighed and sorted one by one, to say why each stands where it does.",
+        "limit": "Python on one core scores and sorts some thousand crystals one by one, to explain the place of each.",
         "rows": rows,
     }
 
@@ -345,8 +346,8 @@ def training() -> dict[str, Any]:
     return {
         "unit": "seconds of the processor, best; one core",
         "alternative": "its first version",
-        "limit": "LAPACK: a third of the time diagonalises matrices of 9 to 108 rows, one after the other. Folds are independent, so"
-        " that several processes would scale.",
+        "limit": "LAPACK takes a third of the time to diagonalise matrices of 9 to 108 rows, one after the other. Folds are independent, so"
+        " several processes would make it faster.",
         "rows": rows_of_page,
     }
 
@@ -355,7 +356,7 @@ def page(results: dict[str, Any]) -> str:
     """The results in Markdown."""
     text = f"""# Speed
 
-Written by `make bench` (dosmith {results["dosmith"]}, Python {results["python"]}, {results["machine"]}); the ratios compare within one run.
+Written by `make bench` (dosmith {results["dosmith"]}, Python {results["python"]}, {results["machine"]}); each ratio compares times of the same run.
 """
     titles = {
         "processes": "Whole processes",

@@ -47,15 +47,15 @@ def main() -> None:
     OUT.write_text(
         f"""# Stability in the potential, measured
 
-Written by `python benchmarks/stability.py`. Formation energies of the open DOS set's crystals, CHGNet 0.3.0 minus
-density-functional theory (PBE, the same volumes, each against its own elements), eV/atom:
+Written by `python benchmarks/stability.py`. The table gives formation energies of the open DOS set's crystals by CHGNet 0.3.0 minus those by
+density-functional theory (PBE, the same volumes, each method with its own energies of the elements), in eV/atom:
 
 | crystals | count | median of absolute difference | mean difference | its standard deviation | same sign | off by more than 1 |
 |---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 
-Seconds for one candidate (median of {len(TIMED)}; one core of a busy machine): looked up in survey and library {np.median(looked):.2f}
-(after {opened:.1f} to open both), cell and atoms relaxed {np.median(relaxed):.1f}, elements included.
+Time for one candidate (median of {len(TIMED)}; one core of a busy machine): {np.median(looked):.2f} s to look it up in survey and library
+(after {opened:.1f} s to open both), {np.median(relaxed):.1f} s to relax cell and atoms, including those of the elements.
 """,
         encoding="utf-8",
     )

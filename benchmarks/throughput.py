@@ -115,8 +115,8 @@ def page(found: dict[str, Any]) -> str:
     """The results in Markdown."""
     text = f"""# Throughput
 
-Written by `python benchmarks/throughput.py` into `benchmarks/throughput.json`: crystals per hour by one CP2K process of one thread, as the open DOS set is computed, and with
-pieces of the tuning taken back. Times are medians of {REPEATS} rounds; the ratio is to the tuned run of the same round. Cosine and energy are against the tuned run.
+Written by `python benchmarks/throughput.py` into `benchmarks/throughput.json`. It counts crystals per hour for one CP2K process with one thread, with the settings of the open DOS set, and with
+single parts of the tuning undone. Times are medians of {REPEATS} rounds; the ratio, cosine and energy compare with the tuned run (the ratio within the same round).
 """
     for name, crystal in found.items():
         text += f"\n## {name}, {crystal['atoms']} atoms\n\n| | per hour | seconds | ratio | cosine | meV/atom |\n|---|---|---|---|---|---|\n"

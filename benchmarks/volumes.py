@@ -65,10 +65,10 @@ def page(found: dict[str, dict[str, Any]]) -> str:
 
 Written by `python benchmarks/volumes.py`, which reads and extends `benchmarks/volumes.json`.
 
-Crystals of the open DOS set have the volume of lowest CHGNet energy. Here they are computed there and at the volume where the engine's own energy is lowest (`dosmith compute --relax-volume`).
-The cosine is that of the two curves as the model sees them.
+Crystals of the open DOS set have the volume of lowest CHGNet energy. Here they are computed at that volume and at the volume where CP2K's own energy is lowest (`dosmith compute --relax-volume`).
+The cosine compares the two curves as the model sees them.
 
-| crystal | CHGNet's volume | the engine's, Angstrom^3/atom | difference, % | cosine | energy above the lowest, meV/atom | gap, eV | gap at the lowest |
+| crystal | CHGNet's volume | CP2K's, Angstrom^3/atom | difference, % | cosine | energy above the lowest, meV/atom | gap, eV | gap at the lowest |
 |---|---|---|---|---|---|---|---|
 {rows}
 {len(found)} crystals: volumes differ by {100 * statistics.median(off):.1f} % (median; at most {100 * max(off):.1f} %), the cosine is {statistics.median(cosines):.4f} (median; at least {min(cosines):.4f}).

@@ -387,7 +387,7 @@ def _equations(page: list[Table], text: str) -> Opening:
         [
             (said(text, r"differ by ([\d.]+ %)"), "is the mean difference of volumes to all-electron calculations"),
             (said(text, r"is ([\d.]+) meV/atom on average"), "meV/atom, mean Delta"),
-            (said(text, r"average and ([\d.]+) in the middle"), "meV/atom, its median"),
+            (said(text, r"its median is ([\d.]+\d)"), "meV/atom, its median"),
         ],
         "Delta to WIEN2k, meV/atom",
         page[0].bars("Delta, meV/atom"),
@@ -502,7 +502,7 @@ def _board_speed(page: list[Table], text: str) -> Opening:
     opened = next(row for table in page for row in table.rows if row[0].startswith("the first ranking"))
     return (
         [
-            (said(text, r"half within ([\d.]+) ms"), "ms from a move of the mouse to the new ranking"),
+            (said(text, r"half came within ([\d.]+) ms"), "ms from a move of the mouse to the new ranking"),
             (opened[2], "ms to open the page with its first ranking, on a busy machine"),
             (clients.rows[1][1], f"ms for an answer while {clients.rows[1][0]} people drag"),
         ],
