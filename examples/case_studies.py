@@ -172,9 +172,9 @@ def study(
 
 
 LEGEND = (
-    "Similarity: cosine to the target; `computed` from a DOS of the open set, `predicted` by dosmith's own model. E_f and heights in eV/atom; the DFT"
-    " columns are of the open DOS set, where it holds the crystal. Band centre: mean energy of the total DOS from -7.5 eV to the energy zero, a stand-in for"
-    " the d-band centre. Prices: elements, 2013."
+    "Similarity is the cosine to the target: `computed` from a DOS of the open set, or `predicted` by dosmith's own model. E_f (formation energy) and"
+    " heights above the hull are in eV/atom; the DFT columns come from the open DOS set, if it holds the crystal. The band centre is the mean energy of"
+    " the total DOS from -7.5 eV to the energy zero, used in place of the d-band centre. Prices are those of the elements in 2013."
 )
 
 
@@ -204,14 +204,14 @@ def orr(dft: bool) -> None:
         order = sorted((each for each in rows if each.centre is not None), key=lambda each: -(each.centre or 0))
         shifts = ", ".join(f"{each.formula} {(each.centre or 0) - pure:+.2f}" for each in order)
         return (
-            "Pt3Ni reduces oxygen better than Pt: its (111) face ten times as fast (Stamenkovic *et al.*, Science 315, 493 (2007)). What else has its DOS? The paper's"
-            " model answers Pt3Co, Pt3Rh, Pt3Fe and Pt3Mn, all known to be better than Pt. For the same crystals here:"
-            f" {near} have a cosine above 0.9, the target itself among them."
-            f"\n\nBand centres against that of Pt, eV: {shifts}. On Pt alloys with a Pt skin the activity passes through a maximum at Pt3Co as the d-band centre"
-            " of the *surface* sinks (Stamenkovic *et al.*, Nat. Mater. 6, 241 (2007)); the numbers here are of the bulk's total DOS, to which the"
-            " second metal's own d states belong, so they do not give that order and are no measure of activity. Pt3Cu, Pt3Ti and Pt3Y are ours, for comparison: all three"
+            "Pt3Ni reduces oxygen better than Pt: its (111) face is ten times as fast (Stamenkovic *et al.*, Science 315, 493 (2007)). Which other materials have its DOS? The paper's"
+            " model answers Pt3Co, Pt3Rh, Pt3Fe and Pt3Mn, all known to be better than Pt. Here, of these crystals and the target itself,"
+            f" {near} have a cosine above 0.9."
+            f"\n\nThe band centres relative to that of Pt are, in eV: {shifts}. On Pt alloys with a Pt skin, the activity has a maximum at Pt3Co as the d-band centre"
+            " of the *surface* falls (Stamenkovic *et al.*, Nat. Mater. 6, 241 (2007)). The numbers here are for the total DOS of the bulk, which includes the"
+            " second metal's own d states. They do not follow that order and do not measure activity. We added Pt3Cu, Pt3Ti and Pt3Y for comparison: all three"
             " are catalysts known from the literature. Pt3Y, the most active of them (Greeley *et al.*, Nat. Chem. 1, 552 (2009)), has a similarity of"
-            f" {alike('Pt3Y')} where Pt itself has {alike('Pt')}: likeness to Pt3Ni finds its relatives, and neither tells them from Pt nor finds everything that works."
+            f" {alike('Pt3Y')}, while Pt itself has {alike('Pt')}. A search by similarity to Pt3Ni thus finds its relatives, but it does not distinguish them from Pt, and it misses some active catalysts."
         )
 
     study("orr", "Catalysts for oxygen reduction, from the DOS of Pt3Ni", "Pt3Ni", "cubic", wanted, words)
@@ -230,9 +230,9 @@ def alternatives(dft: bool) -> None:
         signs = {"< 0": lambda e: e < 0, "slightly > 0": lambda e: e > 0, "about 0": lambda e: abs(e) < 0.06}
         same = agree(rows, lambda each: each.formation_energy is not None and signs[each.published_energy](each.formation_energy))
         return (
-            "The paper asks for the DOS of Pt3Ni in other crystals: hexagonal binaries (P6_3/mmc; AB2 is the Laves phase C14) and tetragonal ternaries (P4/mmm), and computes"
-            f" their formation energies. In the potential the sign of the formation energy agrees for {same} candidates. The energies are those of the very crystal named"
-            " here; height above the hull says what the sign does not: whether something lower is known."
+            "The paper looks for the DOS of Pt3Ni in other crystals: hexagonal binaries (P6_3/mmc; AB2 is the Laves phase C14) and tetragonal ternaries (P4/mmm). It computes"
+            f" their formation energies. In the potential the sign of the formation energy agrees for {same} candidates. The energies are those of exactly the crystals named"
+            " here. The height above the hull also shows whether crystals of lower energy are known, which the sign does not."
         )
 
     study("alternatives", "Other crystals with the DOS of Pt3Ni", "Pt3Ni", "cubic", wanted, words, own_tetragonal(dft))
@@ -265,13 +265,13 @@ def own_tetragonal(dft: bool) -> str:
         for each in found
     ]
     return (
-        "\n\n## dosmith's own answer\n\n`dosmith design Pt3Ni --crystal-system tetragonal --top 5`, and then `dosmith verify` of all five with CP2K at the volume of the potential"
-        f" (`python examples/case_studies.py alternatives --dft`; {len(computed) + len(reasons)} calculations with the settings of the open DOS set). {above} of the {len(alike)} computed have a cosine above"
-        f" {MATCH:g} to the DOS of Pt3Ni. The open set holds {sum(each.source == 'library' for each in found)} of them. No dearer metal is avoided here: `--avoid scarce` does that."
+        "\n\n## dosmith's own answer\n\nThe candidates come from `dosmith design Pt3Ni --crystal-system tetragonal --top 5`. `dosmith verify` then computes all five with CP2K at the volume of the potential"
+        f" (`python examples/case_studies.py alternatives --dft`; {len(computed) + len(reasons)} calculations with the settings of the open DOS set). Of the {len(alike)} computed so far, {above} have a cosine above"
+        f" {MATCH:g} to the DOS of Pt3Ni. The open set holds {sum(each.source == 'library' for each in found)} of them. This search does not avoid expensive metals; `--avoid scarce` does."
         "\n\n| candidate | crystal | similarity expected | computed | E_f, DFT | above hull, DFT | |\n|---|---|---|---|---|---|---|\n"
         + "\n".join(lines)
         + "\n\nThe hull is that"
-        " of the open set, which holds few ternaries: a crystal nobody computed may be lower."
+        " of the open set, which holds few ternaries: a crystal that nobody computed may be lower."
     )
 
 
@@ -294,8 +294,8 @@ def perovskites(dft: bool) -> None:
         )
         return (
             "From the DOS of cubic BaTiO3 the paper proposes SrTiO3, BaMnO3 and BaZrO3, all perovskites with a formation energy below zero. Here"
-            f" {negative} perovskites have one, the paper's among them by the table. Similarities: {paper}. The energy zero matters most in such a comparison: here it is the valence-band"
-            " top of an insulator, while BaMnO3 is a metal or nearly so in PBE without +U and its zero is the Fermi level, so its curve is moved against the others'."
+            f" {negative} perovskites, including the paper's, have a formation energy below zero (see the table). Similarities: {paper}. The energy zero matters most in such a comparison. For an insulator it is the valence-band"
+            " top. BaMnO3, however, is a metal or nearly so in PBE without +U, so its zero is the Fermi level, and its curve is shifted against the others."
         )
 
     study("perovskites", "Perovskites with the DOS of BaTiO3", "BaTiO3", "cubic", wanted, words)
@@ -342,9 +342,9 @@ def hydrogen(dft: bool) -> None:
 
     def sentence(by: str) -> str:
         return (
-            f"the best site of Pt3Ni, Pt3Co and Pt3Fe has {lowest('Pt3Ni', by)}, {lowest('Pt3Co', by)} and {lowest('Pt3Fe', by)} eV,"
-            f" Mo4Co2 in Mo3Co, the paper's octahedron, {mo4co2(by)} eV, the best of Mo3Co {lowest('Mo3Co', by)} eV,"
-            f" that of Mo3Ni {lowest('Mo3Ni', by)} eV and that of Pd {lowest('Pd', by)} eV."
+            f"the best sites of Pt3Ni, Pt3Co and Pt3Fe have {lowest('Pt3Ni', by)}, {lowest('Pt3Co', by)} and {lowest('Pt3Fe', by)} eV."
+            f" In Mo3Co, the paper's octahedron Mo4Co2 has {mo4co2(by)} eV and the best site {lowest('Mo3Co', by)} eV."
+            f" The best site of Mo3Ni has {lowest('Mo3Ni', by)} eV and that of Pd {lowest('Pd', by)} eV."
         )
 
     costs = all(
@@ -363,18 +363,18 @@ def hydrogen(dft: bool) -> None:
     )
     text = (
         "Palladium takes up hydrogen. From its DOS the paper proposes Pt3Ni, Pt3Co, Pt3Fe, Mo3Ni and Mo3Co, all in L1_2, and finds by DFT that hydrogen costs energy in the"
-        " Pt alloys and gains 0.18 eV in Mo3Co, in the octahedron Mo4Co2. Here one hydrogen atom goes into the conventional cell of four metal atoms; the paper's cell is not stated."
+        " Pt alloys and gains 0.18 eV in Mo3Co, in the octahedron Mo4Co2. Here one hydrogen atom goes into the conventional cell of four metal atoms; the paper does not state its cell."
         f"\n\nBy CP2K (PBE), at the places that the potential finds, {sentence('dft_formation_energy')}"
         f"\n\nIn the CHGNet potential {sentence('formation_energy')}"
-        f"\n\nThe paper's signs come out {'again' if signs else 'otherwise'}: hydrogen {'costs' if costs else 'gains'} energy in the three Pt alloys and"
-        f" {'gains' if gains else 'costs'} some in Mo4Co2. The size does not: {mo4co2('dft_formation_energy')} eV against -0.18 eV. What may differ is the cell (the paper states none; here there is a hydrogen"
-        " for every four metal atoms), its relaxation (here the host's cell stays, and atoms rest where the potential wants them, not density-functional theory) and the basis; none of these was tried."
-        "\n\nNo zero-point energy is in these numbers. The hosts themselves, in L1_2, are not all stable: see the second table."
+        f"\n\nThe signs {'agree with' if signs else 'differ from'} the paper's: hydrogen {'costs' if costs else 'gains'} energy in the three Pt alloys and"
+        f" {'gains' if gains else 'costs'} some in Mo4Co2. The sizes differ: {mo4co2('dft_formation_energy')} eV against -0.18 eV. Possible reasons are the cell (the paper states none; here there is one hydrogen"
+        " for every four metal atoms), its relaxation (here the host's cell is kept, and the atoms are relaxed in the potential, not by density-functional theory) and the basis. We tested none of these."
+        "\n\nThese numbers do not include zero-point energy. Not all of the hosts are stable in L1_2: see the second table."
         "\n\n| host | site | E_f of H, CHGNet, eV | by CP2K, eV | moved, Å |\n|---|---|---|---|---|\n"
         + "\n".join(lines)
         + f"\n\nThe column by CP2K comes from `python examples/case_studies.py hydrogen --dft`: {len(computed) + len(reasons)} calculations"
         " with the settings of the open DOS set."
-        " E_f(H) = E(host + H) - E(host) - E(H2)/2; atoms relaxed at the host's cell."
+        " E_f(H) = E(host + H) - E(host) - E(H2)/2, with atoms relaxed in the host's cell."
         f"{failed}\n\n{table(metals)}\n\n{LEGEND}"
     )
     write("hydrogen", "Metals that take up hydrogen, from the DOS of Pd", text, numbers)
@@ -415,9 +415,9 @@ def named(dft: bool) -> None:
     off = float(np.mean([abs((each.similarity or 0) - (each.published or 0)) for each in compared]))
     studies = "\n".join(f"- [{title}]({name}.md)" for name, title in TITLES.items())
     text = (
-        f"{studies}\n\nThe {len(rows)} candidates that Bang *et al.* name, in the crystal they name, against the same target. Where they state a similarity, ours differs by"
-        f" {off:.2f} in the mean. They compare DOS of the Materials Project; here `computed` stands for the open DOS set, `predicted` for dosmith's own model. Formation energies,"
-        " eV/atom, by DFT where the open set holds the crystal, else in the CHGNet potential."
+        f"{studies}\n\nThe table compares the {len(rows)} candidates that Bang *et al.* name, in the crystals they name, with the same targets. Where they state a similarity, ours differs by"
+        f" {off:.2f} on average. They compare DOS of the Materials Project; here `computed` means a DOS from the open DOS set, and `predicted` one by dosmith's own model. Formation energies E_f are in"
+        " eV/atom, by DFT if the open set holds the crystal, else in the CHGNet potential."
         "\n\n| target | candidate | crystal | similarity, paper | similarity, here | difference | E_f, paper | E_f, here | sign |\n|---|---|---|---|---|---|---|---|---|\n"
         + "\n".join(lines)
     )
