@@ -393,8 +393,8 @@ The curve of ZnPd3-L1_2 depends on the mesh and the smearing of the self-consist
     energies = ", ".join(f"{row['meV/atom']:+.0f} with {run}" for run, row in runs.items() if run.startswith("hard"))
     if energies:
         text += f"""
-The pseudopotential of magnesium treats the 2s and 2p electrons, which are sharp for any such grid. The energy of Mg-A3 against the reference, meV/atom: {energies}; the default
-is {runs["default"]["meV/atom"]:+.0f}. What these differ among themselves is how well energies of magnesium crystals are known.
+The pseudopotential of magnesium includes the 2s and 2p electrons, whose orbitals are sharp for any such grid. The energy of Mg-A3 differs from the reference by these amounts, in meV/atom: {energies}; with the default
+it is {runs["default"]["meV/atom"]:+.0f}. The spread of these numbers shows how accurate the energies of magnesium crystals are.
 """
     return text
 
@@ -433,16 +433,16 @@ def page(results: Results) -> str:
     )
     return f"""# Convergence of the calculations
 
-Written by `python benchmarks/convergence.py`, which reads and extends `benchmarks/convergence.json`. It is why the `dft` settings are what they are.
+Written by `python benchmarks/convergence.py`, which reads and extends `benchmarks/convergence.json`. It shows why the `dft` settings were chosen.
 
-Small crystals at fixed volumes (prototype in the name), all without spin, are computed by the default settings ({listed(usual)}),
-by tight ones ({listed(TIGHT)}; the rest as in the default), and by the default with one setting changed. Compared are the density of states
-from {-REACH:g} to {REACH:g} eV around the Fermi level, by its cosine, and the total energy. Nothing cancels from a total energy, while energies are used as differences between crystals
-of the same elements; therefore each crystal has a partner of the same elements at another volume and mostly in another prototype ({partners}, Angstrom^3 per atom), and the error of the
-energy difference between the two is given too.
+Small crystals at fixed volumes (prototype in the name), all without spin, are computed with the default settings ({listed(usual)}),
+with tight ones ({listed(TIGHT)}; the rest as in the default), and with the default and one setting changed. The comparison uses the density of states
+from {-REACH:g} to {REACH:g} eV around the Fermi level, by its cosine, and the total energy. In practice, energies are used as differences between crystals
+of the same elements, in which some errors cancel; in a total energy none do. Therefore each crystal has a partner of the same elements at another volume and mostly in another prototype ({partners}, Angstrom^3 per atom), and the tables also give the error of the
+energy difference between the two.
 
-Basis, pseudopotentials and functional are the same in all runs: this is the error of the numerics, not of the physics.
-Times are of one thread of a machine with other work on it, and tell little.
+Basis, pseudopotentials and functional are the same in all runs, so the tables show the error of the numerics, not of the physics.
+Times are those of one thread on a machine with other work, so they are only a rough guide.
 
 ## The defaults against tight settings
 
@@ -453,40 +453,40 @@ Targets:
 {misses(results)}
 ## One setting changed
 
-Cosine and energy are against the reference; the change is against the default; times are in [throughput](throughput.md). The column `crystals`
-says how many of them were computed with the change; all changes were computed for {", ".join(varied) or "none of them yet"}.
+Cosine and energy are compared with the reference, the change with the default; times are in [throughput](throughput.md). The column `crystals`
+says how many crystals were computed with the change; all changes were computed for {", ".join(varied) or "none of them yet"}.
 
 {variation_table(results)}
-The energies one by one, against the reference, meV/atom:
+Each energy relative to the reference, in meV/atom:
 
 {energy_table(results)}
 ## Few k-points, many eigenvalues
 
-A density of states needs far more k-points than a density. The self-consistent run has a coarse Gamma-centred mesh (`scf_spacing`). In its
-potential, eigenvalues are then computed once on the irreducible points of a mesh `dos_refinement` times as fine, and carried to one `interpolation` times finer
-still by periodic cubic splines along each axis, band by band in the order of energy. Where bands cross, that order puts a kink into a band and the spline rounds it off; the
+A density of states needs far more k-points than an electron density. The self-consistent run has a coarse Gamma-centred mesh (`scf_spacing`). In its
+potential, eigenvalues are then computed once on the irreducible points of a mesh `dos_refinement` times as fine. Periodic cubic splines along each axis carry them to a mesh `interpolation` times finer
+still, band by band in the order of energy. Where bands cross, that order puts a kink into a band and the spline rounds it off; the
 finer the mesh of true eigenvalues, the smaller the region where this shows. The fine mesh holds every point of the coarse one, so the eigenvalues on the coarse mesh are among
 those computed, and need no second run.
 
-The eigenvalues come from CP2K's Kohn-Sham and overlap matrices of every periodic image: summed with exp(2 pi i k.R) they give its own bands at any k-point, within 1e-4 eV, and sooner
-than its band-structure section does (Pt3Ni, 120 points: half a second against two). Their eigenvectors, in Loewdin's orthogonal orbitals, give the projections: at each energy the share of each element and
+The eigenvalues come from CP2K's Kohn-Sham and overlap matrices of every periodic image. Summed with exp(2 pi i k.R), these give CP2K's own bands at any k-point, within 1e-4 eV, and faster
+than its band-structure section does (Pt3Ni, 120 points: half a second instead of two). The eigenvectors, in Loewdin's orthogonal orbitals, give the projections: at each energy, the share of each element and
 orbital among the levels of the fine mesh, times the density of states.
 
 ## The energy is corrected
 
-A coarse mesh and a warm filling disturb the energy in two ways: they shift the density a little, and they sum the eigenvalues badly. The second is by far the
-larger, and it can be undone without another self-consistent run. By the Harris functional (Phys. Rev. B 31, 1770 (1985)), the energy of a density that is off by some amount,
-computed with the eigenvalues of its own potential, is wrong only by the square of that amount. So from the free energy of the self-consistent
-run its band energy, on the coarse mesh and at the temperature of `smearing`, is taken away with its entropy, and the band energy of the interpolated mesh at room temperature put in
-its place, extrapolated to zero by half the entropy term. Against the reference's energy, meV/atom:
+A coarse mesh and a high smearing temperature disturb the energy in two ways: they shift the density a little, and they sum the eigenvalues badly. The second error is by far the
+larger, and it can be corrected without another self-consistent run. By the Harris functional (Phys. Rev. B 31, 1770 (1985)), if a density is wrong by a small amount, its energy,
+computed with the eigenvalues of its own potential, is wrong only by the square of that amount. We therefore subtract from the free energy of the self-consistent
+run its band energy, on the coarse mesh and at the temperature of `smearing`, with its entropy. In its place we add the band energy of the interpolated mesh at room temperature,
+extrapolated to zero temperature by half the entropy term. Relative to the reference's energy, in meV/atom:
 
 {correction_table(results)}
 ## Spin
 
-CP2K mixes the charge and the magnetisation each for itself. That brings the two near self-consistency and then goes astray: the change of the density goes up and down between
-some 1e-4 and 1e-2, and the energy is made up from densities that are not the same, with an error of first order. A spin-polarised run therefore begins so, in three ways tried
-in turn ({mixing}), and ends with steps that mix density matrices, a share of the new one so small that no charge sloshes. The energy is then that of
-one density matrix, wrong only in second order. The run is accepted when the last of these steps changes no element of the matrix by more than {cp2k.SETTLED:g}; else the next
+CP2K mixes the charge and the magnetisation separately. This brings the two near self-consistency, but then does not converge: the change of the density goes up and down between
+some 1e-4 and 1e-2, and the energy combines densities that differ, with an error of first order. A spin-polarised run therefore begins with this mixing, in three ways tried
+in turn ({mixing}), and ends with steps that mix density matrices, with such a small share of the new one that the charge does not oscillate. The energy is then that of
+a single density matrix, and wrong only in second order. The run is accepted if the last of these steps changes no element of the matrix by more than {cp2k.SETTLED:g}; else the next
 way is tried. The eigenvalues on the fine mesh are computed in the last step. No spin-polarised crystal is in the tables above.
 """
 

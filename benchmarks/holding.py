@@ -48,9 +48,9 @@ def rows(designer: Designer, name: str) -> Iterator[str]:
     asked = name if designer.library.rows_of(formulas.parse(name)) else LIBRARY_LACKS[name]
     answer = designer.design(asked, top=TOP + 1)
     target = answer.target
-    gap = f"a gap of {target.standard.gap:.2f} eV" if target.standard.gap >= GAPPED else "a metal"
+    gap = f"with a gap of {target.standard.gap:.2f} eV" if target.standard.gap >= GAPPED else "a metal"
     stands = "" if asked == name else f" The set does not hold {name}; {asked} stands for it."
-    yield f"Asked: {target.material_id}, {gap}.{stands}"
+    yield f"Target: {target.material_id}, {gap}.{stands}"
     yield ""
     yield "| | formula | crystal | DOS | similarity | gap, eV | above hull, eV/atom | from | rivals | P(match) | P(exists) | probability | charges |"
     yield "|---|---|---|---|---|---|---|---|---|---|---|---|---|"
@@ -66,7 +66,7 @@ def rows(designer: Designer, name: str) -> Iterator[str]:
     alike = [each for each in others if each.gap is not None and (each.gap >= GAPPED) == (target.standard.gap >= GAPPED)]
     low = [each for each in others if each.above_hull is not None and each.above_hull <= 0.1]
     yield ""
-    yield f"Of {len(others)}: {len(alike)} gapped or metals as the target is, {len(low)} within 0.1 eV/atom of a hull."
+    yield f"Of {len(others)} candidates, {len(alike)} are of the target's kind (metal or gapped), and {len(low)} lie within 0.1 eV/atom of a hull."
 
 
 def _composition(name: str):  # type: ignore[no-untyped-def]
