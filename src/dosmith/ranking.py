@@ -28,6 +28,7 @@ from dosmith.spectra.match import Gaps
 from dosmith.spectra.similarity import Curves, similarity
 
 FloatArray = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 SUPPLY = ("price", "abundance", "production", "reserves", "supply_risk")
 """Merits of a composition alone; those of `Supply`."""
 BoolArray = NDArray[np.bool_]
@@ -120,7 +121,7 @@ class Judged:
     similarity: FloatArray
     likeness: FloatArray
     p_match: FloatArray | None
-    p_exists: FloatArray
+    p_exists: Floats
     p_class: FloatArray | None = None
 
     @cached_property
@@ -134,9 +135,9 @@ class Judged:
         return None if self.p_match is None else self.p_match * np.where(np.isnan(self.p_exists), _EVEN, self.p_exists)
 
     @property
-    def merits(self) -> dict[str, FloatArray]:
+    def merits(self) -> dict[str, Floats]:
         """Those that depend on the target, by name."""
-        found = {"similarity": self.similarity, "p_exists": self.p_exists}
+        found: dict[str, Floats] = {"similarity": self.similarity, "p_exists": self.p_exists}
         if self.p_match is not None and self.probability is not None:
             found |= {"p_match": self.p_match, "probability": self.probability}
         return found
@@ -245,7 +246,7 @@ class Entries:
         return np.array([plain_name(name or "") for name in self.prototypes or [None] * len(self)], dtype=np.str_)
 
     def fits(
-        self, constraints: Constraints, crystal_system: str | None = None, merits: Mapping[str, FloatArray] | None = None
+        self, constraints: Constraints, crystal_system: str | None = None, merits: Mapping[str, Floats] | None = None
     ) -> BoolArray:
         """Which satisfy the constraints, shape (N,).
 
@@ -279,7 +280,7 @@ class Entries:
         return found if crystal_system is None else found & (self._systems == crystal_system)
 
     def why_none(
-        self, constraints: Constraints, crystal_system: str | None = None, merits: Mapping[str, FloatArray] | None = None
+        self, constraints: Constraints, crystal_system: str | None = None, merits: Mapping[str, Floats] | None = None
     ) -> str:
         """Which constraint leaves nothing, in words; arguments as of `fits`."""
         left, told = self.fits(Constraints(), crystal_system), []
@@ -344,7 +345,7 @@ def count_of(top: object) -> int:
     return int(top)
 
 
-def best(scores: NDArray[np.floating[Any]], count: int) -> IntArray:
+def best(scores: Floats, count: int) -> IntArray:
     """Places of the best scores along the last axis, best first, of equal ones the first.
 
     Args:

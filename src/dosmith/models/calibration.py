@@ -90,7 +90,7 @@ class Calibration:
         """Half-widths of the bands around predicted standard vectors, 1/eV, shape as given."""
         return self.width * (vectors + self.floor)
 
-    def probability(self, similarity: FloatArray, norm: FloatArray, window: Window | None = None) -> FloatArray:
+    def probability(self, similarity: FloatArray, norm: NDArray[np.floating[Any]], window: Window | None = None) -> FloatArray:
         """The probability that a material matches: within the whole grid, or within a window of `window_like`.
 
         Args:
@@ -103,7 +103,7 @@ class Calibration:
         logit = intercept + slope * similarity + certainty * norm
         return chance(np.asarray(logit))
 
-    def match(self, similarity: FloatArray, norm: FloatArray, agreement: FloatArray, wanted: Gaps) -> FloatArray:
+    def match(self, similarity: FloatArray, norm: NDArray[np.floating[Any]], agreement: FloatArray, wanted: Gaps) -> FloatArray:
         """The probability that a material matches in its whole DOS and its gap, shape as the arguments'.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -40,6 +40,8 @@ from dosmith.web.work import HERE
 
 UPLOAD = "/api/target/file"
 _SUGGESTED = 20
+_PAUSE = 0.05
+"""Seconds from one thing that is laid out beside answers to the next."""
 _AROUND = 48
 """Known spectra in the picture of a target's neighbourhood."""
 
@@ -77,7 +79,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(board.warm_up)
+        bands = asyncio.create_task(board.lay_out_d_bands())
         yield
+        bands.cancel()
         board.close()
         await asyncio.to_thread(board.jobs.close)
 
@@ -144,6 +148,14 @@ class _Board:
         """Lay out everything that a first answer would wait for."""
         self.take_over()
         _laid_out(self.live, self.materials)
+
+    async def lay_out_d_bands(self) -> None:
+        """Read the d bands of known materials little by little, before they are shown."""
+        live = self.live
+        for rows in await asyncio.to_thread(live.d_bands_to_lay_out):
+            await asyncio.sleep(_PAUSE)
+            with suppress(BusyError):  # maps are being drawn: these are read when they are shown
+                await self.slow(live.lay_out_d_bands, rows)
 
     def take_over(self) -> None:
         """What was computed here is known from now on. The old answers while the new ones are laid out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
 
@@ -33,6 +34,7 @@ from dosmith.web.messages import Answer, BandOf, Curve, Heat, Kind, Query, Row, 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
+_TOGETHER = 32  # d bands that are read at once
 _EVEN = 0.5
 """Probability below which a crystal is said to have another gap than is wanted."""
 
@@ -51,7 +53,7 @@ class Live:
         self.recipe = designer.model.recipe
         self._open = lru_cache(maxsize=64)(self._uncomputed)  # the same while a curve is dragged
         self._height = lru_cache(maxsize=None)(self._above_hull)
-        self._known_d_band = lru_cache(maxsize=None)(self._known_d_band_of)
+        self._known_d_bands: dict[str, float | None] = {}
         self._new_d_band = lru_cache(maxsize=None)(self._new_d_band_of)
         self._of_part = lru_cache(maxsize=8)(self._for_part)
         self._telling: tuple[list[str], frozenset[int]] | None = None
@@ -165,7 +167,7 @@ class Live:
             price=prices_of([library.compositions[row]])[0],
             gap=told(known.gaps[place]),
             here=library.ids[row] in self.here,
-            d_band_centre=self._known_d_band(library.ids[row]) if self.d_bands else None,
+            d_band_centre=self._known_d_band(row) if self.d_bands else None,
         )
 
     def curve_of_part(self, part: Part, kind: Kind, identifier: str) -> Curve:
@@ -191,11 +193,24 @@ class Live:
             self._telling = library.ids, frozenset(library.projected(orbital="d"))
         return self._telling[1]
 
-    def _known_d_band_of(self, identifier: str) -> float | None:
-        library = self.designer.library
-        if library.row_of(identifier) not in self._with_d_bands:
+    def _known_d_band(self, row: int) -> float | None:
+        if row not in self._with_d_bands:
             return None
-        return describe(library.material(identifier), self.recipe).d_band_centre
+        identifier = self.designer.library.ids[row]
+        if identifier not in self._known_d_bands:
+            self.lay_out_d_bands([row])
+        return self._known_d_bands[identifier]
+
+    def d_bands_to_lay_out(self) -> list[list[int]]:
+        """Rows of the library whose d bands no answer has needed yet, a few together: a look at one costs as much as at its neighbours."""
+        ids = self.designer.library.ids
+        rows = [row for row in sorted(self._with_d_bands) if ids[row] not in self._known_d_bands] if self.d_bands else []
+        return [rows[start : start + _TOGETHER] for start in range(0, len(rows), _TOGETHER)]
+
+    def lay_out_d_bands(self, rows: Sequence[int]) -> None:
+        """Read the d-band centres of known materials, before they are shown."""
+        for material in self.designer.library.materials(rows):
+            self._known_d_bands[material.id] = describe(material, self.recipe).d_band_centre
 
     def _new_d_band_of(self, place: int) -> float | None:
         model = self.designer.model

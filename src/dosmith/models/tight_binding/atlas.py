@@ -172,7 +172,7 @@ class Atlas:
         if alike is not None:
             return np.asarray(alike(self._shapes) * self.certainties)
         unit = (target / np.linalg.norm(target)).astype(np.float32)
-        return np.asarray((self.candidates.spectra @ unit).astype(np.float64))
+        return np.asarray(self.candidates.spectra @ unit, dtype=np.float32)
 
     @cached_property
     def _errors_within(self) -> Callable[[bytes], tuple[Identity, FloatArray, FloatArray]]:
@@ -213,7 +213,7 @@ class Atlas:
 
     @cached_property
     def _penalties(self) -> FloatArray:
-        return penalised(np.zeros(len(self)), self.formation_energies, self.height_penalty)
+        return penalised(np.zeros(len(self)), self.formation_energies, self.height_penalty).astype(np.float32)
 
     def probabilities(
         self, similarities: FloatArray, window: Window | None = None, target: FloatArray | None = None
@@ -231,7 +231,7 @@ class Atlas:
         like = None if window is None else self.calibration.window_like(window)
         if window is not None and like is None:
             return None
-        found = self.calibration.probability(similarities, self._norms, like)
+        found = self.calibration.probability(similarities, self.certainties, like)
         if self.doubt is None or target is None or window is not None:
             return found
         return self.doubt.widened(found, self.doubt.excess(target, self.recipe))
@@ -245,7 +245,7 @@ class Atlas:
             states = comparison.count.electrons.states(self.entries.table, vectors)
             told = similarities * comparison.agreement(vectors, states)
         likeness = self.scores(told) if comparison.curve else np.ones(len(self))
-        return Judged(told, likeness, match, self.heights.chances, self._of_class(comparison.gaps))
+        return Judged(told, likeness, match, self._exist, self._of_class(comparison.gaps))
 
     def match_chances(self, similarities: FloatArray, comparison: Comparison) -> FloatArray | None:
         """The probability that each crystal matches, DOS and gap, shape (C,); None where that is not calibrated.
@@ -261,7 +261,7 @@ class Atlas:
             return None
         window = comparison.counted
         if window is None and agree is not None and comparison.gaps is not None:
-            found = self.calibration.match(similarities, self._norms, agree, comparison.gaps)
+            found = self.calibration.match(similarities, self.certainties, agree, comparison.gaps)
             return found if self.doubt is None else self.doubt.widened(found, self.doubt.excess(comparison.target, self.recipe))
         alike = self.probabilities(similarities, window, comparison.target)
         return alike if alike is None or agree is None else alike * agree
@@ -279,7 +279,7 @@ class Atlas:
             return None
         found = np.full(len(self), float(wanted.lower <= 0))  # of those that can have no gap
         found[self._able] = self.calibration.gaps.hold(self.candidates.gaps[self._able].astype(np.float64), wanted)
-        return found
+        return found.astype(np.float32)
 
     def _of_class(self, wanted: Gaps | None) -> FloatArray | None:
         """The probability that each is a metal, or has a gap, as is wanted, shape (C,); None where either will do, or nothing is known."""
@@ -299,8 +299,9 @@ class Atlas:
         return np.flatnonzero(self.candidates.gaps > METAL)
 
     @cached_property
-    def _norms(self) -> FloatArray:
-        return self.certainties.astype(np.float64)
+    def _exist(self) -> NDArray[np.float32]:
+        """In the precision of the spectra: many targets a second are judged by it."""
+        return self.heights.chances.astype(np.float32)
 
     def curve(self, place: int) -> tuple[FloatArray, FloatArray]:
         """The spectrum that is expected of a crystal and the half-width of the band around it, 1/eV, shapes (points,)."""

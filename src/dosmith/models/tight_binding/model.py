@@ -312,7 +312,9 @@ class TightBindingModel(Model):
         """The expected spectra of all states of some of its candidates, of norm 1 or less, shape (places, points)."""
         return self.atlas.candidates.at(places)
 
-    def _why_none(self, constraints: Constraints, crystal_system: str | None, merits: Mapping[str, FloatArray]) -> str:
+    def _why_none(
+        self, constraints: Constraints, crystal_system: str | None, merits: Mapping[str, NDArray[np.floating[Any]]]
+    ) -> str:
         if constraints.n_elements not in (None, *self.sizes):
             return (
                 f"this model proposes compositions of {' or '.join(map(str, self.sizes))} elements, not {constraints.n_elements}"
