@@ -30,7 +30,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
         " crystals:crystals crystals:stability verify:verify hydrogen:hydrogen",
     ),
     "data": (
-        "What densities of states there are: the included set and your own library.",
+        "Densities of states: the included set and your own library.",
         "data:info library:add library:list_ library:export library:verify library:remove data:build_open_set data:plan data:survey data:generate",
     ),
     "data fetch": ("Fetch densities of states from a database into your own library.", "fetch:mp fetch:jarvis"),

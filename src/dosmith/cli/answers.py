@@ -69,11 +69,13 @@ def design(
     target: OptionalTarget = None,
     top: Annotated[int | None, typer.Option("--top", metavar="N", help="How many candidates.  [default: 5]")] = None,
     crystal_system: SystemOption = None,
-    elements: Annotated[str | None, typer.Option("--elements", help=f"Only these may take part: {ELEMENTS_HELP}.")] = None,
-    require: Annotated[str | None, typer.Option("--require", help="Each of these must take part.")] = None,
-    exclude: Annotated[str | None, typer.Option("--exclude", help="None of these may take part.")] = None,
+    elements: Annotated[str | None, typer.Option("--elements", help=f"Only these elements: {ELEMENTS_HELP}.")] = None,
+    require: Annotated[str | None, typer.Option("--require", help="Each of these elements must be in it.")] = None,
+    exclude: Annotated[str | None, typer.Option("--exclude", help="None of these elements.")] = None,
     n_elements: Annotated[int | None, typer.Option("--n-elements", metavar="N", help="Elements in a candidate.")] = None,
-    ratio: Annotated[str | None, typer.Option("--ratio", metavar="M:N", help="Its counts in any order, as in 3:1.")] = None,
+    ratio: Annotated[
+        str | None, typer.Option("--ratio", metavar="M:N", help="Counts of the elements, in any order: 3:1.")
+    ] = None,
     formula: FormulaOption = None,
     space_group: SpaceGroupOption = None,
     prototype: PrototypeOption = None,
@@ -226,7 +228,7 @@ def similar(
     model: ModelOption = None,
     library: LibraryOption = None,
 ) -> None:
-    """List the known materials whose DOS is most like the target's: the honest baseline beside every design."""
+    """List the known materials whose DOS is most like the target's: the baseline that every design must beat."""
     from dosmith.report.progress import working
     from dosmith.targets import Reading
 

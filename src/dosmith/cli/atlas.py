@@ -50,7 +50,7 @@ def add(
     atlas: AtlasOption = "mine",
     output: FormatOption = Format.table,
 ) -> None:
-    """Add crystals to an atlas: each gets the DOS that the model expects of it. Stopped, it goes on where it was."""
+    """Add crystals to an atlas: each gets the DOS that the model predicts for it. If stopped, the same command goes on where it was."""
     from dosmith.atlas import Atlas
     from dosmith.atlas.adding import add, executor
     from dosmith.atlas.expecting import basis_for, forward_model
@@ -146,8 +146,8 @@ def _items(
 
 def list_(
     atlas: AtlasOption = "mine",
-    elements: Annotated[str | None, typer.Option("--elements", help="Only these elements may take part: Ni,Pt.")] = None,
-    require: Annotated[str | None, typer.Option("--require", help="Each of these must.")] = None,
+    elements: Annotated[str | None, typer.Option("--elements", help="Only these elements: Ni,Pt.")] = None,
+    require: Annotated[str | None, typer.Option("--require", help="Each of these elements must be in it.")] = None,
     prototype: Annotated[
         str | None, typer.Option("--prototype", help="Strukturbericht symbol, AFLOW label or common name.")
     ] = None,
@@ -183,7 +183,7 @@ def list_(
 
 
 def info(atlas: AtlasOption = "mine", output: FormatOption = Format.table) -> None:
-    """Tell what an atlas holds, how large it is, and how much its codes keep."""
+    """Show what an atlas holds, how large it is, and how much its codes keep."""
     summary = atlas_named(atlas).summary()
     if output is Format.json:
         typer.echo(json.dumps(summary, indent=1))
@@ -201,7 +201,7 @@ def remove(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="As 'dosmith atlas list' shows them.")],
     atlas: AtlasOption = "mine",
 ) -> None:
-    """Remove crystals from an atlas: all that are named, or none."""
+    """Remove the named crystals from an atlas; none if one of them is not there."""
     opened = atlas_named(atlas)
     before = len(opened)
     opened.remove(ids)

@@ -16,7 +16,8 @@ StabilityOption = Annotated[
     bool, typer.Option("--stability", help="Also show stability, price, supply, gap and band centre of each candidate.")
 ]
 AvoidOption = Annotated[
-    str | None, typer.Option("--avoid", metavar="WHY", help="Leave out elements: poisonous, radioactive, scarce, concentrated.")
+    str | None,
+    typer.Option("--avoid", metavar="WHY", help="Leave out elements that are poisonous, radioactive, scarce, concentrated."),
 ]
 KeepOption = Annotated[
     list[str] | None,
@@ -27,20 +28,22 @@ RankOption = Annotated[
     typer.Option(
         "--rank-by",
         metavar="MERIT",
-        help="probability (that it matches and exists), similarity, above_hull, price, ...; -MERIT turns it round; identity: whose DOS it is.",
+        help="probability (that it matches and exists), similarity, above_hull, price, ...; -MERIT reverses the order; identity: whose DOS is this?",
     ),
 ]
 VarietyOption = Annotated[
     float | None,
-    typer.Option("--variety", metavar="0...1", help="How early the best of other kinds come; 0 is the bare ranking."),
+    typer.Option(
+        "--variety", metavar="0...1", help="How far to mix kinds of candidates; 0 does not, 1 shows the best of each kind first."
+    ),
 ]
 FormulaOption = Annotated[
-    str | None, typer.Option("--formula", metavar="A2BC", help="Counts with letters for any elements, or the very composition.")
+    str | None, typer.Option("--formula", metavar="A2BC", help="A composition, or a pattern with letters for any elements.")
 ]
 SpaceGroupOption = Annotated[
-    str | None, typer.Option("--space-group", metavar="SG", help="Number or symbol of the crystal's: 225, Fm-3m.")
+    str | None, typer.Option("--space-group", metavar="SG", help="Space group of the crystal: 225, Fm-3m.")
 ]
-PrototypeOption = Annotated[str | None, typer.Option("--prototype", metavar="P", help="Of the crystal: L1_2, B1, E2_1, ...")]
+PrototypeOption = Annotated[str | None, typer.Option("--prototype", metavar="P", help="Prototype: L1_2, B1, E2_1, ...")]
 GapOption = Annotated[
     str | None,
     typer.Option(
@@ -48,9 +51,9 @@ GapOption = Annotated[
     ),
 ]
 AboveHullOption = Annotated[
-    float | None, typer.Option("--above-hull", metavar="EV", help="At most so high above the hull, eV/atom.")
+    float | None, typer.Option("--above-hull", metavar="EV", help="Largest height above the hull, eV/atom.")
 ]
-PriceOption = Annotated[float | None, typer.Option("--price", metavar="USD", help="At most so dear, USD/kg of the elements.")]
+PriceOption = Annotated[float | None, typer.Option("--price", metavar="USD", help="Highest price of the elements, USD/kg.")]
 
 
 def choose(designed: Callable[[int], Design], rank_by: str | None, top: int) -> tuple[Design, list[Merits]]:

@@ -27,7 +27,7 @@ def crystals(
     output: FormatOption = Format.table,
     library: LibraryOption = None,
 ) -> None:
-    """List the crystals that a composition may have, lowest in energy first."""
+    """List the crystals that a composition may form, lowest in energy first."""
     from dosmith import formulas
     from dosmith.crystals.hull import potential_hull
     from dosmith.crystals.potential import Potential
@@ -75,15 +75,15 @@ def stability(
         list[str],
         typer.Argument(
             metavar="CRYSTAL...",
-            help="Formulas (their lowest crystal), ids in the library, structure files, or folders of these.",
+            help="Formulas (their crystal of lowest energy), ids in the library, structure files, or folders of these.",
         ),
     ],
-    relax: Annotated[bool, typer.Option("--relax", help="Let cell and atoms move in all of them, not only in files.")] = False,
+    relax: Annotated[bool, typer.Option("--relax", help="Relax cell and atoms of all crystals, not only of files.")] = False,
     known: Annotated[bool, typer.Option("--known", help="Only what library and survey hold: needs no PyTorch.")] = False,
     output: FormatOption = Format.table,
     library: LibraryOption = None,
 ) -> None:
-    """Formation energies and energies above the hull, in the CHGNet potential and, where it was computed, by DFT."""
+    """Formation energies and energies above the hull, in the CHGNet potential and, if computed, by DFT."""
     from dosmith.crystals.find import expanded
     from dosmith.crystals.potential import Potential
     from dosmith.crystals.stability import Judge

@@ -12,7 +12,7 @@ from dosmith.cli.options import Format, FormatOption, LibraryOption, ModelOption
 
 
 def info(library: LibraryOption = None, output: FormatOption = Format.table) -> None:
-    """Tell what the open DOS set, or other libraries, hold."""
+    """Show what the open DOS set, or other libraries, hold."""
     opened = library_at(library)
     if output is Format.table:
         from dosmith.report.console import print_library
@@ -40,7 +40,7 @@ def build_open_set(
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the set.")] = Path("data/open-dos"),
 ) -> None:
-    """Write the open DOS set (Parquet shards, card, checksums) from what was computed."""
+    """Write the open DOS set (Parquet shards, card, checksums) from computed crystals."""
     from dosmith.library.card import build_open_set
 
     built = build_open_set(batches or [], out, ledger or [], energies)
@@ -50,7 +50,7 @@ def build_open_set(
 
 
 def plan(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The plan; one that is there is extended.")] = Path(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The plan; an existing one is extended.")] = Path(
         "data/campaign/plan.parquet"
     ),
     pairs: Annotated[int | None, typer.Option("--pairs", min=1, help="Pairs of elements to add; all when not given.")] = None,
@@ -65,7 +65,7 @@ def plan(
 
 
 def survey(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The survey; one that is there is gone on with.")] = Path(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The survey; an existing one is continued.")] = Path(
         "data/survey/crystals.parquet"
     ),
     limit: Annotated[
@@ -84,11 +84,11 @@ def survey(
 
 
 def generate(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="The list (Parquet); one that is there is gone on with.")],
-    most: Annotated[int, typer.Option("--most", min=1, help="Crystals to try in all, the survey's not counted.")] = 300_000,
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The list (Parquet); an existing one is continued.")],
+    most: Annotated[int, typer.Option("--most", min=1, help="Crystals to try in total, without those of the survey.")] = 300_000,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Crystals to try now.")] = None,
     measure: Annotated[
-        int | None, typer.Option("--measure", metavar="N", min=1, help="Only try so many, and tell how long all would take.")
+        int | None, typer.Option("--measure", metavar="N", min=1, help="Try only this many, and estimate the time for all.")
     ] = None,
     model: ModelOption = None,
 ) -> None:

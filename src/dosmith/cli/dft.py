@@ -20,20 +20,22 @@ def compute(
         str | None, typer.Option("--prototype", metavar="P", help="Crystal of a formula: L1_2, B2, E2_1, ...")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.")] = None,
-    spin: Annotated[bool | None, typer.Option("--spin/--no-spin", help="Spin-polarised; by the elements when not given.")] = None,
+    spin: Annotated[
+        bool | None, typer.Option("--spin/--no-spin", help="Spin-polarised or not; else the elements decide.")
+    ] = None,
     relax_volume: Annotated[
         bool, typer.Option("--relax-volume", help="First find the volume of lowest energy: about five times the work.")
     ] = False,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of the calculation.")] = 1,
     library: LibraryOption = None,
     plan: Annotated[Path | None, typer.Option("--plan", metavar="FILE", help="Compute a plan of many crystals.")] = None,
-    ledger: Annotated[Path | None, typer.Option("--ledger", metavar="DIR", help="Where the plan's outcomes go.")] = None,
+    ledger: Annotated[Path | None, typer.Option("--ledger", metavar="DIR", help="Folder for the results of the plan.")] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Crystals of a plan side by side.")] = 1,
     cluster: Annotated[
         str | None, typer.Option("--cluster", metavar="ADDRESS|slurm", help="Dask scheduler for the plan (tcp://...), or slurm.")
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Crystals of the plan at most.")] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also compute again what failed before.")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Compute at most so many of the plan.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also repeat failed calculations.")] = False,
 ) -> None:
     """Compute a DOS by density-functional theory (CP2K): one crystal, or a plan of many."""
     settings = settings_of(context).dft

@@ -29,7 +29,7 @@ def mp(
     elements: ElementsOption = None,
     max_elements: MaxElementsOption = 2,
     crystal_system: CrystalOption = None,
-    deprecated: Annotated[bool, typer.Option("--deprecated", help="Materials that are marked as deprecated too.")] = False,
+    deprecated: Annotated[bool, typer.Option("--deprecated", help="Also materials that are marked as deprecated.")] = False,
     library: FolderOption = None,
     key: Annotated[
         str | None,
@@ -65,7 +65,7 @@ def jarvis(
         bool, typer.Option("--raw", help="Whole curves, from the vasprun.xml of each material's run: one download each.")
     ] = False,
     ids: Annotated[
-        str | None, typer.Option("--id", metavar="JVASP-N,...", help="The whole curves of these materials, whatever they are.")
+        str | None, typer.Option("--id", metavar="JVASP-N,...", help="Whole curves of these materials, whatever the filters.")
     ] = None,
 ) -> None:
     """Fetch from JARVIS-DFT: spin-up curves of the set edos_pdos, or whole curves one by one (--raw).

@@ -32,7 +32,7 @@ OPTIONS = {
     "In which order": "--rank-by --variety",
     "What counts as similar": "--window --metric --count --project --spin",
     "How the target is read": "--fermi --electrons --broadening --zero",
-    "What is told, and where": "--stability --out --format",
+    "What is shown, and where": "--stability --out --format",
 }
 """Purpose -> options; all others come last."""
 MANY = 12
@@ -40,7 +40,7 @@ MANY = 12
 EXAMPLES_OF = {
     "design": (
         ("dosmith design Pt3Ni --elements Ni,Co,Fe,Pd", "Which of these elements can replace platinum?"),
-        ("dosmith design vasprun.xml --project Pt:d", "Which have the d states of the platinum in my calculation?"),
+        ("dosmith design vasprun.xml --project Pt:d", "Which have platinum d states like those in my calculation?"),
     ),
     "similar": (
         ("dosmith similar Pt3Ni --top 20", "Which twenty known materials are most like Pt3Ni?"),

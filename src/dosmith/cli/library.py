@@ -24,8 +24,8 @@ from dosmith.cli.options import (
     settings_of,
 )
 
-ElementsOption = Annotated[str | None, typer.Option("--elements", help="Only these elements may take part: Ni,Pt.")]
-RequireOption = Annotated[str | None, typer.Option("--require", help="Each of these must.")]
+ElementsOption = Annotated[str | None, typer.Option("--elements", help="Only these elements: Ni,Pt.")]
+RequireOption = Annotated[str | None, typer.Option("--require", help="Each of these elements must be in it.")]
 CountOption = Annotated[int | None, typer.Option("--n-elements", min=1, help="Number of elements.")]
 SystemOption = Annotated[
     str | None, typer.Option("--crystal-system", metavar="S", help="Crystal system: cubic, hexagonal, tetragonal, ...")
@@ -39,7 +39,7 @@ def add(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE|DIR...", help="Files with a DOS, or folders of such.")],
     formula: Annotated[
         str | None,
-        typer.Option("--formula", help="Of files that name no atoms; 'name': what the file or its folder is called."),
+        typer.Option("--formula", help="Formula of files that name no atoms; 'name' takes the name of the file or folder."),
     ] = None,
     fermi: FermiOption = None,
     electrons: ElectronsOption = None,
@@ -50,7 +50,7 @@ def add(
     library: FolderOption = None,
     output: FormatOption = Format.table,
 ) -> None:
-    """Add densities of states to your own library; what is there already is left as it is."""
+    """Add densities of states to your own library; materials that it already holds stay as they are."""
     from dosmith import formulas
     from dosmith.adding import add_files
     from dosmith.report.console import AdditionsPrinter
@@ -148,7 +148,7 @@ def remove(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="As 'dosmith data list' shows them.")],
     library: FolderOption = None,
 ) -> None:
-    """Remove materials from your own library: all that are named, or none."""
+    """Remove the named materials from your own library; none if one of them is not there."""
     opened = own_library(library)
     before = len(opened)
     opened.remove(ids)

@@ -30,7 +30,7 @@ def train(
         typer.Option(
             "--survey",
             metavar="FILE",
-            help="Crystals that dosmith is to propose.  [default: the included list of expected crystals]",
+            help="Crystals that the model may propose.  [default: the included list of expected crystals]",
         ),
     ] = None,
     spectra: Annotated[
@@ -74,12 +74,12 @@ def train(
 def benchmark(
     context: typer.Context,
     out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Folder of results, page and pictures; what is there is gone on with.")
+        Path, typer.Option("--out", metavar="DIR", help="Folder of results, page and pictures; an existing one is continued.")
     ] = Path("benchmark-output"),
     quick: Annotated[bool, typer.Option("--quick", help="A small part, in about a minute.")] = False,
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", metavar="NAME", help="Ask only this method, and add it to the results; repeatable."),
+        typer.Option("--method", metavar="NAME", help="Test only this method, and add it to the results; repeatable."),
     ] = None,
     library: LibraryOption = None,
     output: FormatOption = Format.table,
@@ -116,7 +116,7 @@ def info(
     model: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model or checkpoint folder.")] = "dosmith",
     output: FormatOption = Format.table,
 ) -> None:
-    """Tell what a model is and how good it is."""
+    """Show what a model is and how good it is."""
     from dosmith.models.registry import open_model
 
     opened = open_model(model)
@@ -133,7 +133,7 @@ def info(
 def project(
     model: Annotated[str, typer.Argument(metavar="NAME|DIR", help="Shipped model or checkpoint folder.")] = "dosmith",
     above_hull: Annotated[
-        float | None, typer.Option("--above-hull", min=0.0, metavar="EV", help="Only of candidates up to so high, eV/atom.")
+        float | None, typer.Option("--above-hull", min=0.0, metavar="EV", help="Only candidates up to this height, eV/atom.")
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes side by side.")] = 1,
     library: LibraryOption = None,
@@ -156,7 +156,7 @@ def candidates(
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes side by side.")] = 1,
     library: LibraryOption = None,
 ) -> None:
-    """Let a trained model propose other crystals than it has: their DOS is predicted. Needs dosmith[relax]; goes on where it stopped."""
+    """Predict the DOS of other crystals, so that a trained model proposes them. Needs dosmith[relax]; goes on where it stopped."""
     from dosmith.models.tight_binding.train import propose_from
     from dosmith.report.progress import training_progress
 

@@ -51,7 +51,7 @@ ElectronsOption = Annotated[
 ]
 CountOption = Annotated[
     bool,
-    typer.Option("--count", help="Numbers of states count too: half as many per atom is half as like."),
+    typer.Option("--count", help="Also compare states per atom: half as many halves the similarity."),
 ]
 BroadeningOption = Annotated[
     float | None, typer.Option("--broadening", metavar="EV", help="Gaussian sigma that the curve already carries.")
@@ -102,7 +102,7 @@ AtlasesOption = Annotated[
     typer.Option(
         "--atlas",
         metavar="DIR|NAME|shipped",
-        help="Crystals to propose from: an atlas of yours (mine), a folder, or those of the model (shipped); repeat it.  [default: shipped]",
+        help="Crystals to propose: an atlas of yours (mine), a folder, or the model's (shipped); repeat it for several.  [default: shipped]",
     ),
 ]
 ReadOption = Annotated[

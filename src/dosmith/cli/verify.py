@@ -28,7 +28,7 @@ def verify(
     design: Annotated[Path, typer.Argument(metavar="DIR", help="What 'dosmith design --out DIR' wrote.")],
     top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="How many candidates, best first.")] = 5,
     fixed_volume: Annotated[
-        bool, typer.Option("--fixed-volume", help="At the volume of the design: a fifth of the work.")
+        bool, typer.Option("--fixed-volume", help="Keep the volume of the design: a fifth of the work.")
     ] = False,
     engine: Annotated[
         EngineName, typer.Option("--engine", help="cp2k computes; vasp writes folders to run elsewhere.")
@@ -40,9 +40,9 @@ def verify(
     cluster: Annotated[
         str | None, typer.Option("--cluster", metavar="ADDRESS|slurm", help="Dask scheduler (tcp://...), or slurm.")
     ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also compute again what failed before.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also repeat failed calculations.")] = False,
     add_to: Annotated[
-        Path | None, typer.Option("--add-to", metavar="DIR|mine", help="Add what was computed to this library.")
+        Path | None, typer.Option("--add-to", metavar="DIR|mine", help="Add the computed crystals to this library.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the results.  [default: DIR/verification]")

@@ -31,7 +31,7 @@ HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 def web(
     context: typer.Context,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8765,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="Other addresses let other machines in; they need a token.")
     ] = "127.0.0.1",
@@ -41,8 +41,8 @@ def web(
             "--token",
             envvar=TOKEN_VARIABLE,
             show_envvar=False,
-            help=f"That every visitor must know; better given by ${TOKEN_VARIABLE}, which other users do not see. Made up when not"
-            " given; '' asks for none, on this machine only.",
+            help=f"Secret that every visitor must know. Better set ${TOKEN_VARIABLE}, which other users cannot see. If not given,"
+            " one is made up; '' asks for none, on this machine only.",
         ),
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
