@@ -34,7 +34,7 @@ def counted_too(count: Count, probabilities: bool = True) -> str:
     """What it tells where numbers of states count."""
     rest = "; probabilities are of shape and gap alone" if probabilities else ""
     return (
-        "Electron count is compared: similarities are those of the shapes times the smaller number of states per atom over the larger"
+        "Electron count is compared: the similarity of the shapes is multiplied by the smaller number of states per atom over the larger"
         f" (the target: {count}){rest}."
     )
 
@@ -195,7 +195,7 @@ def caveats(
         elif target.composition in model.trained_on(part):
             same = "this DOS" if target.material_id and library.name == model.spec["library"]["name"] else "another DOS"
             named = target.composition in [each.composition for each in proposals]
-            verdict = "finding it again is in-sample, no discovery" if named else "yet it is not among the candidates"
+            verdict = "finding it again is in-sample, not a discovery" if named else "yet it is not among the candidates"
             found.append(f"The model was trained on {same} of {formula}; {verdict}.")
     found += model.remarks(proposals, part)
     if target.standard.covered is None:

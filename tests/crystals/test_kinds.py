@@ -6,7 +6,7 @@ import pytest
 
 from dosmith import symmetry
 from dosmith.crystals.aflow import aflow_prototypes
-from dosmith.crystals.kinds import kind_of, kinds, named, near
+from dosmith.crystals.kinds import common_names, kind_of, kinds, named, near
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.errors import NotFoundError
 
@@ -15,6 +15,13 @@ def test_a_prototype_is_named_in_many_ways() -> None:
     for text in ("L1_2", "l12", "Cu3Au", "AB3_cP4_221_a_c"):
         assert named(text) == "L1_2"
     assert [named(text) for text in ("MgCu2", "Laves-phase", "perovskite", "half Heusler")] == ["C15", None, "E2_1", "C1_b"]
+    assert [named(text) for text in ("anatase", "aucu", "MoSi2", "CaCu5")] == [
+        "A2B_tI12_141_e_a",
+        "AB_tP2_123_a_d",
+        "AB2_tI6_139_a_e",
+        "AB5_hP6_191_a_cg",
+    ]
+    assert named("SiO2") is None  # eight of them
     assert near("perovskit") == "; did you mean 'perovskite'?" and near("xyz") == ""
 
 
@@ -23,6 +30,7 @@ def test_the_table_holds_all_prototypes_of_aflow_as_pymatgen_has_them() -> None:
     for name, prototype in aflow_prototypes().items():
         own = [site.specie.symbol for site in prototype.original]
         assert kind_of(name).counts == tuple(map(own.count, prototype.symbols)), name
+        assert common_names()[name] == prototype.called, name
 
 
 @pytest.mark.parametrize("name", ["A2B_tP6_136_f_a", "ABCD_tP8_129_c_b_a_c", "A2B3_hR10_167_c_e", "C14", "L1_2"])

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dosmith import symmetry
+from dosmith import formulas, symmetry
 from dosmith.crystals.families import built
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ MORE: dict[str, tuple[str, tuple[str, ...], tuple[float, ...]]] = {
     "A2BC2_hP5_164_d_a_d": ("CaAl2Si2", ("Ca", "Al", "Si"), (4.130, 7.145, 0.630, 0.270)),
 }
 """Families with hundreds of known members that pymatgen lacks: label, then elements, edges in Angstrom and coordinates of one (R. W. G. Wyckoff, Crystal Structures)."""
+
+
+MINERALS = frozenset({"Anatase", "Corundum", "Rutile", "Spinel", "Zircon"})
+"""Those whose names do not end as most minerals' do."""
+_HYDROGEN = 15.5  # its place in formulas, by columns of the periodic table: after nitrogen, before oxygen
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +64,23 @@ class AflowPrototype:
     def counts(self) -> tuple[int, ...]:
         """Atoms of each in the cell."""
         return tuple(self.species.count(symbol) for symbol in self.symbols)
+
+    @property
+    def called(self) -> str:
+        """What people call it: the mineral, else the formula of the crystal that it was read off."""
+        from pymatgen.core.periodic_table import Element
+
+        if self.name in MORE:
+            return self.mineral
+        if self.mineral in MINERALS or (self.mineral.endswith("ite") and self.mineral.isalpha()):
+            return self.mineral.lower()
+
+        def column(part: tuple[str, int]) -> tuple[float, int]:
+            element = Element(part[0])
+            return (_HYDROGEN if element.Z == 1 else element.group), -element.Z
+
+        whole = formulas.reduce((symbol, 1) for symbol in self.species)
+        return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in sorted(whole, key=column))
 
     @cached_property
     def original(self) -> Structure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -77,13 +78,33 @@ def named(text: str) -> str | None:
 
 def near(text: str) -> str:
     """What may have been meant, to stand at the end of a message; see `did_you_mean`."""
-    return did_you_mean(text, [*PROTOTYPES, *(each for called in COMMON_NAMES.values() for each in called.split(", "))])
+    return did_you_mean(text, [*PROTOTYPES, *(each for called in common_names().values() for each in called.split(", "))])
+
+
+@lru_cache(maxsize=1)
+def common_names() -> Mapping[str, str]:
+    """What people call the prototypes, by their names: of AFLOW's a mineral, or the crystal whose type it is.
+
+    >>> common_names()["B1"], common_names()["A2B_tI12_141_e_a"], common_names()["AB_tP2_123_a_d"]
+    ('rock salt', 'anatase', 'AuCu')
+    """
+    return {name: called for name, _, called in _lines()} | COMMON_NAMES
+
+
+@lru_cache(maxsize=1)
+def _lines() -> tuple[tuple[str, tuple[int, ...], str], ...]:
+    """Of the table of AFLOW's prototypes: name, atoms of each element, what people call it."""
+    text = files("dosmith.crystals").joinpath("aflow.txt").read_text(encoding="utf-8")
+    cells = [line.split() for line in text.splitlines()[1:]]
+    return tuple((name, tuple(map(int, counts)), called) for name, *counts, called in cells)
 
 
 @lru_cache(maxsize=1)
 def _names() -> Mapping[str, str]:
     found = {plain_name(name): name for name in kinds()}
     found |= {plain_name(each.aflow): name for name, each in PROTOTYPES.items()}
+    several = Counter(called for _, _, called in _lines())
+    found |= {plain_name(called): found[plain_name(name)] for name, _, called in _lines() if several[called] == 1}
     return found | {plain_name(each): name for name, called in COMMON_NAMES.items() for each in called.split(", ")}
 
 
@@ -91,8 +112,7 @@ def _names() -> Mapping[str, str]:
 def kinds() -> Mapping[str, Kind]:
     """All of them by name; what both libraries have comes under both names."""
     found = {each.name: Kind(each.name, each.counts, each.space_group, each.crystal_system) for each in PROTOTYPES.values()}
-    for line in files("dosmith.crystals").joinpath("aflow.txt").read_text(encoding="utf-8").splitlines()[1:]:
-        name, *counts = line.split()
+    for name, counts, _ in _lines():
         group = int(name.split("_")[2])
-        found[name] = Kind(name, tuple(map(int, counts)), group, symmetry.system_of(group))
+        found[name] = Kind(name, counts, group, symmetry.system_of(group))
     return found

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 NOTES = (
     POTENTIAL,
     COMPUTED,
-    "USD/kg: of the elements, 2013. Rarest: least abundance of an element in the Earth's crust, mg/kg. HHI: concentration of production"
-    " in few countries, 10,000 at most (Gaultois 2013).",
+    "USD/kg: price of the elements, 2013. Rarest: abundance of the rarest element in the Earth's crust, mg/kg. HHI: concentration of"
+    " production in few countries, 10,000 at most (Gaultois 2013).",
     "Centre: mean energy of the total DOS from -7.5 eV to the energy zero; it follows the d-band centre of late transition metals"
-    " but is not projected; d centre: of projected d states, where they are known or predicted. At E_F: of a DOS of unit area, 1/eV.",
-    "*: no other candidate is as good in similarity, stability and price, and better in one.",
+    " but is not projected. d centre: that of projected d states, if known or predicted. At E_F: density there, for a DOS of unit area, 1/eV.",
+    "*: no other candidate is at least as good in similarity, stability and price, and better in one of them.",
 )
 _HEADS = ("formula", "similarity", "above hull", "(DFT)", "USD/kg", "rarest", "HHI", "gap", "centre", "d centre", "at E_F", "")
 _NARROW = {"above hull": "above\nhull", "(DFT)": "above\nhull\n(DFT)"}

@@ -80,7 +80,8 @@ def print_design(console: Console, design: Design, found: Sequence[Merits] = ())
     notes = (list(JUDGED) if predicting else []) + ([ORDER] if ordered else []) + ([CURVES] if drawn else []) + list(merits)
     if named:
         notes.insert(
-            0, "P(it) is the probability that the curve is this composition's, if it is that of one that is known or expected."
+            0,
+            "P(it) is the probability that the curve belongs to this composition, provided that it belongs to a known or predicted one.",
         )
     print_notes(console, [*notes, *design.caveats, *_steps(design.target)])
 
@@ -89,11 +90,11 @@ JUDGED = (
     "P is the probability that a candidate matches and exists. Match: the DOS, once computed, has a cosine above"
     f" {MATCH:g} to the target's, and both are metals or their gaps agree within {NEAR:g} eV or {SHARE:.0%}. Exists: it lies within"
     f" {WITHIN:g} eV/atom of the hull.",
-    "Gaps in eV, ~ where predicted. Heights above the hull in eV/atom: of the set's own calculations where these have rivals, else of"
-    " a potential (~).",
+    "Gaps are in eV, with ~ if predicted. Heights above the hull are in eV/atom: from the set's own calculations if these have rivals,"
+    " else from a potential (~).",
 )
 """What the columns of a design mean."""
-ORDER = "The order follows P and the similarity together; of one kind, each further candidate comes a little later (--variety 0: it does not)."
+ORDER = "The order follows P and the similarity together; each further candidate of one kind is moved down a little (not with --variety 0)."
 """What candidates are ranked by, where no merit is asked for: neither column alone falls."""
 
 
@@ -359,7 +360,7 @@ def print_benchmark(console: Console, results: Mapping[str, Any]) -> None:
         if row.get("screen") == "0.000":  # it makes no picks
             row = {metric: value for metric, value in row.items() if not metric.startswith("screen")}
         rows.add_row(model, *(row.get(metric, "") for metric in shown))
-    print_table(console, "Held-out chemical systems; all else, with intervals, is in the page", rows)
+    print_table(console, "Held-out chemical systems; the page has all other results, with intervals", rows)
 
 
 def print_calculation(console: Console, structure: Structure, result: Calculation, folder: Path) -> None:

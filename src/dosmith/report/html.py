@@ -232,17 +232,17 @@ def _main_note(window: tuple[float, float] | None) -> str:
 def _columns(data: ReportData, metric: str) -> list[tuple[str, str]]:
     """What the columns of the candidates mean, those whose heads do not say it: name and explanation."""
     predicted = any(facts.get("similarity_kind") == "predicted" for facts, _ in data.candidates)
-    expected = ", or the one to be expected where no DOS is known" if predicted else ""
+    expected = "; if no DOS is known, the expected one" if predicted else ""
     measure = f" ({escape(metric)})" if metric else ""
-    found = [("Similarity", f"of the known DOS of this composition that is most like the target{measure}{expected}")]
+    found = [("Similarity", f"that of the composition's known DOS most like the target{measure}{expected}")]
     if not predicted:
         return [*found, ("CV distance", "from the composition vector that the model predicts; smaller is closer")]
     agree = f"a cosine above {MATCH:g}, and both metals or gaps within {NEAR:g} eV or {SHARE:.0%}"
     return [
         *found,
         ("Probability", f"that the DOS matches ({agree}) and the crystal exists (within {WITHIN:g} eV/atom of the hull)"),
-        ("Gap", "computed where the DOS is known, else expected"),
-        ("Above hull", "by density-functional theory where the set holds rivals, else in a potential"),
+        ("Gap", "computed if the DOS is known, else expected"),
+        ("Above hull", "by density-functional theory if the set holds rivals to compare with, else in a potential"),
         ("Band in the charts", "holds 68 % of the points of curves of crystals from chemistry that the model had not seen"),
     ]
 

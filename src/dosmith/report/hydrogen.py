@@ -35,7 +35,7 @@ def print_hydrogen(console: Console, cell: Structure, found: Sequence[Hydrogen],
         table.add_row(each.site.name, str(each.site.multiplicity), *map(number, energies), f"{each.moved:.2f}", each.reason)
     console.print(table)
     console.print(
-        "E(host + H) - E(host) - E(H2)/2; below zero hydrogen goes in. Atoms relax in the CHGNet potential at the host's cell; no zero-point energy.",
+        "E(host + H) - E(host) - E(H2)/2; below zero the metal takes up hydrogen. Atoms relax in the CHGNet potential in the host's cell; no zero-point energy.",
         style="dim",
         highlight=False,
     )

@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from dosmith.crystals.prototypes import COMMON_NAMES
+from dosmith.crystals.kinds import common_names
 from dosmith.designer import Designer
 from dosmith.designs import Design
 from dosmith.element_facts import element_prices
@@ -187,7 +187,7 @@ class _Board:
             elements=list(model.elements),
             crystal_systems=sorted(systems | {system for system in library.crystal_systems if system}),
             ratios=[":".join(map(str, counts)) for counts in model.ratios],
-            prototypes=COMMON_NAMES,
+            prototypes=dict(common_names()),
             library=library.name,
             spectra=len(self.designer.known),
             model=model.name,

@@ -15,7 +15,8 @@ import numpy as np
 
 from dosmith import formulas, symmetry
 from dosmith.crystals.drawing import Drawing
-from dosmith.crystals.prototypes import COMMON_NAMES, PROTOTYPES, crystal_id
+from dosmith.crystals.kinds import common_names
+from dosmith.crystals.prototypes import PROTOTYPES, crystal_id
 from dosmith.designer import Designer
 from dosmith.dft.engine import is_magnetic
 from dosmith.element_facts import prices_of
@@ -291,9 +292,9 @@ def drawn(cell: Structure) -> DrawnCrystal:
 def _crystal_facts(cell: Structure, group: tuple[str, int], prototype: str | None) -> Facts:
     (symbol, number), lattice = group, cell.lattice
     lengths = [f"{name} = {length:.3f}" for name, length in zip("abc", lattice.abc, strict=True)]
-    known = PROTOTYPES.get(prototype or "")
+    known, called = PROTOTYPES.get(prototype or ""), common_names().get(prototype or "")
     return [
-        ("Prototype", f"{prototype or 'unknown'}{f' ({COMMON_NAMES[prototype]})' if prototype in COMMON_NAMES else ''}"),
+        ("Prototype", f"{prototype or 'unknown'}{f' ({called})' if called else ''}"),
         *([("AFLOW label", known.aflow)] if known else []),
         ("Space group", f"{symbol} ({number})"),
         ("Lattice", ", ".join(lengths[:1] if len(set(lattice.abc)) == 1 else lengths) + " Å"),

@@ -70,8 +70,8 @@ export function refresh() {
   if (!shown?.card) return;
   const row = rowOf(shown.kind, shown.id);
   $("keep").setAttribute("aria-pressed", String(kept(`${shown.kind} ${shown.id}`)));
-  $("card-match").textContent = !row ? "not among the first of its list"
-    : [row.probability == null ? null : `${Math.round(100 * row.probability)}\u2009% to match and exist`, row.similarity == null ? null : `similarity ${number(row.similarity, 3)}`,
+  $("card-match").textContent = !row ? "not among those shown in the list"
+    : [row.probability == null ? null : `${Math.round(100 * row.probability)}\u2009% probability to match and exist`, row.similarity == null ? null : `similarity ${number(row.similarity, 3)}`,
       row.above_hull == null ? null : `${number(row.above_hull, 2)} eV/atom above the hull`].filter(Boolean).join(" \u00b7 ");
   $("card-jobs").replaceChildren(...jobs.of(shown.kind, shown.id).map((job) => jobs.item(job, false)));
 }

@@ -32,8 +32,12 @@ export function prototype(text) {
   return name ? [name, make("sub", {}, index)] : [(text ?? "").split(" ")[0]]; // "P4/mmm AB2C" stands beside its formula
 }
 
-// A symbol with what people call it, "B1 rock salt".
-export const calling = (text, names) => [...prototype(text), names?.[text] ? ` ${names[text]}` : ""];
+// A symbol with what people call it, "B1 rock salt"; in place of a label of the AFLOW library the name alone: "anatase", "AuCu type".
+export function calling(text, names) {
+  const name = names?.[text];
+  if (name && /^[A-Z\d]+_[a-z][A-Z]\d+_\d+_/i.test(text)) return [/^[A-Z]/.test(name) ? `${name} type` : name];
+  return [...prototype(text), name ? ` ${name}` : ""];
+}
 
 export const number = (value, digits) => value.toFixed(digits).replace(/^-(?=0(\.0*)?$)/, "").replace("-", "\u2212");
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

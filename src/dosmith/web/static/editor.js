@@ -16,7 +16,7 @@ const TOOLS = {
   paint: { key: "p", name: "Paint", hint: "Draw the curve freehand.",
     press: (by, at) => { const p = { energy: at, height: Math.max(height(at) + by * LIFT, 0) }; return { values: curves.paint(state.values, E(), p, p) }; },
     drag: (s, p) => ({ values: curves.paint(state.values, E(), s.last, p) }) },
-  smooth: { key: "s", name: "Smooth", brush: true, hint: "Rub over what is too rough.",
+  smooth: { key: "s", name: "Smooth", brush: true, hint: "Rub over the rough parts of the curve.",
     press: (by, at) => ({ values: curves.smooth(state.values, E(), at, brush()) }),
     drag: (s, p) => ({ values: curves.smooth(state.values, E(), p.energy, brush()) }) },
   peak: { key: "a", name: "Peak", brush: true, hint: "Press where a peak should be; drag up for height, sideways for width.",
@@ -36,7 +36,7 @@ const TOOLS = {
   gap: { key: "g", name: "Gap", hint: "Drag to the right to open a gap above the energy zero, to the left to close one.",
     sideways: (by) => ({ values: curves.gap(state.values, E(), by, state.facts.broadening) }),
     drag: (s, p) => ({ values: curves.gap(s.values, E(), p.energy - s.from.energy, state.facts.broadening) }) },
-  window: { key: "w", name: "Window", apart: true, hint: "Drag over the energies that matter; the rest turns grey and does not count. Click to count all again.",
+  window: { key: "w", name: "Window", apart: true, hint: "Drag over the energies that matter; the rest turns grey and does not count. Click to count all energies again.",
     enter: (at) => { const from = edge; edge = from == null ? at : null; return from == null ? {} : { window: span(from, at) }; },
     drag: (s, p) => ({ window: span(s.from.energy, p.energy) }) },
   weights: { key: "i", name: "Weights", hint: "Paint how much each energy counts, from not at all to double.",
@@ -112,7 +112,7 @@ export function choose(name) {
 }
 
 const byKeys = (one) => (one.sideways ? "By keys: left and right arrows, with Shift in larger steps."
-  : `By keys: left and right arrows choose an energy, ${one.enter ? "Enter there sets one edge, then the other; Delete counts all again." : "up and down arrows work there, with Shift in larger steps."}`);
+  : `By keys: left and right arrows choose an energy, ${one.enter ? "Enter there sets one edge, then the other; Delete makes all energies count again." : "up and down arrows work there, with Shift in larger steps."}`);
 
 // A material's curve over the target: {key, values, half_width, hue, name, what}, or null.
 export function overlay(curve) {

@@ -88,7 +88,7 @@ export function item(job, named) {
 // How a computed DOS compares with what was predicted and with the curve of this moment.
 async function comparison(job) {
   if (!job.values) return "";
-  const words = [`${job.task === "relax" ? "the DOS then to be expected: " : ""}cosine ${number(cosine(job.values, state.values), 3)} to your curve`];
+  const words = [`${job.task === "relax" ? "DOS expected after relaxation: " : ""}cosine ${number(cosine(job.values, state.values), 3)} to your curve`];
   if (job.kind === "new") words.push(`${number(cosine(job.values, (await api.curve(job.kind, job.material)).values), 3)} to the prediction`);
   return words.join(", ");
 }

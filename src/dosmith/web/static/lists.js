@@ -77,7 +77,7 @@ export function show(kind, found, none, gliding) {
   empty.textContent = none;
   $(kind).hidden = !found.length;
   const bars = $(kind).querySelector("th[data-sort=similarity]");
-  bars.title = `${kind === "new" ? "to be expected" : "of the shape of the curves, which tells nothing of chemistry"}; bars begin at ${number(from, 2)}`;
+  bars.title = `${kind === "new" ? "expected similarity" : "similarity of shape alone; it says nothing about chemistry"}; bars begin at ${number(from, 2)}`;
   $(`more-${kind}`).textContent = state.top < MOST ? "show more" : "show fewer";
   $(`more-${kind}`).hidden = found.length < state.top && state.top < MOST;
 }

@@ -127,7 +127,7 @@ function otherGaps({ new: rows, gap, alike, other_gaps: others }) {
   if (asked) {
     const outside = gap < (state.gap[0] ?? 0) || gap >= (state.gap[1] ?? Infinity);
     const words = [outside ? `The curve itself has ${curve}; a gap ${asked} was asked for. ` : "",
-      others ? `${some} may well have another gap than ${asked}: predicted gaps are that unsure.` : ""].join("");
+      others ? `${some} may well have another gap than ${asked}: predicted gaps are as uncertain as that.` : ""].join("");
     return words ? make("p", {}, words) : null;
   }
   if (!others || !state.facts.limited) return null;

@@ -95,7 +95,7 @@ async function elementMap() {
     $("map").replaceWith(make("p", { class: "none" }, error.message));
     return;
   }
-  $("map-method").textContent = `${found.method}; like elements stand together`;
+  $("map-method").textContent = `${found.method}; similar elements are close together`;
   const spread = apart(found.symbols.map((_, i) => ({ x: 10 + 180 * found.x[i], y: 9 + 130 * (1 - found.y[i]) })));
   found.symbols.forEach((symbol, i) => {
     const group = draw("g", { class: "spot", transform: `translate(${spread[i].x.toFixed(1)} ${spread[i].y.toFixed(1)})`, role: "button", tabindex: -1 },

@@ -118,7 +118,7 @@ export function fromLink(fragment) {
   try {
     const bytes = Uint8Array.from(atob(fragment.replace(/^#/, "").replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
     return fromText(new TextDecoder().decode(bytes));
-  } catch { throw new Error("the link does not hold a board; copy it again, whole"); }
+  } catch { throw new Error("the link does not hold a board; copy the whole link again"); }
 }
 
 let waiting;
