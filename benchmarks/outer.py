@@ -168,7 +168,7 @@ def page(results: Mapping[str, Any]) -> str:
     ]
     without = [row["formula"] for row in rows if "cosine" not in row]
     chance, model = results["probability"], results["model"]
-    return f"""# Against spectra that nobody here computed
+    return f"""# Against spectra computed by others
 
 Written by `python benchmarks/outer.py FILE` from `benchmarks/outer.json`. The file holds {len(rows)} crystals of the Materials Project with their densities of states by VASP
 (PBE, CC-BY-4.0, A. Jain et al., APL Mater. 1, 011002 (2013)). It is used only for validation: no model is trained or tuned on it. The model *{model["name"]}* has learned from {model["library"]["count"]:,} spectra

@@ -163,7 +163,7 @@ def page(results: Mapping[str, Any]) -> str:
         f" | {_said(row, 'identity', 'alone')} | {_said(row, 'stable', 'crystal')} | {_said(row, 'similarity', 'crystal')} |"
         for row in sorted(rows, key=lambda row: (row.get("identity", {}).get("crystal") or 10**9, row["formula"]))
     ]
-    return f"""# From spectra that nobody here computed back to the crystal
+    return f"""# From spectra computed by others back to the crystal
 
 Written by `python benchmarks/outer_ranks.py FILE` from `benchmarks/outer_ranks.json`. The targets are the {len(rows)} VASP spectra of [the forward test](outer.md), known from -4 to 4 eV and used only for
 validation. For each of them the model *{model["name"]}*, trained on {model["spectra"]:,} spectra of another program, ranks {atlas["crystals"]:,} crystals of {atlas["compositions"]:,} compositions (the atlas) and the targets' own crystals, which are added. The atlas alone

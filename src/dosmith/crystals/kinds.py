@@ -91,6 +91,16 @@ def common_names() -> Mapping[str, str]:
     return {name: called for name, _, called in _lines()} | COMMON_NAMES
 
 
+def spoken(name: str) -> str | None:
+    """What to say in place of a label of the AFLOW library; None for other names, which speak for themselves.
+
+    >>> spoken("A2B_tI12_141_e_a"), spoken("AB_tP2_123_a_d"), spoken("B1")
+    ('anatase', 'AuCu type', None)
+    """
+    called = None if name in PROTOTYPES else common_names().get(name)
+    return f"{called} type" if called and called[0].isupper() else called
+
+
 @lru_cache(maxsize=1)
 def _lines() -> tuple[tuple[str, tuple[int, ...], str], ...]:
     """Of the table of AFLOW's prototypes: name, atoms of each element, what people call it."""

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.crystals.existence import WITHIN
+from dosmith.crystals.kinds import spoken
 from dosmith.spectra.match import NEAR, SHARE
 from dosmith.spectra.similarity import MATCH
 
@@ -145,7 +146,9 @@ def formula_html(text: str) -> str:
 
 
 def prototype_html(text: str | None) -> str:
-    """A Strukturbericht symbol with its index as subscript (L1_2); any other text escaped as it is; a dash for None."""
+    """A Strukturbericht symbol with its index as subscript (L1_2); what a label of AFLOW's is called; any other text escaped as it is; a dash for None."""
+    if text is not None and (called := spoken(text)) is not None:
+        return f'<span title="{escape(text)}">{escape(called)}</span>'
     match = _PROTOTYPE.fullmatch(text or "")
     return f"{match[1]}<sub>{match[2]}</sub>" if match else escape(text or "") or _NONE
 
