@@ -254,13 +254,17 @@ def clock_backwards(folder: Path, random: np.random.Generator) -> int:
 
 
 FAULTS: tuple[tuple[str, Callable[[Path, np.random.Generator], int], str], ...] = (
-    ("kill -9 while appends run", killed, "goes on from the last append that was told"),
-    ("kill -9 between two calls of the operating system", killed_at_call, "the old library or the new one, never a third"),
-    ("disk full", disk_full, "one line; the library as it was, no leftovers"),
-    ("read-only folder", read_only, "read as always; one line to the writer"),
-    ("two writers at once", two_writers, "one writes, the other is told in one line"),
-    ("shard cut short", truncated, "named, the rest served; complete again when put back"),
-    ("bit flipped in a shard", flipped, "named, the rest served; complete again when put back"),
+    ("kill -9 while appends run", killed, "continues from the last append that was reported as done"),
+    (
+        "kill -9 between two calls of the operating system",
+        killed_at_call,
+        "the library is either the old one or the new one, never a mixture",
+    ),
+    ("disk full", disk_full, "one line; the library is unchanged and no files are left over"),
+    ("read-only folder", read_only, "reading works as always; the writer gets one line"),
+    ("two writers at once", two_writers, "one writes, the other stops with one line"),
+    ("shard cut short", truncated, "the shard is named and the rest served; complete again once it is restored"),
+    ("bit flipped in a shard", flipped, "the shard is named and the rest served; complete again once it is restored"),
     ("newer schema version", newer, "neither read nor changed; asks for an upgrade"),
     ("folder name that is no text", odd_names, "works"),
     ("clock backwards", clock_backwards, "works: nothing depends on the clock"),

@@ -370,7 +370,7 @@ JOBS = (
         "goes on with the crystals that are not in the ledger",
     ),
     Job("fetch", fetch, _library, lambda: set(_project()[0].tasks), "goes on with what is not in the library"),
-    Job("add", add, _library, lambda: _files()[1], "known curves are known again, the rest is added"),
+    Job("add", add, _library, lambda: _files()[1], "curves that were added are recognised, the rest is added"),
     Job("atlas", atlas, _in_atlas, lambda: _crystals()[1], "goes on with the crystals that the atlas does not hold"),
     Job(
         "train",
