@@ -200,6 +200,8 @@ BROKEN = {
     "deep.json": b"[" * 100_000,
     "poscar": b"no crystal\n",
     "a.extxyz": b'2\nLattice="1 0 0 0 1 0 0 0 1"\nNa 0 0 0\n',
+    "back.extxyz": b'-2\nLattice="1 0 0 0 1 0 0 0 1"\nNa 0 0 0\n',
+    "many.extxyz": b'1\nLattice="3 0 0 0 3 0 0 0 3" Properties=species:S:1:pos:R:1000000000000\nNa 0 0 0\n',
     "b.db": b"SQLite format 3\x00 and nothing",
     "c.json.zip": b"PK\x03\x04 and nothing",
     "d.json.gz": b"\x1f\x8b and nothing",

@@ -54,6 +54,8 @@ _PATTERNS = (
     "*.parquet",
     "*.db",
 )
+_COUNT = re.compile(r"\s*\d{1,9}\s*")
+_MANY_COLUMNS = re.compile(r":[A-Za-z]:\d{5,}")
 _SQLITE = b"SQLite format 3\x00"
 _PACKED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7-Zip"}
 _NAME = re.compile(r"[^\x21-\x7e]")
@@ -210,9 +212,8 @@ def _of_xyz(content: bytes, label: str) -> Iterator[Item]:
             place += 1
             continue
         number += 1
-        try:
-            count = int(lines[place])
-        except ValueError:
+        count = int(lines[place]) if _COUNT.fullmatch(lines[place]) else None
+        if count is None:
             yield _refused(f"{label} #{number}", _digest(content), "is damaged: a frame begins with the number of its atoms")
             return
         frame = "\n".join(lines[place : place + count + 2]) + "\n"
@@ -226,6 +227,8 @@ def _said(comment: str) -> dict[str, str]:
 
 
 def _frame(frame: str) -> Structure:
+    if _MANY_COLUMNS.search(frame.partition("\n")[2].partition("\n")[0]):  # ASE makes each before it looks whether it is there
+        raise FileFormatError("is damaged: its atoms are said to have ten thousand columns or more")
     read = _ase("reading extended XYZ").io.read(io.StringIO(frame), format="extxyz")
     return _of_atoms(read)
 
