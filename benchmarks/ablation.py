@@ -30,7 +30,8 @@ from dosmith.crystals.potential import Potential
 from dosmith.designer import open_dos_set
 from dosmith.library import ParquetLibrary
 from dosmith.models.splits import SPLITS, Split
-from dosmith.models.tight_binding.ensemble import BOND_LAYERS, PLAIN_LAYERS, Atoms, train_member
+from dosmith.models.tight_binding.atoms import BOND_LAYERS, PLAIN_LAYERS, Atoms
+from dosmith.models.tight_binding.ensemble import train_member
 from dosmith.models.tight_binding.features import atom_features, embeddings, moments
 from dosmith.models.tight_binding.lattice import Lattice
 from dosmith.models.tight_binding.network import TightBinding

@@ -28,7 +28,8 @@ from dosmith.benchmark.outcomes import outcomes
 from dosmith.crystals.potential import Potential
 from dosmith.designer import open_dos_set
 from dosmith.models.splits import SPLITS, Split
-from dosmith.models.tight_binding.ensemble import Atoms, train_member
+from dosmith.models.tight_binding.atoms import Atoms
+from dosmith.models.tight_binding.ensemble import train_member
 from dosmith.settings import ForwardSettings
 
 OUTPUT = Path(__file__).with_suffix(".json")

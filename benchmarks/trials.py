@@ -29,7 +29,8 @@ from dosmith.designer import open_dos_set
 from dosmith.errors import NotFoundError
 from dosmith.library import Library, ParquetLibrary
 from dosmith.models.splits import SPLITS
-from dosmith.models.tight_binding.ensemble import BOND_LAYERS, PLAIN_LAYERS, Atoms, Label, Member, train_member, weights_of
+from dosmith.models.tight_binding.atoms import BOND_LAYERS, PLAIN_LAYERS, Atoms
+from dosmith.models.tight_binding.ensemble import Label, Member, train_member, weights_of
 from dosmith.models.tight_binding.features import atom_features, embeddings, moments
 from dosmith.models.tight_binding.lattice import Lattice
 from dosmith.models.tight_binding.projected import member_parts

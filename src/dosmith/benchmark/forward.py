@@ -15,8 +15,9 @@ from dosmith.crystals.surveyed import Surveyed
 from dosmith.library import Library
 from dosmith.models.identity import Identity
 from dosmith.models.splits import Split
+from dosmith.models.tight_binding.atoms import Atoms
 from dosmith.models.tight_binding.candidates import Candidates, lowest, predict, prepare
-from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, train
+from dosmith.models.tight_binding.ensemble import ForwardModel, train
 from dosmith.models.tight_binding.train import computed_parts, prepare_library, spin_differences
 from dosmith.settings import ForwardSettings
 

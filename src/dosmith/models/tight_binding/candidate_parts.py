@@ -27,8 +27,9 @@ from dosmith.spectra.parts import Part
 
 if TYPE_CHECKING:
     from dosmith.models.tight_binding.atlas import Atlas
+    from dosmith.models.tight_binding.atoms import Atoms
     from dosmith.models.tight_binding.candidates import Candidates
-    from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel
+    from dosmith.models.tight_binding.ensemble import ForwardModel
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]

@@ -32,7 +32,8 @@ from dosmith.spectra.standard import Recipe
 if TYPE_CHECKING:
     from dosmith.crystals.hull import Hull
     from dosmith.crystals.potential import Potential
-    from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel
+    from dosmith.models.tight_binding.atoms import Atoms
+    from dosmith.models.tight_binding.ensemble import ForwardModel
     from dosmith.settings import ForwardSettings
 
 FILE = "candidates.parquet"
@@ -201,7 +202,7 @@ def prepare(
 ) -> list[tuple[Surveyed, Atoms]]:
     """The crystals of a survey prepared for the members of a model; those with lone atoms are left out."""
     from dosmith.crystals.potential import Potential
-    from dosmith.models.tight_binding.ensemble import Atoms
+    from dosmith.models.tight_binding.atoms import Atoms
 
     potential, prepared = potential or Potential(), list[tuple[Surveyed, Atoms]]()
     for start in range(0, len(survey), _PREPARED):

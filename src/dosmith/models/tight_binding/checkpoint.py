@@ -23,8 +23,9 @@ from dosmith.library import Library
 from dosmith.models.identity import FILE as IDENTITY
 from dosmith.models.store import read_checked, read_tensors, save_folder
 from dosmith.models.tight_binding import card
+from dosmith.models.tight_binding.atoms import Scale
 from dosmith.models.tight_binding.candidates import FILE, Candidates
-from dosmith.models.tight_binding.ensemble import ForwardModel, Member, Scale
+from dosmith.models.tight_binding.ensemble import ForwardModel, Member
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.models.tight_binding.orbital_shares import FILE as SHARES
 from dosmith.models.tight_binding.orbital_shares import OrbitalShares

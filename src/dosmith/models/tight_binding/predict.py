@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from dosmith import formulas, symmetry
 from dosmith.crystals.find import find_structure
-from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Magnetism
+from dosmith.models.tight_binding.atoms import Atoms
+from dosmith.models.tight_binding.ensemble import ForwardModel, Magnetism
 from dosmith.spectra.descriptors import of_curves
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from dosmith.models.tight_binding.network import TightBinding
 from dosmith.models.tight_binding.slater_koster import LETTERS, MOMENTA
 
 if TYPE_CHECKING:
-    from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Label, Member
+    from dosmith.models.tight_binding.atoms import Atoms
+    from dosmith.models.tight_binding.ensemble import ForwardModel, Label, Member
     from dosmith.settings import ForwardSettings
     from dosmith.spectra.standard import Recipe
 

@@ -18,9 +18,10 @@ from dosmith.crystals.surveyed import Surveyed
 from dosmith.errors import MissingExtraError, ModelError
 from dosmith.library import Library
 from dosmith.models.store import add_file
+from dosmith.models.tight_binding.atoms import Atoms
 from dosmith.models.tight_binding.candidates import Candidates, with_heights
 from dosmith.models.tight_binding.classes import classes_of
-from dosmith.models.tight_binding.ensemble import Atoms, ForwardModel, Label, Progress, train
+from dosmith.models.tight_binding.ensemble import ForwardModel, Label, Progress, train
 from dosmith.models.tight_binding.expected_spectra import expected_spectra
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.settings import ForwardSettings, Settings
