@@ -10,12 +10,13 @@ from dosmith import formulas, symmetry
 from dosmith.atlas import Atlas, AtlasCrystal, Cell
 from dosmith.atlas.adding import RECORD, Addition, Record
 from dosmith.atlas.expecting import basis_for, forward_model
+from dosmith.crystals.named import Named
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.designer import Designer
 from dosmith.errors import FormulaError, ModelError, NotFoundError
 from dosmith.formulas import parse
 from dosmith.library import MemoryLibrary
-from dosmith.predicted import Named, known_id, predicted_target
+from dosmith.predicted import crystal_named, known_id, predicted_target
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,27 @@ def test_known_crystals_in_other_words(open_set):
     assert known_id("Pt3Ni:pm-3m", open_set) == "Pt3Ni-L1_2"
     assert known_id("Pt3Ni:B1", open_set) is None
     assert known_id("GaAs:B4", open_set) is None
+    # Its label there has the kinds of sites in another order.
+    assert known_id("TiO2:anatase", open_set) == known_id("TiO2:A2B_tI12_141_e_a", open_set) == "TiO2-AB2_tI12_141_a_e"
+
+
+def test_a_crystal_is_named_for_commands_as_designs_name_it(open_set, atlas, model):
+    def found(text):
+        return crystal_named(text, open_set, model=lambda: model, atlases=lambda: [atlas])
+
+    place = next(place for place, each in enumerate(model.atlas.crystals) if each.prototype == "AB_tP2_123_a_d")
+    proposed = model.atlas.crystals[place]
+    name = f"{formulas.write(proposed.composition)}-{proposed.prototype}"
+    if known_id(name, open_set) is None:
+        assert found(name) == proposed.structure
+    assert found("TiO2:rutile") == open_set.material("TiO2-AB2_tP6_136_a_f").structure
+    assert symmetry.space_group(found("mp-149"))[1] == symmetry.space_group(found("jvasp-1002"))[1] == 227
+    with pytest.raises(NotFoundError, match="no mp-7 in the library or an atlas"):
+        found("mp-7")
+    with pytest.raises(NotFoundError, match="'B77' is no prototype"):
+        found("Pt3Ni-B77")
+    with pytest.raises(NotFoundError, match=r"no file my-file\.cif"):
+        found("my-file.cif")
 
 
 def test_a_design_of_a_predicted_target_proposes_from_the_atlas_and_says_whence(atlas, model):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.crystals.existence import Heights, HullEnergies, no_hull
+from dosmith.crystals.kinds import label_of
 from dosmith.errors import ConstraintError, SpectrumError
 from dosmith.formulas import Composition
 from dosmith.library import Library
@@ -105,7 +106,7 @@ class KnownSpectra:
         return Entries(
             [library.compositions[row] for row in rows],
             [library.crystal_systems[row] for row in rows],
-            [library.prototypes[row] for row in rows],
+            [name and label_of(name) for name in map(library.prototypes.__getitem__, rows)],
             lambda: _space_groups(library, rows),
             {
                 "formation_energy": lambda: self.formation_energies,

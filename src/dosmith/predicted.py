@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas, symmetry
-from dosmith.crystals import kinds
-from dosmith.crystals.common import common_compounds
+from dosmith.crystals.find import find_structure
 from dosmith.crystals.kinds import kind_of
+from dosmith.crystals.named import Named, likely
 from dosmith.errors import DosmithError, FormulaError, NotFoundError, SpectrumError
 from dosmith.formulas import Composition
 from dosmith.library import Library
@@ -41,60 +42,6 @@ _ID = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)?-\d+")
 _HOW = "the DOS is predicted by the model '{}', not computed"
 
 
-def _likely(composition: Composition) -> bool:
-    """Whether a composition is one that chemists know, which small letters then mean: pto2 is PtO2, not PTO2."""
-    from dosmith.crystals.filling import originals
-
-    return any(composition == each for each, _ in common_compounds()) or bool(originals(composition))
-
-
-@dataclass(frozen=True)
-class Named:
-    """A crystal as a person names it.
-
-    Attributes:
-        composition: reduced.
-        prototype: Strukturbericht symbol, or None.
-        space_group: its number, or None.
-    """
-
-    composition: Composition
-    prototype: str | None = None
-    space_group: int | None = None
-
-    @classmethod
-    def parse(cls, text: str, likely: Callable[[Composition], bool] = _likely) -> Named:
-        """A formula, alone or with a prototype or a space group behind a colon or a dash.
-
-        >>> Named.parse("gaas:F-43m")
-        Named(composition=(('Ga', 1), ('As', 1)), prototype=None, space_group=216)
-
-        Args:
-            text: as people write it.
-            likely: whether small letters may mean a composition; of several ways to read them the only likely one counts.
-
-        Raises:
-            FormulaError: it begins with no formula.
-            NotFoundError: there is no such prototype or space group.
-        """
-        for sign in (":", "-"):
-            formula, found, rest = text.partition(sign)
-            if found:
-                return cls._of(formulas.typed(formula.strip(), likely), rest.strip())
-        return cls(formulas.typed(text, likely))
-
-    @classmethod
-    def _of(cls, composition: Composition, rest: str) -> Named:
-        group = symmetry.number_of(rest)
-        if group is not None:
-            return cls(composition, None, group)
-        name = kinds.named(rest)
-        if name is None:
-            what = "a Strukturbericht symbol (L1_2), an AFLOW label (A2B_oP12_62_2c_c), a common name (rock salt)"
-            raise NotFoundError(f"'{rest}' is no prototype and no space group; name {what} or a space group{kinds.near(rest)}")
-        return cls(composition, name)
-
-
 def known_id(text: str, library: Library, crystal_system: str | None = None) -> str | None:
     """The id in a library of what a text names in other words: in small letters, or by formula and prototype or space group; None when there is none."""
     small = text.strip().lower()
@@ -109,12 +56,73 @@ def known_id(text: str, library: Library, crystal_system: str | None = None) -> 
         return None
     rows = library.rows_of(named.composition, crystal_system)
     for row, facts in zip(rows, library.facts(rows), strict=True):
-        if named.prototype in (None, facts["prototype"]) and named.space_group in (
-            None,
-            symmetry.number_of(facts["space_group"] or ""),
-        ):
+        if named.fits(facts["prototype"], symmetry.number_of(facts["space_group"] or "")):
             return library.ids[row]
     return None
+
+
+def crystal_named(
+    what: str,
+    library: Library,
+    prototype: str | None = None,
+    *,
+    guess: bool = False,
+    model: Callable[[], Model] | None = None,
+    atlases: Callable[[], Sequence[Atlas]] | None = None,
+) -> Structure:
+    """The crystal that a person names: as in `find_structure`, by an id of an atlas, or by a formula with its prototype or space group, as designs name candidates.
+
+    Args:
+        what, library, prototype, guess: see `find_structure`.
+        model: opens the model of whose candidates one may be meant.
+        atlases: opens those in which ids are looked up.
+
+    Raises:
+        NotFoundError, FileFormatError, FormulaError, MissingExtraError: see there; or there is no such crystal of the formula.
+    """
+    if Path(what).is_file() or what in library:
+        return find_structure(what, library)
+    if _ID.fullmatch(what):
+        for atlas in () if atlases is None else atlases():
+            if (row := _row_of(atlas, what)) is not None:
+                return symmetry.primitive(atlas.crystals([row])[0].structure)
+        _refuse_unknown_id(what)
+    named = None
+    try:
+        named = Named.parse(what)
+    except NotFoundError:
+        if not (Path(what).suffix or "/" in what):
+            raise
+    except FormulaError:
+        pass
+    if named is None or (named.prototype is None and named.space_group is None):
+        return find_structure(what, library, prototype, guess=guess)
+    if (known := known_id(what, library)) is not None:
+        return find_structure(known, library)
+    found = _proposed(named, None if model is None else model())
+    if found is None:
+        raise NotFoundError(
+            f"{formulas.write(named.composition)} has no crystal like that which dosmith knows; give a structure file"
+        )
+    return found
+
+
+def _proposed(named: Named, model: Model | None) -> Structure | None:
+    """The crystal that a model proposes under a name, else the one in which the elements are known, else a filled prototype."""
+    from dosmith.crystals.filling import filled, originals
+    from dosmith.crystals.potential import Potential
+
+    if isinstance(model, TightBindingModel) and (place := _candidate(named, model, None)) is not None:
+        return model.atlas.crystals[place].structure
+    for name, structure in originals(named.composition):
+        if named.fits(name, symmetry.space_group(structure)[1]):
+            return structure
+    possible = [
+        (energy, structure)
+        for name, structure, energy in filled(named.composition, Potential())
+        if named.fits(name, symmetry.space_group(structure)[1])
+    ]
+    return min(possible, key=lambda each: each[0])[1] if possible else None
 
 
 def predicted_target(
@@ -140,21 +148,16 @@ def predicted_target(
     """
     if _ID.fullmatch(text):
         for atlas in (*atlases, *(() if elsewhere is None else elsewhere())):
-            found = _alias(atlas, text)
-            if (row := atlas.index.row_of(text) if found is None else found) is not None:
+            if (row := _row_of(atlas, text)) is not None:
                 return _of_atlas(atlas, row, model, part)
-        if text.partition("-")[0].lower() in ("mp", "mvc", "jvasp", "oqmd", "cod", "agm"):
-            raise NotFoundError(
-                f"there is no {text} in the library or an atlas of yours; 'dosmith data fetch' brings its DOS,"
-                " 'dosmith atlas add --mp' or '--jarvis' its crystal"
-            )
+        _refuse_unknown_id(text)
 
-    def likely(composition: Composition) -> bool:
+    def known(composition: Composition) -> bool:
         proposed = isinstance(model, TightBindingModel) and len(model.atlas.entries.table.rows_of(composition)) > 0
-        return proposed or _likely(composition)
+        return proposed or likely(composition)
 
     try:
-        named = Named.parse(text, likely)
+        named = Named.parse(text, known)
     except FormulaError:
         return None
     for atlas in atlases:
@@ -165,12 +168,20 @@ def predicted_target(
     return _of_model(named, model, crystal_system, part)
 
 
-def _alias(atlas: Atlas, text: str) -> int | None:
-    """The row of the crystal that was recognised as the one of an id."""
+def _row_of(atlas: Atlas, text: str) -> int | None:
+    """The row of an id, or of the crystal that was recognised as the one of that id."""
     from dosmith.atlas.adding import Record
 
     known = {name.lower(): identifier for name, identifier in Record(atlas.folder).aliases().items()}
-    return atlas.index.row_of(known[text.lower()]) if text.lower() in known else None
+    return atlas.index.row_of(known.get(text.lower(), text))
+
+
+def _refuse_unknown_id(text: str) -> None:
+    if text.partition("-")[0].lower() in ("mp", "mvc", "jvasp", "oqmd", "cod", "agm"):
+        raise NotFoundError(
+            f"there is no {text} in the library or an atlas of yours; 'dosmith data fetch' brings its DOS,"
+            " 'dosmith atlas add --mp' or '--jarvis' its crystal"
+        )
 
 
 def _best(atlas: Atlas, named: Named, crystal_system: str | None) -> int | None:
@@ -181,9 +192,7 @@ def _best(atlas: Atlas, named: Named, crystal_system: str | None) -> int | None:
         for row, group, name in zip(
             rows, atlas.index.numbers("space_group")[rows], atlas.index.words("prototype", rows), strict=True
         )
-        if named.prototype in (None, name)
-        and named.space_group in (None, int(group))
-        and crystal_system in (None, symmetry.system_of(int(group)))
+        if named.fits(name, int(group)) and crystal_system in (None, symmetry.system_of(int(group)))
     ]
     energies = atlas.index.numbers("formation_energy")
     return min(fits, key=lambda row: (np.isnan(energies[row]), float(energies[row])), default=None)
@@ -205,11 +214,7 @@ def _of_model(named: Named, model: TightBindingModel, crystal_system: str | None
 
     def suits(structure: Structure, name: str | None) -> bool:
         number = symmetry.space_group(structure)[1]
-        return (
-            named.prototype in (None, name, kinds.named(name or ""))
-            and named.space_group in (None, number)
-            and crystal_system in (None, symmetry.system_of(number))
-        )
+        return named.fits(name, number) and crystal_system in (None, symmetry.system_of(number))
 
     from dosmith.crystals.filling import filled, originals
 
@@ -240,8 +245,7 @@ def _candidate(named: Named, model: TightBindingModel, crystal_system: str | Non
         place
         for place, composition in enumerate(atlas.entries.compositions)
         if composition == named.composition
-        and named.prototype in (None, atlas.crystals[place].prototype)
-        and named.space_group in (None, kind_of(atlas.crystals[place].prototype).space_group)
+        and named.fits(atlas.crystals[place].prototype, kind_of(atlas.crystals[place].prototype).space_group)
         and crystal_system in (None, atlas.crystals[place].crystal_system)
     ]
     return min(places, key=lambda place: float(np.nan_to_num(atlas.formation_energies[place], nan=np.inf)), default=None)

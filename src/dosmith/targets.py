@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.crystals.kinds import common_names
+from dosmith.crystals.kinds import common_name
 from dosmith.errors import DosmithError, ModelError, NotFoundError, SpectrumError, did_you_mean
 from dosmith.formulas import Composition
 from dosmith.library import Library
@@ -439,7 +439,7 @@ def _from_formula(text: str, library: Library, crystal_system: str | None) -> _F
 def _crystal_of(library: Library, row: int) -> str:
     """What people call the crystal of a row; one that is called after another material, or by a label, is of that type."""
     name = library.prototypes[row]
-    called = common_names().get(name or "", name) or library.crystal_systems[row] or "of unknown kind"
+    called = (name and common_name(name)) or name or library.crystal_systems[row] or "of unknown kind"
     return called if called[0].islower() else f"of the {called} type"
 
 

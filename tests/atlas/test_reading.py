@@ -8,6 +8,8 @@ import sys
 import zipfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pymatgen.core.structure import Structure
 
@@ -209,6 +211,16 @@ BROKEN = {
     "f.cif.bz2": bz2.compress(symmetry.cif(ALLOY).encode()),
     "g.cif.zip": b"PK\x03\x04 and nothing",
 }
+
+
+def test_a_list_with_a_damaged_text_is_one_line(tmp_path):
+    columns = {"prototype": pa.array(["B1"]), "elements": pa.array([["Na", "Cl"]]), "volume": [22.0], "stretch": [1.0]}
+    pq.write_table(pa.table(columns), tmp_path / "list.parquet", compression="none")
+    content = (tmp_path / "list.parquet").read_bytes()
+    assert content.count(b"\x02\x00\x00\x00Na") >= 1
+    (tmp_path / "list.parquet").write_bytes(content.replace(b"\x02\x00\x00\x00Na", b"\x02\x00\x00\x00N\xe9"))
+    ((label, (text, *_)),) = crystals(tmp_path).items()
+    assert label == "list.parquet" and text.startswith("is no list of crystals ('utf-8' codec can't decode")
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -6,7 +6,7 @@ import pytest
 
 from dosmith import symmetry
 from dosmith.crystals.aflow import aflow_prototypes
-from dosmith.crystals.kinds import common_names, kind_of, kinds, named, near
+from dosmith.crystals.kinds import common_name, common_names, kind_of, kinds, label_of, named, near
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.errors import NotFoundError
 
@@ -31,6 +31,18 @@ def test_the_table_holds_all_prototypes_of_aflow_as_pymatgen_has_them() -> None:
         own = [site.specie.symbol for site in prototype.original]
         assert kind_of(name).counts == tuple(map(own.count, prototype.symbols)), name
         assert common_names()[name] == prototype.called, name
+
+
+@pytest.mark.parametrize(
+    "name", ["C4", "B1", "L1_2", "A2B_oP12_62_2c_c", "A2B_oP12_62_2c_c-3", "A2B_tI12_141_e_a", "molecular", ""]
+)
+def test_a_name_that_is_one_stays(name: str) -> None:
+    assert label_of(name) == name
+
+
+def test_labels_with_their_sites_in_another_order_mean_the_same() -> None:
+    assert label_of("AB2_tP6_136_a_f") == "A2B_tP6_136_f_a" and common_name("AB2_tP6_136_a_f") == "rutile"
+    assert label_of("AB2_oP12_62_c_2c") == "AB2_oP12_62_c_2c"  # three of AFLOW's have these sites
 
 
 @pytest.mark.parametrize("name", ["A2B_tP6_136_f_a", "ABCD_tP8_129_c_b_a_c", "A2B3_hR10_167_c_e", "C14", "L1_2"])

@@ -51,6 +51,12 @@ def test_what_is_another_crystal_than_is_meant_is_refused(changed, why):
     assert "\n" not in str(error.value)
 
 
+def test_more_operations_than_a_space_group_has_are_refused():
+    operations = "loop_\n_symmetry_equiv_pos_as_xyz\n" + "'x, y, z'\n" * 3000
+    with pytest.raises(FileFormatError, match=r"lists 3,000 symmetry operations; no space group has more than 192"):
+        structure_of_cif(SALT.format(**PLAIN) + operations)
+
+
 def test_deuterium_stands_for_hydrogen_in_the_formula_too():
     found = structure_of_cif(SALT.format(**PLAIN | {"formula": "Na H", "other": "D-"}))
     assert found.composition.get_el_amt_dict() == {"Na": 4, "H": 4}

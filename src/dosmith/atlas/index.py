@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.atomic import replacing
 from dosmith.constraints import Constraints
+from dosmith.crystals.kinds import label_of
 from dosmith.errors import LibraryError
 from dosmith.formulas import Composition
 from dosmith.library import arrow
@@ -276,7 +277,8 @@ class Index:
         if space_group is not None:
             found &= self.numbers("space_group") == space_group
         if prototype is not None:
-            alike = [word for word in self.all_words("prototype") if plain_name(word) == plain_name(prototype)]
+            meant = plain_name(label_of(prototype))
+            alike = [word for word in self.all_words("prototype") if plain_name(label_of(word)) == meant]
             found &= self._having("prototype", alike)
         if gap is not None:
             found &= (self.numbers("gap") >= gap[0]) & (self.numbers("gap") <= gap[1])

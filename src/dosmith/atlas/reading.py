@@ -293,7 +293,7 @@ def _of_list(path: Path, label: str) -> Iterator[Item]:
     try:
         table = pq.read_table(path, use_threads=False)
         columns = [table[name].to_pylist() for name in ("prototype", "elements", "volume", "stretch")]
-    except (pa.ArrowException, KeyError, OSError) as error:
+    except (pa.ArrowException, KeyError, OSError, UnicodeDecodeError) as error:
         yield _refused(label, str(path), f"is no list of crystals ({str(error)[:80]})")
         return
     for number, (prototype, elements, volume, stretch) in enumerate(zip(*columns, strict=True), 1):

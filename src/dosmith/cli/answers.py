@@ -8,8 +8,9 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -52,6 +53,7 @@ from dosmith.cli.options import (
     library_at,
     model_named,
     new_console,
+    own_atlases,
     settings_of,
 )
 from dosmith.cli.spectra import design_spectrum
@@ -60,6 +62,8 @@ from dosmith.errors import DosmithError, OptionError
 if TYPE_CHECKING:
     from dosmith.choosing import Merits
     from dosmith.designs import Design
+    from dosmith.models.interface import Predicted
+    from dosmith.models.tight_binding.predict import PredictedDos
 
 ELEMENTS_HELP = "symbols with commas or blanks: Pt,Ni,Co"
 
@@ -304,7 +308,8 @@ def predict(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="CRYSTAL...", help="Formulas, ids in the library, structure files, or folders of these; any number."
+            metavar="CRYSTAL...",
+            help="Formulas, alone or with their crystal (TiO2:rutile), ids, structure files, or folders of these; any number.",
         ),
     ],
     prototype: Annotated[
@@ -320,6 +325,7 @@ def predict(
     """Predict the DOS of crystals, known or not, without computing it. Needs dosmith[relax]."""
     from dosmith.crystals.find import expanded
     from dosmith.models.registry import open_model
+    from dosmith.predicted import crystal_named
     from dosmith.report.predictions import write_predictions
     from dosmith.report.progress import working
 
@@ -330,7 +336,13 @@ def predict(
     with working("predicting"):
         if opened.of_dos:
             what = _sound(expanded(what, known), opened.elements, named=what)
-        found = opened.predict(what, known, prototype)
+            crystals = [
+                crystal_named(each, known, prototype, guess=True, model=lambda: opened, atlases=own_atlases) for each in what
+            ]
+            curves = cast("list[PredictedDos]", opened.predict(crystals, known))
+            found: Sequence[Predicted] = [replace(each, name=name) for each, name in zip(curves, what, strict=True)]
+        else:
+            found = opened.predict(what, known, prototype)
     files = write_predictions(found, out) if out is not None else []
     if output is Format.json:
         typer.echo(json.dumps([each.as_dict() for each in found], ensure_ascii=False))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dosmith.cli.options import Format, FormatOption, LibraryOption, library_at, new_console
+from dosmith.cli.options import Format, FormatOption, LibraryOption, library_at, new_console, own_atlases, shipped_model
 
 
 def crystals(
@@ -75,7 +76,7 @@ def stability(
         list[str],
         typer.Argument(
             metavar="CRYSTAL...",
-            help="Formulas (their crystal of lowest energy), ids in the library, structure files, or folders of these.",
+            help="Formulas (their crystal of lowest energy) or crystals (TiO2:rutile), ids, structure files, folders of these.",
         ),
     ],
     relax: Annotated[bool, typer.Option("--relax", help="Relax cell and atoms of all crystals, not only of files.")] = False,
@@ -89,11 +90,13 @@ def stability(
     from dosmith.crystals.stability import Judge
     from dosmith.crystals.survey import shipped_survey
     from dosmith.designs import csv_text
+    from dosmith.predicted import crystal_named
     from dosmith.report.progress import working
 
     opened, console = library_at(library), new_console()
     with working("judging crystals") as tell:
-        judge = Judge(opened, shipped_survey(), None if known else Potential())
+        named = partial(crystal_named, library=opened, model=shipped_model, atlases=own_atlases)
+        judge = Judge(opened, shipped_survey(), None if known else Potential(), None if known else named)
         judged = judge.each(expanded(what, opened), relax, lambda name, number, count: tell(f"{number} of {count}: {name}"))
         rows = [each.as_dict() for each in judged]
     if output is Format.json:

@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
-from dosmith.cli.options import LibraryOption, library_at, new_console, settings_of
+from dosmith.cli.options import LibraryOption, library_at, new_console, own_atlases, settings_of, shipped_model
 from dosmith.errors import NotFoundError
 
 
 def compute(
     context: typer.Context,
     what: Annotated[
-        str | None, typer.Argument(metavar="[FORMULA|ID|FILE]", help="A formula, an id in the library, or a structure file.")
+        str | None,
+        typer.Argument(
+            metavar="[FORMULA|ID|FILE]", help="A formula, alone or with its crystal (TiO2:rutile), an id, or a structure file."
+        ),
     ] = None,
     prototype: Annotated[
         str | None, typer.Option("--prototype", metavar="P", help="Crystal of a formula: L1_2, B2, E2_1, ...")
@@ -49,14 +52,14 @@ def compute(
             run_plan(plan, ledger or plan.parent / "ledger", settings, workers, cluster, limit, retry_failed, progress)
         return
     assert what is not None
-    from dosmith.crystals.find import find_structure
     from dosmith.dft.compute import compute as compute_one
     from dosmith.dft.engines import engine_for
+    from dosmith.predicted import crystal_named
     from dosmith.report.console import print_calculation
 
     engine = engine_for(settings, threads)
     console = new_console()
-    structure = find_structure(what, library_at(library), prototype)
+    structure = crystal_named(what, library_at(library), prototype, model=shipped_model, atlases=own_atlases)
     folder = out or Path(f"{structure.composition.reduced_formula}-computed")
     with console.status("reading") as status:
         result = compute_one(structure, engine, folder, spin, lambda text: status.update(text), relax_volume)

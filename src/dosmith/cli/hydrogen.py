@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dosmith.cli.options import Format, FormatOption, LibraryOption, library_at, new_console, settings_of
+from dosmith.cli.options import (
+    Format,
+    FormatOption,
+    LibraryOption,
+    library_at,
+    new_console,
+    own_atlases,
+    settings_of,
+    shipped_model,
+)
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -74,10 +83,10 @@ def hydrogen(
 
 def _host(what: str, prototype: str | None, library: Library, potential: Potential) -> Structure:
     from dosmith import formulas
-    from dosmith.crystals.find import find_structure
     from dosmith.crystals.structures import structures
     from dosmith.crystals.survey import shipped_survey
+    from dosmith.predicted import crystal_named
 
-    if Path(what).is_file() or what in library or Path(what).suffix or "/" in what:
-        return find_structure(what, library)
+    if Path(what).is_file() or not formulas.looks_like_formula(what):
+        return crystal_named(what, library, prototype, model=shipped_model, atlases=own_atlases)
     return structures(formulas.parse(what), library, shipped_survey(), potential, prototype_name=prototype)[0].structure

@@ -196,6 +196,13 @@ def designer_with(
     return Designer(library_at(library), model, settings, opened, not atlases or "shipped" in atlases, own_atlases)
 
 
+def shipped_model() -> Model:
+    """The model that comes with dosmith."""
+    from dosmith.models.registry import open_model
+
+    return open_model("dosmith")
+
+
 def own_atlases() -> list[Atlas]:
     """The atlases in the user's data folder that can be read, by name."""
     from contextlib import suppress

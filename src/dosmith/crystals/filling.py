@@ -197,7 +197,7 @@ def volume_of(pattern: Pattern, elements: Sequence[str]) -> float:
     touches first decides, by the data-mined radii of I.-H. Chu et al., Comput. Mater. Sci. 146, 184 (2018).
 
     >>> round(volume_of(next(each for each in patterns() if each.name == "B1"), ("Na", "Cl")))
-    22
+    23
     """
     size = touching(pattern, elements)
     if (found := _like(pattern, elements)) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from dosmith.ranking import plain_name
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
+
+
+_LABEL = re.compile(r"((?:[A-Z]\d*)+)_([a-z][A-Z]\d+)_(\d+)((?:_[A-Za-z\d]+)+)")
+"""AFLOW's: elements with their counts, Pearson symbol, number of the space group, letters of the sites of each element."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +96,50 @@ def common_names() -> Mapping[str, str]:
     return {name: called for name, _, called in _lines()} | COMMON_NAMES
 
 
+def common_name(name: str) -> str | None:
+    """What people call a prototype, by any of its labels; None where it has no such name."""
+    return common_names().get(label_of(name))
+
+
 def spoken(name: str) -> str | None:
     """What to say in place of a label of the AFLOW library; None for other names, which speak for themselves.
 
     >>> spoken("A2B_tI12_141_e_a"), spoken("AB_tP2_123_a_d"), spoken("B1")
     ('anatase', 'AuCu type', None)
     """
-    called = None if name in PROTOTYPES else common_names().get(name)
+    called = None if name in PROTOTYPES else common_name(name)
     return f"{called} type" if called and called[0].isupper() else called
+
+
+def label_of(name: str) -> str:
+    """The name here of a prototype, of which a label may hold the kinds of sites in another order; as given where there is none, or several.
+
+    >>> label_of("AB2_tI12_141_a_e"), label_of("AB3_cP4_221_a_c"), label_of("L1_2"), label_of("AB2_xy")
+    ('A2B_tI12_141_e_a', 'L1_2', 'L1_2', 'AB2_xy')
+    """
+    found = _names().get(plain_name(name))
+    if found is None and (sites := _sites(name)) is not None:
+        found = _by_sites().get(sites)
+    return found or name
+
+
+@lru_cache(maxsize=1)
+def _by_sites() -> Mapping[tuple[str, ...] | None, str]:
+    """Prototypes by what their labels hold, those alone of which there is one."""
+    labels = {
+        name: _sites(PROTOTYPES[name].aflow if name in PROTOTYPES else name.partition("-")[0]) for name in set(_names().values())
+    }
+    several = Counter(labels.values())
+    return {key: name for name, key in labels.items() if several[key] == 1}
+
+
+def _sites(label: str) -> tuple[str, ...] | None:
+    """Pearson symbol, space group, then the sites of each element with their count, in order; None of what is no label of AFLOW's."""
+    found = _LABEL.fullmatch(label)
+    if found is None:
+        return None
+    counts, sites = re.findall(r"[A-Z](\d*)", found[1]), found[4].split("_")[1:]
+    return None if len(counts) != len(sites) else (found[2], found[3], *sorted(map("{}{}".format, counts, sites)))
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dosmith import formulas
 from dosmith.crystals.find import find_structure
@@ -18,6 +18,9 @@ from dosmith.crystals.survey import SurveyIndex
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import Library
+
+if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
 
 LEVEL = "CHGNet potential"
 
@@ -69,10 +72,17 @@ class Judge:
         library: known crystals.
         survey: crystals in the potential.
         potential: for what neither knows; None leaves that out.
+        named: finds the crystal of an id elsewhere (`mp-149`), or of a formula with its crystal (`TiO2:rutile`).
     """
 
-    def __init__(self, library: Library, survey: SurveyIndex, potential: Potential | None = None) -> None:
-        self.library, self.survey, self.potential = library, survey, potential
+    def __init__(
+        self,
+        library: Library,
+        survey: SurveyIndex,
+        potential: Potential | None = None,
+        named: Callable[[str], Structure] | None = None,
+    ) -> None:
+        self.library, self.survey, self.potential, self.named = library, survey, potential, named
         self.hull = potential_hull(survey, library)
 
     def each(self, names: Iterable[str], relaxing: bool = False, progress: Progress | None = None) -> Iterator[Judged]:
@@ -138,4 +148,6 @@ class Judge:
             return next(each for each in found if each.id == what)
         if Path(what).suffix or "/" in what:
             raise NotFoundError(f"there is no file {what}")
+        if self.named is not None and ("-" in what or ":" in what):
+            return Polymorph(what, self.named(what), None, "named")
         return structures(self._typed(what), self.library, self.survey, self.potential)[0]

@@ -20,6 +20,7 @@ _GROUPS = (
     "_space_group_IT_number",
 )
 _NO_SYMMETRY = {"", "?", ".", "1", "p1"}
+_MOST_OPERATIONS = 2000  # a large cell may list its translations as well
 _ELEMENT = re.compile(r"[A-Z][a-z]?")
 
 
@@ -37,6 +38,7 @@ def structure_of_cif(text: str) -> Structure:
         warnings.simplefilter("ignore")
         parser: Any = CifParser.from_str(text)
         for block in parser._cif.data.values():
+            _refuse_many_operations(block.data)
             _complete(parser, block.data)
         try:
             structure: Structure = parser.parse_structures(primitive=False, on_error="ignore")[0]
@@ -49,6 +51,13 @@ def structure_of_cif(text: str) -> Structure:
             raise FileFormatError(f"is no crystal: {'it has no ' + told[1:-1] if lacks else told}") from None
     _refuse_parts(parser, structure)
     return structure
+
+
+def _refuse_many_operations(block: dict[str, Any]) -> None:
+    """Each takes pymatgen a while for each atom."""
+    for name, values in block.items():
+        if name.endswith("xyz") and isinstance(values, list) and len(values) > _MOST_OPERATIONS:
+            raise FileFormatError(f"lists {len(values):,} symmetry operations; no space group has more than 192")
 
 
 def _complete(parser: Any, block: dict[str, Any]) -> None:

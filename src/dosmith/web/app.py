@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from dosmith.crystals.kinds import common_names
+from dosmith.crystals.kinds import common_name, common_names
 from dosmith.designer import Designer
 from dosmith.designs import Design
 from dosmith.element_facts import element_prices
@@ -180,6 +180,7 @@ class _Board:
         """What the board is made of."""
         model, library = self.designer.model, self.designer.library
         systems = set(model.atlas.crystal_systems) if model.atlas is not None else set()
+        here = {name: called for name in set(library.prototypes) if name and (called := common_name(name))}
         return messages.BoardFacts(
             version=__version__,
             energies=model.recipe.grid.energies.round(6).tolist(),
@@ -187,7 +188,7 @@ class _Board:
             elements=list(model.elements),
             crystal_systems=sorted(systems | {system for system in library.crystal_systems if system}),
             ratios=[":".join(map(str, counts)) for counts in model.ratios],
-            prototypes=dict(common_names()),
+            prototypes=dict(common_names()) | here,
             library=library.name,
             spectra=len(self.designer.known),
             model=model.name,

@@ -15,7 +15,7 @@ import numpy as np
 
 from dosmith import formulas, symmetry
 from dosmith.crystals.drawing import Drawing
-from dosmith.crystals.kinds import common_names
+from dosmith.crystals.kinds import common_name
 from dosmith.crystals.prototypes import PROTOTYPES, crystal_id
 from dosmith.designer import Designer
 from dosmith.dft.engine import is_magnetic
@@ -292,7 +292,7 @@ def drawn(cell: Structure) -> DrawnCrystal:
 def _crystal_facts(cell: Structure, group: tuple[str, int], prototype: str | None) -> Facts:
     (symbol, number), lattice = group, cell.lattice
     lengths = [f"{name} = {length:.3f}" for name, length in zip("abc", lattice.abc, strict=True)]
-    known, called = PROTOTYPES.get(prototype or ""), common_names().get(prototype or "")
+    known, called = PROTOTYPES.get(prototype or ""), prototype and common_name(prototype)
     return [
         ("Prototype", f"{prototype or 'unknown'}{f' ({called})' if called else ''}"),
         *([("AFLOW label", known.aflow)] if known else []),

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 
+ALIKE = "spins alike"
+_NO_MOMENT = 0.05
+"""Bohr magnetons of a cell: with less, nothing is said of its spins."""
+
+
 @dataclass(frozen=True, eq=False)
 class PredictedDos:
     """A DOS that was not computed but predicted.
@@ -72,14 +77,14 @@ class PredictedDos:
     def headline(self) -> str:
         """What is predicted, in one line."""
         volume = f"{self.structure.volume / len(self.structure):.2f} \N{ANGSTROM SIGN}\N{SUPERSCRIPT THREE}/atom"
-        spins = "" if self.magnetism is None else f"; {self.magnetic}"
+        spins = "" if self.magnetic == ALIKE else f"; {self.magnetic}"
         return f"({self.formula}, {self.space_group}, {volume}): predicted, not computed; certainty {self.certainty:.2f}{spins}"
 
     @property
     def magnetic(self) -> str:
         """What is expected of its spins, in a few words."""
-        if self.magnetism is None:
-            return "spins alike"
+        if self.magnetism is None or self.magnetism.moment < _NO_MOMENT:
+            return ALIKE
         likely = self.magnetism.half_metal
         half = "" if likely == 0 else f", half-metal by {likely:.0%} of the members"
         return f"{self.magnetism.moment:.1f} \N{GREEK SMALL LETTER MU}B/cell if ferromagnetic{half}"
