@@ -100,6 +100,13 @@ def test_a_line_cut_off_by_a_kill_is_passed_over(atlas, salts):
     assert len(Record(atlas.folder).found) == 20
 
 
+def test_a_line_of_brackets_without_end_is_passed_over(atlas, salts):
+    list(add(atlas, items([salts]), "dosmith", predict=stand_in))
+    path = atlas.folder / RECORD
+    path.write_text("[" * 100_000 + "\n" + path.read_text())
+    assert len(Record(atlas.folder).found) == 20
+
+
 def test_what_was_removed_can_be_added_again(atlas, salts):
     list(add(atlas, items([salts]), "dosmith", predict=stand_in))
     atlas.remove([next(iter(atlas)).id])

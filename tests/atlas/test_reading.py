@@ -213,6 +213,16 @@ BROKEN = {
 }
 
 
+@pytest.mark.parametrize(
+    ("stated", "facts"), [(0.1, {"above_hull": 0.1}), (10**400, {}), (float("nan"), {}), (-(10**9), {}), ("0.1", {})]
+)
+def test_a_height_that_is_none_is_left_out(tmp_path, stated, facts):
+    entry = {"material_id": "mp-9", "structure": ALLOY.as_dict(), "energy_above_hull": stated}
+    (tmp_path / "mp.json").write_text(json.dumps([entry]))
+    (found,) = items([tmp_path / "mp.json"])
+    assert found.facts == facts
+
+
 def test_a_list_with_a_damaged_text_is_one_line(tmp_path):
     columns = {"prototype": pa.array(["B1"]), "elements": pa.array([["Na", "Cl"]]), "volume": [22.0], "stretch": [1.0]}
     pq.write_table(pa.table(columns), tmp_path / "list.parquet", compression="none")

@@ -285,6 +285,17 @@ def test_a_card_says_how_long_such_a_calculation_takes(client: TestClient) -> No
     assert ["Prototype", "L1_2 (Cu3Au)"] in card["facts"]
 
 
+def test_parts_that_nobody_computed_are_those_that_the_model_predicts(client, designer) -> None:
+    pytest.importorskip("chgnet", reason="CHGNet is not installed: pip install 'dosmith[relax]'")
+    library = designer.library
+    known = next(name for name in library.ids if name.endswith("-L1_2") and library.material(name).projections is None)
+    whole = client.post("/api/target/name", json={"text": known}).json()
+    metal = next(part for part in whole["parts"] if part.endswith(":d"))
+    part = client.post("/api/target/name", json={"text": known, "part": metal}).json()
+    assert part["counted"] == metal and part["values"] != whole["values"]
+    assert "its projections are predicted by the model" in part["source"]
+
+
 def test_a_part_of_the_states_is_a_target(client, designer) -> None:
     library = designer.library
     known = library.ids[library.projected("O", "p")[1]]

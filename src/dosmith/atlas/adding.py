@@ -84,7 +84,7 @@ class Record:
             try:
                 entry = Addition(**json.loads(line))
                 self.found[entry.key] = entry
-            except (ValueError, TypeError):  # cut off by a kill
+            except (ValueError, TypeError, RecursionError):  # cut off by a kill
                 continue
         self._torn = bool(text) and not text.endswith("\n")
 

@@ -343,7 +343,7 @@ def _read(path: Path, symbols: Sequence[str]) -> tuple[list[dict[str, object]], 
         table = pq.read_table(path, use_threads=False)
         state = json.loads((table.schema.metadata or {})[GENERATED])
         rows, done = table.select(SCHEMA.names).to_pylist(), int(state["tried"])
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileFormatError(f"{path} is not a list of crystals that dosmith made ({error}); name a new file") from None
     if state["elements"] != sorted(symbols):
         raise FileFormatError(f"{path} was begun for other elements; name a new file")

@@ -95,7 +95,7 @@ def _answer(address: str, get: Get) -> Mapping[str, Any]:
         raise DosmithError(
             f"the OPTIMADE provider refuses the question (HTTP {error.code} {error.reason}); check address and filter"
         ) from None
-    except (URLError, TimeoutError, ConnectionError, ValueError) as error:
+    except (URLError, TimeoutError, ConnectionError, ValueError, RecursionError) as error:
         raise TransientError(str(error)[:200]) from None
     if not isinstance(found, Mapping) or not isinstance(found.get("data"), list):
         said = (found.get("errors") or [{}])[0].get("detail", "") if isinstance(found, Mapping) else ""

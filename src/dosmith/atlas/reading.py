@@ -54,6 +54,7 @@ _PATTERNS = (
     "*.parquet",
     "*.db",
 )
+_HIGHEST = 1e3  # eV/atom: what is said to lie higher above a hull, or is no number, is not believed
 _COUNT = re.compile(r"\s*\d{1,9}\s*")
 _MANY_COLUMNS = re.compile(r":[A-Za-z]:\d{5,}")
 _SQLITE = b"SQLite format 3\x00"
@@ -376,7 +377,7 @@ def _item(key: str, label: str, read: Callable[[], Structure], said: Mapping[str
     identifier = None if named is None or named.isdigit() else _NAME.sub("_", named)[:80]
     source = "optimade" if said.get("source") == "optimade" else _source(identifier)
     hull = said.get("energy_above_hull", said.get("ehull"))
-    facts = {"above_hull": float(hull)} if isinstance(hull, int | float) and np.isfinite(hull) else {}
+    facts = {"above_hull": float(hull)} if isinstance(hull, int | float) and abs(hull) < _HIGHEST else {}
     return Item(key, label, read, identifier, source=source, facts=facts)
 
 

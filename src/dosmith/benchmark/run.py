@@ -132,7 +132,7 @@ def as_text(results: Mapping[str, Any]) -> str:
 def _kept(parts: Path, job: Job, mark: str) -> Any | None:
     try:
         part = json.loads((parts / f"{job.name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return part["answer"] if part.get("fingerprint") == mark else None
 
@@ -327,6 +327,6 @@ def open_results(folder: Path) -> dict[str, Any]:
     """
     try:
         results: dict[str, Any] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DosmithError(f"{folder / RESULTS} cannot be read: {error}; run 'dosmith benchmark --out {folder}'") from None
     return results

@@ -50,7 +50,7 @@ def read_calculations(path: str | Path, purpose: str, finished: str) -> Iterator
                 if row["ok"] and not _lacks_spin(row):
                     yield _outcome(row, purpose, finished)
                 number += 1
-    except (DosmithError, KeyError, ValueError, TypeError, EOFError, OSError, zlib.error) as error:
+    except (DosmithError, KeyError, ValueError, TypeError, EOFError, OSError, zlib.error, RecursionError) as error:
         raise FileFormatError(f"{path}, line {number}: not a calculation ({error})") from None
 
 

@@ -260,7 +260,7 @@ def _finished(path: Path, seed: int) -> dict[str, frozenset[str]]:
             known = {str(key): sets[number] for key, number in finished.items()}
         else:  # records of before say no more than which steps were finished
             known = dict.fromkeys(map(str, finished), frozenset(_BEFORE))
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         raise FileFormatError(f"{record} is not the record of a plan; remove it to go through all steps again") from None
     if begun != seed:
         raise FileFormatError(f"{path} was begun with seed {begun}, not {seed}; go on with that, or make another plan")

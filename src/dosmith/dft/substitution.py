@@ -204,5 +204,5 @@ def _tried(path: Path) -> dict[str, str]:
         return {}
     try:
         return {str(key): str(value) for key, value in json.loads(record.read_text(encoding="utf-8")).items()}
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         raise FileFormatError(f"{record} is not the record of a plan; remove it to try everything again") from None

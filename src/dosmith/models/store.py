@@ -91,7 +91,7 @@ def read_spec(folder: Path) -> dict[str, Any]:
     """
     try:
         spec = json.loads((folder / SPEC).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"the model in {folder} is damaged: {SPEC}: {error}") from None
     version = spec.get("format_version") if isinstance(spec, dict) else None
     if not isinstance(version, int):

@@ -78,7 +78,7 @@ class Ledger:
             try:
                 entry = json.loads(line)
                 self.refused[str(entry["id"])] = str(entry["why"])
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 continue
         self._torn = bool(text) and not text.endswith("\n")
 

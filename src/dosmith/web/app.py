@@ -26,6 +26,7 @@ from dosmith.errors import DosmithError, NotFoundError
 from dosmith.library.store import JoinedLibrary, MemoryLibrary
 from dosmith.records import Spectrum
 from dosmith.settings import Settings
+from dosmith.spectra.parts import NoProjectionsError
 from dosmith.spectra.standard import standardise
 from dosmith.targets import OTHERS, Reading, Target, named_target
 from dosmith.version import __version__
@@ -34,7 +35,7 @@ from dosmith.web.guard import LOCAL, Guard
 from dosmith.web.jobs import Jobs, missing
 from dosmith.web.lanes import BusyError, Lane
 from dosmith.web.live import Live
-from dosmith.web.materials import Materials, parts_of
+from dosmith.web.materials import Materials
 from dosmith.web.reading import Reader
 from dosmith.web.work import HERE
 
@@ -200,12 +201,18 @@ class _Board:
         )
 
     def named(self, request: messages.Named) -> messages.TargetCurve:
-        """The curve of a formula or an id, with the parts that the library tells of it."""
+        """The curve of a formula or an id, with the parts that the library tells of it, else those that the model may predict."""
         library, recipe = self.designer.library, self.designer.model.recipe
-        reading = Reading(request.crystal_system, zero=request.zero, part=messages.part_of(request.part))
-        target = named_target(request.text.strip(), library, recipe, reading)
+        reading, text = (
+            Reading(request.crystal_system, zero=request.zero, part=messages.part_of(request.part)),
+            request.text.strip(),
+        )
+        try:
+            target = named_target(text, library, recipe, reading)
+        except NoProjectionsError:
+            target = self.designer.read(text, reading)
         target = replace(target, source=target.source.partition(OTHERS)[0])  # they stand beside the title, to choose from
-        parts = [] if target.material_id is None else parts_of(library.material(target.material_id))
+        parts = [] if target.material_id is None else self.materials.parts(target.material_id)
         return _as_drawn(target).model_copy(update={"counted": request.part, "parts": parts})
 
     def of_numbers(self, drawn: messages.Drawn) -> Target:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property, lru_cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,10 @@ from dosmith.element_facts import prices_of
 from dosmith.errors import DosmithError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library.stability import FORMATION
+from dosmith.models.interface import Model
 from dosmith.models.tight_binding.atlas import Atlas
+from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.models.tight_binding.orbital_shares import block_of
 from dosmith.ranking import told
 from dosmith.records import Material
 from dosmith.web.messages import Atom, Card, Curve, DrawnCrystal, Kind, Suggestion
@@ -35,6 +39,9 @@ _LEAST = 0.02
 """Of the states: parts with fewer are not offered."""
 Facts = list[tuple[str, str]]
 """Names and values, in order."""
+
+_OF_BLOCK = {"s": "sp", "p": "ps", "d": "dsp", "f": "dsp"}
+"""Orbitals whose states a crystal has, by the block of the element; 4f states are in the core."""
 
 
 class Materials:
@@ -181,6 +188,12 @@ class Materials:
         """Its crystal as ``cif`` or ``poscar``."""
         return text_of(self.structure(kind, identifier), form)
 
+    def parts(self, identifier: str) -> list[str]:
+        """What of a known material's states can be asked for: what the library tells apart, else what the model predicts."""
+        material = self.designer.library.material(identifier)
+        told = parts_of(material)
+        return told if material.projections is not None else _predictable(material, self.designer.model) + told
+
     def card(self, kind: Kind, identifier: str) -> Card:
         """What is known of it.
 
@@ -258,6 +271,16 @@ class Materials:
             facts.append(("Magnetic moment", f"{moment:.2f} Bohr magnetons per cell"))
         provenance = [("Id", material.id), *((key.replace("_", " "), _plain(value)) for key, value in source.items())]
         return facts, provenance, cell
+
+
+def _predictable(material: Material, model: Model) -> list[str]:
+    """Elements and orbitals of a crystal that a model can predict here."""
+    known = {symbol for symbol, _ in material.composition} <= set(model.elements)
+    if material.structure is None or not known or not isinstance(model, TightBindingModel):
+        return []
+    if any(find_spec(name) is None for name in ("torch", "chgnet")):
+        return []
+    return [f"{symbol}:{orbital}" for symbol, _ in material.composition for orbital in _OF_BLOCK[block_of(symbol)]]
 
 
 def parts_of(material: Material) -> list[str]:

@@ -98,7 +98,7 @@ class CandidateParts:
             elements, orbitals = _texts(table["element"]), _texts(table["orbital"])
             shares = bytes_of(table["shares"].chunk(0)) if len(table) else np.zeros((0, 0), dtype=np.uint8)
             calibration = Calibration(**json.loads(table.schema.metadata[_CALIBRATION]))
-        except (pa.ArrowException, KeyError, ValueError, TypeError, OSError) as error:
+        except (pa.ArrowException, KeyError, ValueError, TypeError, OSError, RecursionError) as error:
             raise FileFormatError(f"the projections of the model's candidates are damaged ({error})") from None
         return cls(owners, elements, orbitals, certainties, shares, calibration)
 

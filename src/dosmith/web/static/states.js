@@ -20,7 +20,7 @@ export function show() {
   const option = (part) => make("option", { value: part }, part ? inWords(part) : "all");
   const group = (label, parts) => (parts.length ? [make("optgroup", { label }, ...parts.map(option))] : []);
   const others = [...ORBITALS, ...(state.part && ![...ORBITALS, ...state.parts].includes(state.part) ? [state.part] : [])];
-  $("part").replaceChildren(option(""), ...group("of the target", state.parts), ...group("of any element", others));
+  $("part").replaceChildren(option(""), ...group("of the target", state.parts), ...group("take the curve as that of", others));
   $("part").value = state.part;
 }
 
