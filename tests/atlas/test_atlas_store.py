@@ -193,6 +193,14 @@ def test_damaged_manifests_and_bases_are_named(tmp_path, basis, crystals):
     del atlas
 
 
+def test_a_manifest_without_its_number_of_rows_is_one_whose_index_is_made_anew(tmp_path, basis, crystals):
+    assert len(filled(tmp_path, basis, crystals(3))) == 3
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    del manifest["rows"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert len(Atlas(tmp_path)) == 3
+
+
 def test_a_library_is_no_atlas_and_an_atlas_no_library(tmp_path, basis, crystals):
     filled(tmp_path / "atlas", basis, crystals(3))
     with pytest.raises(LibraryError, match="another kind"):

@@ -149,7 +149,7 @@ class Atlas:
         if place is not None:
             with suppress(LibraryError):
                 found = Index(place, self.basis.size)
-                if len(found) == self.manifest["rows"]:
+                if len(found) == self.manifest.get("rows"):
                     return found
         if self.damaged:  # what is served now is not what the shards' names say
             name = f"index-{hashlib.sha256((said + repr(self.damaged)).encode()).hexdigest()[:16]}.arrow"
