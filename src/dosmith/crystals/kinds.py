@@ -123,6 +123,16 @@ def label_of(name: str) -> str:
     return found or name
 
 
+def brief(name: str) -> str:
+    """What stands for a prototype in a table: in place of a label of AFLOW's a name, where it is understood behind a formula.
+
+    >>> brief("A2B_tI12_141_e_a"), brief("AB4_tI10_87_a_h"), brief("A2B_hP9_180_j_c"), brief("B1")
+    ('anatase', 'MoNi4 type', 'A2B_hP9_180_j_c', 'B1')
+    """
+    said = spoken(name)
+    return said if said is not None and named(said.removesuffix(" type")) == label_of(name) else name
+
+
 @lru_cache(maxsize=1)
 def _by_sites() -> Mapping[tuple[str, ...] | None, str]:
     """Prototypes by what their labels hold, those alone of which there is one."""

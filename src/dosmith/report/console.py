@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith.crystals.existence import WITHIN
+from dosmith.crystals.kinds import brief
 from dosmith.report.sparkline import BLOCKS, has_blocks
 from dosmith.report.tables import add_curves, escape, flowing, print_notes, print_table, table
 from dosmith.spectra.descriptors import UNITLESS, Descriptors, of_curves
@@ -64,7 +65,7 @@ def print_design(console: Console, design: Design, found: Sequence[Merits] = ())
             *(_judged(c) if predicting else ("-" if c.distance is None else f"{c.distance:.3f}",)),
             "known" if c.known_dos else c.similarity_kind or "unknown",
             *seen,
-            c.structure_id or c.crystal_id or c.prototype or "-",
+            c.structure_id or c.crystal_id or (c.prototype and brief(c.prototype)) or "-",
         )
     curves = [design.target.standard.values, *map(design.curve, design.candidates)]
     drawn = add_curves(console, rows, design.energies, curves)
