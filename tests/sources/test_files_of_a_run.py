@@ -11,6 +11,7 @@ from known import RUNS, iron, silicon, unpacked
 from layouts import dftb_bands, optados, rows, siesta_dos, vasp_eigenval, wien2k
 from samples import noted
 
+from dosmith.errors import FileFormatError
 from dosmith.records import Spectrum
 from dosmith.sources import abinit, elk, espresso, vasp
 from dosmith.sources.beside import crystal_of
@@ -220,3 +221,11 @@ def test_the_states_of_one_atom_are_refused(tmp_path: Path) -> None:
     (tmp_path / "sio_DOS_AT0001").write_bytes(local)
     with pytest.raises(FileFormatError, match="states of one atom"):
         read_dos(tmp_path / "sio_DOS_AT0001")
+
+
+def test_digits_without_end_are_no_eigenvalues():
+    text = (
+        " Eigenvalues (hartree) for nkpt=   1  k points:\n kpt#   1, nband=  1, wtk=  1.0, kpt=  0 0 0\n" + "1" * 200_000 + "\n"
+    )
+    with pytest.raises(FileFormatError, match="k-points"):
+        abinit.read_eig(text + text)

@@ -77,7 +77,9 @@ def read_eig(text: str) -> tuple[Eigenvalues, float | None]:
     unit = HARTREE if "Eigenvalues (hartree)" in text else 1.0
     spins = 2 if text.count("SPIN UP") and text.count("SPIN DOWN") else 1
     try:
-        rows = [[float(word) for word in re.findall(r"[+-]?\d+\.\d+", re.split(r"[A-Za-z]{4}", piece)[0])] for piece in lists]
+        rows = [
+            [float(word) for word in re.findall(r"(?<!\d)[+-]?\d+\.\d+", re.split(r"[A-Za-z]{4}", piece)[0])] for piece in lists
+        ]
         bands = np.array(rows, dtype=np.float64) * unit
         shares = np.array(weights[: len(rows) // spins], dtype=np.float64)
         bands = bands.reshape(spins, len(shares), -1)
