@@ -1,6 +1,6 @@
 """What is left of compute, fetch, add, atlas add, train and verify when they are killed at random moments; counted into benchmarks/kills.json and docs/reliability.md.
 
-    python benchmarks/kills.py [KILLS] [JOB...] [--crystals N]
+    python benchmarks/kills.py [KILLS] [JOB...] [--crystals N] [--every SECONDS]
 
 Each job runs in a process of its own, on something small: CP2K is a stand-in that answers at once, the Materials Project a server on this
 machine. It gets kill -9 at a random moment of its run, what it left is compared with what it had told, and it is started again on the same
@@ -417,21 +417,21 @@ def heard(pipe: int) -> set[str]:
         return {line[:-1] for line in file if line.endswith("\n")}
 
 
-def run(job: Job, kills: int, seed: int = 0) -> dict[str, Any]:
-    """Kill the job that often; raises when something is lost, doubled or left half-done."""
+def run(job: Job, kills: int, every: float | None = None, seed: int = 0) -> dict[str, Any]:
+    """Kill the job that often; raises when something is lost, doubled or left half-done.
+
+    Args:
+        job: what is killed.
+        kills: how often.
+        every: seconds within which each kill comes after a start; None for those that an undisturbed run takes, which is made first.
+        seed: of the moments.
+    """
     random = np.random.default_rng(seed)
     home = Path(tempfile.mkdtemp(prefix="dosmith-kills-"))
     killed = completed = lost = doubled = 0
     try:
         whole = job.whole()
-        told, folder = set[str](), home / "undisturbed"
-        folder.mkdir()
-        start = time.monotonic()
-        process, pipe = child(job, folder)  # once undisturbed: how long it takes
-        heard(pipe)
-        assert os.waitpid(process, 0)[1] == 0
-        lasts = time.monotonic() - start
-        assert set(job.found(folder)) == whole, "incomplete without a kill"
+        told, lasts = set[str](), undisturbed(job, home / "undisturbed", whole) if every is None else every
         folder, under_way = home / "killed", False
         while killed < kills or under_way:
             folder.mkdir(exist_ok=True)
@@ -455,7 +455,8 @@ def run(job: Job, kills: int, seed: int = 0) -> dict[str, Any]:
                 killed += 1
                 continue
             assert os.waitstatus_to_exitcode(status) == 0, "a run after a kill fails"
-            lasts = min(lasts, time.monotonic() - start) if anew else lasts  # the first one also warms up the disk
+            if anew and every is None:
+                lasts = min(lasts, time.monotonic() - start)  # the first one also warms up the disk
             assert set(found) == whole, f"incomplete: {sorted(whole - set(found))}"
             completed, under_way, told = completed + 1, False, set()
             shutil.rmtree(folder)
@@ -464,17 +465,34 @@ def run(job: Job, kills: int, seed: int = 0) -> dict[str, Any]:
     return {"job": job.name, "killed": killed, "completed": completed, "lost": lost, "doubled": doubled, "outcome": job.outcome}
 
 
+def undisturbed(job: Job, folder: Path, whole: set[str]) -> float:
+    """The seconds that a run takes which nobody kills."""
+    folder.mkdir()
+    start = time.monotonic()
+    process, pipe = child(job, folder)
+    heard(pipe)
+    assert os.waitpid(process, 0)[1] == 0
+    assert set(job.found(folder)) == whole, "incomplete without a kill"
+    return time.monotonic() - start
+
+
 def main(arguments: list[str]) -> None:
-    if "--crystals" in arguments:
-        place = arguments.index("--crystals")
-        globals()["CRYSTALS"] = int(arguments.pop(place + 1))
-        arguments.pop(place)
+    every = None
+    for name in ("--crystals", "--every"):
+        if name in arguments:
+            place = arguments.index(name)
+            number = int(arguments.pop(place + 1))
+            arguments.pop(place)
+            if name == "--crystals":
+                globals()["CRYSTALS"] = number
+            else:
+                every = number
     kills = int(arguments.pop(0)) if arguments and arguments[0].isdigit() else KILLS
     results = {row["job"]: row for row in json.loads(RESULTS.read_text())} if RESULTS.is_file() else {}
     with serving(_project()[0]):
         for job in JOBS:
             if not arguments or job.name in arguments:
-                results[job.name] = run(job, kills)
+                results[job.name] = run(job, kills, every)
                 if job.name == "atlas":
                     results[job.name]["outcome"] += f" (a list of {CRYSTALS:,}, of the atlas's own generator)"
                 print(results[job.name], flush=True)
