@@ -111,6 +111,7 @@ def spoken(name: str) -> str | None:
     return f"{called} type" if called and called[0].isupper() else called
 
 
+@lru_cache(maxsize=4096)
 def label_of(name: str) -> str:
     """The name here of a prototype, of which a label may hold the kinds of sites in another order; as given where there is none, or several.
 

@@ -63,7 +63,7 @@ class Doubt:
         """Probabilities as they are for such a curve, shape as given."""
         if excess == (0.0, 0.0):
             return probabilities
-        clipped = np.clip(probabilities, 1e-9, 1 - 1e-9)
+        clipped = np.clip(probabilities, 1e-9, 1 - 1e-7)  # single precision tells the latter from 1
         logit = np.log(clipped / (1 - clipped))
         change = sum(
             each * (shift + slope * logit) for each, (shift, slope) in zip(excess, (self.blur, self.distance), strict=True)
