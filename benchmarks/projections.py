@@ -4,7 +4,7 @@
     python benchmarks/projections.py              (the page alone, from the JSON)
 
 Each crystal of the open DOS set that has projections is predicted by the one member of the model that has not seen its chemical system. Shares of
-orbitals are corrected by what was learned from one half of the chemical systems for the other, and the other way round; the model gets what is learned from all.
+orbitals and centres of bands in a tenth of the chemical systems are corrected by what was learned from the other nine; the model gets what is learned from all.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.atomic import write_text
-from dosmith.models.tight_binding.orbital_shares import FILE, OrbitalShares
+from dosmith.models.tight_binding.band_centres import FILE as CENTRES
+from dosmith.models.tight_binding.band_centres import BandCentres, learn_corrections
+from dosmith.models.tight_binding.orbital_shares import FILE as SHARES
+from dosmith.models.tight_binding.orbital_shares import OrbitalShares
 from dosmith.records import Material
 from dosmith.spectra.descriptors import ANIONS, Band, standard_parts
 from dosmith.spectra.standard import Recipe
@@ -37,6 +40,8 @@ MODEL = "dosmith"
 LEAST = 0.05
 """Of the states in the window: parts with fewer are left out."""
 RESAMPLES, SEED = 2000, 0
+PARTS = 10
+"""Of the chemical systems; each is corrected by what the others teach."""
 WANTED = {"crystals": 800, "d_band_centre": 0.20}
 """What is aimed at."""
 
@@ -132,21 +137,25 @@ def measure() -> Results:
         (expected[material.id],) = ensemble.members[folds[row]].parts([atoms[row]], ensemble.symbols, recipe)
         print(f"\r{count} of {len(rows)}", end="", flush=True)
     systems = {name: formulas.chemical_system(each.composition) for name, each in materials.items()}
-    drawn = np.random.default_rng(SEED).integers(0, 2, len(set(systems.values()))).tolist()
-    half = dict(zip(sorted(set(systems.values())), drawn, strict=True))
+    drawn = np.random.default_rng(SEED).permutation(len(set(systems.values()))) % PARTS
+    part = dict(zip(sorted(set(systems.values())), drawn.tolist(), strict=True))
+    species = {name: tuple(each.species) for name, each in materials.items()}
 
-    def learned(names: Sequence[str]) -> OrbitalShares:
-        return OrbitalShares.learn([expected[name] for name in names], [curves[name] for name in names], recipe.grid.energies)
+    def learned(names: Sequence[str]) -> tuple[OrbitalShares, BandCentres]:
+        each = [[one[name] for name in names] for one in (expected, curves, species)]
+        return learn_corrections(*each, energies=recipe.grid.energies)  # type: ignore[arg-type]
 
-    shares = [learned([name for name in curves if half[systems[name]] != one]) for one in (0, 1)]
+    corrections = [learned([name for name in curves if part[systems[name]] != one]) for one in range(PARTS)]
     crystals = {}
     for name, material in materials.items():
-        corrected = shares[half[systems[name]]].corrected(expected[name])
+        shares, centres = corrections[part[systems[name]]]
+        corrected = centres.corrected(shares.corrected(expected[name]), species[name], recipe.grid.energies)
         crystals[name] = compared(material, curves[name], corrected, recipe.grid.energies)
         bare = compared(material, curves[name], expected[name], recipe.grid.energies)
-        for part, row in crystals[name]["parts"].items():
-            row |= {"bare": bare["parts"][part]["cosine"], "bare_centre": bare["parts"][part]["predicted_centre"]}
-    amend(model, {}, {FILE: learned(list(curves)).as_bytes()})
+        for label, row in crystals[name]["parts"].items():
+            row |= {"bare": bare["parts"][label]["cosine"], "bare_centre": bare["parts"][label]["predicted_centre"]}
+    shares, centres = learned(list(curves))
+    amend(model, {}, {SHARES: shares.as_bytes(), CENTRES: centres.as_bytes()})
     results: Results = {"weights": model.spec["sha256"]["weights.safetensors"], "model": model.name, "crystals": crystals}
     add_means(results, curves, recipe)
     return results
@@ -239,8 +248,9 @@ def page(results: Results) -> str:
 Written by `python benchmarks/projections.py`.
 
 The open DOS set holds {len(rows)} crystals with projections by CP2K (Löwdin). Each was predicted by the one member of the model `{results["model"]}` that has seen
-neither it nor any crystal of its chemical system; this member learned projections of other crystals. The shares of orbitals are corrected by block of the periodic table and energy
-(`models/tight_binding/orbital_shares.py`); each half of the chemical systems is corrected by what was learned from the other half. The test counts parts with at least {LEAST:.0%} of the states from
+neither it nor any crystal of its chemical system; this member learned projections of other crystals. The shares of orbitals are then corrected by block of the periodic table and energy
+(`models/tight_binding/orbital_shares.py`), and the centres of d bands and anions' p bands by a regression on the element and its neighbours
+(`models/tight_binding/band_centres.py`). Both corrections are cross-fitted: each tenth of the chemical systems is corrected by what was learned from the other nine. The test counts parts with at least {LEAST:.0%} of the states from
 -7.5 to 7.5 eV: d bands of transition metals of groups 3 to 11; separately those of Zn, Cd and Hg, since the window cuts them off;
 and the p band of the most electronegative element of a compound. 95 % intervals come from a bootstrap over chemical systems.
 
@@ -251,14 +261,14 @@ The goals were {WANTED["crystals"]} crystals and an error of the d-band centre o
 
 The table compares three curves with the computed part: the predicted part; the predicted total used in its place; and, if the element also occurs in crystals of other chemical systems, the mean of its computed parts there. The last three columns count only such elements.
 
-| part | crystals | parts | predicted | without the correction | the total | such parts | predicted | the element's mean |
+| part | crystals | parts | predicted | without the corrections | the total | such parts | predicted | the element's mean |
 |---|---|---|---|---|---|---|---|---|
 {cosines(results)}
 ## Error of the band centre, eV
 
 Mean absolute error of the band centre from -7.5 to 7.5 eV, for the predicted part, for the predicted total, and for the element's mean part.
 
-| part | crystals | parts | predicted | parts | without the correction | parts | the total | parts | the element's mean |
+| part | crystals | parts | predicted | parts | without the corrections | parts | the total | parts | the element's mean |
 |---|---|---|---|---|---|---|---|---|---|
 {centres(results)}"""
 

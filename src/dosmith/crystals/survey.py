@@ -199,13 +199,7 @@ class SurveyedCrystals(Mapping[Composition, Sequence[Surveyed]]):
         rows = self.rows
         if rows.potential != CHGNET:
             return {}
-        held, code = np.unique(rows.elements, return_inverse=True)
-        shares = np.zeros((len(rows), len(held)))
-        row = np.arange(len(rows)).repeat(rows.elements.shape[1])
-        np.add.at(shares, (row, code.reshape(-1)), (rows.counts / rows.counts.sum(axis=1, keepdims=True)).reshape(-1))
-        there = held > 0
-        symbols = [formulas.symbol_of(number) for number in held[there].tolist()]
-        return stability.elements_of(symbols, shares[:, there], rows.energies - rows.formation_energies)
+        return stability.elements_of(rows.elements, rows.counts, rows.energies - rows.formation_energies)
 
 
 @dataclass(frozen=True, eq=False)

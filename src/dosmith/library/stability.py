@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith import formulas
 from dosmith.formulas import Composition
 from dosmith.records import Material
 
@@ -145,24 +146,34 @@ def elemental_energies(known: Iterable[tuple[Composition, float, float]]) -> dic
         known: composition, energy and formation energy of crystals, eV/atom, all of one kind.
     """
     rows = list(known)
-    symbols = sorted({symbol for composition, _, _ in rows for symbol, _ in composition})
-    shares, place = np.zeros((len(rows), len(symbols))), {symbol: number for number, symbol in enumerate(symbols)}
+    widest = max((len(composition) for composition, _, _ in rows), default=0)
+    elements, counts = np.zeros((len(rows), widest), dtype=np.intp), np.zeros((len(rows), widest))
     for row, (composition, _, _) in enumerate(rows):
-        for symbol, count in composition:
-            shares[row, place[symbol]] = count / sum(each for _, each in composition)
-    return elements_of(symbols, shares, np.array([energy - formation for _, energy, formation in rows]))
+        elements[row, : len(composition)] = [formulas.atomic_number(symbol) for symbol, _ in composition]
+        counts[row, : len(composition)] = [count for _, count in composition]
+    return elements_of(elements, counts, np.array([energy - formation for _, energy, formation in rows]))
 
 
-def elements_of(symbols: Sequence[str], shares: NDArray[np.float64], energies: NDArray[np.float64]) -> dict[str, float]:
+def elements_of(elements: NDArray[np.integer], counts: NDArray[np.floating], energies: NDArray[np.float64]) -> dict[str, float]:
     """The energies of the elements that crystals are made of, eV/atom, by symbol.
 
     Args:
-        symbols: of the elements, E.
-        shares: of each element among the atoms of each crystal, shape (C, E).
+        elements: atomic numbers of each crystal's elements, 0 where there are fewer, shape (C, K).
+        counts: of their atoms, 0 where there are fewer, shape (C, K).
         energies: of the crystals less their formation energies, eV/atom, shape (C,).
     """
-    squares = shares.T @ shares  # as many equations as elements, so that thousands of crystals cost no time
-    return dict(zip(symbols, np.linalg.lstsq(squares, shares.T @ energies, rcond=None)[0].tolist(), strict=True))
+    held = np.unique(elements[elements > 0])
+    place = np.zeros(held.max(initial=0) + 1, dtype=np.intp)
+    place[held] = np.arange(len(held))
+    columns, shares = place[elements], counts / counts.sum(axis=1, keepdims=True)
+    # as many equations as elements, each a sum over crystals of a few terms, so that a hundred thousand of them cost no time
+    pairs = (columns[:, :, None] * len(held) + columns[:, None, :]).ravel()
+    squares = np.bincount(pairs, (shares[:, :, None] * shares[:, None, :]).ravel(), len(held) ** 2).reshape(len(held), -1)
+    aims = np.bincount(columns.ravel(), (shares * energies[:, None]).ravel(), len(held))
+    return {
+        formulas.symbol_of(int(number)): float(e)
+        for number, e in zip(held, np.linalg.lstsq(squares, aims, rcond=None)[0], strict=True)
+    }
 
 
 def formation_energy(composition: Composition, energy: float, elements: Mapping[str, float]) -> float | None:

@@ -4,6 +4,7 @@ checkpoint.json       format version, recipe, settings, elements, calibration, S
 weights.safetensors   weights of every member, and the scales of its features
 identity.safetensors  inverse covariance of its errors, to tell whose a spectrum is; not in every model
 shares.safetensors    corrects the shares of orbitals; not in every model
+centres.safetensors   then corrects the centres of bands; not in every model
 candidates.parquet    crystals that a search may propose, each with the DOS expected of it; not in every model
 card.md               what it is, how it was made, how good it is
 """
@@ -24,6 +25,8 @@ from dosmith.models.identity import FILE as IDENTITY
 from dosmith.models.store import read_checked, read_tensors, save_folder
 from dosmith.models.tight_binding import card
 from dosmith.models.tight_binding.atoms import Scale
+from dosmith.models.tight_binding.band_centres import FILE as CENTRES
+from dosmith.models.tight_binding.band_centres import BandCentres
 from dosmith.models.tight_binding.candidates import FILE, Candidates
 from dosmith.models.tight_binding.ensemble import ForwardModel, Member
 from dosmith.models.tight_binding.model import TightBindingModel
@@ -63,6 +66,8 @@ def save(model: ForwardModel, folder: Path, library: Library, name: str, candida
         spec["identity"] = model.identity.as_dict()
     if model.shares is not None:
         files[SHARES] = model.shares.as_bytes()
+    if model.centres is not None:
+        files[CENTRES] = model.centres.as_bytes()
     save_folder(folder, spec, card=card.text(spec), tensors=_numbered(model), files=files)
 
 
@@ -110,10 +115,13 @@ def ensemble_of(opened: TightBindingModel) -> ForwardModel:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"the model in {opened.folder} is damaged: {error}") from None
     unseen = {system: number for number, each in enumerate(opened.spec.get("unseen", ())) for system in each.split()}
-    shares = None
+    shares = centres = None
     if SHARES in opened.spec["sha256"]:
         shares = OrbitalShares.read(read_checked(opened.folder, SHARES, opened.spec), opened.recipe.grid.points)
-    return ForwardModel(members, opened.elements, opened.recipe, settings, opened.calibration, opened.identity, unseen, shares)
+    if CENTRES in opened.spec["sha256"]:
+        centres = BandCentres.read(read_checked(opened.folder, CENTRES, opened.spec))
+    calibration, identity = opened.calibration, opened.identity
+    return ForwardModel(members, opened.elements, opened.recipe, settings, calibration, identity, unseen, shares, centres)
 
 
 def _numbered(model: ForwardModel) -> dict[str, NDArray[Any]]:

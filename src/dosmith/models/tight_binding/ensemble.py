@@ -21,6 +21,7 @@ from dosmith.formulas import Composition
 from dosmith.models.calibration import Calibration, calibrate
 from dosmith.models.identity import Identity, learn_identity
 from dosmith.models.tight_binding.atoms import Atoms, Scale, crystal_input
+from dosmith.models.tight_binding.band_centres import BandCentres, learn_corrections
 from dosmith.models.tight_binding.orbital_shares import FEWEST, OrbitalShares
 from dosmith.settings import ForwardSettings
 from dosmith.spectra.similarity import unit
@@ -163,6 +164,7 @@ class ForwardModel:
         identity: how likely they are, to tell whose a spectrum is; None when that was not learned.
         unseen: of each chemical system in its training the number of the one member that has not seen it.
         shares: corrects the shares of orbitals; None when that was not learned.
+        centres: then corrects the centres of bands; None when that was not learned.
     """
 
     members: tuple[Member, ...]
@@ -173,6 +175,7 @@ class ForwardModel:
     identity: Identity | None = None
     unseen: Mapping[str, int] = field(default_factory=dict)
     shares: OrbitalShares | None = None
+    centres: BandCentres | None = None
 
     def without(self, composition: Composition) -> ForwardModel:
         """The one member that has not seen a composition's chemical system, as a model; all, where none has seen it.
@@ -345,11 +348,12 @@ def train(
     held = {systems[row]: number for number, split in enumerate(splits) for row in split.test.tolist()}
     every = tuple(members[number] for number in range(len(splits)))
     told = [row for row, each in enumerate(parts) if each]
-    learned = None
+    corrections: tuple[OrbitalShares, BandCentres] | tuple[()] = ()
     if len(told) >= FEWEST:
         expected = [members[held[systems[row]]].parts([crystals[row]], symbols, recipe)[0] for row in told]
-        learned = OrbitalShares.learn(expected, [parts[row] for row in told], recipe.grid.energies)
-    return ForwardModel(every, symbols, recipe, settings, calibration, identity, held, learned)
+        computed, species = [parts[row] for row in told], [crystals[row].symbols for row in told]
+        corrections = learn_corrections(expected, computed, species, recipe.grid.energies)
+    return ForwardModel(every, symbols, recipe, settings, calibration, identity, held, *corrections)
 
 
 def _member_alone(given: Mapping[str, Any]) -> Member:

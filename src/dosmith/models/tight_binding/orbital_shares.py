@@ -62,7 +62,7 @@ class OrbitalShares:
         near = np.exp(-0.5 * ((energies[:, None] - energies) / _SMOOTH) ** 2)
         crystals = [(_of_unit_area(ours), _of_unit_area(theirs)) for ours, theirs in zip(expected, computed, strict=True)]
         wholes = [sum(ours.values(), np.zeros(len(energies))) for ours, _ in crystals]
-        aims = [_with_sum(theirs, whole) for (_, theirs), whole in zip(crystals, wholes, strict=True)]
+        aims = [with_sum(theirs, whole) for (_, theirs), whole in zip(crystals, wholes, strict=True)]
         little = _DOUBT * near @ np.sum(wholes, axis=0)
         wanted = {key: near @ value + little for key, value in _by_block(aims, len(energies)).items()}
         factors = {key: np.ones(len(energies)) for key in wanted}
@@ -100,11 +100,11 @@ class OrbitalShares:
 
 def _scaled(parts: Mapping[Label, FloatArray], factors: Mapping[Label, FloatArray]) -> dict[Label, FloatArray]:
     scaled = {label: curve * factors.get((block_of(label[0]), label[1]), 1.0) for label, curve in parts.items()}
-    return _with_sum(scaled, sum(parts.values(), np.zeros(1)))
+    return with_sum(scaled, sum(parts.values(), np.zeros(1)))
 
 
-def _with_sum(parts: Mapping[Label, FloatArray], whole: FloatArray) -> dict[Label, FloatArray]:
-    """Parts with their shares at each energy, and another sum."""
+def with_sum(parts: Mapping[Label, FloatArray], whole: FloatArray) -> dict[Label, FloatArray]:
+    """Parts with their shares at each energy, and another sum, of shape (points,)."""
     own = sum(parts.values(), np.zeros(1))
     scale = whole / np.maximum(own, 1e-6 * max(float(own.max()), 1e-30))
     return {label: curve * scale for label, curve in parts.items()}

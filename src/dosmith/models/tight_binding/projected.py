@@ -93,12 +93,19 @@ def expected_parts(model: ForwardModel, crystals: Sequence[Atoms]) -> list[dict[
     The second is the norm of the mean of their densities of norm 1: 1 where all members agree in every detail.
     """
     found = [member.parts(crystals, model.symbols, model.recipe) for member in model.members]
-    if model.shares is not None:
-        found = [[model.shares.corrected(parts) for parts in each] for each in found]
+    found = [[_corrected(model, parts, atoms) for parts, atoms in zip(each, crystals, strict=True)] for each in found]
     return [
         {label: _together([parts[place][label] for parts in found]) for label in found[0][place]}
         for place in range(len(crystals))
     ]
+
+
+def _corrected(model: ForwardModel, parts: dict[Label, FloatArray], atoms: Atoms) -> dict[Label, FloatArray]:
+    if model.shares is not None:
+        parts = model.shares.corrected(parts)
+    if model.centres is not None:
+        parts = model.centres.corrected(parts, atoms.symbols, model.recipe.grid.energies)
+    return parts
 
 
 def _together(curves: Sequence[FloatArray]) -> tuple[FloatArray, float]:

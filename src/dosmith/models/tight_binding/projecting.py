@@ -19,6 +19,7 @@ from dosmith.errors import FileFormatError, MissingExtraError, ModelError, NotFo
 from dosmith.library import Library
 from dosmith.models.calibration import Calibration, calibrate
 from dosmith.models.store import WEIGHTS, add_file
+from dosmith.models.tight_binding.band_centres import FILE as CENTRES
 from dosmith.models.tight_binding.candidate_parts import FILE, CandidateParts, predict_parts
 from dosmith.models.tight_binding.candidates import Candidates, prepare
 from dosmith.models.tight_binding.ensemble import ForwardModel, Progress
@@ -70,7 +71,7 @@ def project(
     with one_thread(), processes.side_by_side(workers) as pool:
         calibration = calibrated(model, library, progress)
         kept = opened.folder.resolve().with_name(f".{opened.folder.resolve().name}-projecting")
-        networks = hashlib.sha256(repr([sums.get(name) for name in (WEIGHTS, SHARES)]).encode()).hexdigest()[:12]
+        networks = hashlib.sha256(repr([sums.get(name) for name in (WEIGHTS, SHARES, CENTRES)]).encode()).hexdigest()[:12]
         parts = _parts(model, atlas.crystals, places, calibration, kept / networks, pool, progress)
     add_file(opened.folder, FILE, parts.as_bytes(), {"projected": {"crystals": len(places), "above_hull": above_hull}})
     shutil.rmtree(kept, ignore_errors=True)
