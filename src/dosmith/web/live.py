@@ -229,9 +229,10 @@ class Live:
 
     def _above_hull(self, place: int) -> float:
         """Height of a candidate above the hull of its elements, eV/atom."""
-        if not np.isnan(height := self._atlas.heights.above[place]):
-            return float(height)
-        return self._hull.above(self._atlas.entries.compositions[place], float(self._atlas.formation_energies[place]))
+        height, formation = float(self._atlas.heights.above[place]), float(self._atlas.formation_energies[place])
+        if np.isnan(height) and not np.isnan(formation):
+            return self._hull.above(self._atlas.entries.compositions[place], formation)
+        return height
 
     @cached_property
     def _atlas(self) -> Atlas:
