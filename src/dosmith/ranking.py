@@ -214,10 +214,6 @@ class Entries:
         return self.table.groups
 
     @cached_property
-    def _largest_group(self) -> int:
-        return int(np.bincount(self.groups, minlength=1).max())
-
-    @cached_property
     def _systems(self) -> NDArray[np.str_]:
         return np.array([system or "" for system in self.crystal_systems], dtype=np.str_)
 
@@ -307,13 +303,17 @@ class Entries:
             fits: which may be taken, shape (N,).
             top: how many compositions.
         """
-        places = np.flatnonzero(fits)
-        enough = top * self._largest_group
-        if enough < len(places):
-            places = np.sort(places[np.argpartition(-scores[places], enough)[:enough]])
-        places = places[np.argsort(-scores[places], kind="stable")]
-        _, first = np.unique(self.groups[places], return_index=True)
-        return np.asarray(places[np.sort(first)[:top]])
+        every = np.flatnonzero(fits)
+        enough, of_these = 3 * top, scores[every]
+        while True:
+            places = every
+            if enough < len(every):  # a few more than are wanted, and all that are as good as the last of them
+                places = every[of_these >= np.partition(of_these, -enough)[-enough]]
+            places = places[np.argsort(-scores[places], kind="stable")]
+            _, first = np.unique(self.groups[places], return_index=True)
+            if len(first) >= top or len(places) == len(every):
+                return np.asarray(places[np.sort(first)[:top]])
+            enough *= 4
 
     def best_of_others(
         self, scores: FloatArray, fits: BoolArray, top: int, known: Container[Composition]
