@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.atomic import replacing, write_text
-from dosmith.designer import open_dos_set
+from dosmith.designer import Designer, open_dos_set
 from dosmith.formulas import Composition
 from dosmith.library import ParquetLibrary
 from dosmith.models.registry import open_model
@@ -73,6 +73,19 @@ class HeldOut:
     def gaps(self) -> FloatArray:
         """Computed gaps, eV, 0 for metals, shape (M,)."""
         return np.array([self.library.gaps[row] or 0.0 for row in self.rows])
+
+    @cached_property
+    def states(self) -> FloatArray:
+        """Computed states per atom within the window, NaN where unknown, shape (M,)."""
+        areas: dict[int, float] = {}
+        standardise_library(self.library, areas=areas)
+        return np.array([areas.get(int(row), np.nan) for row in self.rows]) / self.library.sites[self.rows]
+
+    @cached_property
+    def chances(self) -> FloatArray:
+        """The probabilities that the crystals exist, shape (M,), by their heights above the hulls."""
+        known = Designer(self.library).known
+        return known.heights.chances[[known.places[int(row)] for row in self.rows]]
 
     @cached_property
     def gapped(self) -> NDArray[np.bool_]:

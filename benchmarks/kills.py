@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -437,6 +438,10 @@ def run(job: Job, kills: int, every: float | None = None, seed: int = 0) -> dict
             folder.mkdir(exist_ok=True)
             anew, start, under_way = not under_way, time.monotonic(), True
             process, pipe = child(job, folder)
+            news = set[str]()
+            # All the time, since a full pipe would stop the job.
+            listener = Thread(target=lambda pipe=pipe, news=news: news.update(heard(pipe)))
+            listener.start()
             status = None if killed < kills else os.waitpid(process, 0)[1]
             end = time.monotonic() + random.uniform(0.0, lasts)
             while status is None and time.monotonic() < end:
@@ -447,7 +452,8 @@ def run(job: Job, kills: int, every: float | None = None, seed: int = 0) -> dict
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
                 status = os.waitpid(process, 0)[1]
-            told |= heard(pipe)
+            listener.join()
+            told |= news
             found = job.found(folder)
             doubled += len(found) - len(set(found))
             lost += len(told - set(found))

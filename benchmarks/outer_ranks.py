@@ -3,9 +3,9 @@
     python benchmarks/outer_ranks.py mp-50.json.gz [--model NAME|DIR]     (needs `pip install sevenn`)
 
 Each VASP density of states of the file (see `outer.py`) is a target. Where does its crystal stand among all crystals that are ranked: with the atlas
-alone, which may hold its composition or not, and with the crystals of the file added to it? Who asks whose DOS that of a real material is may leave out
-what lies high above the hull; heights of the crystals of the file are SevenNet's, as those of the atlas are. Nothing is trained or tuned on them, and
-nothing of them is kept but ranks.
+alone, which may hold its composition or not, and with the crystals of the file added to it? Who asks whose DOS that of a real material is may say so: the
+probability that a crystal exists then counts, for those of the file by SevenNet's heights, as for those of the atlas. Nothing is trained or tuned on them,
+and nothing of them is kept but ranks.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import gzip
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,24 +30,27 @@ from energies import formation, of_elements
 from dosmith import formulas, symmetry
 from dosmith.atlas.expecting import forward_model
 from dosmith.atomic import write_text
-from dosmith.crystals.existence import WITHIN
+from dosmith.compositions import Compositions
+from dosmith.crystals.existence import shipped_existence
 from dosmith.crystals.hull import potential_hull
+from dosmith.crystals.plausible import balance
 from dosmith.crystals.sevennet import SevenNet
 from dosmith.crystals.survey import SurveyedCrystals, SurveyIndex
-from dosmith.designer import open_dos_set
+from dosmith.designer import Designer, open_dos_set
 from dosmith.errors import DosmithError
 from dosmith.formulas import Composition
 from dosmith.library import MemoryLibrary
 from dosmith.models.identity import Identity
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.ranking import Comparison, penalised
+from dosmith.spectra.count import counted
 from dosmith.spectra.grid import Window
 from dosmith.spectra.similarity import Curves
 from dosmith.targets import resolve_target
 
 OUTPUT = Path(__file__).with_suffix(".json")
 PAGE = Path(__file__).parents[1] / "docs" / "outer-ranks.md"
-ORDERS = ("stable", "identity", "similarity")
+ORDERS = ("real", "counted", "identity", "similarity")
 AMONG = (1, 10, 100)
 """Ranks up to which a share is told."""
 LEFT_OUT = 10**9
@@ -72,13 +76,17 @@ def measure(path: Path, opened: TightBindingModel) -> dict[str, Any]:
     expected, names = atlas.candidates.expected, atlas.entries.compositions
     listed = set(names)
     more = expected_of(opened, path, [structures[place] for place in added])
-    formed, above = _judged(opened, [structures[place] for place in added], [compositions[place] for place in added])
-    near = np.concatenate([atlas.heights.above, above]) <= WITHIN
+    formed, chances = _judged(opened, [structures[place] for place in added], [compositions[place] for place in added])
+    chances = np.concatenate([atlas.heights.chances, chances])
     groups: dict[Composition, int] = {}
     numbers = np.array([groups.setdefault(each, len(groups)) for each in [*names, *(compositions[place] for place in added)]])
     spectra = np.concatenate([expected, more]).astype(np.float32)
     norms = np.linalg.norm(spectra, axis=1)
     shapes = Curves(spectra / norms[:, None])
+    electrons = Designer(model=opened).electrons()
+    sites = np.append(atlas.crystals.sites, [len(structures[place]) for place in added])
+    table = Compositions.of([*names, *(compositions[place] for place in added)])
+    states = electrons.states(table, spectra) * sites
     likely = lru_cache(maxsize=8)(partial(_errors_within, opened, spectra))
     penalty = penalised(np.zeros(len(spectra)), np.append(atlas.formation_energies, formed), opened.settings.height_penalty)
     empty, rows = MemoryLibrary([], "nothing"), []
@@ -90,14 +98,18 @@ def measure(path: Path, opened: TightBindingModel) -> dict[str, Any]:
         except DosmithError as error:
             row["refused"] = str(error)[:120]
             continue
-        comparison = Comparison(target.standard.values, grid, covered=target.standard.covered)
+        count = counted(None, None, target.standard.values, electrons, target.standard.area)
+        comparison = Comparison(target.standard.values, grid, covered=target.standard.covered, count=count)
+        shape = replace(comparison, count=None)
         errors, sizes, squares = likely(target.standard.covered)
         row["listed"] = composition in listed
         likelihoods = errors.log_likelihoods(comparison.target, spectra, squares, sizes)
+        by_count = errors.evidence(likelihoods, comparison.apart(spectra, states))
         for by, scores in (
-            ("stable", np.where(near, likelihoods, -np.inf)),
+            ("real", errors.evidence(likelihoods, comparison.apart(spectra, states), chances)),
+            ("counted", by_count),
             ("identity", likelihoods),
-            ("similarity", comparison(shapes) * norms + penalty),
+            ("similarity", shape(shapes) * norms + penalty),
         ):
             told = row[by] = {}
             alone = scores[: len(expected)], numbers[: len(expected)]
@@ -111,10 +123,8 @@ def measure(path: Path, opened: TightBindingModel) -> dict[str, Any]:
         "atlas": {
             "crystals": len(expected),
             "compositions": len(listed),
-            "near": int(near[: len(expected)].sum()),
-            "within": WITHIN,
         },
-        "added": {"crystals": len(added), "near": int(near[len(expected) :].sum())},
+        "added": {"crystals": len(added)},
         "targets": rows,
     }
 
@@ -133,12 +143,15 @@ def _errors_within(
 def _judged(
     opened: TightBindingModel, structures: Sequence[Structure], compositions: Sequence[Composition]
 ) -> tuple[FloatArray, FloatArray]:
-    """Formation energies of crystals in SevenNet, 0 where unknown, and their heights above the hull of atlas and open DOS set, eV/atom."""
+    """Formation energies of crystals in SevenNet, eV/atom, 0 where unknown, and the probabilities that they exist, by their heights above the hull of atlas and open DOS set."""
     hull = potential_hull(SurveyIndex(SurveyedCrystals(opened.atlas.crystals)), open_dos_set())
     energies = formation(compositions, SevenNet().energies(structures), of_elements())
     formed = np.array([0.0 if each is None else each for each in energies])
     above = [hull.above(composition, energy) for composition, energy in zip(compositions, formed.tolist(), strict=True)]
-    return formed, np.array(above)
+    existence = shipped_existence(opened.atlas.crystals.potential)
+    assert existence is not None
+    sizes, balances = np.array([len(each) for each in compositions]), np.array([balance(each) for each in compositions])
+    return formed, existence.by_potential(np.array(above), sizes, balances)
 
 
 def _rank_of(scores: FloatArray, numbers: NDArray[np.intp], wanted: int) -> int:
@@ -154,14 +167,21 @@ def _shares(ranks: Sequence[int], of: int) -> str:
 
 def page(results: Mapping[str, Any]) -> str:
     """The results in Markdown."""
-    rows, atlas, added, model = results["targets"], results["atlas"], results["added"], results["model"]
+    rows, atlas, model = results["targets"], results["atlas"], results["model"]
     answerable = [row for row in rows if row["known_elements"] and "refused" not in row]
     listed = [row for row in rows if row.get("listed")]
     tables = {by: _table(by, rows, answerable, listed) for by in ORDERS}
+    shown = (
+        ("real", "crystal"),
+        ("counted", "crystal"),
+        ("counted", "composition"),
+        ("counted", "alone"),
+        ("identity", "crystal"),
+        ("similarity", "crystal"),
+    )
     each = [
-        f"| {row['formula']} | {_said(row, 'identity', 'crystal')} | {_said(row, 'identity', 'composition')}"
-        f" | {_said(row, 'identity', 'alone')} | {_said(row, 'stable', 'crystal')} | {_said(row, 'similarity', 'crystal')} |"
-        for row in sorted(rows, key=lambda row: (row.get("identity", {}).get("crystal") or 10**9, row["formula"]))
+        " | ".join([f"| {row['formula']}", *(_said(row, by, name) for by, name in shown)]) + " |"
+        for row in sorted(rows, key=lambda row: (row.get("counted", {}).get("crystal") or 10**9, row["formula"]))
     ]
     return f"""# From spectra computed by others back to the crystal
 
@@ -171,14 +191,18 @@ holds the composition of {len(listed)} of the {len(rows)}. *Crystal* is the rank
 
 ## Whose DOS is it?
 
-Ranked by `--rank-by identity`, which uses [correlated errors](identity.md) at the energies where the curve is known:
+Ranked by `--rank-by identity --count --real`, which uses [correlated errors](identity.md) at the energies where the curve is known; the number of states, since a VASP curve is in states/eV of a primitive cell; and the probability that a crystal exists, since
+those of the Materials Project that were asked for do. That probability follows from heights above the hull in [SevenNet-0](potentials.md), for the added crystals as for the atlas:
+
+{tables["real"]}
+
+The same without it (`--rank-by identity --count`), as for a material of which nobody knows whether it exists:
+
+{tables["counted"]}
+
+The same by the shape of the curve alone (`--rank-by identity`):
 
 {tables["identity"]}
-
-A real material usually lies near the hull. The next table is the same with `--above-hull {atlas["within"]:g}`, which leaves {atlas["near"]:,} crystals of the atlas and {added["near"]} of the {added["crystals"]} added ones, by heights in
-[SevenNet-0](potentials.md):
-
-{tables["stable"]}
 
 ## What is like it?
 
@@ -188,8 +212,8 @@ Ranked by `--rank-by similarity`, which looks for all materials with such a DOS.
 
 ## Each target
 
-| crystal | rank of the crystal, added | rank of the composition, added | rank of the composition, atlas alone | the crystal among those near the hull | the crystal by similarity |
-|---|---|---|---|---|---|
+| crystal | its rank | if nobody knows that it exists | its composition's rank then | the same in the atlas alone | its rank by shape alone | its rank by similarity |
+|---|---|---|---|---|---|---|
 {chr(10).join(each)}
 """
 

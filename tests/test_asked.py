@@ -54,7 +54,9 @@ def test_constraints_and_crystal_systems_are_masks(asked, known) -> None:
     whole, cubic = question.fits(Constraints()), Asked(known, question.comparison, "cubic")
     without = question.fits(Constraints.of(exclude="Pt"))
     assert whole.all() and 0 < without.sum() < len(whole)
-    compositions, vectors = cubic.within()
+    seen = cubic.within()
+    compositions, vectors = seen.compositions, seen.vectors
+    assert seen.apart is None and len(seen.chances) == len(vectors)
     assert len(compositions) == len(vectors) == cubic.fits(Constraints()).sum() < len(whole)
 
 

@@ -89,7 +89,7 @@ def test_what_cannot_be_counted_is_refused_in_one_line(
     designer: Designer,
 ) -> None:
     for options, words in (
-        ({"target": "Pt3Ni", "rank_by": "identity"}, "shape alone"),
+        ({"target": "Pt3Ni", "real": True}, "in --rank-by identity alone"),
         ({"gap": "2:4"}, "there is none"),
     ):
         with pytest.raises(OptionError, match=words) as told:
@@ -100,6 +100,35 @@ def test_what_cannot_be_counted_is_refused_in_one_line(
     with pytest.raises(DosmithError, match="cannot honour --count"):
         Designer(model="paper").design("Pt3Ni", count=True)
     assert Designer(model="paper").similar("Pt3Ni", top=2, count=True)[0].id == "Pt3Ni-L1_2"
+
+
+def test_whose_a_curve_is_follows_from_its_number_of_states_too(designer: Designer) -> None:
+    """A curve alone is taken to be in states/eV of a primitive cell; half the states are those of another composition."""
+    one = designer.library.material("MgO-B1")
+    energies, density = one.spectrum.energies - one.spectrum.fermi, one.spectrum.densities.sum(axis=0)
+    other = np.interp(energies, 1.08 * energies, density)  # stretched, as from another functional
+    options = {"rank_by": "identity", "top": 50, "broadening": one.spectrum.broadening}
+    found = {factor: designer.design((energies, factor * other), count=True, **options) for factor in (1.0, 2.0)}
+    chances = {factor: {each.formula: each.identity for each in answer.candidates} for factor, answer in found.items()}
+    assert chances[1.0]["MgO"] > 5 * chances[2.0].get("MgO", 0.0)
+    assert any("states per primitive cell, if the curve is in" in each for each in found[1.0].caveats)
+    shape = designer.design((energies, other), **options)
+    similar = {each.formula: each.similarity for each in shape.candidates}
+    assert all(similar.get(each.formula, each.similarity) == each.similarity for each in found[1.0].candidates)
+    named = designer.design(one, rank_by="identity", count=True, top=3)
+    assert named.candidates[0].formula == "MgO" and any("states per atom" in each for each in named.caveats)
+
+
+def test_of_a_material_that_exists_what_does_not_is_less_likely(designer: Designer) -> None:
+    one = designer.library.material("MgO-B1")
+    curve = (one.spectrum.energies - one.spectrum.fermi, one.spectrum.densities.sum(axis=0))
+    plain, real = (designer.design(curve, rank_by="identity", top=100, real=each) for each in (False, True))
+    assert real.settings["real"] and not plain.settings["real"]
+
+    def exist(answer: object) -> float:
+        return float(np.mean([each.p_exists or 0.0 for each in answer.candidates[:50]]))  # type: ignore[attr-defined]
+
+    assert exist(real) > exist(plain) + 0.1
 
 
 def test_a_library_of_ones_own_is_counted_by_the_open_set() -> None:

@@ -13,7 +13,7 @@ from dosmith.constraints import Constraints
 from dosmith.designs import Neighbour
 from dosmith.formulas import Composition
 from dosmith.known import KnownSpectra
-from dosmith.models.interface import Proposal
+from dosmith.models.interface import Proposal, Seen
 from dosmith.ranking import BoolArray, Comparison, Judged, in_order, told
 from dosmith.records import Candidate
 from dosmith.targets import Target
@@ -71,10 +71,12 @@ class Asked:
         there = np.flatnonzero(self._of_system & ~fits)
         return {compositions[place] for place in there.tolist()}
 
-    def within(self) -> tuple[Sequence[Composition], FloatArray]:
-        """Compositions and spectra of those that count and are of the crystal system, shape (F, points)."""
-        places = np.flatnonzero(self._of_system)
-        return [self.known.entries.compositions[place] for place in places.tolist()], self.known.vectors[places]
+    def within(self) -> Seen:
+        """Those that count and are of the crystal system."""
+        places, count = np.flatnonzero(self._of_system), self.comparison.count
+        compositions, vectors = [self.known.entries.compositions[place] for place in places.tolist()], self.known.vectors[places]
+        apart = None if count is None else self.comparison.apart(vectors, self.known.counted(count)[places])
+        return Seen(compositions, vectors, self.known.heights.chances[places], apart)
 
     def neighbours(self, target: Target, top: int) -> tuple[Neighbour, ...]:
         """The known materials with the most similar DOS, best first."""

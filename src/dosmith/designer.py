@@ -14,20 +14,19 @@ from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.asked import Asked
-from dosmith.constraints import Constraints
 from dosmith.crystals.existence import HullEnergies, no_hull
 from dosmith.designs import Design, Neighbour, caveats
-from dosmith.errors import ConstraintError, FormulaError, ModelError, NotFoundError, OptionError
+from dosmith.errors import FormulaError, ModelError, NotFoundError, OptionError
 from dosmith.formulas import Composition
 from dosmith.known import KnownSpectra, gap_target
 from dosmith.library import Library, ParquetLibrary
-from dosmith.models.interface import Model, Predicted, Proposal
+from dosmith.models.interface import Model, Predicted
 from dosmith.models.registry import open_model
-from dosmith.models.tight_binding.model import LISTED, TightBindingModel
+from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.predicted import known_id, predicted_part, predicted_target
+from dosmith.proposers import Proposers
 from dosmith.question import IDENTITY, Question
-from dosmith.ranking import BoolArray, Comparison, count_of
-from dosmith.records import Candidate
+from dosmith.ranking import Comparison, count_of
 from dosmith.settings import Settings, load_settings
 from dosmith.shipped import shipped_folder
 from dosmith.spectra.count import Electrons
@@ -185,6 +184,7 @@ class Designer:
         weights: FloatArray | None = None,
         metric: str | None = None,
         count: bool = False,
+        real: bool = False,
         fermi: float | None = None,
         electrons: float | None = None,
         broadening: float | None = None,
@@ -216,7 +216,10 @@ class Designer:
             window: energies that count in the similarity, "LOWER:UPPER" in eV. The model sees the whole curve.
             weights: of each grid point in the similarity, shape (points,).
             metric: cosine, tanimoto or wasserstein.
-            count: numbers of states count too: similarities are multiplied by the smaller number of states per atom over the larger.
+            count: numbers of states count too: similarities are multiplied by the smaller number of states per atom over the larger; ranked by
+                identity, compositions are less likely the further theirs is from the target's, for which a curve in states/eV of a
+                primitive cell will do.
+            real: ranked by identity: the target is of a material that exists, so what probably does not exist is less likely.
             fermi: Fermi level on the curve's own axis, eV, when the stated one is wrong or missing.
             electrons: the Fermi level is where the curve, counted from its lowest energy, holds this many; `fermi` goes before it.
             broadening: Gaussian sigma the curve already carries, eV.
@@ -241,6 +244,7 @@ class Designer:
                 ("price", price),
                 ("variety", variety),
                 ("count", count or None),
+                ("real", real or None),
             )
             if value is not None
         )
@@ -254,6 +258,7 @@ class Designer:
             rank_by=rank_by,
             variety=variety,
             count=count,
+            real=real,
             above_hull=above_hull,
             price=price,
             keep=keep,
@@ -272,9 +277,9 @@ class Designer:
             target = gap_target(self.known, question.gaps)
         found = self.read(target, Reading.of(crystal_system, fermi, electrons, broadening, zero, project, spin))
         many = count_of(self.settings.design.top if top is None else top)
-        if count and self.atlases:
+        if count and self.atlases and question.rank_by != IDENTITY:
             raise OptionError(
-                "numbers of states can be compared with the model's own crystals alone: leave --atlas or --count out"
+                "similarities count the states of the model's own crystals alone: leave --atlas or --count out, or ask --rank-by identity"
             )
         if found.part is None:
             return self._designed(found, many, question)
@@ -306,17 +311,20 @@ class Designer:
         return self._parts[part]
 
     def _designed(self, found: Target, top: int, question: Question) -> Design:
-        asked = Asked(self.known, question.compared(found, self.electrons), question.crystal_system, self._of_atlases)
+        proposers = Proposers(self.model, self.atlases, self.shipped)
+        compared = question.compared(found, self.electrons)
+        asked = Asked(self.known, compared, question.crystal_system, proposers.known_ones(self.known))
         constraints, comparison, recipe = question.constraints, asked.comparison, self.model.recipe
         part = self.model.part_for(question.crystal_system)
         fits = asked.fits(constraints)
         if question.rank_by == IDENTITY:
-            proposals = self._identified(found, top, constraints, asked)
+            proposals = proposers.identified(found, top, constraints, asked, question.real)
+            asked = replace(asked, comparison=replace(comparison, count=None))  # similarities stay those of shapes
         else:
-            proposals = self._proposals(found, top, constraints, asked, fits)
+            proposals = proposers.proposals(found, top, constraints, asked, fits)
         trained = self.model.trained_on(part)
         candidates = tuple(
-            self._from_atlas(asked.candidate(rank, each, each.composition in trained, fits))
+            proposers.of_atlas(asked.candidate(rank, each, each.composition in trained, fits), self.known)
             for rank, each in enumerate(proposals, 1)
         )
         similar = replace(asked, counted=None).neighbours(found, 5)
@@ -332,6 +340,7 @@ class Designer:
                 "window": None if comparison.window is None else [comparison.window.lower, comparison.window.upper],
                 "metric": comparison.metric,
                 "count": question.count,
+                "real": question.real,
                 "gap": None if question.gaps is None else str(question.gaps),
                 "rank_by": question.rank_by,
                 "variety": comparison.variety,
@@ -340,7 +349,9 @@ class Designer:
                 "zero": recipe.zero,
             },
             model=self.model.facts() | {"network": part},
-            caveats=caveats(found, self.model, part, proposals, similar, self.library, comparison.count),
+            caveats=caveats(
+                found, self.model, part, proposals, similar, self.library, comparison.count, question.rank_by == IDENTITY
+            ),
             energies=recipe.grid.energies,
             curves={name: vector for name in sorted(ids) if (vector := self.known.vector(name)) is not None},
             library=self.library,
@@ -389,93 +400,6 @@ class Designer:
         """How spectra are compared with a target; arguments as in `design`."""
         question = Question.of(self.settings.design, metric=metric, window=window, weights=weights, gap=gap, count=count)
         return question.compared(target, self.electrons)
-
-    def _identified(self, target: Target, top: int, constraints: Constraints, asked: Asked) -> list[Proposal]:
-        """Compositions by the probability that the target is their DOS.
-
-        Raises:
-            OptionError: another measure than the cosine is asked for.
-        """
-        if not asked.comparison.calibrated:
-            raise OptionError(
-                "whose a DOS is goes by errors of the curve as it is: leave --metric and weights out, or --rank-by identity"
-            )
-        values, system, window = target.standard.values, asked.crystal_system, asked.comparison.counted
-        options: dict[str, Any] = {"known": asked.within(), "crystal_system": system, "window": window}
-        if self.atlases:
-            from dosmith.atlas.proposing import identify
-
-            assert isinstance(self.model, TightBindingModel)
-            options["own"] = self.shipped
-            options["others"] = [
-                each
-                for atlas in self.atlases
-                for each in identify(atlas, self.model, values, max(top, LISTED), constraints, system, window)
-            ]
-        return self.model.identify(values, top, constraints, **options)
-
-    def _proposals(self, target: Target, top: int, constraints: Constraints, asked: Asked, fits: BoolArray) -> list[Proposal]:
-        """What the model and the atlases propose, in one order: with atlases, whose crystals have no hull, that of similarity.
-
-        Args:
-            target: asked for.
-            top: how many at most.
-            constraints: that all satisfy.
-            asked: what is known of the known ones as answers.
-            fits: which of these satisfy the constraints, shape (M,).
-        """
-        comparison, values, system = asked.comparison, target.standard.values, asked.crystal_system
-        if self.atlases:
-            comparison = replace(comparison, by="similarity", variety=0.0)
-        known = self.known.of_compositions(asked.judged.scores(comparison.by), fits)
-        unwanted = dict.fromkeys(asked.elsewhere(constraints, fits), -np.inf)
-        options: dict[str, Any] = {"known": unwanted | known, "crystal_system": system, "comparison": comparison}
-        if not self.atlases:
-            return self.model.propose(values, top, constraints, **options)
-        from dosmith.atlas.proposing import propose, together
-
-        assert isinstance(self.model, TightBindingModel)
-        groups: list[Sequence[Proposal]] = [
-            propose(atlas, self.model, values, top, constraints, system, comparison, options["known"]) for atlas in self.atlases
-        ]
-        if not self.shipped:
-            groups.append([Proposal(each) for each in sorted(known, key=lambda each: -known[each])[:top]])
-        else:
-            try:
-                groups.append(self.model.propose(values, top, constraints, **options))
-            except (ConstraintError, ModelError):  # none of its own; an atlas may have some
-                if not any(groups):
-                    raise
-        if not any(groups):
-            raise ConstraintError(f"the constraints leave {self._none_of_atlases}; allow more, or add --atlas shipped")
-        return together(groups, known, self.model.settings.height_penalty, top)
-
-    @property
-    def _of_atlases(self) -> BoolArray | None:
-        """Which known spectra are of a crystal of the atlases, by formula and space group, shape (M,); None where all count."""
-        if self.shipped or not self.atlases:
-            return None
-        entries = self.known.entries
-        written, groups = [formulas.write(each) for each in entries.compositions], entries.group_numbers
-        return np.asarray(np.any([atlas.index.holds(written, groups) for atlas in self.atlases], axis=0))
-
-    def _from_atlas(self, candidate: Candidate) -> Candidate:
-        """A candidate whose DOS is known, with the crystal of the atlases that it is of, where they hold it."""
-        if candidate.structure_id is None or not self.atlases:
-            return candidate
-        row = self.library.row_of(candidate.structure_id)
-        group = int(self.known.entries.group_numbers[self.known.places[row]])
-        for atlas in self.atlases:
-            rows = atlas.index.rows_with("formula", candidate.formula)
-            same = rows[atlas.index.numbers("space_group")[rows] == group]
-            if len(same):
-                crystal = atlas.crystals(same[:1])[0]
-                return replace(candidate, crystal_id=crystal.id, crystal_from=crystal.where)
-        return candidate
-
-    @property
-    def _none_of_atlases(self) -> str:
-        return f"none of the {sum(map(len, self.atlases)):,} crystals of {' and '.join(each.name for each in self.atlases)}"
 
 
 def open_dos_set() -> ParquetLibrary:

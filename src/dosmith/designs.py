@@ -30,8 +30,13 @@ SHAPE_ONLY = "Shape only: electron count is not compared, since all curves are s
 """What a similarity does not tell, beside every list."""
 
 
-def counted_too(count: Count, probabilities: bool = True) -> str:
+def counted_too(count: Count, probabilities: bool = True, identity: bool = False) -> str:
     """What it tells where numbers of states count."""
+    if identity:
+        return (
+            f"Electron count is compared: the target has {count}; the further a composition's number is from that, the less likely it is."
+            " Similarities and P are of shape and gap alone."
+        )
     rest = "; probabilities are of shape and gap alone" if probabilities else ""
     return (
         "Electron count is compared: the similarity of the shapes is multiplied by the smaller number of states per atom over the larger"
@@ -173,6 +178,7 @@ def caveats(
     similar: tuple[Neighbour, ...],
     library: Library,
     count: Count | None = None,
+    identity: bool = False,
 ) -> tuple[str, ...]:
     """What to bear in mind, a sentence each.
 
@@ -184,6 +190,7 @@ def caveats(
         similar: the known materials beside it.
         library: where those are.
         count: the target's number of states, where that counts.
+        identity: whether it was asked whose DOS it is.
     """
     found = []
     if target.composition is not None:
@@ -205,7 +212,7 @@ def caveats(
         found.append(f"No other known DOS is much like the target's (best similarity {best:.2f}).")
     if target.standard.coverage < 0.999:
         found.append(f"The target covers {target.standard.coverage:.0%} of the model's window; the rest counts as empty.")
-    found.append(SHAPE_ONLY if count is None else counted_too(count))
+    found.append(SHAPE_ONLY if count is None else counted_too(count, identity=identity))
     found.append(
         "A similar DOS is a hint, not a proof: the stability of every candidate, and the DOS of unknown ones, are still to be computed."
     )

@@ -18,7 +18,7 @@ from dosmith.library import Library
 from dosmith.library.stability import FORMATION
 from dosmith.logistic import chance
 from dosmith.ranking import BoolArray, Comparison, Entries, Judged
-from dosmith.spectra.count import Electrons
+from dosmith.spectra.count import Count, Electrons
 from dosmith.spectra.descriptors import DESCRIPTORS, Descriptors, describe
 from dosmith.spectra.grid import Window
 from dosmith.spectra.match import Gaps
@@ -72,11 +72,16 @@ class KnownSpectra:
         """What the elements bring to these spectra."""
         return Electrons.learned(self.entries.table, self.vectors, self.states, self.recipe.grid)
 
+    def counted(self, count: Count) -> FloatArray:
+        """Numbers of states as a target's are counted, NaN where unknown or in another unit, shape (M,)."""
+        states = count.electrons.believed(self.entries.table, self.vectors, self.states)
+        return count.of_cells(states, self.library.sites[self.rows])
+
     def _agreement(self, comparison: Comparison) -> FloatArray | float:
         """What numbers of states take from likenesses, shape (M,)."""
         if comparison.count is None:
             return 1.0
-        states = comparison.count.electrons.believed(self.entries.table, self.vectors, self.states)
+        states = self.counted(comparison.count)
         found = comparison.agreement(self.vectors, states)
         for row, window in self._standard[2].items():
             place = slice(self.places[row], self.places[row] + 1)

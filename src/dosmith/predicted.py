@@ -25,7 +25,7 @@ from dosmith.library import Library
 from dosmith.models.interface import Model
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.ranking import told
-from dosmith.spectra.descriptors import of_curves
+from dosmith.spectra.descriptors import Descriptors, of_curves
 from dosmith.spectra.parts import Part
 from dosmith.spectra.standard import StandardSpectrum
 from dosmith.spectra.zero import energy_zeros
@@ -264,38 +264,41 @@ def _of_structure(
 
 
 def predicted_part(whole: Target, part: Part, structure: Structure, model: Model) -> Target | None:
-    """A part of a target by the projections that the model predicts of its crystal; None where it can predict none.
+    """A part of a target by the projections, or the spins, that the model predicts of its crystal; None where it can predict none.
 
     Args:
         whole: the target, all of its states.
-        part: elements and orbitals that are wanted; a spin is not predicted.
+        part: elements and orbitals that are wanted, or a spin; not those of a spin.
         structure: its crystal.
         model: that predicts.
 
     Raises:
         SpectrumError: the crystal has no such states.
     """
-    if part.spin is not None or not isinstance(model, TightBindingModel):
+    if not isinstance(model, TightBindingModel) or (part.spin is not None and part.projected):
         return None
     try:
-        parts = model.ensemble.parts(structure)
+        parts = model.ensemble.parts(structure) if part.spin is None else model.ensemble.spins(structure)
     except DosmithError:  # PyTorch or CHGNet is not installed, or an element is not known
         return None
+    if not parts:
+        raise SpectrumError(f"{whole.name}: the model '{model.name}' expects no magnetism, so spin up and spin down are alike")
     chosen = [
         curve
         for (element, orbital), curve in parts.items()
-        if part.element in (None, element) and part.orbital in (None, orbital)
+        if part.element in (None, element) and (part.spin or part.orbital) in (None, orbital)
     ]
     states, step = np.maximum(np.sum(chosen, axis=0), 0.0), model.recipe.grid.step
     if not chosen or not states.sum() > 0:
         held = ", ".join(f"{element}:{orbital}" for element, orbital in parts)
         raise SpectrumError(f"{whole.name}: it has no {part} states among its predicted projections ({held})")
     share = states.sum() / sum(curve.sum() for curve in parts.values())
-    note = f"its projections are predicted by the model '{model.name}', not computed"
+    what = "projections" if part.spin is None else "spins"
+    note = f"its {what} are predicted by the model '{model.name}', not computed"
     steps = (*whole.standard.steps, f"only its {part} states count, {share:.0%} of the states in the window", note)
     standard = replace(whole.standard, values=states / (states.sum() * step), steps=steps)
     source = whole.source if whole.predicted else f"{whole.source}; {note}"
-    bands = of_curves(model.recipe.grid.energies, parts, part.element)
+    bands = Descriptors() if part.spin is not None else of_curves(model.recipe.grid.energies, parts, part.element)
     return replace(
         whole,
         name=f"{whole.name}, {part} states",

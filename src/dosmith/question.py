@@ -41,6 +41,7 @@ class Question:
         rank_by: one of `RANKINGS`, or `IDENTITY`.
         variety: from 0 to 1, how early the best of other kinds come.
         count: whether numbers of states count in the likeness.
+        real: whether the target is known to be of a material that exists, where it is asked whose DOS it is.
     """
 
     constraints: Constraints = field(default_factory=Constraints)
@@ -52,6 +53,7 @@ class Question:
     rank_by: str = "probability"
     variety: float = 0.0
     count: bool = False
+    real: bool = False
 
     @classmethod
     def of(
@@ -66,6 +68,7 @@ class Question:
         rank_by: str | None = None,
         variety: float | None = None,
         count: bool = False,
+        real: bool = False,
         above_hull: float | None = None,
         price: float | None = None,
         keep: str | Iterable[str] | None = None,
@@ -91,9 +94,11 @@ class Question:
         if (meant := constraints.get("prototype")) is not None:
             constraints["prototype"] = named(meant) or meant  # others may stand in a library of one's own
         made = Constraints.of(keep=bounds, **constraints)
-        if count and by == IDENTITY:
-            raise OptionError("whose a DOS is can be told by its shape alone: leave --count or --rank-by identity out")
-        return cls(made, system, metric or settings.metric, _window(window), weights, gaps, by, much, count)
+        if real and by != IDENTITY:
+            raise OptionError(
+                "that the target's material is real counts in --rank-by identity alone; by probability whatever exists comes first"
+            )
+        return cls(made, system, metric or settings.metric, _window(window), weights, gaps, by, much, count, real)
 
     def compared(self, target: Target, electrons: Callable[[], Electrons] | None = None) -> Comparison:
         """How spectra are compared with a target.
@@ -117,18 +122,20 @@ class Question:
             target.curve,
             "similarity" if self.rank_by == "similarity" else "probability",
             self.variety,
-            None if electrons is None or not self.count else _count_of(target, electrons),
+            None if electrons is None or not self.count else _count_of(target, electrons, self.rank_by == IDENTITY),
         )
         return made if self.gaps is not None else replace(made, gaps=_gaps_of(target, made))
 
 
-def _count_of(target: Target, electrons: Callable[[], Electrons]) -> Count:
+def _count_of(target: Target, electrons: Callable[[], Electrons], of_cell: bool) -> Count:
+    """The target's number of states; where it is asked whose they are, those of a primitive cell if nothing tells the atoms."""
     if target.part is not None or not target.curve:
         what = (
             "of whole curves alone: leave --project and --spin" if target.curve else "of curves, and there is none: name a target"
         )
         raise OptionError(f"numbers of states can be compared {what}, or --count out")
-    return counted(target.states, target.composition, target.standard.values, electrons())
+    area = target.standard.area if of_cell else None
+    return counted(target.states, target.composition, target.standard.values, electrons(), area)
 
 
 def _window(window: Window | str | tuple[float, float] | None) -> Window | None:

@@ -22,6 +22,7 @@ from dosmith.constraints import Constraints
 from dosmith.element_facts import Supply
 from dosmith.errors import ConstraintError, did_you_mean
 from dosmith.formulas import Composition
+from dosmith.spectra.code import Coded
 from dosmith.spectra.count import Count, agreement
 from dosmith.spectra.grid import EnergyGrid, Window
 from dosmith.spectra.match import Gaps
@@ -90,19 +91,32 @@ class Comparison:
         """Similarity of vectors, shape (M, points), to the target, shape (M,); errors as of `similarity`."""
         return similarity(self.target, vectors, self.metric, grid=self.grid, window=self.counted, weights=self.weights)
 
-    def agreement(self, vectors: FloatArray, states: FloatArray) -> FloatArray:
+    def agreement(self, vectors: Floats | Coded, states: FloatArray) -> FloatArray:
         """What numbers of states take from likenesses, as a factor, shape (M,); see `spectra.count`.
 
         Args:
-            vectors: in any unit, shape (M, points).
-            states: states per atom within the whole window, NaN where unknown, shape (M,).
+            vectors: in any unit, shape (M, points), or as codes.
+            states: as the target's are counted, within the whole window, NaN where unknown, shape (M,).
+        """
+        return np.ones(len(states)) if self.count is None else agreement(*self._states_that_count(self.count, vectors, states))
+
+    def apart(self, vectors: Floats | Coded, states: FloatArray) -> FloatArray | None:
+        """Logarithms of the target's number of states over those of others, NaN where unknown, shape (M,); arguments as of `agreement`.
+
+        None where numbers of states do not count.
         """
         if self.count is None:
-            return np.ones(len(states))
+            return None
+        wanted, theirs = self._states_that_count(self.count, vectors, states)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.log(wanted / np.where(theirs > 0, theirs, np.nan)))
+
+    def _states_that_count(self, count: Count, vectors: Floats | Coded, states: FloatArray) -> tuple[float, FloatArray]:
+        """The target's and the others' states at the energies that count."""
         mask = np.ones(self.grid.points) if self.counted is None else self.counted.mask(self.grid).astype(np.float64)
-        inside, whole = vectors @ mask, vectors.sum(axis=1)
+        inside, whole = (np.asarray(vectors @ each, dtype=np.float64) for each in (mask, np.ones(self.grid.points)))
         theirs = states * np.divide(inside, whole, out=np.zeros(len(states)), where=whole > 0)
-        return agreement(self.count.wanted * float(self.target @ mask / self.target.sum()), theirs)
+        return count.wanted * float(self.target @ mask / self.target.sum()), theirs
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,9 +91,8 @@ class Reading:
     @property
     def of_prediction(self) -> bool:
         """Whether a DOS that is merely predicted can be read so."""
-        return all(
-            each is None for each in (self.fermi, self.electrons, self.zero, None if self.part is None else self.part.spin)
-        )
+        spin = None if self.part is None or not self.part.projected else self.part.spin  # of an element or orbital
+        return all(each is None for each in (self.fermi, self.electrons, self.zero, spin))
 
 
 def known_system(crystal_system: str | None) -> str | None:

@@ -9,6 +9,7 @@ from dosmith import symmetry
 from dosmith.atlas import Atlas, AtlasCrystal, Cell
 from dosmith.atlas.expecting import basis_for, forward_model
 from dosmith.atlas.proposing import together
+from dosmith.compositions import Compositions
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.crystals.surveyed import Surveyed
 from dosmith.designer import Designer
@@ -109,3 +110,14 @@ def test_whose_a_dos_is_is_told_among_crystals_of_ones_own_too(tmp_path) -> None
         known = (grid.energies >= -5) & (grid.energies <= 5)
         short = alone.design((grid.energies[known], spectra[place][known]), rank_by="identity", zero=0.0, broadening=0.15, top=5)
         assert crystals[place].composition in [each.composition for each in short.candidates]
+        states = alone.electrons().states(Compositions.of([crystals[place].composition]), spectra[place][None].astype(np.float64))
+        assert kept.sites[places.index(place)] == crystals.sites[place]
+        scale = float(states[0]) * crystals.sites[place] / (spectra[place].sum() * grid.step)
+        options = {"rank_by": "identity", "zero": 0.0, "broadening": 0.15, "top": 3}
+        right, wrong = (both.design((grid.energies, f * scale * spectra[place]), count=True, **options) for f in (1.0, 1.6))
+        assert right.candidates[0].composition == crystals[place].composition
+        assert right.candidates[0].identity > among.candidates[0].identity
+        of_it = [each.identity for each in wrong.candidates if each.composition == crystals[place].composition]
+        assert max(of_it, default=0.0) < right.candidates[0].identity
+    real = alone.design((grid.energies, spectra[places[0]]), rank_by="identity", real=True, zero=0.0, broadening=0.15, top=3)
+    assert real.candidates[0].composition == crystals[places[0]].composition

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from dosmith.errors import ModelError
-from dosmith.models.identity import Identity, best_by_composition, learn_identity
+from dosmith.models.identity import Identity, best_by_composition, learn_identity, states_apart
 from dosmith.spectra.code import Coded
+from dosmith.spectra.grid import EnergyGrid
 from dosmith.spectra.similarity import unit
 from dosmith.spectra.standard import Recipe
 
@@ -56,7 +57,7 @@ def test_no_error_is_the_likeliest_and_norms_do_not_matter() -> None:
     np.testing.assert_allclose(found, -1.5 * ((shapes - shapes[0]) ** 2).sum(axis=1), atol=1e-6)
     scaled = identity.log_likelihoods(shapes[0], 0.7 * shapes, identity.quadratics(shapes), np.full(3, 0.7))
     np.testing.assert_allclose(scaled, found, atol=1e-6)
-    chances = identity.probabilities(found)
+    chances = identity.probabilities(identity.evidence(found))
     assert chances[0] == chances.max() and chances.sum() == pytest.approx(1)
 
 
@@ -74,6 +75,42 @@ def test_of_a_part_of_the_points_the_errors_are_those_of_the_part() -> None:
     other = target + np.where(counted, 0.0, 5.0)  # what does not count changes nothing
     np.testing.assert_allclose(part.log_likelihoods(other, shapes, None, part.norms(shapes)), wanted, rtol=1e-4)
     assert part.power < identity.power
+
+
+def test_numbers_of_states_and_existence_count_as_they_should() -> None:
+    """Student's t of the logarithm of their ratio, and the probability to exist, each on top of the error's own likelihood."""
+    from scipy.stats import t as student
+
+    identity = Identity(np.eye(4, dtype=np.float32), 5.0, 1.0, None, 0.05, 1.8)
+    likely, apart = np.array([-3.0, -3.0, -3.0, -1.0]), np.array([0.0, 0.1, np.log(2), np.nan])
+    plain, counted = identity.evidence(likely), identity.evidence(likely, apart)
+    wanted = student.logpdf(np.array([0.0, 0.1, np.log(2), np.log(2)]) / 0.05, 1.8)
+    np.testing.assert_allclose((counted - plain) - (counted - plain)[0], wanted - wanted[0], atol=1e-9)
+    real = identity.evidence(likely, apart, np.array([0.9, 0.09, np.nan, 0.0]))
+    np.testing.assert_allclose(np.exp(real - counted), [0.9, 0.09, 0.5, 1e-4], rtol=1e-6)
+    np.testing.assert_array_equal(Identity(np.eye(4, dtype=np.float32), 5.0, 1.0).evidence(likely, apart), plain)
+    assert Identity.read(identity.as_bytes(), identity.as_dict(), 4).as_dict() == identity.as_dict()
+
+
+def test_how_far_numbers_of_states_are_apart_is_learned(erring) -> None:
+    expected, vectors, compositions = erring
+    apart = 0.06 * np.random.default_rng(5).standard_t(3.0, 500)
+    learned = learn_identity(expected, vectors, compositions, np.append(apart[:-1], np.nan))
+    assert learned.spread == pytest.approx(0.06, rel=0.15) and learned.freedom == pytest.approx(3.0, rel=0.4)
+    assert learn_identity(expected, vectors, compositions).spread is None
+
+
+def test_states_follow_from_the_electrons_of_the_elements() -> None:
+    """Two elements of one and of six electrons: what is filled of the expected curve holds them."""
+    grid, random = EnergyGrid(), np.random.default_rng(6)
+    shares = random.integers(1, 5, (80, 2))
+    compositions = [(("Li", int(a)), ("O", int(b))) for a, b in shares]
+    vectors = random.random((80, grid.points)) + 0.1
+    filled = vectors[:, grid.energies <= 1e-9].sum(axis=1) / vectors.sum(axis=1)
+    states = (shares @ [1.0, 6.0]) / shares.sum(axis=1) / filled
+    assert np.abs(states_apart(vectors, vectors, compositions, states, grid)).max() < 0.01
+    other = vectors * np.where(grid.energies <= 1e-9, 1.3, 1.0)  # more of it is filled, so that fewer states hold the electrons
+    assert (states_apart(other, vectors, compositions, states, grid) > 0.05).all()
 
 
 def test_codes_are_as_likely_as_the_spectra_that_they_stand_for() -> None:

@@ -12,11 +12,11 @@ from dosmith.atlas.store import MERITS, Atlas
 from dosmith.constraints import Condition, Constraints
 from dosmith.errors import LibraryError, OptionError
 from dosmith.formulas import Composition
+from dosmith.library.stability import SEVENNET
 from dosmith.models.interface import Proposal
 from dosmith.models.tight_binding.atlas import EMPTY
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.ranking import Comparison, penalised, told
-from dosmith.spectra.grid import Window
 
 FloatArray = NDArray[np.float64]
 
@@ -90,9 +90,10 @@ def identify(
     top: int,
     constraints: Constraints | None = None,
     crystal_system: str | None = None,
-    window: Window | None = None,
+    comparison: Comparison | None = None,
+    real: bool = False,
 ) -> list[tuple[float, Proposal]]:
-    """The crystals of an atlas whose spectrum the target most probably is, each composition once, with the logarithm of its likelihood.
+    """The crystals of an atlas whose spectrum the target most probably is, each composition once, with the evidence of its best.
 
     Args:
         atlas: that holds them.
@@ -101,28 +102,51 @@ def identify(
         top: how many.
         constraints: on compositions.
         crystal_system: of the crystals.
-        window: energies that are known and count; all when None.
+        comparison: with the target: energies at which it is known and counts, and its number of states where that counts.
+        real: whether the target is of a material that exists; what is not known to lie above a hull or on it then exists as likely as not.
 
     Raises:
         LibraryError: the spectra of the atlas are not those of the model.
     """
     _refuse_other(atlas, model)
-    errors = model.atlas.errors_within(window)
+    asked = comparison or Comparison(target, atlas.recipe.grid)
+    errors, count = model.atlas.errors_within(asked.counted), asked.count
+    chances = _existence(atlas) if real else None
     rows = np.flatnonzero(atlas.index.fits(constraints or Constraints(), crystal_system=crystal_system))
     likely = np.full(len(rows), -np.inf)
     for start in range(0, len(rows), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         spectra = atlas.coded(rows[part])
         norms, whole = errors.norms(spectra), np.sqrt(spectra.squares())
-        likely[part] = np.where(norms > EMPTY * whole, errors.log_likelihoods(target, spectra, None, norms), -np.inf)
+        found = np.where(norms > EMPTY * whole, errors.log_likelihoods(target, spectra, None, norms), -np.inf)
+        apart = None
+        if count is not None:
+            states = count.electrons.states(atlas.compositions.taken(atlas.index.groups[rows[part]].astype(np.intp)), spectra)
+            apart = asked.apart(spectra, count.of_cells(states, atlas.sites[rows[part]]))
+        likely[part] = errors.evidence(found, apart, None if chances is None else chances[rows[part]])
     order = np.argsort(-likely, kind="stable")
     order = order[np.isfinite(likely[order])]
     _, first = np.unique(atlas.index.groups[rows[order]], return_index=True)
     chosen = order[np.sort(first)[:top]]
-    comparison = Comparison(target, atlas.recipe.grid, covered=window)
-    alike = comparison(atlas.expected(rows[chosen])) * np.sqrt(atlas.coded(rows[chosen]).squares())
-    found = Found(rows[chosen], alike, likely[chosen], len(rows))
-    return list(zip(likely[chosen].tolist(), _proposals(atlas, model, found, comparison), strict=True))
+    shapes = Comparison(target, atlas.recipe.grid, covered=asked.counted)
+    alike = shapes(atlas.expected(rows[chosen])) * np.sqrt(atlas.coded(rows[chosen]).squares())
+    best = Found(rows[chosen], alike, likely[chosen], len(rows))
+    return list(zip(likely[chosen].tolist(), _proposals(atlas, model, best, shapes), strict=True))
+
+
+def _existence(atlas: Atlas) -> FloatArray:
+    """The probabilities that the crystals of an atlas exist, by their heights above a hull, NaN where these are unknown, shape (N,)."""
+    from dosmith.crystals.existence import shipped_existence
+    from dosmith.crystals.plausible import balance
+
+    existence = shipped_existence(SEVENNET)
+    if existence is None:
+        return np.full(len(atlas), np.nan)
+    different = [atlas.compositions[place] for place in range(len(atlas.compositions))]
+    balances, groups = np.array([balance(each) for each in different], dtype=np.intp), atlas.index.groups
+    heights = atlas.index.numbers("above_hull").astype(np.float64)
+    found = existence.by_potential(heights, atlas.compositions.sizes[groups], balances[groups])
+    return np.where(np.isnan(heights), np.nan, found)
 
 
 def _refuse_other(atlas: Atlas, model: TightBindingModel) -> None:

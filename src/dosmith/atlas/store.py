@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dosmith import formulas
@@ -26,6 +27,8 @@ from dosmith.atlas.crystal import AtlasCrystal
 from dosmith.atlas.index import Index
 from dosmith.atlas.schema import LAYOUT
 from dosmith.atomic import replacing
+from dosmith.compositions import Compositions
+from dosmith.crystals.kinds import kind_of
 from dosmith.element_facts import Supply
 from dosmith.errors import LibraryError, NotFoundError, SpectrumError, did_you_mean
 from dosmith.library import shards
@@ -210,6 +213,21 @@ class Atlas:
         for shard in self._opened[0].values():
             yield shard.read(columns)
 
+    @cached_property
+    def sites(self) -> NDArray[np.intp]:
+        """How many atoms the primitive cell of each crystal has, shape (N,)."""
+        found: list[int] = []
+        for table in self.tables(("species", "prototype")):
+            counts = pc.list_value_length(table["species"]).to_pylist()
+            names = table["prototype"].to_pylist()
+            found += [sum(kind_of(name).counts) if count is None else count for count, name in zip(counts, names, strict=True)]
+        return np.array(found, dtype=np.intp)
+
+    @cached_property
+    def compositions(self) -> Compositions:
+        """The different compositions, in the order of `index.groups`."""
+        return Compositions.of([formulas.parse(word) for word in self.index.all_words("formula")])
+
     def __iter__(self) -> Iterator[AtlasCrystal]:
         for shard in self._opened[0].values():
             for batch in shard.read().to_batches(max_chunksize=1024):
@@ -303,7 +321,7 @@ class Atlas:
         """What was read before a change by another program counts no more."""
         manifest = shards.read_manifest(self.folder, LAYOUT)
         if manifest["shards"] != self.manifest["shards"]:
-            for name in ("_opened", "index", "_ids"):
+            for name in ("_opened", "index", "_ids", "sites", "compositions"):
                 self.__dict__.pop(name, None)
         self.manifest = manifest
 

@@ -102,6 +102,9 @@ def design(
     avoid: AvoidOption = None,
     keep: KeepOption = None,
     rank_by: RankOption = None,
+    real: Annotated[
+        bool, typer.Option("--real", help="The curve is of a material that exists; with --rank-by identity.")
+    ] = False,
     variety: VarietyOption = None,
     output: FormatOption = Format.table,
     model: ModelOption = None,
@@ -117,6 +120,7 @@ def design(
             window=window,
             metric=metric,
             count=count_states or None,
+            real=real or None,
             fermi=fermi,
             electrons=electrons,
             broadening=broadening,
@@ -184,6 +188,7 @@ def design(
             window=window,
             metric=metric,
             count=count_states,
+            real=real,
         )
 
     found: list[Merits] = []

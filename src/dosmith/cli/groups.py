@@ -29,7 +29,7 @@ OPTIONS = {
         "--top --crystal-system --elements --require --exclude --n-elements --ratio --formula --space-group --prototype --gap --above-hull"
         " --price --avoid --keep --atlas"
     ),
-    "In which order": "--rank-by --variety",
+    "In which order": "--rank-by --real --variety",
     "What counts as similar": "--window --metric --count --project --spin",
     "How the target is read": "--fermi --electrons --broadening --zero",
     "What is shown, and where": "--stability --out --format",

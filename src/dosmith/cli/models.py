@@ -138,7 +138,7 @@ def project(
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes side by side.")] = 1,
     library: LibraryOption = None,
 ) -> None:
-    """Predict elements and orbitals of a model's candidates, so that design --project ranks them. Needs dosmith[relax]; hours; goes on where it stopped."""
+    """Predict elements, orbitals and spins of a model's candidates, so that design --project and --spin rank them. Needs dosmith[relax]; hours; goes on where it stopped."""
     from dosmith.models.tight_binding.projecting import project as project_candidates
     from dosmith.report.progress import training_progress
 

@@ -51,7 +51,9 @@ ElectronsOption = Annotated[
 ]
 CountOption = Annotated[
     bool,
-    typer.Option("--count", help="Also compare states per atom: half as many halves the similarity."),
+    typer.Option(
+        "--count", help="Also compare states per atom: half as many halves the similarity. With --rank-by identity also per cell."
+    ),
 ]
 BroadeningOption = Annotated[
     float | None, typer.Option("--broadening", metavar="EV", help="Gaussian sigma that the curve already carries.")

@@ -162,6 +162,11 @@ class SurveyedRows(Sequence[Surveyed]):
     def __len__(self) -> int:
         return len(self.prototype)
 
+    @cached_property
+    def sites(self) -> IntArray:
+        """How many atoms the primitive cell of each has, shape (C,)."""
+        return np.array([sum(kind_of(name).counts) for name in self.names], dtype=np.intp)[self.prototype]
+
     @overload
     def __getitem__(self, place: int) -> Surveyed: ...
     @overload

@@ -154,7 +154,7 @@ def elemental_energies(known: Iterable[tuple[Composition, float, float]]) -> dic
     return elements_of(elements, counts, np.array([energy - formation for _, energy, formation in rows]))
 
 
-def elements_of(elements: NDArray[np.integer], counts: NDArray[np.floating], energies: NDArray[np.float64]) -> dict[str, float]:
+def elements_of(elements: NDArray[np.integer], counts: NDArray[np.number], energies: NDArray[np.float64]) -> dict[str, float]:
     """The energies of the elements that crystals are made of, eV/atom, by symbol.
 
     Args:

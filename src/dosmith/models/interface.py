@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from dosmith.library import Library
     from dosmith.models.tight_binding.atlas import Atlas
-    from dosmith.spectra.grid import Window
     from dosmith.spectra.parts import Part
     from dosmith.spectra.standard import Recipe
 
@@ -39,7 +38,7 @@ ANY = "any"
 
 COMPOSITIONS = frozenset({"top", "elements", "require", "exclude", "avoid", "n_elements", "ratio"})
 """Options of a question that every model honours."""
-CRYSTALS = frozenset({"above_hull", "count", "formula", "gap", "price", "prototype", "space_group", "variety"})
+CRYSTALS = frozenset({"above_hull", "count", "formula", "gap", "price", "prototype", "real", "space_group", "variety"})
 """Further options, of a model that proposes crystals."""
 CURVES = frozenset(
     {
@@ -86,6 +85,23 @@ class ProposedCrystal(Protocol):
     @property
     def structure(self) -> Structure:
         """The crystal."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """M spectra that are known.
+
+    Attributes:
+        compositions: of the crystals.
+        vectors: the spectra, shape (M, points).
+        chances: that the crystals exist, NaN where unknown, shape (M,).
+        apart: logarithms of the target's number of states over theirs, NaN where unknown, shape (M,); None where that does not count.
+    """
+
+    compositions: Sequence[Composition]
+    vectors: FloatArray
+    chances: FloatArray
+    apart: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -353,9 +369,10 @@ class Model(ABC):
         top: int,
         constraints: Constraints | None = None,
         *,
-        known: tuple[Sequence[Composition], FloatArray] | None = None,
+        known: Seen | None = None,
         crystal_system: str | None = None,
-        window: Window | None = None,
+        comparison: Comparison | None = None,
+        real: bool = False,
     ) -> list[Proposal]:
         """The compositions whose spectrum the target most probably is, best first; what merely is like it comes later.
 
@@ -363,9 +380,10 @@ class Model(ABC):
             target: on the model's axis, shape (points,).
             top: how many.
             constraints: what the compositions must be.
-            known: compositions and spectra that the asker knows, shape (M, points): they count as these.
+            known: spectra that the asker knows: their compositions count as these.
             crystal_system: of the crystals.
-            window: energies at which the target is known and counts; all when None.
+            comparison: with the target: energies at which it is known and counts, and its number of states where that counts.
+            real: whether the target is of a material that exists, so that probabilities to exist count.
 
         Raises:
             OptionError: it does not know what its errors are like.

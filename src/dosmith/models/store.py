@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,7 +152,9 @@ def write_folder(
     (folder / CARD).write_text(card, encoding="utf-8")
 
 
-def add_file(folder: Path, name: str, content: bytes, facts: Mapping[str, Any] | None = None, without: str | None = None) -> None:
+def add_file(
+    folder: Path, name: str, content: bytes, facts: Mapping[str, Any] | None = None, without: Collection[str] = ()
+) -> None:
     """Put one more file into the folder of a model, or another in its place: first the file, then what checkpoint.json says of it.
 
     Args:
@@ -160,7 +162,7 @@ def add_file(folder: Path, name: str, content: bytes, facts: Mapping[str, Any] |
         name: of the file.
         content: of the file.
         facts: what checkpoint.json is to say besides.
-        without: a file that the new one makes untrue, where there is one.
+        without: files that the new one makes untrue, where they are there.
 
     Raises:
         ModelError: there is no model, or the folder cannot be written.
@@ -169,11 +171,11 @@ def add_file(folder: Path, name: str, content: bytes, facts: Mapping[str, Any] |
     try:
         with replacing(folder / name) as file:
             file.write(content)
-        sums = {each: known for each, known in spec["sha256"].items() if each != without}
+        sums = {each: known for each, known in spec["sha256"].items() if each not in without}
         sums[name] = hashlib.sha256(content).hexdigest()
         write_text(folder / SPEC, json.dumps(spec | dict(facts or {}) | {"sha256": sums}, indent=1) + "\n")
-        if without is not None:
-            (folder / without).unlink(missing_ok=True)
+        for each in without:
+            (folder / each).unlink(missing_ok=True)
     except OSError as error:
         raise ModelError(f"the folder {folder} of the model cannot be written ({error})") from None
 

@@ -95,9 +95,9 @@ def counting(console: Console) -> Iterator[Callable[[str, int, int | None], None
 
 @contextmanager
 def training_progress(console: Console) -> Iterator[TrainingProgress]:
-    """A bar for each network, with its loss."""
+    """A bar for each network, with its loss where it has one."""
     with reporting(console) as report:
-        yield lambda name, done, total, loss: report(name, done, total, f"{name}, loss {loss:.4f}")
+        yield lambda name, done, total, loss: report(name, done, total, f"{name}, loss {loss:.4f}" if loss else name)
 
 
 @contextmanager

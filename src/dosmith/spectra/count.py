@@ -10,6 +10,7 @@ that the atoms bring to it. How many each element brings (10 of platinum, 6 less
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.compositions import Compositions
 from dosmith.errors import OptionError
+from dosmith.spectra.code import Coded
 from dosmith.spectra.grid import EnergyGrid
 
 FloatArray = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 _RIDGE = 1e-2
 _ANOTHER_UNIT = 2.0
@@ -65,12 +68,12 @@ class Electrons:
         found = np.linalg.solve(shares.T @ shares + _RIDGE * np.eye(shares.shape[1]), shares.T @ held)
         return cls(np.where(shares.any(axis=0), np.maximum(found, 0.0), np.nan), grid)
 
-    def states(self, compositions: Compositions, vectors: FloatArray) -> FloatArray:
+    def states(self, compositions: Compositions, vectors: Floats | Coded) -> FloatArray:
         """States per atom within the window by the sum rule, NaN where an element is unknown or nothing is filled, shape (M,).
 
         Args:
             compositions: of M crystals.
-            vectors: shapes of their spectra, in any unit, shape (M, points).
+            vectors: shapes of their spectra, in any unit, shape (M, points), or as codes.
         """
         shares, filled = _shares(compositions), _filled(vectors, self.grid)
         held = shares @ np.nan_to_num(self.of_element)
@@ -89,20 +92,32 @@ class Count:
     """The number that a likeness counts.
 
     Attributes:
-        wanted: the target's states per atom within the window.
+        wanted: the target's states per atom within the window, or those of its primitive cell.
         electrons: what tells the numbers of predicted spectra.
         origin: where the target's comes from, in words.
+        per_cell: whether they are those of a primitive cell, of which nobody knows how many atoms it has.
     """
 
     wanted: float
     electrons: Electrons
     origin: str = "as its source has them"
+    per_cell: bool = False
 
     def __str__(self) -> str:
-        return f"{self.wanted:.2f} states per atom, {self.origin}"
+        return f"{self.wanted:.2f} states per {'primitive cell' if self.per_cell else 'atom'}, {self.origin}"
+
+    def of_cells(self, states: FloatArray, sites: NDArray[np.number]) -> FloatArray:
+        """States per atom as this counts them, with the atoms in each crystal's primitive cell, shape (M,)."""
+        return np.asarray(states * sites if self.per_cell else states)
 
 
-def counted(states: float | None, composition: formulas.Composition | None, vector: FloatArray, electrons: Electrons) -> Count:
+def counted(
+    states: float | None,
+    composition: formulas.Composition | None,
+    vector: FloatArray,
+    electrons: Electrons,
+    of_cell: float | None = None,
+) -> Count:
     """The number of a target.
 
     Args:
@@ -110,6 +125,7 @@ def counted(states: float | None, composition: formulas.Composition | None, vect
         composition: None where it is unknown.
         vector: standard vector, shape (points,).
         electrons: of the elements.
+        of_cell: states within the window in the curve's own unit: what counts where nothing tells the atoms; None where that is to be refused.
 
     Raises:
         OptionError: nothing tells it.
@@ -120,10 +136,12 @@ def counted(states: float | None, composition: formulas.Composition | None, vect
         stated = float(electrons.believed(table, vector[None], np.array([stated]))[0])
         if np.isnan(stated) and np.isfinite(by_rule := float(electrons.states(table, vector[None])[0])):
             return Count(by_rule, electrons, "by the electrons of its elements")
+    if not stated > 0 and composition is None and of_cell is not None and of_cell > 0:
+        return Count(of_cell, electrons, "if the curve is in states/eV of a primitive cell", per_cell=True)
     if not stated > 0:
         raise OptionError(
             "the target has no absolute scale, since nothing tells which and how many atoms its curve is of: give a formula, an id"
-            " or a file with its crystal, or leave --count out"
+            " or a file with its crystal, or leave --count out (--rank-by identity --count takes a curve in states/eV of a primitive cell)"
         )
     return Count(stated, electrons)
 
@@ -136,7 +154,7 @@ def _shares(compositions: Compositions) -> FloatArray:
     return np.asarray(found / np.maximum(found.sum(axis=1, keepdims=True), 1.0))
 
 
-def _filled(vectors: FloatArray, grid: EnergyGrid) -> FloatArray:
+def _filled(vectors: Floats | Coded, grid: EnergyGrid) -> FloatArray:
     """The share of states below the energy zero, shape (M,)."""
-    held, whole = vectors[:, grid.energies <= 1e-9].sum(axis=1), vectors.sum(axis=1)
-    return np.asarray(np.divide(held, whole, out=np.zeros(len(vectors)), where=whole > 0), dtype=np.float64)
+    held, whole = (np.asarray(vectors @ mask, dtype=np.float64) for mask in ((grid.energies <= 1e-9) * 1.0, np.ones(grid.points)))
+    return np.asarray(np.divide(held, whole, out=np.zeros(len(whole)), where=whole > 0))

@@ -166,7 +166,11 @@ def _wasserstein(target: FloatArray, others: Curves, weight: FloatArray, step: f
     """
     sums = others.sums(weight)
     mine = (np.cumsum(target * weight) / float(target @ weight)).astype(sums.dtype)[:: others.every]
-    moved, apart, ones = np.empty(len(sums), sums.dtype), np.empty((_BLOCK, len(mine)), sums.dtype), np.ones(len(mine), sums.dtype)
+    moved, apart, ones = (
+        np.empty(len(sums), sums.dtype),
+        np.empty((_BLOCK, len(mine)), sums.dtype),
+        np.ones(len(mine), sums.dtype),
+    )
     for start in range(0, len(sums), _BLOCK):  # so few that they stay in the processor's cache
         some = sums[start : start + _BLOCK]
         between = np.subtract(some, mine, out=apart[: len(some)])

@@ -128,3 +128,28 @@ def test_a_model_without_projections_says_what_to_do() -> None:
             continue
         with pytest.raises(OptionError, match="predicts no Pt d states of its candidates; 'dosmith similar'"):
             model.of_part(Part("Pt", "d"))
+
+
+def test_the_atlas_of_a_spin_holds_what_is_magnetic() -> None:
+    candidates, _ = made()
+    shares = np.clip(0.5 + np.array([0.4, -0.4])[:, None] * np.sign(E[::EVERY]), 0, 1)
+    spins = CandidateParts(
+        np.array([1, 1]),
+        np.array(["", ""]),
+        np.array(["up", "down"]),
+        np.array([0.9, 0.8]),
+        np.rint(255 * shares).astype(np.uint8),
+        OF_PARTS,
+    )
+    atlas = Atlas(candidates, RECIPE, CALIBRATION, 0.1)
+    for spin, certainty, above in (("up", 0.9, 0.9), ("down", 0.8, 0.1)):
+        found, places = atlas_of_part(atlas, CandidateParts.read(spins.as_bytes()), Part(spin=spin))
+        assert places.tolist() == [1] and found.certainties[0] == pytest.approx(certainty, abs=1e-6)
+        curve, whole = found.candidates.at(np.array([0]))[0], candidates.expected[1]
+        middle = np.abs(E) > 0.5
+        ratio = (curve / whole)[middle]
+        assert ratio[E[middle] > 0].mean() / ratio[E[middle] < 0].mean() == pytest.approx(above / (1 - above), rel=0.05)
+    with pytest.raises(SpectrumError, match="none of the model's candidates has spin up states"):
+        atlas_of_part(atlas, spins.taken(np.array([0])), Part(spin="up"))
+    nothing = spins.taken(np.array([0]))
+    assert not len(CandidateParts.read(nothing.as_bytes()).owners)

@@ -19,6 +19,7 @@ from dosmith.models.identity import Identity
 from dosmith.models.tight_binding.candidates import METAL, Candidates
 from dosmith.ranking import Comparison, Entries, Judged, penalised
 from dosmith.spectra.code import Coded
+from dosmith.spectra.count import Count
 from dosmith.spectra.descriptors import DESCRIPTORS
 from dosmith.spectra.grid import Window
 from dosmith.spectra.match import GAPPED, Gaps
@@ -241,11 +242,13 @@ class Atlas:
         similarities = self.similarities(comparison.target, None if comparison.whole else comparison)
         match, told = self.match_chances(similarities, comparison), similarities
         if comparison.count is not None:
-            vectors = self._shapes.vectors.astype(np.float64)
-            states = comparison.count.electrons.states(self.entries.table, vectors)
-            told = similarities * comparison.agreement(vectors, states)
+            told = similarities * comparison.agreement(self.candidates.spectra, self.states(comparison.count))
         likeness = self.scores(told) if comparison.curve else np.ones(len(self))
         return Judged(told, likeness, match, self._exist, self._of_class(comparison.gaps))
+
+    def states(self, count: Count) -> FloatArray:
+        """Numbers of states as a target's are counted, NaN where unknown, shape (C,)."""
+        return count.of_cells(count.electrons.states(self.entries.table, self.candidates.spectra), self.crystals.sites)
 
     def match_chances(self, similarities: FloatArray, comparison: Comparison) -> FloatArray | None:
         """The probability that each crystal matches, DOS and gap, shape (C,); None where that is not calibrated.

@@ -38,8 +38,8 @@ Spectra = Callable[[IntArray], NDArray[np.floating[Any]]]
 """Places of crystals -> their expected spectra, shape (places, points)."""
 Progress = Callable[[int, int], None]
 
-FILE = "projections.parquet"
-"""Name of the file in the folder of a model."""
+FILE, SPIN_FILE = "projections.parquet", "spins.parquet"
+"""Names of the files in the folder of a model: of elements and orbitals, and of the spins of what is magnetic."""
 EVERY = 3
 """Grid points from one stored share to the next."""
 WHOLE = 255
@@ -56,7 +56,7 @@ class CandidateParts:
     Attributes:
         owners: crystal of each part, rising, shape (L,).
         elements: of each, shape (L,).
-        orbitals: of each, shape (L,).
+        orbitals: of each, shape (L,); of spins up and down, without an element.
         certainties: norm of the mean of the members' curves of norm 1, shape (L,).
         shares: of the expected spectrum at every third grid point, in 255ths, shape (L, S).
         calibration: what the errors of such parts are like.
@@ -96,7 +96,8 @@ class CandidateParts:
             table = table.combine_chunks()
             owners, certainties = numbers(table["crystal"]).astype(np.intp), numbers(table["certainty"])
             elements, orbitals = _texts(table["element"]), _texts(table["orbital"])
-            shares = bytes_of(table["shares"].chunk(0)) if len(table) else np.zeros((0, 0), dtype=np.uint8)
+            width = table.schema.field("shares").type.byte_width
+            shares = bytes_of(table["shares"].chunk(0)) if len(table) else np.zeros((0, width), dtype=np.uint8)
             calibration = Calibration(**json.loads(table.schema.metadata[_CALIBRATION]))
         except (pa.ArrowException, KeyError, ValueError, TypeError, OSError, RecursionError) as error:
             raise FileFormatError(f"the projections of the model's candidates are damaged ({error})") from None
@@ -210,10 +211,16 @@ def _texts(column: pa.ChunkedArray) -> NDArray[np.str_]:
 def atlas_of_part(atlas: Atlas, parts: CandidateParts, part: Part) -> tuple[Atlas, IntArray]:
     """The crystals of an atlas that have a part, with the spectra expected of it, and their places in the atlas.
 
+    Args:
+        atlas: of all crystals.
+        parts: theirs; spins where a spin is wanted.
+        part: of an element or orbital, or a spin, not of both.
+
     Raises:
         SpectrumError: none of them has it.
     """
-    places, spectra = parts.of(part, atlas.candidates.at)
+    wanted = part if part.spin is None else Part(orbital=part.spin)
+    places, spectra = parts.of(wanted, atlas.candidates.at)
     if not len(places):
         raise SpectrumError(f"none of the model's candidates has {part} states")
     candidates = replace(atlas.candidates.taken(places), spectra=spectra.astype(np.float32))
@@ -232,28 +239,32 @@ def predict_parts(
     prepared: Sequence[Atoms],
     candidates: Candidates,
     calibration: Calibration,
+    spins: bool = False,
     progress: Progress | None = None,
 ) -> CandidateParts:
-    """What a model expects of the parts of its candidates.
+    """What a model expects of the parts of its candidates, or of the spins of those that are magnetic.
 
     Args:
         model: the networks.
         prepared: the candidates' crystals, in order.
         candidates: with their expected spectra.
-        calibration: of parts.
+        calibration: of parts, or of spins.
+        spins: whether spins are wanted, not elements and orbitals.
         progress: called after each few: how many are done, and how many there are.
 
     Raises:
         ModelError: the crystals are not those of the candidates.
     """
-    from dosmith.models.tight_binding.projected import expected_parts
+    from dosmith.models.tight_binding.projected import expected_parts, expected_spins
 
     if len(prepared) != len(candidates.crystals):
         raise ModelError("the crystals are not those of the model's candidates")
-    owners, labels, certainties, shares = [], [], [], []
+    owners, labels, certainties = [], [], []
+    shares = [np.zeros((0, len(range(0, model.recipe.grid.points, EVERY))), dtype=np.uint8)]
     for start in range(0, len(prepared), _AT_ONCE):
         some = prepared[start : start + _AT_ONCE]
-        for place, found in enumerate(expected_parts(model, some), start):
+        told = [expected_spins(model, each) for each in some] if spins else expected_parts(model, some)
+        for place, found in enumerate(told, start):
             whole = np.sum([curve for curve, _ in found.values()], axis=0)
             for label, (curve, certainty) in found.items():
                 if curve.sum() > LEAST * whole.sum():
@@ -261,7 +272,7 @@ def predict_parts(
                     owners.append(place)
                     labels.append(label)
                     certainties.append(certainty)
-                    shares.append(np.rint(WHOLE * np.clip(share[::EVERY], 0, 1)).astype(np.uint8))
+                    shares.append(np.rint(WHOLE * np.clip(share[None, ::EVERY], 0, 1)).astype(np.uint8))
         if progress is not None:
             progress(start + len(some), len(prepared))
     elements, orbitals = (np.array([label[place] for label in labels], dtype=np.str_) for place in (0, 1))
@@ -270,6 +281,6 @@ def predict_parts(
         elements,
         orbitals,
         np.array(certainties, dtype=np.float64),
-        np.array(shares),
+        np.concatenate(shares),
         calibration,
     )

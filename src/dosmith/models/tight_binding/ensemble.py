@@ -19,7 +19,7 @@ from dosmith import formulas
 from dosmith.errors import ModelError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.models.calibration import Calibration, calibrate
-from dosmith.models.identity import Identity, learn_identity
+from dosmith.models.identity import Identity, learn_identity, states_apart
 from dosmith.models.tight_binding.atoms import Atoms, Scale, crystal_input
 from dosmith.models.tight_binding.band_centres import BandCentres, learn_corrections
 from dosmith.models.tight_binding.orbital_shares import FEWEST, OrbitalShares
@@ -74,6 +74,13 @@ class Member:
         total, more = found.curves[0]
         polarisation = (more / total.clamp_min(_EMPTY)).clamp(-1, 1)
         return polarisation.numpy().astype(np.float64), float(found.moments[0]), float(found.half_gaps[0])
+
+    def spins(self, atoms: Atoms, symbols: Sequence[str], recipe: Recipe) -> tuple[FloatArray, FloatArray]:
+        """What tight binding makes of spin up and of spin down in a magnetic crystal, of norm 1 together, shape (points,) each."""
+        (found,) = self.told([atoms], symbols, recipe)
+        total, more = found.curves[0].numpy().astype(np.float64)
+        more = np.clip(more, -total, total)
+        return (total + more) / 2, (total - more) / 2
 
     def parts(self, crystals: Sequence[Atoms], symbols: Sequence[str], recipe: Recipe) -> list[dict[Label, FloatArray]]:
         """By element and orbital, the density expected of each crystal, see `projected.member_parts`."""
@@ -228,6 +235,12 @@ class ForwardModel:
         half = float(np.mean(np.array(gaps) > 0))
         return Magnetism(np.mean(polarisations, axis=0), float(np.mean(moments)), half, float(np.mean(gaps)))
 
+    def spins(self, structure: Structure) -> dict[Label, FloatArray]:
+        """The densities expected of spin up and spin down, shape (points,) each; empty where they are alike; errors as of `prepare`."""
+        from dosmith.models.tight_binding.projected import expected_spins
+
+        return {label: curve for label, (curve, _) in expected_spins(self, self.prepare(structure)).items()}
+
     def parts(self, structure: Structure) -> dict[Label, FloatArray]:
         """By element and orbital, the density expected of a crystal, shape (points,) each; errors as of `prepare`."""
         from dosmith.models.tight_binding.projected import parts_of
@@ -275,6 +288,7 @@ def train(
     classes: Mapping[str, NDArray[np.bool_]] | None = None,
     parts: Sequence[Mapping[Label, FloatArray]] = (),
     pool: Executor | None = None,
+    states: FloatArray | None = None,
 ) -> ForwardModel:
     """Train the ensemble.
 
@@ -344,7 +358,8 @@ def train(
         unseen[split.test], signed[split.test] = found.spectra, found.gaps
     systems = [formulas.chemical_system(composition) for composition in compositions]
     calibration = calibrate(unseen, vectors, systems, recipe, kinds, gaps, signed, classes)
-    identity = learn_identity(unseen, vectors, compositions)
+    apart = None if states is None else states_apart(unseen, vectors, compositions, states, recipe.grid)
+    identity = learn_identity(unseen, vectors, compositions, apart)
     held = {systems[row]: number for number, split in enumerate(splits) for row in split.test.tolist()}
     every = tuple(members[number] for number in range(len(splits)))
     told = [row for row, each in enumerate(parts) if each]

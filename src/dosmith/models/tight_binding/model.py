@@ -23,10 +23,11 @@ from dosmith.models.doubt import FILE as DOUBT
 from dosmith.models.doubt import Doubt
 from dosmith.models.identity import FILE as IDENTITY
 from dosmith.models.identity import Identity
-from dosmith.models.interface import ANY, COMPOSITIONS, CRYSTALS, CURVES, Model, Predicted, Proposal, Summary
+from dosmith.models.interface import ANY, COMPOSITIONS, CRYSTALS, CURVES, Model, Predicted, Proposal, Seen, Summary
 from dosmith.models.store import read_checked
 from dosmith.models.tight_binding.atlas import EMPTY, Atlas
 from dosmith.models.tight_binding.candidate_parts import FILE as PARTS
+from dosmith.models.tight_binding.candidate_parts import SPIN_FILE as SPINS
 from dosmith.models.tight_binding.candidate_parts import CandidateParts, atlas_of_part
 from dosmith.models.tight_binding.candidates import FILE, Candidates
 from dosmith.ranking import Comparison, Judged, kind_of, merged, told, varied
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     from dosmith.library import Library
     from dosmith.models.tight_binding.ensemble import ForwardModel
-    from dosmith.spectra.grid import Window
     from dosmith.spectra.parts import Part
 
 FloatArray = NDArray[np.float64]
@@ -235,9 +235,10 @@ class TightBindingModel(Model):
         top: int,
         constraints: Constraints | None = None,
         *,
-        known: tuple[Sequence[Composition], FloatArray] | None = None,
+        known: Seen | None = None,
         crystal_system: str | None = None,
-        window: Window | None = None,
+        comparison: Comparison | None = None,
+        real: bool = False,
         others: Sequence[tuple[float, Proposal]] = (),
         own: bool = True,
     ) -> list[Proposal]:
@@ -245,38 +246,42 @@ class TightBindingModel(Model):
 
         Args:
             target: see there, as the others.
-            others: crystals that are not the model's, each with the logarithm of its likelihood.
+            others: crystals that are not the model's, each with its evidence, see `Identity.evidence`.
             own: whether the model's crystals count.
         """
         constraints, atlas = constraints or Constraints(), self.atlas
         if atlas.identity is None:
             raise OptionError(f"the model '{self.name}' has not learned how likely its errors are; leave --rank-by identity out")
         self._check_system(crystal_system)
-        predicted = [(each.composition, likelihood, -number) for number, (likelihood, each) in enumerate(others, 1)]
+        asked = comparison or Comparison(self.on_axis(target), self.recipe.grid)
+        errors, count = atlas.errors_within(asked.counted), asked.count
+        predicted = [(each.composition, evidence, -number) for number, (evidence, each) in enumerate(others, 1)]
         if own:
-            likely = atlas.log_likelihoods(self.on_axis(target), window)
+            apart = None if count is None else asked.apart(atlas.candidates.spectra, atlas.states(count))
+            likely = atlas.log_likelihoods(self.on_axis(target), asked.counted)
+            likely = errors.evidence(likely, apart, atlas.heights.chances if real else None)
             places = atlas.entries.best_of_each(likely, atlas.entries.fits(constraints, crystal_system), max(top, LISTED))
             predicted += [(atlas.entries.compositions[place], float(likely[place]), int(place)) for place in places]
         predicted.sort(key=itemgetter(1), reverse=True)
         usable: dict[Composition, float] = {}
         if known is not None:
-            errors = atlas.errors_within(window)
-            sizes = errors.norms(known[1])
-            told = errors.log_likelihoods(target, known[1].astype(np.float32), None, sizes)
-            told[sizes <= EMPTY * np.linalg.norm(known[1], axis=1)] = -np.inf
-            for composition, each in zip(known[0], told.tolist(), strict=True):
+            sizes = errors.norms(known.vectors)
+            told = errors.log_likelihoods(target, known.vectors.astype(np.float32), None, sizes)
+            told[sizes <= EMPTY * np.linalg.norm(known.vectors, axis=1)] = -np.inf
+            told = errors.evidence(told, known.apart, known.chances if real else None)
+            for composition, each in zip(known.compositions, told.tolist(), strict=True):
                 if constraints.admit(composition):
                     usable[composition] = max(each, usable.get(composition, -np.inf))
         found = merged(usable, predicted, len(usable) + len(predicted))
         if not found:
             raise ConstraintError(self._why_none(constraints, crystal_system, {}))
-        chances = atlas.errors_within(window).probabilities(np.array([each for _, each, _ in found]))
-        judged = atlas.judged(Comparison(target, self.recipe.grid, covered=window))
+        likelihood = errors.probabilities(np.array([each for _, each, _ in found]))
+        judged = atlas.judged(Comparison(target, self.recipe.grid, covered=asked.counted))
         proposals = [
             Proposal(composition) if place is None else others[-place - 1][1] if place < 0 else self._predicted(place, judged)
             for composition, _, place in found[:top]
         ]
-        return [replace(each, identity=float(chance)) for each, chance in zip(proposals, chances, strict=False)]
+        return [replace(each, identity=float(share)) for each, share in zip(proposals, likelihood, strict=False)]
 
     def _check_system(self, crystal_system: str | None) -> None:
         if crystal_system is not None and crystal_system not in self.atlas.crystal_systems:
@@ -365,19 +370,31 @@ class TightBindingModel(Model):
         Raises:
             FileFormatError: they are damaged.
         """
-        if PARTS not in self.spec["sha256"]:
-            return None
-        return CandidateParts.read(read_checked(self.folder, PARTS, self.spec))
+        return self._kept_parts(PARTS)
+
+    @cached_property
+    def candidate_spins(self) -> CandidateParts | None:
+        """The spins that it expects of its magnetic candidates; None where they were not predicted.
+
+        Raises:
+            FileFormatError: they are damaged.
+        """
+        return self._kept_parts(SPINS)
+
+    def _kept_parts(self, file: str) -> CandidateParts | None:
+        return CandidateParts.read(read_checked(self.folder, file, self.spec)) if file in self.spec["sha256"] else None
 
     def of_part(self, part: Part) -> Model:
-        """See `Model.of_part`. Spins are not told apart."""
-        if part.spin is not None or self.candidate_parts is None:
+        """See `Model.of_part`. Elements and orbitals are not told apart by spin."""
+        told = self.candidate_parts if part.spin is None else None if part.projected else self.candidate_spins
+        if told is None:
             return super().of_part(part)
-        atlas, places = atlas_of_part(self.atlas, self.candidate_parts, part)
-        found = _OfPart(self.folder, self.spec, self.wholes_at(places))
+        atlas, places = atlas_of_part(self.atlas, told, part)
+        found = _OfPart(self.folder, self.spec, self.wholes_at(places), part.spin is not None)
+        parts = None if self.candidate_parts is None else self.candidate_parts.taken(places)
         # In the place of the cached properties.
-        atlas = replace(atlas, bands=partial(found._bands, part.element))
-        found.__dict__.update(atlas=atlas, candidate_parts=self.candidate_parts.taken(places))
+        atlas = replace(atlas, bands=None if parts is None else partial(found._bands, part.element))
+        found.__dict__.update(atlas=atlas, candidate_parts=parts)
         return found
 
 
@@ -387,9 +404,11 @@ class _OfPart(TightBindingModel):
 
     Attributes:
         whole: expected spectra of all states of these candidates, shape (C, points).
+        of_spin: whether the part is a spin.
     """
 
     whole: NDArray[np.float32]
+    of_spin: bool = False
 
     def wholes_at(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
         """See `TightBindingModel.wholes_at`."""
@@ -397,8 +416,14 @@ class _OfPart(TightBindingModel):
 
     def remarks(self, proposals: Sequence[Proposal], part: str) -> list[str]:
         """See `Model.remarks`; and which candidates take part."""
-        known = self.spec.get("projected") or {}
+        known = self.spec.get("spins" if self.of_spin else "projected") or {}
         own = super().remarks(proposals, part)
+        if self.of_spin:
+            low = "" if known.get("above_hull") is None else f" up to {known['above_hull']:g} eV/atom above the hull"
+            return [
+                *own,
+                f"Spins are predicted of the {known['crystals']:,} candidates{low} that are magnetic, each as a ferromagnet; no others are looked at.",
+            ]
         if known.get("above_hull") is None:
             return own
         return [

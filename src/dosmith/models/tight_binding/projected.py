@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from dosmith.spectra.standard import Recipe
 
 FloatArray = NDArray[np.float64]
+UP, DOWN = ("", "up"), ("", "down")
+"""Labels of spins, beside those of elements and orbitals."""
 _MOMENTA = torch.tensor(MOMENTA)
 
 
@@ -111,6 +113,14 @@ def _corrected(model: ForwardModel, parts: dict[Label, FloatArray], atoms: Atoms
 def _together(curves: Sequence[FloatArray]) -> tuple[FloatArray, float]:
     units = [curve / max(float(np.linalg.norm(curve)), 1e-30) for curve in curves]
     return np.asarray(np.mean(curves, axis=0)), float(np.linalg.norm(np.mean(units, axis=0)))
+
+
+def expected_spins(model: ForwardModel, atoms: Atoms) -> dict[Label, tuple[FloatArray, float]]:
+    """The same of spin up and spin down in a crystal, under `UP` and `DOWN`; nothing where spins are alike."""
+    if not atoms.magnetic:
+        return {}
+    found = zip(*(member.spins(atoms, model.symbols, model.recipe) for member in model.members), strict=True)
+    return {label: _together(curves) for label, curves in zip((UP, DOWN), found, strict=True)}
 
 
 def parts_of(model: ForwardModel, crystals: Sequence[Atoms]) -> list[dict[Label, FloatArray]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from contextlib import suppress
 from pathlib import Path
@@ -19,13 +19,16 @@ from dosmith.errors import FileFormatError, MissingExtraError, ModelError, NotFo
 from dosmith.library import Library
 from dosmith.models.calibration import Calibration, calibrate
 from dosmith.models.store import WEIGHTS, add_file
+from dosmith.models.tight_binding.atoms import Atoms
 from dosmith.models.tight_binding.band_centres import FILE as CENTRES
-from dosmith.models.tight_binding.candidate_parts import FILE, CandidateParts, predict_parts
+from dosmith.models.tight_binding.candidate_parts import FILE, SPIN_FILE, CandidateParts, predict_parts
 from dosmith.models.tight_binding.candidates import Candidates, prepare
-from dosmith.models.tight_binding.ensemble import ForwardModel, Progress
+from dosmith.models.tight_binding.ensemble import ForwardModel, Label, Progress
 from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.models.tight_binding.orbital_shares import FILE as SHARES
+from dosmith.records import Material
 from dosmith.spectra.descriptors import standard_parts
+from dosmith.spectra.standard import spin_difference, standardise
 
 FloatArray = NDArray[np.float64]
 
@@ -43,13 +46,14 @@ def project(
     above_hull: float | None = None,
     workers: int = 1,
 ) -> TightBindingModel:
-    """Let a trained model predict the projections of its candidates, and keep them in its folder.
+    """Let a trained model predict the projections of its candidates and the spins of those that are magnetic, and keep them in its folder.
 
     What was stopped goes on after the last candidates that were kept.
 
     Args:
         folder: of the model, or the name of a shipped one.
-        library: its materials with projections calibrate the model's, each by the member that has not seen its chemical system.
+        library: its materials with projections calibrate the model's, each by the member that has not seen its chemical system; and those with two
+            spins its spins, which are left out where they are too few.
         progress: called after each few crystals.
         above_hull: only of candidates up to so high, eV/atom; of all when None.
         workers: processes side by side.
@@ -68,12 +72,16 @@ def project(
     opened = TightBindingModel.open(folder)
     atlas, model, sums = opened.atlas, opened.ensemble, opened.spec["sha256"]
     places = np.arange(len(atlas)) if above_hull is None else np.flatnonzero(atlas.heights.above <= above_hull)
+    facts = {"above_hull": above_hull}
     with one_thread(), processes.side_by_side(workers) as pool:
-        calibration = calibrated(model, library, progress)
+        calibration, of_spins = calibrated(model, library, progress), calibrated_spins(model, library, progress)
         kept = opened.folder.resolve().with_name(f".{opened.folder.resolve().name}-projecting")
         networks = hashlib.sha256(repr([sums.get(name) for name in (WEIGHTS, SHARES, CENTRES)]).encode()).hexdigest()[:12]
-        parts = _parts(model, atlas.crystals, places, calibration, kept / networks, pool, progress)
-    add_file(opened.folder, FILE, parts.as_bytes(), {"projected": {"crystals": len(places), "above_hull": above_hull}})
+        parts = _parts(model, atlas.crystals, places, calibration, False, kept / networks, pool, progress)
+        add_file(opened.folder, FILE, parts.as_bytes(), {"projected": {"crystals": len(places)} | facts})
+        if of_spins is not None:
+            spins = _parts(model, atlas.crystals, places, of_spins, True, kept / f"{networks}-spins", pool, progress)
+            add_file(opened.folder, SPIN_FILE, spins.as_bytes(), {"spins": {"crystals": len(np.unique(spins.owners))} | facts})
     shutil.rmtree(kept, ignore_errors=True)
     return TightBindingModel.open(opened.folder)
 
@@ -86,36 +94,68 @@ def calibrated(model: ForwardModel, library: Library, progress: Progress | None 
     """
     from dosmith.models.tight_binding.projected import expected_parts
 
-    expected: list[FloatArray] = []
+    def computed(material: Material) -> dict[Label, FloatArray]:
+        assert material.projections is not None
+        return standard_parts(material.spectrum, material.projections, model.recipe)
+
+    def expected(without: ForwardModel, atoms: Atoms) -> dict[Label, tuple[FloatArray, float]]:
+        return expected_parts(without, [atoms])[0]
+
+    found, known = _calibrated(model, library, library.projected(), computed, expected, "computed projections", progress)
+    if found is None:
+        raise ModelError(
+            f"{library.name} holds {known} computed projections of crystals that the model knows; {FEWEST} or more are needed to say"
+            " how far its own may be trusted: join more libraries (--library)"
+        )
+    return found
+
+
+def calibrated_spins(model: ForwardModel, library: Library, progress: Progress | None = None) -> Calibration | None:
+    """What the errors of a model's spins are like, by the computed ones of a library; None where there are too few."""
+    from dosmith.models.tight_binding.projected import DOWN, UP, expected_spins
+
+    def computed(material: Material) -> dict[Label, FloatArray]:
+        whole, more = standardise(material.spectrum, model.recipe).values, spin_difference(material.spectrum, model.recipe)
+        return {UP: (whole + more) / 2, DOWN: (whole - more) / 2}
+
+    return _calibrated(model, library, library.polarised(), computed, expected_spins, "computed spins", progress)[0]
+
+
+def _calibrated(
+    model: ForwardModel,
+    library: Library,
+    rows: Sequence[int],
+    computed: Callable[[Material], dict[Label, FloatArray]],
+    expected: Callable[[ForwardModel, Atoms], dict[Label, tuple[FloatArray, float]]],
+    what: str,
+    progress: Progress | None,
+) -> tuple[Calibration | None, int]:
+    """A calibration, None where too few parts are known, and how many are; each crystal is told by the member that has not seen its system."""
+    curves: list[FloatArray] = []
     vectors: list[FloatArray] = []
     systems, kinds = [], []
-    rows = library.projected()
     for count, material in enumerate(library.materials(rows), 1):
-        structure, projections = material.structure, material.projections
-        fits = (
+        structure = material.structure
+        if (
             structure is not None
             and len(structure) <= model.settings.largest_cell
             and set(material.species) <= set(model.symbols)
-        )
-        if fits and structure is not None and projections is not None:
+        ):
             with suppress(NotFoundError):
-                found = expected_parts(model.without(material.composition), [model.prepare(structure)])[0]
-                computed = standard_parts(material.spectrum, projections, model.recipe)
-                whole = sum(float(curve.sum()) for curve in computed.values())
+                found = expected(model.without(material.composition), model.prepare(structure))
+                known = computed(material)
+                whole = sum(float(curve.sum()) for curve in known.values())
                 for label, (curve, certainty) in found.items():
-                    if label in computed and computed[label].sum() > _SHARE * whole and curve.any():
-                        expected.append(curve * certainty / np.linalg.norm(curve))
-                        vectors.append(computed[label] / (computed[label].sum() * model.recipe.grid.step))
+                    if label in known and known[label].sum() > _SHARE * whole and curve.any():
+                        curves.append(curve * certainty / np.linalg.norm(curve))
+                        vectors.append(known[label] / (known[label].sum() * model.recipe.grid.step))
                         systems.append(formulas.chemical_system(material.composition))
                         kinds.append(label[1])
         if progress is not None:
-            progress("computed projections", count, len(rows), 0.0)
-    if len(expected) < FEWEST:
-        raise ModelError(
-            f"{library.name} holds {len(expected)} computed projections of crystals that the model knows; {FEWEST} or more are needed to say"
-            " how far its own may be trusted: join more libraries (--library)"
-        )
-    return calibrate(np.array(expected), np.array(vectors), systems, model.recipe, kinds)
+            progress(what, count, len(rows), 0.0)
+    if len(curves) < FEWEST:
+        return None, len(curves)
+    return calibrate(np.array(curves), np.array(vectors), systems, model.recipe, kinds), len(curves)
 
 
 def _parts(
@@ -123,22 +163,23 @@ def _parts(
     crystals: SurveyedRows,
     places: NDArray[np.intp],
     calibration: Calibration,
+    spins: bool,
     kept: Path,
     pool: Executor | None,
     progress: Progress | None,
 ) -> CandidateParts:
-    """The projections of candidates at some places, some at once; those that are in the folder already are taken from it."""
+    """The projections or spins of candidates at some places, some at once; those that are in the folder already are taken from it."""
     kept.mkdir(parents=True, exist_ok=True)
     together = [places[start : start + _AT_ONCE] for start in range(0, len(places), _AT_ONCE)]
     files = [kept / f"{_mark(list(crystals.taken(part)))}.parquet" for part in together]
     missing = [(part, file) for part, file in zip(together, files, strict=True) if not _is_whole(file)]
     done = len(places) - sum(len(part) for part, _ in missing)
-    for part, file, content in _each(model, crystals, missing, calibration, pool):
+    for part, file, content in _each(model, crystals, missing, calibration, spins, pool):
         with replacing(file) as opened:
             opened.write(content)
         done += len(part)
         if progress is not None:
-            progress("projections of candidates", done, len(places), 0.0)
+            progress("spins of candidates" if spins else "projections of candidates", done, len(places), 0.0)
     found = [CandidateParts.read(file.read_bytes()) for file in files]
     return CandidateParts(
         np.concatenate([part[each.owners] for part, each in zip(together, found, strict=True)]),
@@ -155,25 +196,26 @@ def _each(
     crystals: SurveyedRows,
     missing: Sequence[tuple[NDArray[np.intp], Path]],
     calibration: Calibration,
+    spins: bool,
     pool: Executor | None,
 ) -> Iterator[tuple[NDArray[np.intp], Path, bytes]]:
     if pool is None:
         for part, file in missing:
-            yield part, file, predicted(model, crystals.taken(part), calibration)
+            yield part, file, predicted(model, crystals.taken(part), calibration, spins)
         return
-    waiting = {pool.submit(predicted, model, crystals.taken(part), calibration): (part, file) for part, file in missing}
+    waiting = {pool.submit(predicted, model, crystals.taken(part), calibration, spins): (part, file) for part, file in missing}
     for each in as_completed(waiting):
         yield *waiting.pop(each), each.result()
 
 
-def predicted(model: ForwardModel, some: SurveyedRows, calibration: Calibration) -> bytes:
-    """The projections of a few crystals, as the contents of a file. A function of a module, so that it travels to other processes."""
+def predicted(model: ForwardModel, some: SurveyedRows, calibration: Calibration, spins: bool = False) -> bytes:
+    """The projections of a few crystals, or the spins of those that are magnetic, as the contents of a file. A function of a module, so that it travels to other processes."""
     import torch
 
     torch.set_num_threads(1)  # matrices this small gain nothing from more
     prepared = [atoms for _, atoms in prepare(list(some), model.settings)]
     spectra = np.zeros((len(some), model.recipe.grid.points), dtype=np.float32)  # which parts are no part of
-    return predict_parts(model, prepared, Candidates(some, spectra), calibration).as_bytes()
+    return predict_parts(model, prepared, Candidates(some, spectra), calibration, spins).as_bytes()
 
 
 def _mark(crystals: Sequence[Surveyed]) -> str:

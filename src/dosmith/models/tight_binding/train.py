@@ -77,7 +77,8 @@ def train_forward(
     refuse_foreign(final)
     settings = settings or Settings()
     recipe = Recipe.from_settings(settings.spectra)
-    rows, vectors = standardise_library(library, recipe)
+    areas: dict[int, float] = {}
+    rows, vectors = standardise_library(library, recipe, areas=areas)
     crystals = prepare_library(library, rows, settings.forward, progress)
     chosen = [place for place, row in enumerate(rows) if int(row) in crystals]
     if len(chosen) < 2 * settings.forward.members:
@@ -104,6 +105,7 @@ def train_forward(
             classes_of(library, rows[chosen]),
             computed_parts(library, rows[chosen], recipe),
             pool,
+            np.array([areas.get(int(rows[place]), np.nan) for place in chosen]) / library.sites[rows[chosen]],
         )
         expected = None if survey is None else _expected(model, crystals_of_survey, library, unfinished.folder, pool, progress)
     save(model, final, library, name, expected)
@@ -131,6 +133,7 @@ def propose_from(
         MissingExtraError: CHGNet, which brings PyTorch, is not installed.
     """
     from dosmith.models.tight_binding.candidate_parts import FILE as PARTS
+    from dosmith.models.tight_binding.candidate_parts import SPIN_FILE as SPINS
     from dosmith.models.tight_binding.candidates import FILE
     from dosmith.models.tight_binding.checkpoint import facts_of
 
@@ -142,7 +145,13 @@ def propose_from(
     with one_thread(), processes.side_by_side(workers) as pool:
         before = opened.atlas.candidates if FILE in opened.spec["sha256"] else None
         candidates = _expected(model, crystals, library, kept, pool, progress, before)
-    add_file(opened.folder, FILE, candidates.coded(model.recipe).as_bytes(), {"candidates": facts_of(candidates)}, without=PARTS)
+    add_file(
+        opened.folder,
+        FILE,
+        candidates.coded(model.recipe).as_bytes(),
+        {"candidates": facts_of(candidates)},
+        without=(PARTS, SPINS),
+    )
     shutil.rmtree(kept, ignore_errors=True)
     return TightBindingModel.open(opened.folder)
 
