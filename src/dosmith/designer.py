@@ -327,7 +327,7 @@ class Designer:
             proposers.of_atlas(asked.candidate(rank, each, each.composition in trained, fits), self.known)
             for rank, each in enumerate(proposals, 1)
         )
-        similar = replace(asked, counted=None).neighbours(found, 5)
+        similar = (asked if asked.counted is None else replace(asked, counted=None)).neighbours(found, 5)
         ids = {c.structure_id for c in candidates if c.structure_id} | {n.id for n in similar}
         return Design(
             target=found,

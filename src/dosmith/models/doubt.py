@@ -7,8 +7,9 @@ as a metal's curve with a wrong Fermi level, is not taken back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,15 @@ class Doubt:
 
     def excess(self, target: FloatArray, recipe: Recipe) -> tuple[float, float]:
         """How much broader a whole curve is than usual, eV, and the logarithm of how much farther; 0 for a usual one."""
+        return self._excess(np.asarray(target, dtype=np.float64).tobytes(), recipe)
+
+    @cached_property
+    def _excess(self) -> Callable[[bytes, Recipe], tuple[float, float]]:
+        """The same of a curve as bytes; an answer asks for it more than once."""
+        return lru_cache(maxsize=8)(self._excess_of)
+
+    def _excess_of(self, content: bytes, recipe: Recipe) -> tuple[float, float]:
+        target = np.frombuffer(content)
         broad = recognised_broadening(recipe.grid.energies, target)
         away = unit(target) - self.mean
         away = away - (away @ self.components.T) @ self.components
