@@ -138,7 +138,8 @@ class _Board:
         self.reader = Reader(settings, designer.model.recipe)
         waiting = settings.web.questions
         self.look_up = Lane("look-ups", 2, waiting)
-        self.quick, self.long, self.slow = (Lane(name, 1, waiting, after=self.look_up) for name in ("answers", "designs", "maps"))
+        self.quick = Lane("answers", 2, waiting, after=self.look_up)  # their arithmetic does not hold Python's lock
+        self.long, self.slow = (Lane(name, 1, waiting, after=self.look_up) for name in ("designs", "maps"))
 
     def close(self) -> None:
         """Answer nothing more."""

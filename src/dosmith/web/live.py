@@ -305,7 +305,8 @@ class Live:
 
     def _heat(self, values: FloatArray, fits: BoolArray, whole: bool) -> Heat:
         holders, starts, names = self._holders
-        best = np.maximum.reduceat(np.where(fits, values, 0.0)[holders], starts) if len(holders) else np.empty(0)
+        told = np.where(fits, values, 0.0).astype(np.float32)
+        best = np.maximum.reduceat(np.take(told, holders, mode="clip"), starts) if len(holders) else np.empty(0)
         found = {name: round(value, 4) for name, value in zip(names, best.tolist(), strict=False) if name and value > 0}
         return Heat(kind="probability" if whole else "similarity", values=found)
 
