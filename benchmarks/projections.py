@@ -146,17 +146,25 @@ def measure() -> Results:
         return learn_corrections(*each, energies=recipe.grid.energies)  # type: ignore[arg-type]
 
     corrections = [learned([name for name in curves if part[systems[name]] != one]) for one in range(PARTS)]
-    crystals = {}
+    crystals, others = {}, list[tuple[float, float]]()
     for name, material in materials.items():
         shares, centres = corrections[part[systems[name]]]
         corrected = centres.corrected(shares.corrected(expected[name]), species[name], recipe.grid.energies)
         crystals[name] = compared(material, curves[name], corrected, recipe.grid.energies)
         bare = compared(material, curves[name], expected[name], recipe.grid.energies)
+        least = LEAST * sum(float(curve.sum()) for curve in curves[name].values())
+        others += [
+            (cosine(corrected[label], curve), cosine(expected[name][label], curve))
+            for label, curve in curves[name].items()
+            if label in corrected and curve.sum() >= least and ":".join(label) not in crystals[name]["parts"]
+        ]
         for label, row in crystals[name]["parts"].items():
             row |= {"bare": bare["parts"][label]["cosine"], "bare_centre": bare["parts"][label]["predicted_centre"]}
     shares, centres = learned(list(curves))
     amend(model, {}, {SHARES: shares.as_bytes(), CENTRES: centres.as_bytes()})
     results: Results = {"weights": model.spec["sha256"]["weights.safetensors"], "model": model.name, "crystals": crystals}
+    with_corrections, without = np.mean(others, axis=0).tolist()
+    results["others"] = {"parts": len(others), "cosine": round(with_corrections, 4), "bare": round(without, 4)}
     add_means(results, curves, recipe)
     return results
 
@@ -264,6 +272,9 @@ The table compares three curves with the computed part: the predicted part; the 
 | part | crystals | parts | predicted | without the corrections | the total | such parts | predicted | the element's mean |
 |---|---|---|---|---|---|---|---|---|
 {cosines(results)}
+The other {results["others"]["parts"]:,} parts with at least {LEAST:.0%} of the states (s bands, p and d bands of cations) make room for these: their mean cosine is {results["others"]["cosine"]:.3f}, without the corrections
+{results["others"]["bare"]:.3f}.
+
 ## Error of the band centre, eV
 
 Mean absolute error of the band centre from -7.5 to 7.5 eV, for the predicted part, for the predicted total, and for the element's mean part.

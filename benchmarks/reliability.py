@@ -54,7 +54,11 @@ reported it as done and it was not there after a kill.
 """
     for row in rows:
         lost, doubled = row["lost"] or "none", row["doubled"] or "none"
-        text += f"| `{row['job']}` | {row['killed']} | {row['completed']} times | {lost} | {doubled} | {row['outcome']} |\n"
+        name, often = (
+            {"atlas": "atlas add"}.get(row["job"], row["job"]),
+            "once" if row["completed"] == 1 else f"{row['completed']} times",
+        )
+        text += f"| `{name}` | {row['killed']} | {often} | {lost} | {doubled} | {row['outcome']} |\n"
     return text
 
 

@@ -306,6 +306,8 @@ def train(
         classes: which crystals belong to classes whose accuracy shall be known, shapes (M,).
         parts: of each vector what is computed of its densities by element and orbital, 1/eV, shapes (points,); nothing when left out.
         pool: processes that train members side by side; one after the other in this one when None.
+        states: computed states per atom within the window, NaN where unknown, shape (M,), so that it is known how far they are from what the
+            model expects; None when that does not matter.
 
     Raises:
         ModelError: there are too few chemical systems.
