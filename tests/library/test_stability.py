@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dosmith import formulas
-from dosmith.library.stability import stabilities
+from dosmith.library.stability import elemental_energies, stabilities
 from dosmith.records import Material, Spectrum
 
 SPECTRUM = Spectrum(np.linspace(-1, 1, 21), np.ones(21), 0.0)
@@ -97,3 +97,17 @@ def test_shifting_an_element_shifts_no_stability(pt: float, ni: float, energy: f
 
     assert found(pt, ni) == pytest.approx(found(0.0, 0.0), abs=1e-6)
     assert found(pt, ni) == pytest.approx(energy, abs=1e-6)
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4), st.floats(-3, 3)), min_size=3, max_size=30))
+def test_the_energies_of_the_elements_come_back_from_crystals_of_them(made: list[tuple[int, int, float]]) -> None:
+    energies = {"Pt": -6.0, "Ni": -5.5, "O": -4.9}
+    known = []
+    for first, second, formation in made:
+        composition = formulas.reduce({"Pt": first, "Ni": second, "O": 1})
+        share = sum(count * energies[symbol] for symbol, count in composition) / sum(count for _, count in composition)
+        known.append((composition, share + formation, formation))
+    known += [(((symbol, 1),), energy, 0.0) for symbol, energy in energies.items()]
+    found = elemental_energies(known)
+    assert found.keys() == energies.keys() and all(found[each] == pytest.approx(energies[each], abs=1e-8) for each in energies)
+    assert elemental_energies([]) == {}

@@ -168,7 +168,7 @@ def elements_of(elements: NDArray[np.integer], counts: NDArray[np.number], energ
     columns, shares = place[elements], counts / counts.sum(axis=1, keepdims=True)
     # as many equations as elements, each a sum over crystals of a few terms, so that a hundred thousand of them cost no time
     pairs = (columns[:, :, None] * len(held) + columns[:, None, :]).ravel()
-    squares = np.bincount(pairs, (shares[:, :, None] * shares[:, None, :]).ravel(), len(held) ** 2).reshape(len(held), -1)
+    squares = np.bincount(pairs, (shares[:, :, None] * shares[:, None, :]).ravel(), len(held) ** 2).reshape(len(held), len(held))
     aims = np.bincount(columns.ravel(), (shares * energies[:, None]).ravel(), len(held))
     return {
         formulas.symbol_of(int(number)): float(e)

@@ -12,7 +12,7 @@ import pytest
 from dosmith.designer import Designer
 from dosmith.errors import ModelError
 from dosmith.library import MemoryLibrary, ParquetLibrary
-from dosmith.models.tight_binding.candidate_parts import FILE
+from dosmith.models.tight_binding.candidate_parts import FILE, SPIN_FILE
 from dosmith.records import Material, Projections
 from dosmith.spectra.parts import Part
 
@@ -45,8 +45,8 @@ def test_candidates_get_projections_and_are_ranked_by_them(alloys_with_projectio
     shutil.copytree(TINY, folder)
     seen: list[str] = []
     model = project(folder, alloys_with_projections, lambda what, done, count, loss: seen.append(what))
-    assert set(seen) == {"computed projections", "projections of candidates"}
-    assert (folder / FILE).is_file()
+    assert set(seen) == {"computed projections", "computed spins", "projections of candidates"}
+    assert (folder / FILE).is_file() and not (folder / SPIN_FILE).exists()  # too few spins to calibrate any
     assert not (tmp_path / ".model-projecting").exists()
     parts = model.candidate_parts
     assert parts is not None
@@ -75,11 +75,11 @@ def test_only_what_lies_low_is_projected_where_that_is_asked_and_nothing_is_done
     asked: list[int] = []
     really = projecting.predicted
 
-    def predicted(model, some, calibration) -> bytes:
+    def predicted(model, some, calibration, spins) -> bytes:
         if sum(asked) >= 16:
             raise KeyboardInterrupt
         asked.append(len(some))
-        return really(model, some, calibration)
+        return really(model, some, calibration, spins)
 
     monkeypatch.setattr(projecting, "predicted", predicted)
     shutil.copytree(TINY, tmp_path / "model")
@@ -105,3 +105,24 @@ def test_too_few_computed_projections_are_told(alloys_with_projections: MemoryLi
     with pytest.raises(ModelError, match="30 or more are needed to say how far its own may be trusted: join more libraries"):
         project(tmp_path / "model", one)
     assert not (tmp_path / "model" / FILE).exists()
+
+
+def test_spins_are_calibrated_by_computed_ones_and_told_of_what_is_magnetic(open_set: ParquetLibrary, tmp_path: Path) -> None:
+    """Each computed magnet by the member of the shipped model that has not seen its chemical system."""
+    from dosmith.crystals.surveyed import SurveyedRows
+    from dosmith.models.registry import open_model
+    from dosmith.models.tight_binding.candidate_parts import CandidateParts
+    from dosmith.models.tight_binding.projecting import calibrated_spins, predicted
+
+    opened = open_model("dosmith")
+    rows = [row for row in open_set.polarised() if len(open_set.compositions[row]) < 3][:45]
+    magnets = MemoryLibrary(list(open_set.materials(rows)))
+    calibration = calibrated_spins(opened.ensemble, magnets)
+    assert calibration is not None and calibration.count >= 30 and 0.6 < calibration.cosine < 1
+    assert set(calibration.kinds) == {"up", "down"}
+    assert calibrated_spins(opened.ensemble, MemoryLibrary(list(open_set.materials(rows[:3])))) is None
+    crystals = opened.atlas.crystals
+    some = [next(each for each in crystals if each.elements == names) for names in (("Fe",), ("Cu",))]
+    found = CandidateParts.read(predicted(opened.ensemble, SurveyedRows.of(some), calibration, True))
+    assert found.owners.tolist() == [0, 0] and found.orbitals.tolist() == ["up", "down"]
+    assert np.abs(found.shares.astype(int).sum(axis=0) - 255)[5:-5].max() <= 1
