@@ -18,6 +18,7 @@ from dosmith import formulas
 from dosmith.atomic import replacing, write_text
 from dosmith.designer import Designer, open_dos_set
 from dosmith.formulas import Composition
+from dosmith.known import KnownSpectra
 from dosmith.library import ParquetLibrary
 from dosmith.models.registry import open_model
 from dosmith.models.store import WEIGHTS
@@ -77,15 +78,21 @@ class HeldOut:
     @cached_property
     def states(self) -> FloatArray:
         """Computed states per atom within the window, NaN where unknown, shape (M,)."""
-        areas: dict[int, float] = {}
-        standardise_library(self.library, areas=areas)
-        return np.array([areas.get(int(row), np.nan) for row in self.rows]) / self.library.sites[self.rows]
+        return self._known.states[self._places]
 
     @cached_property
     def chances(self) -> FloatArray:
         """The probabilities that the crystals exist, shape (M,), by their heights above the hulls."""
-        known = Designer(self.library).known
-        return known.heights.chances[[known.places[int(row)] for row in self.rows]]
+        return self._known.heights.chances[self._places]
+
+    @cached_property
+    def _known(self) -> KnownSpectra:
+        return Designer(self.library).known
+
+    @cached_property
+    def _places(self) -> list[int]:
+        """Of the crystals among the known spectra."""
+        return [self._known.places[row] for row in self.rows.tolist()]
 
     @cached_property
     def gapped(self) -> NDArray[np.bool_]:

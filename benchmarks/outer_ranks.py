@@ -104,10 +104,10 @@ def measure(path: Path, opened: TightBindingModel) -> dict[str, Any]:
         errors, sizes, squares = likely(target.standard.covered)
         row["listed"] = composition in listed
         likelihoods = errors.log_likelihoods(comparison.target, spectra, squares, sizes)
-        by_count = errors.evidence(likelihoods, comparison.apart(spectra, states))
+        apart = comparison.apart(spectra, states)
         for by, scores in (
-            ("real", errors.evidence(likelihoods, comparison.apart(spectra, states), chances)),
-            ("counted", by_count),
+            ("real", errors.evidence(likelihoods, apart, chances)),
+            ("counted", errors.evidence(likelihoods, apart)),
             ("identity", likelihoods),
             ("similarity", shape(shapes) * norms + penalty),
         ):

@@ -107,7 +107,7 @@ def test_too_few_computed_projections_are_told(alloys_with_projections: MemoryLi
     assert not (tmp_path / "model" / FILE).exists()
 
 
-def test_spins_are_calibrated_by_computed_ones_and_told_of_what_is_magnetic(open_set: ParquetLibrary, tmp_path: Path) -> None:
+def test_spins_are_calibrated_by_computed_ones_and_told_of_what_is_magnetic(open_set: ParquetLibrary) -> None:
     """Each computed magnet by the member of the shipped model that has not seen its chemical system."""
     from dosmith.crystals.surveyed import SurveyedRows
     from dosmith.models.registry import open_model
