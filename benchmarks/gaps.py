@@ -19,6 +19,7 @@ import numpy as np
 from held_out import HeldOut, amend, held_out, opened_forward
 
 from dosmith.atomic import write_text
+from dosmith.comparison import Judged
 from dosmith.crystals.existence import WITHIN, rivals_of, shipped_existence
 from dosmith.crystals.hull import potential_hull
 from dosmith.crystals.plausible import balance
@@ -31,7 +32,6 @@ from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.candidates import FILE, with_heights
 from dosmith.models.tight_binding.classes import classes_of
 from dosmith.models.tight_binding.model import TightBindingModel
-from dosmith.ranking import Judged
 from dosmith.spectra.match import GAPPED, Gaps, matches
 from dosmith.spectra.similarity import unit
 

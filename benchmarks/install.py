@@ -87,6 +87,11 @@ downloading whatever uv had not cached, on a machine busy with other work, so it
 |---|---|---|---|
 {chr(10).join(rows)}
 
+## What it keeps
+
+The first command that designs writes some 70 MB into the user's cache folder (Linux: `~/.cache/dosmith/kept`): arrays of the included model and set, unpacked. Later commands map them into
+memory and start in half the time. You can remove the folder at any time. If it cannot be written, dosmith works without it.
+
 ## Packages by extra
 
 Numbers of packages as resolved for this machine, those of the core included.

@@ -30,6 +30,7 @@ from energies import formation, of_elements
 from dosmith import formulas, symmetry
 from dosmith.atlas.expecting import forward_model
 from dosmith.atomic import write_text
+from dosmith.comparison import Comparison
 from dosmith.compositions import Compositions
 from dosmith.crystals.existence import shipped_existence
 from dosmith.crystals.hull import potential_hull
@@ -42,7 +43,7 @@ from dosmith.formulas import Composition
 from dosmith.library import MemoryLibrary
 from dosmith.models.identity import Identity
 from dosmith.models.tight_binding.model import TightBindingModel
-from dosmith.ranking import Comparison, penalised
+from dosmith.ranking import penalised
 from dosmith.spectra.count import counted
 from dosmith.spectra.grid import Window
 from dosmith.spectra.similarity import Curves

@@ -27,6 +27,7 @@ from dosmith.atomic import write_text
 from dosmith.benchmark.cases import PAPER
 from dosmith.benchmark.data import Spectra, survey_file
 from dosmith.benchmark.jobs import FORWARD, fit
+from dosmith.comparison import Comparison
 from dosmith.crystals.existence import WITHIN
 from dosmith.crystals.hull import potential_hull
 from dosmith.crystals.survey import SurveyedCrystals, SurveyIndex, read_survey
@@ -40,7 +41,6 @@ from dosmith.library.stability import FORMATION, stabilities
 from dosmith.models.splits import Split
 from dosmith.models.store import WEIGHTS
 from dosmith.models.tight_binding.model import TightBindingModel
-from dosmith.ranking import Comparison
 from dosmith.records import Material
 from dosmith.settings import Settings
 from dosmith.spectra.match import GAPPED, Gaps, matches

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
+import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,9 +22,13 @@ hypothesis.settings.register_profile("dosmith", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("dosmith")
 
 
-def pytest_configure() -> None:
-    """A shell has what it starts in the background ignore Ctrl-C, and every program started by a test would inherit that."""
+def pytest_configure(config: pytest.Config) -> None:
+    """A shell has what it starts in the background ignore Ctrl-C, and every program started by a test would inherit that; and tests have a cache of their own."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):  # those who work for another inherit its cache
+        cache = tempfile.TemporaryDirectory(prefix="dosmith-tests-")
+        os.environ["XDG_CACHE_HOME"] = cache.name
+        config.add_cleanup(cache.cleanup)
 
 
 LEVELS = np.linspace(-10.0, 10.0, 401)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dosmith import formulas
+from dosmith.comparison import Comparison
 from dosmith.crystals.prototypes import PROTOTYPES
 from dosmith.models.paper.model import PaperModel
 from dosmith.models.tight_binding.model import TightBindingModel
-from dosmith.ranking import Comparison
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

@@ -9,12 +9,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.comparison import Comparison, Judged
 from dosmith.constraints import Constraints
 from dosmith.designs import Neighbour
 from dosmith.formulas import Composition
 from dosmith.known import KnownSpectra
 from dosmith.models.interface import Proposal, Seen
-from dosmith.ranking import BoolArray, Comparison, Judged, in_order, told
+from dosmith.ranking import BoolArray, in_order, told
 from dosmith.records import Candidate
 from dosmith.targets import Target
 

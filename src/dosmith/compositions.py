@@ -83,7 +83,7 @@ class Compositions(Sequence[Composition]):
 
     @cached_property
     def groups(self) -> IntArray:
-        """The number of each among the different ones, shape (N,)."""
+        """Numbers that are equal where compositions are, shape (N,)."""
         return numbered(np.hstack([self.elements, self.counts]))
 
     def rows_of(self, composition: Composition) -> IntArray:
@@ -104,9 +104,12 @@ class Compositions(Sequence[Composition]):
         width = max(self.elements.shape[1], sought.elements.shape[1])
         both = [np.hstack([_wide(each.elements, width), _wide(each.counts, width)]) for each in (self, sought)]
         groups = numbered(np.concatenate(both))
-        last = np.full(groups.max(initial=-1) + 1, -1, dtype=np.intp)
-        last[groups[: len(self)]] = np.arange(len(self))
-        return np.asarray(last[groups[len(self) :]])
+        different, which = np.unique(groups[len(self) :], return_inverse=True)  # few, so that the many here need no order
+        place = np.searchsorted(different, groups[: len(self)])
+        there = np.flatnonzero(np.append(different, -1)[place] == groups[: len(self)])
+        last = np.full(len(different), -1, dtype=np.intp)
+        last[place[there]] = there
+        return np.asarray(last[which])
 
 
 def _composition(elements: Iterable[int], counts: Iterable[int]) -> Composition:
@@ -118,11 +121,11 @@ def _wide(columns: IntArray, width: int) -> IntArray:
 
 
 def numbered(rows: IntArray) -> IntArray:
-    """Equal rows get equal numbers from 0, shape (N, columns) -> (N,); entries are not negative."""
+    """Equal rows get equal numbers, others others, shape (N, columns) -> (N,); entries are not negative."""
     found = np.zeros(len(rows), dtype=np.intp)
     for column in rows.T:
         radix = int(column.max(initial=0)) + 1
         if int(found.max(initial=0)) >= np.iinfo(np.intp).max // radix:  # so few rows need no such numbers
             found = np.unique(found, return_inverse=True)[1]
         found = found * radix + column
-    return np.asarray(np.unique(found, return_inverse=True)[1], dtype=np.intp)
+    return found

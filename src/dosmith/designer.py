@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dosmith import formulas
 from dosmith.asked import Asked
+from dosmith.comparison import Comparison
 from dosmith.crystals.existence import HullEnergies, no_hull
 from dosmith.designs import Design, Neighbour, caveats
 from dosmith.errors import FormulaError, ModelError, NotFoundError, OptionError
@@ -26,7 +27,7 @@ from dosmith.models.tight_binding.model import TightBindingModel
 from dosmith.predicted import known_id, predicted_part, predicted_target
 from dosmith.proposers import Proposers
 from dosmith.question import IDENTITY, Question
-from dosmith.ranking import Comparison, count_of
+from dosmith.ranking import count_of
 from dosmith.settings import Settings, load_settings
 from dosmith.shipped import shipped_folder
 from dosmith.spectra.count import Electrons
@@ -73,7 +74,10 @@ class Designer:
         self._recipe = self.model.recipe  # a model of other spectra has none, and says so
         self._known: tuple[list[str], KnownSpectra] | None = None
         self._part: Part | None = None
-        self._hull = self._hull_energies  # of the whole model, also where a part of each density counts
+        self._hull, self._hull_of = (
+            self._hull_energies,
+            self._hull_made_of,
+        )  # of the whole model, also where a part of each density counts
         self._parts: dict[Part, Designer] = {}
         self._electrons: Electrons | None = None
         self.atlases, self.shipped, self.elsewhere = tuple(atlases), shipped, elsewhere
@@ -85,7 +89,7 @@ class Designer:
         """The spectra of the library; read anew after materials have come or gone, so that what was verified counts at once."""
         ids = self.library.ids
         if self._known is None or self._known[0] is not ids:
-            self._known = ids, KnownSpectra(self.library, self._recipe, self._part, self._hull)
+            self._known = ids, KnownSpectra(self.library, self._recipe, self._part, self._hull, self._hull_of)
         return self._known[1]
 
     def electrons(self) -> Electrons:
@@ -99,6 +103,10 @@ class Designer:
     def _hull_energies(self, compositions: Sequence[Composition]) -> HullEnergies:
         atlas = self.model.atlas
         return no_hull(compositions) if atlas is None else atlas.hull_energies(compositions)
+
+    def _hull_made_of(self) -> Sequence[object] | None:
+        atlas = self.model.atlas
+        return None if atlas is None else atlas.made_of
 
     def target(
         self,

@@ -10,14 +10,16 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.crystals.existence import Heights, HullEnergies, no_hull
+from dosmith.comparison import Comparison, Judged
+from dosmith.crystals.existence import Heights, HullEnergies, no_hull, shipped_facts
 from dosmith.crystals.kinds import label_of
 from dosmith.errors import ConstraintError, SpectrumError
 from dosmith.formulas import Composition
+from dosmith.kept import Arrays, kept
 from dosmith.library import Library
 from dosmith.library.stability import FORMATION
 from dosmith.logistic import chance
-from dosmith.ranking import BoolArray, Comparison, Entries, Judged
+from dosmith.ranking import BoolArray, Entries, Scored
 from dosmith.spectra.count import Count, Electrons
 from dosmith.spectra.descriptors import DESCRIPTORS, Descriptors, describe
 from dosmith.spectra.grid import Window
@@ -44,28 +46,45 @@ class KnownSpectra:
         recipe: how they are standardised.
         part: elements, orbitals or spin that count, of those materials that tell them; all states of all materials when None.
         hull: of a potential, at compositions.
+        hull_made_of: tells what changes that hull, see `kept`; None where nobody can say.
     """
 
     library: Library
     recipe: Recipe
     part: Part | None = None
     hull: Callable[[Sequence[Composition]], HullEnergies] = no_hull
+    hull_made_of: Callable[[], Sequence[object] | None] = lambda: None
 
     @cached_property
-    def _standard(self) -> tuple[NDArray[np.intp], FloatArray, dict[int, Window], dict[int, float]]:
+    def _standard(self) -> Arrays:
+        library = self.library.made_of if self.part is None else None
+        return kept("known", library and [*library, self.recipe], self._standardised)
+
+    def _standardised(self) -> Arrays:
         narrow: dict[int, Window] = {}
         areas: dict[int, float] = {}
         if self.part is None:
             rows, vectors = standardise_library(self.library, self.recipe, narrow, areas)
         else:
             rows, vectors = library_parts(self.library, self.recipe, self.part, narrow)
-        return rows, vectors, narrow, areas
+        return {
+            "rows": rows,
+            "vectors": vectors,
+            "areas": np.array([areas.get(row, np.nan) for row in rows.tolist()]),
+            "narrow": np.array(list(narrow), dtype=np.intp),
+            "windows": np.array([[each.lower, each.upper] for each in narrow.values()]).reshape(-1, 2),
+        }
+
+    @cached_property
+    def _narrow(self) -> dict[int, Window]:
+        """The window of those rows that are known in a part only."""
+        held = self._standard
+        return {row: Window(*each) for row, each in zip(held["narrow"].tolist(), held["windows"].tolist(), strict=True)}
 
     @cached_property
     def states(self) -> FloatArray:
         """States per atom within the window as their sources have them, NaN where unknown, shape (M,)."""
-        areas = self._standard[3]
-        return np.array([areas.get(row, np.nan) for row in self.rows.tolist()]) / self.library.sites[self.rows]
+        return np.asarray(self._standard["areas"] / self.library.sites[self.rows])
 
     @cached_property
     def electrons(self) -> Electrons:
@@ -83,7 +102,7 @@ class KnownSpectra:
             return 1.0
         states = self.counted(comparison.count)
         found = comparison.agreement(self.vectors, states)
-        for row, window in self._standard[2].items():
+        for row, window in self._narrow.items():
             place = slice(self.places[row], self.places[row] + 1)
             common = replace(comparison, covered=window, window=comparison.counted)
             found[place] = 0.0
@@ -94,12 +113,12 @@ class KnownSpectra:
     @property
     def rows(self) -> NDArray[np.intp]:
         """Their rows in the library, shape (M,)."""
-        return self._standard[0]
+        return self._standard["rows"]
 
     @property
     def vectors(self) -> FloatArray:
         """Standard vectors, 1/eV, shape (M, points)."""
-        return self._standard[1]
+        return self._standard["vectors"]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -149,12 +168,25 @@ class KnownSpectra:
     @cached_property
     def formation_energies(self) -> FloatArray:
         """In the potential that heights are of, eV/atom, NaN where unknown, shape (M,)."""
-        return self.library.stated(FORMATION[self.hull([]).potential])[self.rows]
+        return np.asarray(self._energies["formation_energy"][self.rows])
 
     @cached_property
     def heights(self) -> Heights:
         """How high they lie above a hull."""
-        return Heights.of_library(self.library, self.hull).at(self.rows)
+        held = dict(self._energies)
+        del held["formation_energy"]
+        return Heights(**held).at(self.rows)
+
+    @cached_property
+    def _energies(self) -> Arrays:
+        library, hull = self.library.made_of, self.hull_made_of()
+        made_of = None if library is None or hull is None else [*library, *hull, shipped_facts()]
+        return kept("heights", made_of, self._heights)
+
+    def _heights(self) -> Arrays:
+        found = Heights.of_library(self.library, self.hull)
+        formation = self.library.stated(FORMATION[self.hull([]).potential])
+        return vars(found) | {"formation_energy": formation}
 
     def judged(self, comparison: Comparison, similarities: FloatArray) -> Judged:
         """What is thought of each spectrum as an answer to a target.
@@ -187,7 +219,7 @@ class KnownSpectra:
     def similarities(self, comparison: Comparison) -> FloatArray:
         """Of each spectrum to the target, shape (M,); of one that is known in a part only, in that part."""
         found, by_window = comparison(self._curves), dict[Window, list[int]]()
-        for row, window in self._standard[2].items():
+        for row, window in self._narrow.items():
             by_window.setdefault(window, []).append(self.places[row])
         for window, places in by_window.items():
             found[places] = 0.0
@@ -195,12 +227,10 @@ class KnownSpectra:
                 found[places] = replace(comparison, covered=window, window=comparison.counted)(self.vectors[places])
         return found
 
-    def of_compositions(self, scores: FloatArray, fits: BoolArray) -> dict[Composition, float]:
+    def of_compositions(self, scores: FloatArray, fits: BoolArray) -> Scored:
         """The best score of each composition among the spectra that fit; shapes (M,)."""
         places = self.entries.best_of_each(scores, fits, len(self))
-        return {
-            self.entries.compositions[place]: score for place, score in zip(places.tolist(), scores[places].tolist(), strict=True)
-        }
+        return Scored(self.entries, places, scores[places])
 
     def vector(self, identifier: str) -> FloatArray | None:
         """The standard vector of a material of the library, 1/eV, shape (points,); None when it has none.

@@ -81,7 +81,11 @@ class Proposers:
             comparison = replace(comparison, by="similarity", variety=0.0)
         known = asked.known.of_compositions(asked.judged.scores(comparison.by), fits)
         unwanted = dict.fromkeys(asked.elsewhere(constraints, fits), -np.inf)
-        options: dict[str, Any] = {"known": unwanted | known, "crystal_system": system, "comparison": comparison}
+        options: dict[str, Any] = {
+            "known": {**unwanted, **known} if unwanted else known,
+            "crystal_system": system,
+            "comparison": comparison,
+        }
         if not self.atlases:
             return self.model.propose(values, top, constraints, **options)
         from dosmith.atlas.proposing import propose, together

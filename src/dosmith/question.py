@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.comparison import Comparison
 from dosmith.constraints import Constraints
 from dosmith.crystals.kinds import named
 from dosmith.errors import ConstraintError, OptionError, did_you_mean
-from dosmith.ranking import Comparison
 from dosmith.settings import DesignSettings
 from dosmith.spectra.count import Count, Electrons, counted
 from dosmith.spectra.grid import Window

@@ -6,12 +6,12 @@ The designer, the drawing board, `similar`, every model and the benchmark call i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import islice
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,6 @@ from dosmith.constraints import Constraints
 from dosmith.element_facts import Supply
 from dosmith.errors import ConstraintError, did_you_mean
 from dosmith.formulas import Composition
-from dosmith.spectra.code import Coded
-from dosmith.spectra.count import Count, agreement
-from dosmith.spectra.grid import EnergyGrid, Window
-from dosmith.spectra.match import Gaps
-from dosmith.spectra.similarity import Curves, similarity
 
 FloatArray = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
@@ -34,145 +29,8 @@ SUPPLY = ("price", "abundance", "production", "reserves", "supply_risk")
 """Merits of a composition alone; those of `Supply`."""
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """How spectra are compared with one target.
-
-    Attributes:
-        target: standard vector, shape (points,).
-        grid: its energies.
-        metric: a name in `spectra.similarity.METRICS`.
-        window: energies that count; all when None.
-        weights: of each grid point, shape (points,); all alike when None.
-        covered: energies in which the target is known; all when None.
-        gaps: those that agree with the target's; None where its gap is unknown or does not count.
-        curve: whether the curve counts; without it the gap alone does.
-        by: what is ranked by: the probability that a candidate matches and exists, or the similarity.
-        variety: how much the best of each kind come first; see `varied`.
-        count: the target's number of states, where that counts in the likeness; None where shapes alone do.
-    """
-
-    target: FloatArray
-    grid: EnergyGrid
-    metric: str = "cosine"
-    window: Window | None = None
-    weights: FloatArray | None = None
-    covered: Window | None = None
-    gaps: Gaps | None = None
-    curve: bool = True
-    by: Literal["probability", "similarity"] = "probability"
-    variety: float = 0.0
-    count: Count | None = None
-
-    @property
-    def counted(self) -> Window | None:
-        """The energies that count, in which the target is known; all when None.
-
-        Raises:
-            SpectrumError: the target is known in none of those that count.
-        """
-        if self.window is None or self.covered is None:
-            return self.window or self.covered
-        return Window(max(self.window.lower, self.covered.lower), min(self.window.upper, self.covered.upper))
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether probabilities of a match may be told: of the cosine, unweighted."""
-        return self.metric == "cosine" and self.weights is None
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is the cosine of the whole curves, of all energies alike."""
-        return self.calibrated and self.counted is None
-
-    def __call__(self, vectors: FloatArray | Curves) -> FloatArray:
-        """Similarity of vectors, shape (M, points), to the target, shape (M,); errors as of `similarity`."""
-        return similarity(self.target, vectors, self.metric, grid=self.grid, window=self.counted, weights=self.weights)
-
-    def agreement(self, vectors: Floats | Coded, states: FloatArray) -> FloatArray:
-        """What numbers of states take from likenesses, as a factor, shape (M,); see `spectra.count`.
-
-        Args:
-            vectors: in any unit, shape (M, points), or as codes.
-            states: as the target's are counted, within the whole window, NaN where unknown, shape (M,).
-        """
-        return np.ones(len(states)) if self.count is None else agreement(*self._states_that_count(self.count, vectors, states))
-
-    def apart(self, vectors: Floats | Coded, states: FloatArray) -> FloatArray | None:
-        """Logarithms of the target's number of states over those of others, NaN where unknown, shape (M,); arguments as of `agreement`.
-
-        None where numbers of states do not count.
-        """
-        if self.count is None:
-            return None
-        wanted, theirs = self._states_that_count(self.count, vectors, states)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.log(wanted / np.where(theirs > 0, theirs, np.nan)))
-
-    def _states_that_count(self, count: Count, vectors: Floats | Coded, states: FloatArray) -> tuple[float, FloatArray]:
-        """The target's and the others' states at the energies that count."""
-        mask = np.ones(self.grid.points) if self.counted is None else self.counted.mask(self.grid).astype(np.float64)
-        inside, whole = (np.asarray(vectors @ each, dtype=np.float64) for each in (mask, np.ones(self.grid.points)))
-        theirs = states * np.divide(inside, whole, out=np.zeros(len(states)), where=whole > 0)
-        return count.wanted * float(self.target @ mask / self.target.sum()), theirs
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """What is thought of N entries as answers to one target.
-
-    Attributes:
-        similarity: to the target, known or to be expected, times the agreement of numbers of states where these count, shape (N,).
-        likeness: what they are ranked by where probabilities do not count: similarities, less a penalty for what is predicted far
-            above its elements, shape (N,).
-        p_match: the probabilities that they match, shape (N,); None where these are not calibrated.
-        p_exists: the probabilities that they exist, NaN where unknown, shape (N,).
-        p_class: the probabilities that they are metals, or have a gap, as the target; None where that does not matter, shape (N,).
-    """
-
-    similarity: FloatArray
-    likeness: FloatArray
-    p_match: FloatArray | None
-    p_exists: Floats
-    p_class: FloatArray | None = None
-
-    @cached_property
-    def probability(self) -> FloatArray | None:
-        """That they match and exist, NaN where unknown, shape (N,); None where nothing is calibrated."""
-        return None if self.p_match is None else self.p_match * self.p_exists
-
-    @cached_property
-    def chances(self) -> FloatArray | None:
-        """The same, where nobody knows whether an entry exists as if that were even, shape (N,)."""
-        return None if self.p_match is None else self.p_match * np.where(np.isnan(self.p_exists), _EVEN, self.p_exists)
-
-    @property
-    def merits(self) -> dict[str, Floats]:
-        """Those that depend on the target, by name."""
-        found: dict[str, Floats] = {"similarity": self.similarity, "p_exists": self.p_exists}
-        if self.p_match is not None and self.probability is not None:
-            found |= {"p_match": self.p_match, "probability": self.probability}
-        return found
-
-    def scores(self, by: str) -> FloatArray:
-        """What entries are ranked by, shape (N,).
-
-        Args:
-            by: "probability": that they match and exist, times the fourth power of the likeness, so that of two which hold the more
-                similar comes first, and the square of the probability of the class, so that what may be a metal comes late where a gap is
-                wanted; an entry of which nobody knows whether it exists counts as if that were even. "similarity": the
-                likeness alone, as always where nothing is calibrated.
-        """
-        if by == "similarity" or self.chances is None:
-            return self.likeness
-        sure = 1.0 if self.p_class is None else self.p_class**2
-        squared = np.square(np.clip(self.likeness, 0.0, 1.0))
-        return np.asarray((self.chances * squared * squared + 1e-6 * self.likeness) * sure)
-
-
-_EVEN = 0.5
+_STRIDE = 32
+"""Of many scores, one in so many tells about where the best begin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,8 +82,19 @@ class Entries:
 
     @property
     def groups(self) -> IntArray:
-        """The number of each entry's composition among the different ones, shape (N,)."""
+        """Numbers that are equal where compositions are, shape (N,)."""
         return self.table.groups
+
+    @cached_property
+    def firsts(self) -> IntArray:
+        """Place of the first entry of each one's composition, shape (N,)."""
+        _, first, group = np.unique(self.groups, return_index=True, return_inverse=True)
+        return np.asarray(first[group])
+
+    @cached_property
+    def first_of(self) -> dict[Composition, int]:
+        """The same by composition."""
+        return {self.compositions[place]: place for place in np.unique(self.firsts).tolist()}
 
     @cached_property
     def _systems(self) -> NDArray[np.str_]:
@@ -265,9 +134,13 @@ class Entries:
             crystal_system: that it must have; any when None.
             merits: those that depend on the target, by name, shapes (N,), NaN where unknown.
         """
-        permitted = np.ones(formulas.HEAVIEST + 1, dtype=np.bool_)
-        permitted[[number for number in range(1, len(permitted)) if not constraints.permits(formulas.symbol_of(number))]] = False
-        found = np.ones(len(self), dtype=np.bool_) if permitted.all() else np.asarray(permitted[self.elements].all(axis=1))
+        found = np.ones(len(self), dtype=np.bool_)
+        if constraints.forbidden or constraints.allowed is not None:
+            permitted = np.ones(formulas.HEAVIEST + 1, dtype=np.bool_)
+            permitted[[number for number in range(1, len(permitted)) if not constraints.permits(formulas.symbol_of(number))]] = (
+                False
+            )
+            found &= permitted[self.elements].all(axis=1)
         for symbol in constraints.required:
             found &= (self.elements == formulas.atomic_number(symbol)).any(axis=1)
         if constraints.n_elements is not None:
@@ -322,7 +195,7 @@ class Entries:
         while True:
             places = every
             if enough < len(every):  # a few more than are wanted, and all that are as good as the last of them
-                places = every[of_these >= np.partition(of_these, -enough)[-enough]]
+                places = every[of_these >= score_at(of_these, enough)]
             places = places[np.argsort(-scores[places], kind="stable")]
             _, first = np.unique(self.groups[places], return_index=True)
             if len(first) >= top or len(places) == len(every):
@@ -341,6 +214,55 @@ class Entries:
             if len(found) == top or len(places) < asked:
                 return found
             asked *= 4
+
+
+class Scored(Mapping[Composition, float]):
+    """Compositions of entries with their scores, best first; each becomes a tuple when it is asked for.
+
+    Args:
+        entries: N of them.
+        places: of those that have a score, one for each composition, best first, shape (M,).
+        scores: theirs, falling, shape (M,).
+    """
+
+    def __init__(self, entries: Entries, places: IntArray, scores: FloatArray) -> None:
+        self._entries, self._places, self._scores = entries, places, scores
+        self._of_each = np.full(len(entries), np.nan)
+        self._of_each[entries.firsts[places]] = scores
+
+    def __contains__(self, composition: object) -> bool:
+        place = self._entries.first_of.get(composition)  # type: ignore[call-overload]
+        return place is not None and self._of_each[place] == self._of_each[place]
+
+    def __getitem__(self, composition: Composition) -> float:
+        if composition not in self:
+            raise KeyError(composition)
+        return float(self._of_each[self._entries.first_of[composition]])
+
+    def __iter__(self) -> Iterator[Composition]:
+        return map(self._entries.compositions.__getitem__, self._places.tolist())
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def ranked(self) -> Iterator[tuple[Composition, float]]:
+        """Compositions and scores, best first."""
+        return zip(self, self._scores.tolist(), strict=True)
+
+
+def score_at(scores: Floats, rank: int) -> float:
+    """The score that so many reach, shape (N,), from 1 to N.
+
+    >>> score_at(np.array([0.2, 0.9, 0.5]), 2)
+    0.5
+    """
+    sample = scores[::_STRIDE]
+    among = 2 * (rank // _STRIDE) + _STRIDE
+    if among < len(sample):  # what one in many tells spares most of them
+        above = scores[scores >= np.partition(sample, -among)[-among]]
+        if len(above) >= rank:
+            scores = above
+    return float(np.partition(scores, -rank)[-rank])
 
 
 def plain_name(name: str) -> str:
@@ -436,6 +358,8 @@ def varied(scores: Sequence[float], kinds: Iterable[Hashable], variety: float) -
 def in_order(scores: FloatArray, fits: BoolArray, top: int) -> IntArray:
     """Places of the best scores among those that fit, best first, of equal ones the first, shape (top or fewer,)."""
     places = np.flatnonzero(fits)
+    if top < len(places):
+        places = places[scores[places] >= score_at(scores[places], top)]
     return np.asarray(places[np.argsort(-scores[places], kind="stable")[:top]])
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dosmith.atlas.search import Found, best_of_each, similarities
 from dosmith.atlas.store import MERITS, Atlas
+from dosmith.comparison import Comparison
 from dosmith.constraints import Condition, Constraints
 from dosmith.errors import LibraryError, OptionError
 from dosmith.formulas import Composition
@@ -16,7 +17,7 @@ from dosmith.library.stability import SEVENNET
 from dosmith.models.interface import Proposal
 from dosmith.models.tight_binding.atlas import EMPTY
 from dosmith.models.tight_binding.model import TightBindingModel
-from dosmith.ranking import Comparison, penalised, told
+from dosmith.ranking import penalised, told
 
 FloatArray = NDArray[np.float64]
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from dosmith.crystals.plausible import balance
 from dosmith.errors import NotFoundError
 from dosmith.formulas import Composition
+from dosmith.kept import stamp
 from dosmith.library import Library
 from dosmith.library.stability import CHGNET, FORMATION
 from dosmith.logistic import chance
@@ -105,6 +106,14 @@ class HullEnergies(NamedTuple):
 
     energies: FloatArray
     potential: str
+
+
+def shipped_facts() -> object:
+    """What changes `shipped_existence`, see `kept`."""
+    try:
+        return stamp(shipped_folder("survey") / FILE)
+    except NotFoundError:
+        return None
 
 
 def no_hull(compositions: Sequence[Composition]) -> HullEnergies:

@@ -16,11 +16,6 @@ from dosmith.crystals.prototypes import PROTOTYPES, prototype
 from dosmith.errors import FileFormatError, NotFoundError
 from dosmith.formulas import Composition
 from dosmith.library import Library
-from dosmith.sources.cif import structure_of_cif
-from dosmith.sources.crystal import Crystal, refuse_endless
-from dosmith.sources.files import read_content
-from dosmith.sources.vasp import structure_of_poscar
-from dosmith.sources.xml_text import refuse_entities
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -149,8 +144,12 @@ def from_file(path: Path) -> Structure:
         raise FileFormatError(
             f"{path} is not a structure file by its name; name it .cif, .vasp (POSCAR), .cssr, .xsf, .res or .json"
         )
-    content = read_content(path) if form == "vasprun" else read_content(path, max_mebibytes=_MEBIBYTES)
     from pymatgen.core.structure import Structure
+
+    from dosmith.sources.files import read_content
+    from dosmith.sources.xml_text import refuse_entities
+
+    content = read_content(path) if form == "vasprun" else read_content(path, max_mebibytes=_MEBIBYTES)
 
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -173,6 +172,8 @@ def plain_cell(structure: Structure) -> Structure:
         FileFormatError: it is disordered or impossible, or two of its atoms are in one place.
     """
     from pymatgen.core.structure import Structure
+
+    from dosmith.sources.crystal import Crystal
 
     if any(len(site.species) > 1 or abs(site.species.num_atoms - 1) > _SHARE for site in structure):
         raise FileFormatError(DISORDERED)
@@ -204,6 +205,10 @@ def structure_in(content: bytes, form: str) -> Structure:
         FileFormatError: reading it would take for ever, or what is there is no whole crystal.
     """
     from pymatgen.core.structure import Structure
+
+    from dosmith.sources.cif import structure_of_cif
+    from dosmith.sources.crystal import refuse_endless
+    from dosmith.sources.vasp import structure_of_poscar
 
     text = content.decode("utf-8-sig", "replace")  # names of authors come in all encodings
     if form == "poscar":

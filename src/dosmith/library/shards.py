@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -229,6 +228,8 @@ def append(folder: Path, manifest: Mapping[str, Any], table: pa.Table, layout: L
 
 def without(folder: Path, manifest: Mapping[str, Any], ids: Sequence[str], layout: Layout = LIBRARY) -> Shards:
     """The shards without the rows of these ids, written where they held one."""
+    import pyarrow.compute as pc  # takes long
+
     gone = pa.array(list(ids), pa.string())
     number = _next_number(manifest["shards"])
     opened, _, _ = open_shards(folder, manifest, layout=layout)

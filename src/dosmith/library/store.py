@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dosmith import formulas
@@ -78,6 +77,11 @@ class Library:
             LibraryError: as in `add`.
         """
         raise NotImplementedError
+
+    @property
+    def made_of(self) -> Sequence[object] | None:
+        """What changes the materials, see `kept`; None where nobody can say."""
+        return None
 
     def _forget(self) -> None:
         """What was read before a change counts no more."""
@@ -156,6 +160,8 @@ class Library:
     @cached_property
     def sites(self) -> NDArray[np.float64]:
         """How many atoms the cell of each has, NaN where its crystal is unknown, shape (N,)."""
+        import pyarrow.compute as pc  # takes long, here as below
+
         counts = pc.list_value_length(self._table(("species",))["species"]).fill_null(0).to_pylist()
         return np.array([count or np.nan for count in counts], dtype=np.float64)
 
@@ -232,6 +238,8 @@ class Library:
             source: as `Material.provenance` has it.
             gap: lowest and highest band gap, eV; rows whose gap is not stated do not pass.
         """
+        import pyarrow.compute as pc
+
         table = self._table(("elements", "n_elements", "crystal_system", "source", "gap"))
         passes = np.ones(len(table), dtype=bool)
         lists = table["elements"].combine_chunks()
@@ -277,6 +285,8 @@ class Library:
         """Counts: how many materials, by number of elements, crystal system, prototype, element and energy above the hull; how many
         are spin-polarised, have a gap of `GAPPED` or more, have projections, lie on the hull, have a hull that says nothing, or are
         so far above it that nobody will make them."""
+        import pyarrow.compute as pc
+
         table = self._table(("n_elements", "crystal_system", "prototype", "elements", "dos_down", "gap", "projection_labels"))
         above = [facts.get("energy_above_hull") for facts in self.provenances]
         return {
@@ -381,6 +391,11 @@ class ParquetLibrary(Library):
     def damaged(self) -> tuple[str, ...]:
         """Shards that are gone or are not what was written, with the reason."""
         return self._opened[1]
+
+    @property
+    def made_of(self) -> Sequence[object]:
+        """See `Library.made_of`."""
+        return [self.manifest["shards"], self.damaged]
 
     @cached_property
     def _opened(self) -> tuple[list[tuple[shards.Shard, int]], tuple[str, ...]]:

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.comparison import Comparison
 from dosmith.constraints import Constraints
 from dosmith.errors import ModelError, OptionError, SpectrumError
 from dosmith.formulas import Composition
 from dosmith.models.store import SPEC, find_checkpoint, read_spec, read_tensors
-from dosmith.ranking import Comparison
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

@@ -285,7 +285,7 @@ def binned(
     """Broadened mean densities over the bins of the points, in the unit of `densities`, shape (B, points)."""
     values = np.empty((len(densities), recipe.grid.points))
     sigmas = np.broadcast_to(np.asarray(broadening, dtype=np.float64), (len(densities),))
-    for sigma in np.unique(sigmas):
+    for sigma in set(sigmas.tolist()):
         members = np.flatnonzero(sigmas == sigma)
         edges, spread = _spreading(recipe.grid, max(recipe.broadening**2 - float(sigma) ** 2, 0.0) ** 0.5)
         for start in range(0, len(members), rows := max(1, _BLOCK // len(energies))):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.comparison import Comparison, Judged
 from dosmith.compositions import Compositions
 from dosmith.constraints import Condition, Constraints
 from dosmith.crystals.hull import Hull
@@ -21,7 +22,7 @@ from dosmith.element_facts import prices_of
 from dosmith.errors import ConstraintError, DosmithError, ModelError, OptionError, SpectrumError
 from dosmith.models.tight_binding.atlas import Atlas
 from dosmith.models.tight_binding.model import SURE, TightBindingModel
-from dosmith.ranking import Comparison, Judged, in_order, told
+from dosmith.ranking import in_order, told
 from dosmith.spectra.descriptors import Band, describe, of_curves
 from dosmith.spectra.match import Gaps
 from dosmith.spectra.parts import Part

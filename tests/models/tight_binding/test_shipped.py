@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dosmith import formulas
+from dosmith.comparison import Comparison
 from dosmith.models.tight_binding.model import TightBindingModel
-from dosmith.ranking import Comparison
 from gold import GOLD, crystal, curve
 
 

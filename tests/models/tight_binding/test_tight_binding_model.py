@@ -12,11 +12,11 @@ import pytest
 
 import dosmith
 from dosmith import formulas
+from dosmith.comparison import Comparison
 from dosmith.constraints import Constraints
 from dosmith.designer import Designer
 from dosmith.errors import ConstraintError, ModelError
 from dosmith.models.tight_binding.model import TightBindingModel
-from dosmith.ranking import Comparison
 
 pytestmark = pytest.mark.training
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.comparison import Comparison
 from dosmith.constraints import Constraints
 from dosmith.errors import ConstraintError, ModelError, NotFoundError
 from dosmith.formulas import Composition
@@ -24,7 +25,7 @@ from dosmith.models.composition.features import Parts
 from dosmith.models.composition.table import SpectraTable
 from dosmith.models.interface import ANY, COMPOSITIONS, Model, Proposal, Summary
 from dosmith.models.store import open_session, read_checked
-from dosmith.ranking import Comparison, merged
+from dosmith.ranking import merged
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

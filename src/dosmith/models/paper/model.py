@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
+from dosmith.comparison import Comparison
 from dosmith.constraints import Constraints
 from dosmith.errors import ModelError, OptionError
 from dosmith.formulas import Composition
@@ -27,7 +28,7 @@ from dosmith.models.paper.composition_vectors import slot_costs
 from dosmith.models.paper.element_vectors import ElementVectors
 from dosmith.models.paper.kbest import k_best
 from dosmith.models.store import open_session
-from dosmith.ranking import SUPPLY, Comparison
+from dosmith.ranking import SUPPLY
 from dosmith.spectra.standard import Recipe
 
 if TYPE_CHECKING:

@@ -9,15 +9,17 @@ from functools import cached_property, lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from dosmith.crystals.existence import Heights, HullEnergies, shipped_existence
+from dosmith.comparison import Comparison, Judged
+from dosmith.crystals.existence import Heights, HullEnergies, shipped_existence, shipped_facts
 from dosmith.crystals.surveyed import SurveyedRows
 from dosmith.formulas import Composition
+from dosmith.kept import kept
 from dosmith.library.stability import above_pair_hulls
 from dosmith.models.calibration import Calibration
 from dosmith.models.doubt import Doubt
 from dosmith.models.identity import Identity
 from dosmith.models.tight_binding.candidates import METAL, Candidates
-from dosmith.ranking import Comparison, Entries, Judged, penalised
+from dosmith.ranking import Entries, penalised
 from dosmith.spectra.code import Coded
 from dosmith.spectra.count import Count
 from dosmith.spectra.descriptors import DESCRIPTORS
@@ -47,6 +49,7 @@ class Atlas:
         identity: how likely errors are, to tell whose a spectrum is; None when that was not learned.
         doubt: what it costs a curve to be unlike the training spectra; None when that was not learned.
         bands: makes the descriptors of their bands, shapes (C,), when first asked; None where no projections were predicted.
+        made_of: what changes the candidates, see `kept`; None where nobody can say.
     """
 
     candidates: Candidates
@@ -56,6 +59,7 @@ class Atlas:
     identity: Identity | None = None
     doubt: Doubt | None = None
     bands: Callable[[], Mapping[str, FloatArray]] | None = None
+    made_of: Sequence[object] | None = None
 
     def __len__(self) -> int:
         return len(self.crystals)
@@ -105,6 +109,11 @@ class Atlas:
     @cached_property
     def heights(self) -> Heights:
         """How high they lie above the hull of the potential."""
+        made_of = self.made_of and [*self.made_of, shipped_facts()]
+        return Heights(**kept("candidate-heights", made_of, lambda: vars(self._heights)))
+
+    @property
+    def _heights(self) -> Heights:
         sizes, existence = self.crystals.compositions.sizes, shipped_existence(self.crystals.potential)
         above, rivals, balances = self.candidates.heights, self.candidates.rivals, self.candidates.balances
         if above is None or rivals is None or balances is None:
@@ -123,6 +132,8 @@ class Atlas:
 
     def hull_energies(self, compositions: Sequence[Composition]) -> HullEnergies:
         """Of the potential that heights are of, at compositions."""
+        if not len(compositions):
+            return HullEnergies(np.zeros(0), self.crystals.potential)
         energies = self.formation_energies - self.heights.above
         there = np.flatnonzero(~np.isnan(energies))
         places = self.crystals.compositions.taken(there).places(compositions)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -102,6 +102,17 @@ class CandidateParts:
         except (pa.ArrowException, KeyError, ValueError, TypeError, OSError, RecursionError) as error:
             raise FileFormatError(f"the projections of the model's candidates are damaged ({error})") from None
         return cls(owners, elements, orbitals, certainties, shares, calibration)
+
+    def as_arrays(self) -> dict[str, NDArray[Any]]:
+        """The same as arrays, none of objects, which `of_arrays` takes as they are: mapped into memory, say."""
+        arrays = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "calibration"}
+        return arrays | {"calibration": np.array([json.dumps(self.calibration.as_dict())], dtype=np.str_)}
+
+    @classmethod
+    def of_arrays(cls, held: Mapping[str, NDArray[Any]]) -> CandidateParts:
+        """Parts from `as_arrays`."""
+        calibration = Calibration(**json.loads(str(held["calibration"][0])))
+        return cls(calibration=calibration, **{name: values for name, values in held.items() if name != "calibration"})
 
     def rows(self, part: Part) -> IntArray:
         """Which parts belong to a wider one, rising."""
@@ -225,7 +236,7 @@ def atlas_of_part(atlas: Atlas, parts: CandidateParts, part: Part) -> tuple[Atla
         raise SpectrumError(f"none of the model's candidates has {part} states")
     candidates = replace(atlas.candidates.taken(places), spectra=spectra.astype(np.float32))
     own = {field.name: getattr(parts.calibration, field.name) for field in fields(Calibration) if field.name in _OF_PARTS}
-    return replace(atlas, candidates=candidates, calibration=replace(atlas.calibration, **own)), places
+    return replace(atlas, candidates=candidates, calibration=replace(atlas.calibration, **own), made_of=None), places
 
 
 _OF_PARTS = frozenset(

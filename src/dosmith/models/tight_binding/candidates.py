@@ -7,7 +7,7 @@ cosine to the spectrum itself above 0.999. Targets are compared with codes, so n
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from dosmith.compositions import Compositions
 from dosmith.crystals.existence import rivals_of
 from dosmith.crystals.kinds import kind_of
 from dosmith.crystals.plausible import balance
@@ -135,6 +136,43 @@ class Candidates:
         except (pa.ArrowException, KeyError, ValueError, TypeError, OSError, LibraryError) as error:
             raise FileFormatError(f"the candidates of the model are damaged ({error})") from None
         return cls(crystals, spectra, **columns)
+
+    def as_arrays(self) -> dict[str, NDArray[Any]]:
+        """The same as arrays, none of objects, which `of_arrays` takes as they are: mapped into memory, say."""
+        rows = self.crystals
+        held: dict[str, NDArray[Any]] = {
+            "names": np.array(rows.names, dtype=np.str_),
+            "potential": np.array([rows.potential], dtype=np.str_),
+            "prototype": rows.prototype,
+            "elements": rows.elements,
+            "numbers": rows.numbers,
+            "composition": rows.compositions.elements,
+            "counts": rows.compositions.counts,
+            "groups": rows.compositions.groups,
+            "norms": self.norms,
+        }
+        if isinstance(self.spectra, Coded):
+            held |= {"basis": self.spectra.basis.vectors, "coordinates": self.spectra.coordinates}
+        else:
+            held["spectra"] = self.spectra
+        return held | {name: values for name in _COLUMNS if (values := getattr(self, name)) is not None}
+
+    @classmethod
+    def of_arrays(cls, held: Mapping[str, NDArray[Any]], recipe: Recipe) -> Candidates:
+        """Candidates from `as_arrays`, with the recipe of their spectra."""
+        crystals = SurveyedRows(
+            held["names"].tolist(), held["prototype"], held["elements"], held["numbers"], str(held["potential"][0])
+        )
+        spectra = held["spectra"] if "spectra" in held else Coded(Basis(held["basis"], recipe), held["coordinates"])
+        found = cls(crystals, spectra, **{name: held[name] for name in _COLUMNS if name in held})
+        compositions = Compositions(held["composition"], held["counts"])
+        for known, name, value in (  # what they would work out
+            (compositions, "groups", held["groups"]),
+            (crystals, "compositions", compositions),
+            (found, "norms", held["norms"]),
+        ):
+            vars(known)[name] = value
+        return found
 
     @property
     def expected(self) -> NDArray[np.float32]:

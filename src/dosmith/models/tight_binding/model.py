@@ -9,15 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
+from math import gcd
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dosmith.comparison import Comparison, Judged
 from dosmith.constraints import Constraints
+from dosmith.crystals.kinds import kind_of as prototype_called
 from dosmith.errors import ConstraintError, ModelError, OptionError
 from dosmith.formulas import Composition
+from dosmith.kept import kept, stamp
 from dosmith.models.calibration import Calibration
 from dosmith.models.doubt import FILE as DOUBT
 from dosmith.models.doubt import Doubt
@@ -30,7 +35,7 @@ from dosmith.models.tight_binding.candidate_parts import FILE as PARTS
 from dosmith.models.tight_binding.candidate_parts import SPIN_FILE as SPINS
 from dosmith.models.tight_binding.candidate_parts import CandidateParts, atlas_of_part
 from dosmith.models.tight_binding.candidates import FILE, Candidates
-from dosmith.ranking import Comparison, Judged, kind_of, merged, told, varied
+from dosmith.ranking import Scored, kind_of, merged, told, varied
 from dosmith.settings import ForwardSettings
 from dosmith.spectra.similarity import MATCH
 from dosmith.spectra.standard import Recipe
@@ -113,7 +118,11 @@ class TightBindingModel(Model):
     @cached_property
     def ratios(self) -> tuple[tuple[int, ...], ...]:
         """See `Model.ratios`."""
-        return self.atlas.entries.ratios
+        crystals = self.atlas.crystals
+        there = np.flatnonzero(np.bincount(crystals.prototype, minlength=len(crystals.names))).tolist()
+        counts = [sorted(prototype_called(crystals.names[place]).counts, reverse=True) for place in there]
+        found = {tuple(count // gcd(*each) for count in each) for each in counts}
+        return tuple(sorted(found, key=lambda each: (len(each), each)))
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -146,15 +155,19 @@ class TightBindingModel(Model):
             raise ModelError(
                 f"the model in {self.folder} has no candidates to propose; train it with a survey (dosmith data survey)"
             )
-        candidates = Candidates.read(read_checked(self.folder, FILE, self.spec), self.recipe)
+        made_of = (self.spec["sha256"][FILE], stamp(self.folder / FILE), self.recipe)
+        held = kept(
+            "candidates", made_of, lambda: Candidates.read(read_checked(self.folder, FILE, self.spec), self.recipe).as_arrays()
+        )
         return Atlas(
-            candidates,
+            Candidates.of_arrays(held, self.recipe),
             self.recipe,
             self.calibration,
             self.settings.height_penalty,
             self.identity,
             self.doubt,
             self._bands if PARTS in self.spec["sha256"] else None,
+            made_of,
         )
 
     def _bands(self, element: str | None = None) -> dict[str, FloatArray]:
@@ -218,10 +231,11 @@ class TightBindingModel(Model):
         judged = atlas.judged(asked)
         scores, fits = judged.scores(asked.by), atlas.entries.fits(constraints, crystal_system, judged.merits)
         count, sizes = max(_EXAMINED, 4 * top) if asked.variety else top, set(self.sizes)
-        ranked = sorted((known or {}).items(), key=itemgetter(1), reverse=True)  # in order already, as an asker has it
+        ranked = known.ranked() if isinstance(known, Scored) else sorted((known or {}).items(), key=itemgetter(1), reverse=True)
         usable = (each for each in ranked if each[1] > -np.inf and len(each[0]) in sizes and constraints.admit(each[0]))
         predicted = atlas.entries.best_of_others(scores, fits, count, known or {})
-        found = merged(dict(islice(usable, count)), predicted, count)
+        best = [(composition, score, None) for composition, score in islice(usable, count)]
+        found = sorted([*best, *predicted], key=itemgetter(1), reverse=True)[:count]
         if not found:
             raise ConstraintError(self._why_none(constraints, crystal_system, judged.merits))
         if asked.variety:
@@ -382,7 +396,11 @@ class TightBindingModel(Model):
         return self._kept_parts(SPINS)
 
     def _kept_parts(self, file: str) -> CandidateParts | None:
-        return CandidateParts.read(read_checked(self.folder, file, self.spec)) if file in self.spec["sha256"] else None
+        if file not in self.spec["sha256"]:
+            return None
+        made_of = self.spec["sha256"][file], stamp(self.folder / file)
+        read = partial(read_checked, self.folder, file, self.spec)
+        return CandidateParts.of_arrays(kept(Path(file).stem, made_of, lambda: CandidateParts.read(read()).as_arrays()))
 
     def of_part(self, part: Part) -> Model:
         """See `Model.of_part`. Elements and orbitals are not told apart by spin."""
