@@ -358,7 +358,15 @@ class Designer:
             },
             model=self.model.facts() | {"network": part},
             caveats=caveats(
-                found, self.model, part, proposals, similar, self.library, comparison.count, question.rank_by == IDENTITY
+                found,
+                self.model,
+                part,
+                proposals,
+                similar,
+                self.library,
+                comparison.count,
+                question.rank_by == IDENTITY,
+                question.real,
             ),
             energies=recipe.grid.energies,
             curves={name: vector for name in sorted(ids) if (vector := self.known.vector(name)) is not None},

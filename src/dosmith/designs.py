@@ -179,6 +179,7 @@ def caveats(
     library: Library,
     count: Count | None = None,
     identity: bool = False,
+    real: bool = False,
 ) -> tuple[str, ...]:
     """What to bear in mind, a sentence each.
 
@@ -191,6 +192,7 @@ def caveats(
         library: where those are.
         count: the target's number of states, where that counts.
         identity: whether it was asked whose DOS it is.
+        real: whether the target's material exists.
     """
     found = []
     if target.composition is not None:
@@ -212,6 +214,10 @@ def caveats(
         found.append(f"No other known DOS is much like the target's (best similarity {best:.2f}).")
     if target.standard.coverage < 0.999:
         found.append(f"The target covers {target.standard.coverage:.0%} of the model's window; the rest counts as empty.")
+    if real:
+        found.append(
+            "You said that the material exists, so each candidate's probability was multiplied by P(exists) before all were shared out."
+        )
     found.append(SHAPE_ONLY if count is None else counted_too(count, identity=identity))
     found.append(
         "A similar DOS is a hint, not a proof: the stability of every candidate, and the DOS of unknown ones, are still to be computed."

@@ -65,6 +65,17 @@ def test_any_beginning_of_the_list_is_broad(todo):
     assert len({each.prototype for each in todo[:150]}) > 100
 
 
+def test_small_cells_are_filled_with_more_elements_at_the_end_of_the_list(monkeypatch, counts):
+    symbols = [*SYMBOLS, "V", "Co", "Y", "Nb", "Pd", "Ag", "In", "Sn", "Sb"]
+    found = wanted(symbols, 10**6)
+    monkeypatch.setattr(generating, "ALIKE_IN_SMALL", generating.ALIKE)
+    before = wanted(symbols, 10**6)
+    assert found[: len(before)] == before and wanted(symbols, len(before) + 7) == before
+    more = found[len(before) :]
+    assert len(more) > 20 and all(sum(counts[each.prototype]) <= 6 and len(each.elements) >= 3 for each in more)
+    assert len({each.prototype for each in more[:50]}) > 3
+
+
 def test_ratios_reach_one_to_five_two_to_three_and_three_to_four(todo, counts):
     ratios = set()
     for each in todo:

@@ -121,3 +121,4 @@ def test_whose_a_dos_is_is_told_among_crystals_of_ones_own_too(tmp_path) -> None
         assert max(of_it, default=0.0) < right.candidates[0].identity
     real = alone.design((grid.energies, spectra[places[0]]), rank_by="identity", real=True, zero=0.0, broadening=0.15, top=3)
     assert real.candidates[0].composition == crystals[places[0]].composition
+    assert any("P(exists)" in each for each in real.caveats) and not any("P(exists)" in each for each in among.caveats)

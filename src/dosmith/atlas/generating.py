@@ -53,6 +53,8 @@ CLOSEST = 0.65
 """Least distance of two atoms, in sums of their radii."""
 ALIKE = 18
 """Elements tried on a site, those most like the one that is known there."""
+SMALL, ALIKE_IN_SMALL = 6, 30
+"""Atoms of a small cell, and elements tried there at the end of a list: what is cheap to compute is what people try."""
 METALLIC = {1: 3.0, 2: 3.0, 3: 1.5, 4: 0.8}
 """Largest unlikeness of a filled prototype of metals, by its number of elements."""
 UNBALANCED = 0.4
@@ -107,14 +109,20 @@ def wanted(symbols: Sequence[str], most: int) -> list[Wanted]:
     seen = {(name, _reduced(elements, named[name].counts)) for name, elements in survey.crystals.volumes if name in named}
     common -= {(composition, named[name].space_group) for name, composition in seen}
     seen |= {(name, composition) for composition, names in survey.fruitless.items() for name in names}
-    queues: dict[str, list[Wanted]] = {}
-    for each in itertools.chain(_known(common), _ionic(known), _metallic(known)):
-        key = each.prototype, _composition(each)
-        if key not in seen or each.origin == "known":
-            seen.add(key)
-            queues.setdefault(each.prototype, []).append(each)
-    turns = itertools.zip_longest(*queues.values())
-    return list(itertools.islice((each for turn in turns for each in turn if each is not None), most))
+
+    def in_turns(found: Iterable[Wanted]) -> Iterator[Wanted]:
+        queues: dict[str, list[Wanted]] = {}
+        for each in found:
+            key = each.prototype, _composition(each)
+            if key not in seen or each.origin == "known":
+                seen.add(key)
+                queues.setdefault(each.prototype, []).append(each)
+        turns = itertools.zip_longest(*queues.values())
+        return (each for turn in turns for each in turn if each is not None)
+
+    first = list(itertools.islice(in_turns(itertools.chain(_known(common), _ionic(known), _metallic(known))), most))
+    small = (each for each in _metallic(known, ALIKE_IN_SMALL) if sum(_named()[each.prototype].counts) <= SMALL)
+    return [*first, *itertools.islice(in_turns(small), most - len(first))] if len(first) < most else first
 
 
 def _known(common: Iterable[tuple[Composition, int]]) -> Iterator[Wanted]:
@@ -156,10 +164,10 @@ def _ionic(known: frozenset[str]) -> Iterator[Wanted]:
             yield Wanted(name, elements, "ions")
 
 
-def _metallic(known: frozenset[str]) -> Iterator[Wanted]:
+def _metallic(known: frozenset[str], alike: int = ALIKE) -> Iterator[Wanted]:
     """Prototypes with elements that are like those that they are known with, those first that are likest.
 
-    On sites of one or two kinds any elements are tried. No metal takes the place of an anion, nor an anion that of a metal; what does not
+    On sites of one or two kinds any elements are tried, else so many. No metal takes the place of an anion, nor an anion that of a metal; what does not
     form by the survey's pairs of elements is passed over, as is what has anions and unbalanced charges, unless it is very like.
     """
     symbols = tuple(sorted(known, key=formulas.atomic_number))
@@ -173,7 +181,7 @@ def _metallic(known: frozenset[str]) -> Iterator[Wanted]:
             for symbol in pattern.known
         ]
         if kinds > 2:
-            choices = [each[:ALIKE] for each in choices]
+            choices = [each[:alike] for each in choices]
         unlike = unlikeness(pattern, choices)
         places = np.argwhere((unlike <= METALLIC[kinds]) & (_forms(pattern, choices, strengths, symbols) <= FORMING))
         for place in places[np.argsort(unlike[tuple(places.T)], kind="stable")].tolist():

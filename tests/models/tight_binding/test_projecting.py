@@ -91,10 +91,48 @@ def test_only_what_lies_low_is_projected_where_that_is_asked_and_nothing_is_done
     assert 16 < len(low) < len(model.atlas) and sum(asked) == len(low)
     assert model.candidate_parts is not None
     assert np.unique(model.candidate_parts.owners).tolist() == low.tolist()
-    assert model.spec["projected"] == {"crystals": len(low), "above_hull": 0.1}
+    assert model.spec["projected"].items() >= {"crystals": len(low), "above_hull": 0.1}.items()
+    projecting.project(tmp_path / "model", alloys_with_projections, above_hull=0.1)
+    assert sum(asked) == len(low)  # nothing is told anew
+    wider = projecting.project(tmp_path / "model", alloys_with_projections, above_hull=0.2)
+    more = np.flatnonzero(wider.atlas.heights.above <= 0.2)
+    assert sum(asked) == len(more) > len(low)
+    assert wider.candidate_parts is not None and np.unique(wider.candidate_parts.owners).tolist() == more.tolist()
+    for place in low[::5].tolist():
+        one, other = (
+            each.of_crystal(place, model.wholes_at(np.array([place]))[0])
+            for each in (model.candidate_parts, wider.candidate_parts)
+        )
+        assert one.keys() == other.keys() and all(np.array_equal(one[label], other[label]) for label in one)
+    model = projecting.project(tmp_path / "model", alloys_with_projections, above_hull=0.1)
+    assert sum(asked) == len(more) and model.candidate_parts is not None
+    assert np.unique(model.candidate_parts.owners).tolist() == low.tolist()
     target = next(name for name in alloys_with_projections.ids if "Pt" in name)
     answer = Designer(alloys_with_projections, model).design(target, project="Pt:d", top=3)
     assert any(f"of the {len(low):,} candidates up to 0.1 eV/atom above the hull" in each for each in answer.caveats)
+
+
+def test_projections_stay_with_their_crystals_when_others_are_proposed(
+    alloys_with_projections: MemoryLibrary, tmp_path: Path
+) -> None:
+    from dosmith.crystals.survey import write_survey
+    from dosmith.models.tight_binding.projecting import project
+    from dosmith.models.tight_binding.train import propose_from
+
+    shutil.copytree(TINY, tmp_path / "model")
+    before = project(tmp_path / "model", alloys_with_projections, above_hull=0.1)
+    crystals = list(before.atlas.crystals)
+    assert before.candidate_parts is not None  # read while it is there
+    write_survey(tmp_path / "fewer.parquet", crystals[::-2], set())
+    after = propose_from(tmp_path / "model", tmp_path / "fewer.parquet", alloys_with_projections)
+    assert after.candidate_parts is not None
+    assert len(after.atlas) == len(crystals[::-2]) and len(after.candidate_parts.owners) > 10
+    for place, each in enumerate(after.atlas.crystals):
+        old = before.candidate_parts.of_crystal(
+            next(n for n, other in enumerate(crystals) if other.key == each.key), np.ones(before.recipe.grid.points)
+        )
+        new = after.candidate_parts.of_crystal(place, np.ones(before.recipe.grid.points))
+        assert old.keys() == new.keys() and all(np.array_equal(old[label], new[label]) for label in old)
 
 
 def test_too_few_computed_projections_are_told(alloys_with_projections: MemoryLibrary, tmp_path: Path) -> None:

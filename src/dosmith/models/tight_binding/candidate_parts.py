@@ -144,15 +144,32 @@ class CandidateParts:
     def taken(self, places: IntArray) -> CandidateParts:
         """The parts of some of the crystals alone, which are counted anew; places rise."""
         where = np.searchsorted(places, self.owners)
-        kept = np.flatnonzero((where < len(places)) & (places[np.minimum(where, len(places) - 1)] == self.owners))
+        there = (where < len(places)) & (places[np.minimum(where, len(places) - 1)] == self.owners)
+        return self._numbered(np.where(there, where, -1))
+
+    def moved(self, to: IntArray) -> CandidateParts:
+        """The parts of the same crystals where they stand now, -1 where one is gone; of shape (C,) or longer."""
+        return self._numbered(to[self.owners])
+
+    def _numbered(self, owners: IntArray) -> CandidateParts:
+        kept = np.flatnonzero(owners >= 0)
+        kept = kept[np.argsort(owners[kept], kind="stable")]
         return replace(
             self,
-            owners=where[kept],
+            owners=owners[kept],
             elements=self.elements[kept],
             orbitals=self.orbitals[kept],
             certainties=self.certainties[kept],
             shares=self.shares[kept],
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[CandidateParts], calibration: Calibration) -> CandidateParts:
+        """Parts of different crystals as one, with one calibration."""
+        names = [each.name for each in fields(cls) if each.name != "calibration"]
+        columns = {name: np.concatenate([getattr(each, name) for each in parts]) for name in names}
+        whole = cls(calibration=calibration, **columns)
+        return whole._numbered(whole.owners)
 
     def of(self, part: Part, at: Spectra) -> tuple[IntArray, FloatArray]:
         """The crystals that have a part, and its expected spectra, of norm 1 or less as those of the whole.

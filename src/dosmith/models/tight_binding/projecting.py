@@ -48,7 +48,7 @@ def project(
 ) -> TightBindingModel:
     """Let a trained model predict the projections of its candidates and the spins of those that are magnetic, and keep them in its folder.
 
-    What was stopped goes on after the last candidates that were kept.
+    What was stopped goes on after the last candidates that were kept; those that the same networks have told of already are not predicted again.
 
     Args:
         folder: of the model, or the name of a shipped one.
@@ -72,15 +72,21 @@ def project(
     opened = TightBindingModel.open(folder)
     atlas, model, sums = opened.atlas, opened.ensemble, opened.spec["sha256"]
     places = np.arange(len(atlas)) if above_hull is None else np.flatnonzero(atlas.heights.above <= above_hull)
-    facts = {"above_hull": above_hull}
     with one_thread(), processes.side_by_side(workers) as pool:
         calibration, of_spins = calibrated(model, library, progress), calibrated_spins(model, library, progress)
         kept = opened.folder.resolve().with_name(f".{opened.folder.resolve().name}-projecting")
         networks = hashlib.sha256(repr([sums.get(name) for name in (WEIGHTS, SHARES, CENTRES)]).encode()).hexdigest()[:12]
-        parts = _parts(model, atlas.crystals, places, calibration, False, kept / networks, pool, progress)
+        facts = {"above_hull": above_hull, "networks": networks}
+        told, spins_told = None, None
+        if opened.spec.get("projected", {}).get("networks") == networks:
+            wanted = np.where(np.isin(np.arange(len(atlas)), places), np.arange(len(atlas)), -1)
+            told, spins_told = (each and each.moved(wanted) for each in (opened.candidate_parts, opened.candidate_spins))
+        missing = places if told is None else np.setdiff1d(places, told.owners)
+        parts = _parts(model, atlas.crystals, missing, calibration, False, kept / networks, pool, progress, told)
         add_file(opened.folder, FILE, parts.as_bytes(), {"projected": {"crystals": len(places)} | facts})
         if of_spins is not None:
-            spins = _parts(model, atlas.crystals, places, of_spins, True, kept / f"{networks}-spins", pool, progress)
+            missing = places if spins_told is None else missing
+            spins = _parts(model, atlas.crystals, missing, of_spins, True, kept / f"{networks}-spins", pool, progress, spins_told)
             add_file(opened.folder, SPIN_FILE, spins.as_bytes(), {"spins": {"crystals": len(np.unique(spins.owners))} | facts})
     shutil.rmtree(kept, ignore_errors=True)
     return TightBindingModel.open(opened.folder)
@@ -167,8 +173,9 @@ def _parts(
     kept: Path,
     pool: Executor | None,
     progress: Progress | None,
+    told: CandidateParts | None = None,
 ) -> CandidateParts:
-    """The projections or spins of candidates at some places, some at once; those that are in the folder already are taken from it."""
+    """The projections or spins of candidates at some places, some at once, beside those told already; those that are in the folder are taken from it."""
     kept.mkdir(parents=True, exist_ok=True)
     together = [places[start : start + _AT_ONCE] for start in range(0, len(places), _AT_ONCE)]
     files = [kept / f"{_mark(list(crystals.taken(part)))}.parquet" for part in together]
@@ -180,15 +187,8 @@ def _parts(
         done += len(part)
         if progress is not None:
             progress("spins of candidates" if spins else "projections of candidates", done, len(places), 0.0)
-    found = [CandidateParts.read(file.read_bytes()) for file in files]
-    return CandidateParts(
-        np.concatenate([part[each.owners] for part, each in zip(together, found, strict=True)]),
-        np.concatenate([each.elements for each in found]),
-        np.concatenate([each.orbitals for each in found]),
-        np.concatenate([each.certainties for each in found]),
-        np.concatenate([each.shares for each in found]),
-        calibration,
-    )
+    found = [CandidateParts.read(file.read_bytes()).moved(part) for part, file in zip(together, files, strict=True)]
+    return CandidateParts.joined(found if told is None else [told, *found], calibration)
 
 
 def _each(

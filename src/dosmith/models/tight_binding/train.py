@@ -118,8 +118,8 @@ def propose_from(
 ) -> TightBindingModel:
     """Let a trained model propose the crystals of a survey in place of those that it has.
 
-    Their spectra are predicted, but for those that it has already; what was stopped goes on after the last candidates that were kept.
-    Projections of the candidates of before are gone.
+    Their spectra are predicted, but for those that it has already, whose projections stay too; what was stopped goes on after the last
+    candidates that were kept.
 
     Args:
         folder: of the model, or the name of a shipped one.
@@ -145,13 +145,15 @@ def propose_from(
     with one_thread(), processes.side_by_side(workers) as pool:
         before = opened.atlas.candidates if FILE in opened.spec["sha256"] else None
         candidates = _expected(model, crystals, library, kept, pool, progress, before)
-    add_file(
-        opened.folder,
-        FILE,
-        candidates.coded(model.recipe).as_bytes(),
-        {"candidates": facts_of(candidates)},
-        without=(PARTS, SPINS),
-    )
+    told = {PARTS: opened.candidate_parts, SPINS: opened.candidate_spins}
+    content = candidates.coded(model.recipe).as_bytes()
+    add_file(opened.folder, FILE, content, {"candidates": facts_of(candidates)}, without=(PARTS, SPINS))
+    if before is not None:
+        now = {each.key: place for place, each in enumerate(candidates.crystals)}
+        moved = np.array([now.get(each.key, -1) for each in before.crystals], dtype=np.intp)
+        for file, parts in told.items():
+            if parts is not None:
+                add_file(opened.folder, file, parts.moved(moved).as_bytes())
     shutil.rmtree(kept, ignore_errors=True)
     return TightBindingModel.open(opened.folder)
 
