@@ -1,7 +1,7 @@
 """The projections that a forward model expects of its candidates: shares of each expected spectrum. Reading them needs no PyTorch.
 
-On disk a share is a byte at every third grid point, straight between those; parts with hardly any states are left out. So the projections of
-37,000 crystals take about as much room as their spectra.
+On disk a share is a byte at every third grid point, straight between those, told by how much it differs from the one before; parts with hardly any
+states are left out. So the projections of a crystal take about twice as much room as its spectrum.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ WHOLE = 255
 LEAST = 0.005
 """Of the states of a crystal: parts with fewer are not stored."""
 _AT_ONCE = 64  # crystals predicted
-_CALIBRATION = b"dosmith_calibration"
+_CALIBRATION, _CHANGES = b"dosmith_calibration", "changes"
+_STEPS = 1024  # of a certainty
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,16 +72,19 @@ class CandidateParts:
 
     def as_bytes(self) -> bytes:
         """The contents of a file that holds them."""
+        changes = self.shares - np.pad(self.shares[:, :-1], ((0, 0), (1, 0)))  # modulo 256; small, so that few bits tell them
         columns = {
             "crystal": pa.array(self.owners, pa.int32()),
             "element": pa.array(self.elements.tolist()).dictionary_encode(),
             "orbital": pa.array(self.orbitals.tolist()).dictionary_encode(),
-            "certainty": pa.array(self.certainties, pa.float32()),
-            "shares": pa.array([row.tobytes() for row in self.shares], pa.binary(self.shares.shape[1])),
+            "certainty": pa.array(np.round(self.certainties * _STEPS) / _STEPS, pa.float32()),
+            _CHANGES: pa.array([row.tobytes() for row in changes], pa.binary(changes.shape[1])),
         }
         table = pa.table(columns).replace_schema_metadata({_CALIBRATION: json.dumps(self.calibration.as_dict()).encode()})
         content = io.BytesIO()
-        pq.write_table(table, content, compression="zstd", compression_level=15)
+        apart = {"crystal": "DELTA_BINARY_PACKED", "certainty": "BYTE_STREAM_SPLIT"}
+        named = ["element", "orbital"]
+        pq.write_table(table, content, compression="zstd", compression_level=15, use_dictionary=named, column_encoding=apart)
         return content.getvalue()
 
     @classmethod
@@ -96,8 +100,11 @@ class CandidateParts:
             table = table.combine_chunks()
             owners, certainties = numbers(table["crystal"]).astype(np.intp), numbers(table["certainty"])
             elements, orbitals = _texts(table["element"]), _texts(table["orbital"])
-            width = table.schema.field("shares").type.byte_width
-            shares = bytes_of(table["shares"].chunk(0)) if len(table) else np.zeros((0, width), dtype=np.uint8)
+            told = _CHANGES if _CHANGES in table.column_names else "shares"  # as older files have them
+            width = table.schema.field(told).type.byte_width
+            shares = bytes_of(table[told].chunk(0)) if len(table) else np.zeros((0, width), dtype=np.uint8)
+            if told == _CHANGES:
+                shares = np.cumsum(shares, axis=1, dtype=np.uint8)
             calibration = Calibration(**json.loads(table.schema.metadata[_CALIBRATION]))
         except (pa.ArrowException, KeyError, ValueError, TypeError, OSError, RecursionError) as error:
             raise FileFormatError(f"the projections of the model's candidates are damaged ({error})") from None
