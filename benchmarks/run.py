@@ -261,7 +261,7 @@ def calls() -> dict[str, Any]:
     return {
         "unit": "seconds, best; the default model",
         "alternative": "none",
-        "limit": "Python on one core scores and sorts some thousand crystals one by one, to explain the place of each.",
+        "limit": "All candidates are scored as arrays on one core, which reads their codes once; the few hundred best and the known compositions are then looked at one by one.",
         "rows": rows,
     }
 
