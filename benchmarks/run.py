@@ -19,6 +19,7 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from dosmith.models.paper.kbest import k_best
 from dosmith.spectra.similarity import Curves, similarity
 from dosmith.spectra.standard import standardise_batch
 from dosmith.spectra.zero import energy_zeros
+from dosmith.web.live import Live
+from dosmith.web.messages import Query
 
 REPEATS = 7
 
@@ -237,6 +240,20 @@ def completed(energies: Any, density: Any, fermi: float) -> Any:
     return CompleteDos(structure, Dos(fermi, energies, {Spin.up: density}), {})
 
 
+FEW = 40_000
+"""Candidates of a smaller model."""
+
+
+def with_candidates(count: int) -> Designer:
+    """The default designer with so many of its model's candidates, evenly taken."""
+    designer = Designer()
+    atlas = open_model("dosmith").atlas
+    assert atlas is not None
+    places = np.linspace(0, len(atlas) - 1, count).astype(np.intp)
+    vars(designer.model)["atlas"] = replace(atlas, candidates=atlas.candidates.taken(places), made_of=None)
+    return designer
+
+
 def calls() -> dict[str, Any]:
     """A design within a running process."""
     designer = Designer()
@@ -253,9 +270,19 @@ def calls() -> dict[str, Any]:
         for curve in curves:
             designer.design((energies, curve), broadening=target.standard.recipe.broadening)
 
+    query = Query(values=target.standard.values.tolist())
+    board, few = Live(designer), with_candidates(FEW)
+    few_board = Live(few)
+
+    def both(asked: Designer, live: Live) -> dict[str, float]:
+        asked.design(target)
+        live.answer(query)
+        return {"seconds": best_of(lambda: asked.design(target)), "board's answer, s": best_of(lambda: live.answer(query))}
+
     rows = {
         "design of a formula": {"seconds": best_of(lambda: designer.design("Pt3Ni"))},
-        "design of a prepared target": {"seconds": best_of(lambda: designer.design(target))},
+        f"design of a prepared target, all {len(designer.model.atlas or ()):,} candidates": both(designer, board),
+        f"the same, {FEW:,} candidates": both(few, few_board),
         "10,000 designs, one after the other": {"seconds": (whole := best_of(batch, 1)), "each, ms": whole / 10},
     }
     return {

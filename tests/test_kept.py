@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,12 @@ import pytest
 from dosmith import kept as keeping
 from dosmith.designer import Designer, open_dos_set
 from dosmith.kept import Arrays, kept, kept_folder, stamp
+from dosmith.known import KnownSpectra
+from dosmith.library import JoinedLibrary, MemoryLibrary, write_library
 from dosmith.models.registry import open_model
 from dosmith.models.tight_binding.candidates import Candidates
 from dosmith.models.tight_binding.model import TightBindingModel
+from dosmith.spectra.standard import Recipe
 
 
 @pytest.fixture
@@ -126,3 +130,16 @@ def test_candidates_are_the_same_as_arrays_of_any_kind() -> None:
 def test_a_library_says_what_changes_it(tmp_path: Path) -> None:
     library = open_dos_set()
     assert library.made_of and library.made_of == open_dos_set().made_of
+
+
+def test_joined_libraries_are_kept_where_each_says_what_changes_it(cache: Path) -> None:
+    open_set = open_dos_set()
+    few = write_library(list(open_set.materials([3, 8])), cache / "few", "few")
+    few_more = write_library([replace(open_set.material(open_set.ids[5]), id="mine")], cache / "more", "more")
+    joined = JoinedLibrary([few, few_more])
+    assert joined.made_of == [few.made_of, few_more.made_of]
+    assert JoinedLibrary([few, MemoryLibrary([])]).made_of is None
+    before = KnownSpectra(joined, Recipe()).vectors
+    assert np.array_equal(KnownSpectra(JoinedLibrary([few, few_more]), Recipe()).vectors, before) and len(before) == 3
+    few_more.remove(["mine"])
+    assert len(KnownSpectra(JoinedLibrary([few, few_more]), Recipe())) == 2

@@ -74,10 +74,8 @@ class Designer:
         self._recipe = self.model.recipe  # a model of other spectra has none, and says so
         self._known: tuple[list[str], KnownSpectra] | None = None
         self._part: Part | None = None
-        self._hull, self._hull_of = (
-            self._hull_energies,
-            self._hull_made_of,
-        )  # of the whole model, also where a part of each density counts
+        # Of the whole model, also where a part of each density counts.
+        self._hull, self._hull_of = self._hull_energies, self._hull_made_of
         self._parts: dict[Part, Designer] = {}
         self._electrons: Electrons | None = None
         self.atlases, self.shipped, self.elsewhere = tuple(atlases), shipped, elsewhere

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -316,7 +315,7 @@ class MemoryLibrary(Library):
     def __init__(self, materials: Iterable[Material], name: str = "the library in memory") -> None:
         self.name = name
         self._whole = schema.to_table(list(materials))
-        _refuse_doubles(self._whole["id"].to_pylist())
+        refuse_doubles(self._whole["id"].to_pylist())
 
     def _table(self, columns: Sequence[str]) -> pa.Table:
         return self._whole.select(columns)
@@ -335,7 +334,7 @@ class MemoryLibrary(Library):
 
     def add(self, materials: Sequence[Material]) -> list[str]:
         """See `Library.add`."""
-        _refuse_doubles([material.id for material in materials])
+        refuse_doubles([material.id for material in materials])
         fresh = [material for material in materials if material.id not in self]
         if fresh:
             self._whole = pa.concat_tables([self._whole, schema.to_table(fresh)])
@@ -441,7 +440,7 @@ class ParquetLibrary(Library):
 
     def add(self, materials: Sequence[Material]) -> list[str]:
         """See `Library.add`. What was there is not touched until the new shard is on the disk."""
-        _refuse_doubles([material.id for material in materials])
+        refuse_doubles([material.id for material in materials])
         with shards.writing(self.folder, self._waiting):
             self._read_anew()
             fresh = [material for material in materials if material.id not in self]
@@ -466,43 +465,6 @@ class ParquetLibrary(Library):
         self._read_anew()
 
 
-class JoinedLibrary(Library):
-    """Several libraries as one, one after another; for reading.
-
-    Raises:
-        LibraryError: two of them hold the same id.
-    """
-
-    def __init__(self, parts: Sequence[Library]) -> None:
-        self.parts = tuple(parts)
-        self.name = " and ".join(part.name for part in self.parts)
-        _refuse_doubles([identifier for part in self.parts for identifier in part.ids])
-        self._firsts = np.cumsum([0, *(len(part) for part in self.parts)]).tolist()
-
-    @property
-    def damaged(self) -> tuple[str, ...]:
-        """Damaged parts of all of them."""
-        return tuple(damage for part in self.parts for damage in part.damaged)
-
-    def _table(self, columns: Sequence[str]) -> pa.Table:
-        return pa.concat_tables([part._table(columns) for part in self.parts])
-
-    def _row(self, row: int) -> dict[str, Any]:
-        place = int(np.searchsorted(self._firsts, row, side="right")) - 1
-        return self.parts[place]._row(row - self._firsts[place])
-
-    def spectra(self) -> Iterator[SpectraBlock]:
-        """All curves, library by library."""
-        for part, first in zip(self.parts, self._firsts, strict=False):
-            for block in part.spectra():
-                yield replace(block, rows=block.rows + first)
-
-    def tables(self, rows: Sequence[int]) -> Iterator[pa.Table]:
-        """All columns of the given rows, which increase."""
-        for part, first in zip(self.parts, self._firsts, strict=False):
-            yield from part.tables([row - first for row in rows if first <= row < first + len(part)])
-
-
 def write_library(
     materials: Iterable[Material],
     folder: str | Path,
@@ -524,7 +486,7 @@ def write_library(
         OSError: the folder cannot be written.
     """
     folder, materials = Path(folder), list(materials)
-    _refuse_doubles([material.id for material in materials])
+    refuse_doubles([material.id for material in materials])
     folder.mkdir(parents=True, exist_ok=True)
     written: shards.Shards = {}
     for first in range(0, len(materials), rows_per_shard):
@@ -539,7 +501,12 @@ def _counts(column: pa.ChunkedArray) -> dict[str, int]:
     return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
 
 
-def _refuse_doubles(ids: Sequence[str]) -> None:
+def refuse_doubles(ids: Sequence[str]) -> None:
+    """Ids must differ.
+
+    Raises:
+        LibraryError: two are the same.
+    """
     if len(set(ids)) < len(ids):
         double = next(identifier for identifier in ids if ids.count(identifier) > 1)
         raise LibraryError(f"the id '{double}' occurs twice; ids must be unique within a library")

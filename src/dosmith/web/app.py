@@ -23,7 +23,7 @@ from dosmith.designer import Designer
 from dosmith.designs import Design
 from dosmith.element_facts import element_prices
 from dosmith.errors import DosmithError, NotFoundError
-from dosmith.library.store import JoinedLibrary, MemoryLibrary
+from dosmith.library import JoinedLibrary, MemoryLibrary
 from dosmith.records import Spectrum
 from dosmith.settings import Settings
 from dosmith.spectra.parts import NoProjectionsError
