@@ -247,7 +247,7 @@ FEW = 40_000
 def with_candidates(count: int) -> Designer:
     """The default designer with so many of its model's candidates, evenly taken."""
     designer = Designer()
-    atlas = open_model("dosmith").atlas
+    atlas = designer.model.atlas
     assert atlas is not None
     places = np.linspace(0, len(atlas) - 1, count).astype(np.intp)
     vars(designer.model)["atlas"] = replace(atlas, candidates=atlas.candidates.taken(places), made_of=None)

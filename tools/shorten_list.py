@@ -50,12 +50,10 @@ def likely(more: pa.Table, shipped: pa.Table) -> pa.Table:
     whole = pa.concat_tables([shipped, more.select(shipped.schema.names).cast(shipped.schema)])
     rows = SurveyedRows.from_table(whole)
     hull = potential_hull(SurveyIndex(SurveyedCrystals(rows)), open_dos_set())
-    above = np.array(
-        [hull.above(composition, energy) for composition, energy in zip(rows.compositions, rows.formation_energies, strict=True)],
-        dtype=np.float64,
-    )
-    kept = np.flatnonzero((np.arange(len(rows)) < len(shipped)) | (above <= HIGHEST))
-    return whole.take(pa.array(kept))
+    new = rows[len(shipped) :]
+    above = map(hull.above, new.compositions, new.formation_energies.tolist())
+    low = np.array([height is not None and height <= HIGHEST for height in above])
+    return pa.concat_tables([shipped, whole.slice(len(shipped)).filter(pa.array(low))])
 
 
 def main() -> None:

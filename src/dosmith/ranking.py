@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dosmith import formulas
-from dosmith.compositions import Compositions, numbered
+from dosmith.compositions import Compositions
 from dosmith.constraints import Constraints
 from dosmith.element_facts import Supply
 from dosmith.errors import ConstraintError, did_you_mean
@@ -75,12 +75,6 @@ class Entries:
         return np.asarray(-np.sort(-self.table.counts, axis=1))
 
     @property
-    def ratios(self) -> tuple[tuple[int, ...], ...]:
-        """The counts that occur, falling each; those of few elements first."""
-        different = self.counts[np.unique(numbered(self.counts), return_index=True)[1]].tolist()
-        return tuple(sorted((tuple(filter(None, row)) for row in different), key=lambda counts: (len(counts), counts)))
-
-    @property
     def groups(self) -> IntArray:
         """Numbers that are equal where compositions are, shape (N,)."""
         return self.table.groups
@@ -109,7 +103,7 @@ class Entries:
     @cached_property
     def _supply(self) -> dict[str, FloatArray]:
         """What the elements mean for those who want to make a composition, once for each."""
-        _, first, group = np.unique(self.groups, return_index=True, return_inverse=True)
+        first, group = np.unique(self.firsts, return_inverse=True)
         known = [Supply.of(self.compositions[place]) for place in first.tolist()]
         told = [[np.nan if (value := getattr(each, name)) is None else value for name in SUPPLY] for each in known]
         table = np.array(told, dtype=np.float64).reshape(-1, len(SUPPLY))[group]
@@ -136,10 +130,8 @@ class Entries:
         """
         found = np.ones(len(self), dtype=np.bool_)
         if constraints.forbidden or constraints.allowed is not None:
-            permitted = np.ones(formulas.HEAVIEST + 1, dtype=np.bool_)
-            permitted[[number for number in range(1, len(permitted)) if not constraints.permits(formulas.symbol_of(number))]] = (
-                False
-            )
+            symbols = map(formulas.symbol_of, range(1, formulas.HEAVIEST + 1))
+            permitted = np.array([True, *map(constraints.permits, symbols)])  # 0 stands for no element
             found &= permitted[self.elements].all(axis=1)
         for symbol in constraints.required:
             found &= (self.elements == formulas.atomic_number(symbol)).any(axis=1)

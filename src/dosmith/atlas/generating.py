@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from dosmith import formulas
 from dosmith.atomic import replacing
 from dosmith.crystals.common import common_compounds
-from dosmith.crystals.filling import Pattern, contacts, fillings, nearest, patterns, unlikeness, volume_of
+from dosmith.crystals.filling import ATOMS, Pattern, contacts, fillings, nearest, patterns, unlikeness, volume_of
 from dosmith.crystals.ions import Seed, candidates, charges
 from dosmith.crystals.plausible import balance
 from dosmith.crystals.potential import Potential
@@ -121,8 +121,9 @@ def wanted(symbols: Sequence[str], most: int) -> list[Wanted]:
         return (each for turn in turns for each in turn if each is not None)
 
     first = list(itertools.islice(in_turns(itertools.chain(_known(common), _ionic(known), _metallic(known))), most))
-    small = (each for each in _metallic(known, ALIKE_IN_SMALL) if sum(_named()[each.prototype].counts) <= SMALL)
-    return [*first, *itertools.islice(in_turns(small), most - len(first))] if len(first) < most else first
+    if len(first) < most:
+        first += itertools.islice(in_turns(_metallic(known, ALIKE_IN_SMALL, SMALL)), most - len(first))
+    return first
 
 
 def _known(common: Iterable[tuple[Composition, int]]) -> Iterator[Wanted]:
@@ -164,7 +165,7 @@ def _ionic(known: frozenset[str]) -> Iterator[Wanted]:
             yield Wanted(name, elements, "ions")
 
 
-def _metallic(known: frozenset[str], alike: int = ALIKE) -> Iterator[Wanted]:
+def _metallic(known: frozenset[str], alike: int = ALIKE, atoms: int = ATOMS) -> Iterator[Wanted]:
     """Prototypes with elements that are like those that they are known with, those first that are likest.
 
     On sites of one or two kinds any elements are tried, else so many. No metal takes the place of an anion, nor an anion that of a metal; what does not
@@ -174,7 +175,7 @@ def _metallic(known: frozenset[str], alike: int = ALIKE) -> Iterator[Wanted]:
     strengths = _strengths(symbols)
     for pattern in patterns():
         kinds = len(pattern.known)
-        if kinds not in METALLIC:
+        if kinds not in METALLIC or sum(pattern.counts) > atoms:
             continue
         choices = [
             [each for each in nearest(symbol, symbols, len(symbols)) if abs(_nature(each) - _nature(symbol)) <= 1]
